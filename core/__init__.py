@@ -1,0 +1,28 @@
+"""The engine: from interaction logs to a measured generative recommender.
+
+It knows nothing of screens. As a library: ``from core import Project, Recommender``; the names load on first use, so
+that importing ``core`` costs nothing and reading a project file never loads the learning libraries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.project import Project
+    from core.recommend.recommender import Recommender
+
+__all__ = ["Project", "Recommender"]
+
+_HOMES = {"Project": "core.project", "Recommender": "core.recommend.recommender"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,60 @@
+"""The engine's own processes: ``python -m core train|evaluate|serve RUN_DIR``.
+
+Nobody types these: the command line and the screens start them. Exit codes are those of the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from core.errors import EagerError
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one engine process and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
+    parser.add_argument("work", choices=["train", "evaluate", "serve"])
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args(argv)
+    # Until the engine installs its own, a polite kill during the slow imports is an interruption too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _work(args.work, args.run, args.overrides)
+    except EagerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+def _work(work: str, run: Path, overrides: list[str]) -> int:
+    if work == "serve":
+        from core.recommend.serve import serve
+
+        return serve(run)
+    from core import pipeline
+    from core.run.folder import RunFolder
+
+    folder = RunFolder(run)
+    if work == "train":
+        return pipeline.train_run(folder)
+    with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is the metrics alone
+        metrics = pipeline.evaluate_run(folder, overrides)
+    print(json.dumps(metrics))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""The data set: who took what in which order, what the items are, and the split into training and targets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from core.data.arrays import Int32, Sequences
+from core.data.items import load_items
+from core.data.log import build_log, read_rows
+from core.data.report import DataReport
+from core.errors import DataError
+from core.project import Project
+
+MIN_EVALUATED = 3  # interactions a user needs to be evaluated: history, validation target, test target
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The questions of a split.
+
+    Attributes:
+        users: User numbers, int32.
+        histories: What each user had taken before, whole, oldest first.
+        targets: The item number each user took next, int32.
+    """
+
+    users: Int32
+    histories: Sequences
+    targets: Int32
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Users, items and every user's interactions, oldest first.
+
+    Users are numbered by their first row in the log, items by their id in the order of the alphabet: an item's number
+    then depends on the set of items alone, and no validation or test target can move it.
+
+    Attributes:
+        users: User ids as text; the position is the user number.
+        items: One row an item, the position is the item number: `item_id`, `title`, `text`, then the table's own
+            columns.
+        sequences: One list of item numbers a user.
+        report: What was read and dropped.
+    """
+
+    users: pl.Series
+    items: pl.DataFrame
+    sequences: Sequences
+    report: DataReport
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items that are ranked."""
+        return self.items.height
+
+    @property
+    def evaluated(self) -> Int32:
+        """Numbers of the users that are evaluated: those with at least three interactions."""
+        return np.flatnonzero(self.sequences.lengths >= MIN_EVALUATED).astype(np.int32)
+
+    def train(self) -> Sequences:
+        """Every user's list without validation and test target; users too short to be evaluated keep all."""
+        every = np.arange(self.n_users, dtype=np.int64)
+        return self.sequences.take(every, np.where(self.sequences.lengths >= MIN_EVALUATED, 2, 0))
+
+    def evaluation(self, split: str) -> Evaluation:
+        """The questions of `valid` (s[:-2] -> s[-2]) or `test` (s[:-1] -> s[-1])."""
+        if split not in ("valid", "test"):
+            raise ValueError(f"no split {split!r}; there are valid and test")
+        last = {"valid": 2, "test": 1}[split]
+        users = self.evaluated
+        targets = self.sequences.items[self.sequences.offsets[1:][users] - last]
+        return Evaluation(users, self.sequences.take(users, last), targets)
+
+    def targets_count(self) -> int:
+        """Supervised targets an epoch: every training item after a user's first."""
+        return int(np.maximum(self.train().lengths - 1, 0).sum())
+
+    def save(self, folder: Path) -> None:
+        """Write the data set into an existing folder: Parquet tables and the report as JSON; same data, same bytes."""
+        lengths = pl.Series("interactions", self.sequences.lengths, dtype=pl.Int64)
+        pl.DataFrame([self.users.alias("user_id"), lengths]).write_parquet(folder / "users.parquet")
+        self.items.write_parquet(folder / "items.parquet")
+        pl.DataFrame({"item": pl.Series(self.sequences.items, dtype=pl.Int32)}).write_parquet(
+            folder / "sequences.parquet"
+        )
+        text = json.dumps(asdict(self.report), indent=1, ensure_ascii=False)
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataset:
+        """Read a data set that `save` wrote.
+
+        Raises:
+            DataError: a part is missing or the parts do not fit together.
+        """
+        try:
+            users = pl.read_parquet(folder / "users.parquet")
+            items = pl.read_parquet(folder / "items.parquet")
+            flat = pl.read_parquet(folder / "sequences.parquet")["item"].to_numpy()
+            report = DataReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+            lengths = users["interactions"].to_numpy()
+        except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+            raise DataError(f"{folder}: the data set cannot be read ({error})", "Train again with --new.") from None
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+        if offsets[-1] != len(flat) or (len(flat) and (flat.min() < 0 or flat.max() >= items.height)):
+            raise DataError(f"{folder}: the parts of the data set do not fit together", "Train again with --new.")
+        return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report)
+
+
+def load_dataset(project: Project) -> Dataset:
+    """Read, clean and number the interactions and items of a project.
+
+    Raises:
+        ProjectError: a file or column that the project names is not there.
+        DataError: too many bad rows, nothing left, or unreadable content.
+        EnvironmentFault: a file cannot be read, or too little memory.
+    """
+    report = DataReport()
+    log = build_log(read_rows(project, report), project, report)
+    items, numbers = load_items(project, log.item_ids, report)
+    return Dataset(log.user_ids, items, Sequences(numbers[log.items].astype(np.int32), log.offsets), report)

@@ -1,0 +1,159 @@
+"""The item table: one row an item that is ranked, with its title and its text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.data.arrays import Int32
+from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
+from core.data.read import BAD, ROW, Source, collect
+from core.data.report import DataReport
+from core.data.sniff import column_in, open_table
+from core.errors import DataError
+from core.project import Project
+
+TITLE_NAMES = ("title", "name", "item_name", "product_name", "product_title", "item_title", "movie_title", "book_title",
+               "track_name", "productname", "itemname", "headline", "titel")  # fmt: skip
+_ID = "\x00id"
+
+
+def load_items(project: Project, log_ids: pl.Series, report: DataReport) -> tuple[pl.DataFrame, Int32]:
+    """Build the table of ranked items, sorted by id.
+
+    Args:
+        project: The project.
+        log_ids: Ids of the items in the cleaned log.
+        report: Filled in.
+
+    Returns:
+        The table, and for every id of the log its row.
+
+    Raises:
+        ProjectError: a file or column is not there.
+        DataError: unreadable content, or no item of the log has a row in the table.
+    """
+    data = project.data
+    if not data.items:
+        report.items_without_row = report.items_without_text = len(log_ids)
+        frame = pl.DataFrame({"item_id": log_ids, "title": log_ids, "text": pl.repeat("", len(log_ids), eager=True)})
+        return frame, np.arange(len(log_ids), dtype=np.int32)
+    key = data.item_key or data.item
+    sources = open_table(project.resolve(data.items), "data.items")
+    column_in(sources, key, "data.item_key" if data.item_key else "data.item")
+    for name in data.text:
+        column_in(sources, name, "data.text")
+    table = pl.concat([_read(source, key) for source in sources], how="diagonal_relaxed")
+    report.item_rows = table.height
+    bad = table.group_by(BAD).len().drop_nulls().sort("len", BAD, descending=[True, False])
+    report.item_rejected = {str(reason): int(count) for reason, count in bad.iter_rows()}
+    if bad.height and bad["len"].sum() > data.max_rejected * table.height:
+        reason, count = bad.row(0)
+        row = table.filter(pl.col(BAD) == reason)[ROW][0]
+        raise DataError(
+            f"{sources[0].path}: {bad['len'].sum():,} of {table.height:,} rows cannot be used; most often: {reason} "
+            f"({count:,}), first in row {row}",
+            f"Mend the rows, or raise data.max_rejected (now {data.max_rejected:g}).",
+        )
+    table = table.filter(pl.col(BAD).is_null()).drop(BAD, ROW)
+    unique = table.unique(_ID, keep="first", maintain_order=True)
+    report.item_duplicates = table.height - unique.height
+    ids = log_ids if data.catalogue == "interacted" else pl.concat([log_ids, unique[_ID]]).unique().sort()
+    if not unique.height:
+        raise DataError(f"{sources[0].path}: has no rows")
+    known = log_ids.is_in(unique[_ID].implode())
+    report.items_without_row = int((~known).sum())
+    if not known.any():
+        raise DataError(
+            f"{sources[0].path}: none of the log's items has a row in it, e.g. {log_ids[0][:60]!r} is not in its "
+            f'column "{key}", which holds e.g. {unique[_ID][0][:60]!r}',
+            "Set data.item_key to the item table's id column.",
+        )
+    rows = pl.DataFrame({_ID: ids}).join(unique, on=_ID, how="left", maintain_order="left")
+    numbers = pl.DataFrame({_ID: log_ids}).join(
+        pl.DataFrame({_ID: ids, "n": np.arange(len(ids), dtype=np.int32)}), on=_ID, how="left", maintain_order="left"
+    )
+    return _finished(rows, project, str(sources[0].path), report), numbers["n"].to_numpy()
+
+
+def _read(source: Source, key: str) -> pl.DataFrame:
+    where = str(source.path)
+    frame = (
+        objects_frame(source, source.objects(), key)
+        if source.format == "jsonl"
+        else collect(source, list(source.columns))
+    )
+    if source.format != "parquet":
+        frame = frame.with_columns(_numbers(frame[name]) for name in source.columns if name != key)
+    frame = frame.with_columns(id_expr(key, frame.schema[key], where).alias(_ID))
+    return frame.with_columns(pl.coalesce(pl.col(BAD), bad_id(_ID, "item id")).alias(BAD))
+
+
+def _numbers(text: pl.Series) -> pl.Series:
+    """A text column as numbers where every value is one and none would change, as `007` would."""
+    if text.dtype != pl.String or text.null_count() == len(text):
+        return text
+    if text.str.contains(r"^-?(0|[1-9]\d{0,17})$").all():
+        return text.cast(pl.Int64)
+    return text.cast(pl.Float64) if text.str.contains(r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$").all() else text
+
+
+def objects_frame(source: Source, objects: Iterable[dict[str, Any] | None], key: str = "") -> pl.DataFrame:
+    """An item table of JSON lines: lists of plain values joined by a comma, everything else as JSON text.
+
+    Args:
+        source: The file, for its columns.
+        objects: Its lines.
+        key: The id column, in which a list stays JSON text.
+    """
+    columns: dict[str, list[str | None]] = {name: [] for name in source.columns}
+    bad: list[str | None] = []
+    for one in objects:
+        bad.append(None if one is not None else "not a JSON object")
+        for name, values in columns.items():
+            values.append(_plain((one or {}).get(name), join=name != key))
+    frame = pl.DataFrame(columns, schema={name: pl.String for name in columns})
+    return frame.with_columns(pl.Series(BAD, bad, dtype=pl.String), pl.Series(ROW, range(1, len(bad) + 1)))
+
+
+def _plain(value: Any, join: bool) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="replace").decode()  # a lone surrogate is valid JSON and no text
+    if isinstance(value, list) and join:
+        flat = [_plain(one, join) for one in value]
+        return ", ".join(one for one in flat if one) or None
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _finished(rows: pl.DataFrame, project: Project, where: str, report: DataReport) -> pl.DataFrame:
+    """Add title and text; drop the helper columns."""
+    names = project.data.text
+    texts: dict[str, pl.Series] = {}
+    for name in names:
+        text = cleaned(rows.select(text_expr(name, rows.schema[name], where))[name])
+        long = text.str.len_chars() > MAX_TEXT_CHARS
+        for counts, count in (
+            (report.text_missing, text.null_count()),
+            (report.text_cut, int(long.sum())),
+            (report.text_broken, int(text.str.contains("\ufffd").sum())),
+        ):
+            if count:
+                counts[name] = count
+        texts[name] = text.str.slice(0, MAX_TEXT_CHARS)
+    ids = rows[_ID]
+    titled = next((name for name in names if name.lower().strip() in TITLE_NAMES), None)
+    title = texts[titled].fill_null(ids) if titled else ids
+    parts = pl.DataFrame([text.str.strip_chars_end(" .").alias(name) for name, text in texts.items()])
+    if names:
+        text = parts.select(pl.concat_str(pl.all(), separator=". ", ignore_nulls=True)).to_series().fill_null("")
+    else:
+        text = pl.repeat("", rows.height, eager=True)
+    report.items_without_text = int((text == "").sum())
+    own = [name for name in rows.columns if name not in (_ID, "item_id", "title", "text")]
+    return pl.DataFrame([rows[_ID].alias("item_id"), title.alias("title"), text.alias("text"), *rows.select(own)])

@@ -1,0 +1,239 @@
+"""The interaction log: read, reject, filter, order, and cut to its k-core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.data.arrays import Int32, Int64
+from core.data.clean import bad_id, id_expr, number_expr, order_expr
+from core.data.read import BAD, ROW, Source, collect, schema_of
+from core.data.report import DataReport
+from core.data.sniff import column_in, open_table
+from core.errors import DataError
+from core.project import Project
+
+EXAMPLES = 5
+SAMPLE_ROWS = 2000
+_FILE, _USER, _ITEM, _ORDER, _RATING = "file", "user", "item", "order", "rating"
+
+
+@dataclass(frozen=True)
+class Log:
+    """The cleaned log.
+
+    Attributes:
+        user_ids: Ids by user number, in order of their first row.
+        item_ids: Ids of the items that are left, in the order of the alphabet.
+        items: Positions in `item_ids`, all users one after the other, oldest first.
+        offsets: Where each user's items start; one more than there are users.
+    """
+
+    user_ids: pl.Series
+    item_ids: pl.Series
+    items: Int32
+    offsets: Int64
+
+
+def read_rows(project: Project, report: DataReport) -> pl.DataFrame:
+    """Read the interactions' usable rows in the order of the file; the report is filled in.
+
+    Raises:
+        ProjectError: a file or column is not there.
+        DataError: unreadable content, or too many bad rows.
+    """
+    data = project.data
+    sources = open_table(project.resolve(data.interactions), "data.interactions")
+    wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
+    for key, name in wanted.items():
+        if name:
+            column_in(sources, name, f"data.{key}")
+    report.files = [_label(source.path, project.directory) for source in sources]
+    report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
+    parts = [_typed(source, number, project) for number, source in enumerate(sources)]
+    hows = sorted({how for part, how in parts if part.height})
+    if len(hows) > 1:
+        raise DataError(f"{data.interactions}: the files write {data.time or data.position} in different ways: {hows}")
+    if hows and "%" in hows[0]:
+        report.order += f", read as {hows[0]}"
+    rows = pl.concat([part for part, _ in parts], how="vertical_relaxed")
+    report.rows = rows.height
+    if not rows.height:
+        raise DataError(f"{sources[0].path}: has no rows")
+    return _reject(rows, sources, data.max_rejected, report)
+
+
+def _label(path: Path, directory: Path) -> str:
+    """The file's name as a person knows it; the same wherever the project's folder lies."""
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
+
+
+def _typed(source: Source, number: int, project: Project) -> tuple[pl.DataFrame, str]:
+    """One file's rows with typed columns, and how its times are written."""
+    data = project.data
+    order = data.time or data.position
+    rating = data.rating if data.min_rating > 0 else ""
+    names = [name for name in (data.user, data.item, order, rating) if name]
+    schema = schema_of(source, names)
+    where = str(source.path)
+    columns = [
+        id_expr(data.user, schema[data.user], where).alias(_USER),
+        id_expr(data.item, schema[data.item], where).alias(_ITEM),
+        pl.lit(number, pl.Int32).alias(_FILE),
+        pl.col(ROW),
+        pl.col(BAD),
+    ]
+    how = ""
+    if order:
+        expression, how = order_expr(order, schema[order], lambda: _sample(source, order), where)
+        columns.append(expression.alias(_ORDER))
+    if rating:
+        columns.append(number_expr(rating, schema[rating], where).alias(_RATING))
+    return collect(source, names, *columns), how
+
+
+def _sample(source: Source, name: str) -> pl.Series:
+    """The first values of a column and every hundredth of the rest, to see how they are written."""
+    row = pl.col(ROW)
+    return collect(source, [name], pl.col(name).filter((row <= SAMPLE_ROWS) | (row % 101 == 0)))[name]
+
+
+def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: DataReport) -> pl.DataFrame:
+    """Drop unusable rows, counted by reason with a few examples.
+
+    Raises:
+        DataError: there are more than the project allows.
+    """
+    reasons = [pl.col(BAD), bad_id(_USER, "user id"), bad_id(_ITEM, "item id")]
+    if _ORDER in rows.columns:
+        reasons.append(pl.when(pl.col(_ORDER).is_null()).then(pl.lit("no readable time or position")))
+    if _RATING in rows.columns:
+        reasons.append(pl.when(pl.col(_RATING).is_null()).then(pl.lit("no readable rating")))
+    rows = rows.with_columns(pl.coalesce(reasons).alias(BAD))
+    bad = rows.filter(pl.col(BAD).is_not_null())
+    if not bad.height:
+        return rows
+    counts = bad.group_by(BAD).len().sort("len", BAD, descending=[True, False])
+    report.rejected = {str(reason): int(count) for reason, count in counts.iter_rows()}
+    for reason in report.rejected:
+        few = bad.filter(pl.col(BAD) == reason).head(EXAMPLES)
+        report.examples[reason] = [_example(row, sources) for row in few.iter_rows(named=True)]
+    if bad.height > limit * rows.height:
+        reason, examples = next(iter(report.examples.items()))
+        first = examples[0]
+        raise DataError(
+            f"{sources[bad[_FILE][0]].path}: {bad.height:,} of {rows.height:,} rows cannot be used; "
+            f"most often: {reason}, e.g. {first['file']} row {first['row']} ({first['value']})",
+            f"Mend the rows, or raise data.max_rejected (now {limit:g}).",
+        )
+    return rows.filter(pl.col(BAD).is_null())
+
+
+def _example(row: dict[str, Any], sources: list[Source]) -> dict[str, Any]:
+    value = f"user {_short(row[_USER])}, item {_short(row[_ITEM])}"
+    return {"file": sources[row[_FILE]].path.name, "row": row[ROW], "value": value}
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "missing"
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:40])
+    return f'"{shown}"' + ("..." if len(text) > 40 else "")
+
+
+def build_log(rows: pl.DataFrame, project: Project, report: DataReport) -> Log:
+    """Filter by rating, order, drop duplicates, and cut the rows of `read_rows` to their k-core.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    data = project.data
+    if data.min_rating > 0:
+        kept = rows.filter(pl.col(_RATING) >= data.min_rating)
+        report.below_rating = rows.height - kept.height
+        rows = kept
+    rows = rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows
+    user_ids, item_ids = rows[_USER].unique(maintain_order=True), rows[_ITEM].unique().sort()
+    users, items = _codes(rows[_USER], user_ids), _codes(rows[_ITEM], item_ids)
+    timed = _ORDER in rows.columns
+    order = rows[_ORDER].to_numpy() if timed else np.zeros(0)
+    if timed:
+        sort = np.argsort(order, kind="stable")
+        users, items, order = users[sort], items[sort], order[sort]
+    keep = _unique(users, items, order, data.duplicates)
+    report.duplicates = int(len(users) - len(keep))
+    users, items, order = users[keep], items[keep], order[keep] if timed else order
+    inside = _core(users, items, data.min_user_interactions, data.min_item_interactions, report)
+    if not inside.any():
+        raise DataError(
+            "no interactions are left after cleaning: "
+            f"{report.rows:,} rows, {report.rejected_rows:,} rejected, {report.below_rating:,} below the rating, "
+            f"{report.duplicates:,} duplicates, {report.core_rows:,} outside the k-core",
+            f"Lower data.min_user_interactions ({data.min_user_interactions}) and "
+            f"data.min_item_interactions ({data.min_item_interactions}).",
+        )
+    users, items = users[inside], items[inside]
+    sort = np.argsort(users, kind="stable")
+    users, items = users[sort], items[sort]
+    if timed:
+        order = order[inside][sort]
+        same_user = users[1:] == users[:-1]
+        tied = same_user & (order[1:] == order[:-1])
+        report.tied = float(tied.sum() / max(1, same_user.sum()))
+    lengths, taken = np.bincount(users), np.bincount(items) > 0
+    left_users = np.flatnonzero(lengths)
+    numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[left_users], dtype=np.int64)])
+    return Log(user_ids[left_users], item_ids[np.flatnonzero(taken)], numbers, offsets)
+
+
+def _in_file_order(rows: pl.DataFrame) -> bool:
+    places = rows.select(pl.col(_FILE).cast(pl.Int64) * (1 << 40) + pl.col(ROW)).to_series()
+    return places.is_sorted()
+
+
+def _codes(values: pl.Series, ids: pl.Series) -> Int32:
+    """The position of every value among the distinct ids."""
+    table = pl.DataFrame({"id": ids, "code": pl.Series(np.arange(len(ids), dtype=np.int32))})
+    joined = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")
+    return joined["code"].to_numpy()
+
+
+def _unique(users: Int32, items: Int32, order: np.ndarray[Any, Any], rule: str) -> Int64:
+    """Positions of the rows that the duplicates rule keeps, in order."""
+    if rule == "keep":
+        return np.arange(len(users), dtype=np.int64)
+    frame = pl.DataFrame({"u": users, "i": items, "n": np.arange(len(users), dtype=np.int64)})
+    subset = ["u", "i"]
+    if rule == "exact" and len(order):
+        frame = frame.with_columns(pl.Series("o", order))
+        subset.append("o")
+    return frame.unique(subset, keep="first", maintain_order=True)["n"].to_numpy()
+
+
+def _core(
+    users: Int32, items: Int32, min_user: int, min_item: int, report: DataReport
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes."""
+    keep = np.ones(len(users), dtype=bool)
+    if not len(users):
+        return keep
+    n_users, n_items = int(users.max()) + 1, int(items.max()) + 1
+    before: tuple[int, int] | None = None
+    while True:
+        by_user = np.bincount(users[keep], minlength=n_users)
+        by_item = np.bincount(items[keep], minlength=n_items)
+        left = (int((by_user > 0).sum()), int((by_item > 0).sum()))
+        before = before or left
+        fewer = keep & (by_user >= min_user)[users] & (by_item >= min_item)[items]
+        if fewer.sum() == keep.sum():
+            break
+        keep = fewer
+        report.core_rounds += 1
+    report.core_rows = int(len(keep) - keep.sum())
+    report.core_users, report.core_items = before[0] - left[0], before[1] - left[1]
+    return keep

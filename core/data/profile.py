@@ -1,0 +1,115 @@
+"""What is in the data: the figures that `check` prints and the Data screen shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.data.dataset import Dataset
+
+
+def profile(dataset: Dataset) -> dict[str, Any]:
+    """Describe a data set in plain numbers, ready for JSON.
+
+    Keys: `read` (rows and what was dropped why), `users`, `items`, `interactions`, `density`, `history` (lengths),
+    `popularity` (the long tail), `split`, `text`.
+    """
+    report = dataset.report
+    lengths = dataset.sequences.lengths
+    counts = np.bincount(dataset.sequences.items, minlength=dataset.n_items)
+    test = dataset.evaluation("test")
+    interactions = len(dataset.sequences.items)
+    return {
+        "read": {
+            "files": report.files,
+            "rows": report.rows,
+            "rejected": report.rejected,
+            "examples": report.examples,
+            "below_rating": report.below_rating,
+            "duplicates": report.duplicates,
+            "k_core": {
+                "rounds": report.core_rounds,
+                "rows": report.core_rows,
+                "users": report.core_users,
+                "items": report.core_items,
+            },
+            "order": report.order,
+            "tied": round(report.tied, 4),
+        },
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "interactions": interactions,
+        "density": interactions / max(1, dataset.n_users * dataset.n_items),
+        "history": {**_spread(lengths), "histogram": _histogram(lengths)},
+        "popularity": {
+            **_spread(counts),
+            "gini": _gini(counts),
+            "head": _head(counts),
+            "histogram": _histogram(counts),
+        },
+        "split": {
+            "rule": "leave-one-out",
+            "evaluated_users": len(test),
+            "train_interactions": len(dataset.train().items),
+            "train_targets": dataset.targets_count(),
+            "repeated_targets": _repeated(dataset),
+        },
+        "text": {
+            "rows": report.item_rows,
+            "duplicates": report.item_duplicates,
+            "rejected": report.item_rejected,
+            "items_without_row": report.items_without_row,
+            "items_without_text": report.items_without_text,
+            "missing": report.text_missing,
+            "cut": report.text_cut,
+            "broken": report.text_broken,
+        },
+    }
+
+
+def _spread(values: np.ndarray[Any, Any]) -> dict[str, float]:
+    if not len(values):
+        return {}
+    low, median, high = np.percentile(values, [5, 50, 95])
+    return {
+        "min": int(values.min()), "p5": float(low), "median": float(median), "mean": round(float(values.mean()), 2),
+        "p95": float(high), "max": int(values.max()),
+    }  # fmt: skip
+
+
+def _histogram(values: np.ndarray[Any, Any]) -> list[dict[str, int]]:
+    """Counts in bins that double: 0, 1, 2, 3-4, 5-8, ...; `high` is the bin's last value."""
+    bins: list[dict[str, int]] = []
+    low, high = 0, 0
+    while len(values) and low <= int(values.max()):
+        count = int(((values >= low) & (values <= high)).sum())
+        if count or bins:
+            bins.append({"low": low, "high": high, "count": count})
+        low, high = high + 1, max(1, high * 2)
+    return bins
+
+
+def _gini(counts: np.ndarray[Any, Any]) -> float:
+    """Inequality of popularity: 0 = every item alike, 1 = one item has it all."""
+    ordered = np.sort(counts).astype(np.float64)
+    total, n = ordered.sum(), len(ordered)
+    return round(float(2 * (np.arange(1, n + 1) * ordered).sum() / (n * total) - (n + 1) / n), 4) if total else 0.0
+
+
+def _head(counts: np.ndarray[Any, Any]) -> dict[str, float]:
+    """Share of all interactions that the most popular 1, 10 and 20 % of the items take."""
+    ordered = np.sort(counts)[::-1]
+    total = max(1, int(ordered.sum()))
+    return {f"{p}%": round(float(ordered[: max(1, len(ordered) * p // 100)].sum() / total), 4) for p in (1, 10, 20)}
+
+
+def _repeated(dataset: Dataset) -> float:
+    """Share of test targets that stand in the user's own history already."""
+    test = dataset.evaluation("test")
+    if not len(test):
+        return 0.0
+    owner = np.repeat(np.arange(len(test)), test.histories.lengths)
+    hit = np.zeros(len(test), dtype=bool)
+    hit[owner[test.histories.items == test.targets[owner]]] = True
+    return round(float(hit.mean()), 4)

@@ -1,0 +1,1 @@
+"""Measuring: metrics of ranked lists, baselines, and the table that sets them side by side."""

@@ -1,0 +1,114 @@
+"""The evaluation stage: the model's ranks beside the baselines', as `metrics.json` and `ranks.parquet`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.data.dataset import Dataset
+from core.evaluate.generative import Ranking, ranks_of
+from core.evaluate.metrics import (
+    INTERVAL_METRICS,
+    bootstrap_interval,
+    exposure_metrics,
+    paired_difference,
+    ranking_metrics,
+    sliced,
+)
+from core.evaluate.scoring import load_ranking, ranks_frame, save_ranking
+from core.machine import device_of, use_bf16
+from core.project import Project
+from core.run.reporter import Reporter
+from core.tune.checkpoint import load_checkpoint
+
+HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
+MODEL = "model"
+
+
+def measure(
+    project: Project,
+    dataset: Dataset,
+    made: Mapping[str, Path],
+    folder: Path,
+    best_reachable: Path | None,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Rank both splits with the model and write the two files.
+
+    Args:
+        project: the settings.
+        dataset: logs and catalogue.
+        made: artefacts of the stages `tune` and `baselines`.
+        folder: where to write.
+        best_reachable: JSON of the best metrics that synthetic data allow, where they are known.
+        reporter: hears the progress; may ask to stop.
+
+    Returns:
+        The model's headline figures.
+    """
+    device, bf16 = device_of(project.run), use_bf16(project.run)
+    held = load_checkpoint(made["tune"] / "best", device)
+    metrics: dict[str, Any] = {}
+    tables: list[pl.DataFrame] = []
+    intervals: dict[str, Any] = {}
+    differences: dict[str, Any] = {}
+    slices: dict[str, Any] = {}
+    popularity = np.bincount(dataset.train().items, minlength=dataset.n_items)
+    for split in ("valid", "test"):
+        questions = dataset.evaluation(split)
+        file = folder / f"{MODEL}-{split}.npz"
+        if not file.is_file():
+            everybody = np.arange(len(questions))
+            history, beams = project.data.max_history, project.recommend.beams
+            found = ranks_of(held.model, held.trie, questions, everybody, history, beams, bf16, reporter)
+            save_ranking(file, found)
+        rankings = {MODEL: load_ranking(file)}
+        for name in project.evaluate.baselines:
+            rankings[name] = load_ranking(made["baselines"] / f"{name}-{split}.npz")
+        tables.append(ranks_frame(dataset, split, rankings))
+        metrics[split] = {name: _figures(r, popularity, masked=project.evaluate.mask_seen) for name, r in rankings.items()}
+        if split == "test":
+            metrics["test_masked"] = {name: _figures(r, popularity, masked=True) for name, r in rankings.items()}
+            samples = project.evaluate.bootstrap
+            heads = {n: r.masked if project.evaluate.mask_seen else r.ranks for n, r in rankings.items()}
+            if samples and len(questions):
+                intervals[split] = _intervals(heads, samples)
+                differences[split] = _differences(heads)
+            lengths = questions.histories.lengths
+            for name, ranks in heads.items():
+                slices.setdefault(split, {})[name] = sliced("ndcg@10", ranks, lengths, HISTORY_SLICES)
+    metrics |= {"intervals": intervals, "differences": differences, "slices": slices}
+    if best_reachable is not None:
+        metrics["best_reachable"] = json.loads(best_reachable.read_text(encoding="utf-8"))
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    pl.concat(tables).write_parquet(folder / "ranks.parquet")
+    headline = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
+    reporter.evaluation(0, "test", headline)
+    return headline
+
+
+def _figures(ranking: Ranking, popularity: np.ndarray[Any, Any], masked: bool) -> dict[str, float]:
+    ranks, shown = (ranking.masked, ranking.shown_masked) if masked else (ranking.ranks, ranking.shown)
+    return {**ranking_metrics(ranks), **exposure_metrics(shown, popularity)}
+
+
+def _intervals(heads: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    return {
+        name: {metric: list(bootstrap_interval(metric, ranks, samples)) for metric in INTERVAL_METRICS}
+        for name, ranks in heads.items()
+    }
+
+
+def _differences(heads: Mapping[str, Any]) -> dict[str, Any]:
+    """The model against every other method, paired over users; 10,000 resamples."""
+    ours = heads[MODEL]
+    return {
+        name: {metric: paired_difference(metric, ours, ranks) for metric in INTERVAL_METRICS}
+        for name, ranks in heads.items()
+        if name != MODEL
+    }

@@ -1,0 +1,280 @@
+"""Read the declarations of `core.settings`: list them, and turn raw TOML or command-line values into typed ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import operator
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tomli
+
+
+class BadValue(ValueError):
+    """A value does not fit its setting; the text says why, without naming the setting."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One declared setting, as help texts, forms and the template need it.
+
+    Attributes:
+        key: Dotted name, e.g. `tune.batch_tokens`; a stage's settings are `tune.stages.epochs` and so on.
+        kind: Type in plain words.
+        default: The default value.
+        doc: One line for a person.
+        low: Smallest allowed number, or None.
+        high: Largest allowed number, or None.
+        choices: The allowed texts; empty = any.
+        prefixes: Beginnings of texts that are allowed besides the choices.
+        personal: A recipe may not set it.
+    """
+
+    key: str
+    kind: str
+    default: Any
+    doc: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    personal: bool
+
+    @property
+    def default_toml(self) -> str:
+        """The default as TOML text."""
+        return toml_value(self.default)
+
+    @property
+    def allowed(self) -> str:
+        """The bounds or choices in words; empty where anything of the type goes."""
+        if self.choices or self.prefixes:
+            return ", ".join((*self.choices, *(f"{p}..." for p in self.prefixes)))
+        if self.low is not None and self.high is not None:
+            return f"{_number(self.low)} to {_number(self.high)}"
+        return ""
+
+
+def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
+    """List every setting of a settings class, tables inside it included, in order of declaration."""
+    found: list[Setting] = []
+    for spec, kind in _specs(cls):
+        meta = spec.metadata
+        key = f"{prefix}{spec.name}"
+        table = table_of(kind)
+        if table is not None:
+            found += settings_of(table, f"{key}.")
+        else:
+            default = spec.default if spec.default is not dataclasses.MISSING else _made(spec)
+            found.append(
+                Setting(
+                    key=key,
+                    kind=_kind_name(kind),
+                    default=default,
+                    doc=meta["doc"],
+                    low=_first(meta.get("low"), meta.get("above")),
+                    high=_first(meta.get("high"), meta.get("below")),
+                    choices=meta.get("choices", ()),
+                    prefixes=meta.get("prefixes", ()),
+                    personal=bool(meta.get("personal")),
+                )
+            )
+    return tuple(found)
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _made(spec: dataclasses.Field[Any]) -> Any:
+    return spec.default_factory() if callable(spec.default_factory) else None
+
+
+def _specs(cls: type) -> list[tuple[dataclasses.Field[Any], Any]]:
+    hints = typing.get_type_hints(cls)
+    specs = [(spec, hints[spec.name]) for spec in dataclasses.fields(cls)]
+    return [(spec, kind) for spec, kind in specs if "doc" in spec.metadata or table_of(kind)]
+
+
+def table_of(kind: Any) -> type | None:
+    """The settings class behind a table or an array of tables, else None."""
+    if dataclasses.is_dataclass(kind):
+        return typing.cast(type, kind)
+    args = typing.get_args(kind)
+    return typing.cast(type, args[0]) if args and dataclasses.is_dataclass(args[0]) else None
+
+
+def find(cls: type, key: tuple[str, ...]) -> tuple[dataclasses.Field[Any] | None, Any]:
+    """Return the declaration and the type behind a dotted key; (None, None) where there is none.
+
+    A number after an array of tables picks one of its tables: `tune.stages.0.epochs`.
+    """
+    spec: dataclasses.Field[Any] | None = None
+    kind: Any = cls
+    for position, part in enumerate(key):
+        if position and part.isdigit() and typing.get_origin(kind) is tuple and table_of(kind):
+            kind = table_of(kind)
+            continue
+        if not dataclasses.is_dataclass(kind):
+            return None, None
+        match = [(s, k) for s, k in _specs(typing.cast(type, kind)) if s.name == part]
+        if not match:
+            return None, None
+        spec, kind = match[0]
+    return spec, kind
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that a person most likely meant; empty where none is near."""
+    words = list(candidates)
+    for cut in (0.6, 0.45):
+        match = difflib.get_close_matches(word.lower(), [w.lower() for w in words], n=1, cutoff=cut)
+        if match:
+            return next(w for w in words if w.lower() == match[0])
+    return ""
+
+
+def nearest_key(cls: type, key: str) -> str:
+    """The valid dotted key nearest to a wrong one: in the same table first, then anywhere by its last part."""
+    keys = [s.key for s in settings_of(cls)]
+    table, _, leaf = key.rpartition(".")
+    siblings = {k.rpartition(".")[2]: k for k in keys if k.rpartition(".")[0] == table}
+    tables = {k.rpartition(".")[0] for k in keys if "." in k}
+    near = nearest(leaf, siblings)
+    if near and difflib.SequenceMatcher(None, leaf, near).ratio() > 0.6:
+        return siblings[near]
+    same_leaf = [k for k in keys if k.rpartition(".")[2] == leaf]
+    if same_leaf:
+        return same_leaf[0]
+    return (siblings[near] if near else "") or nearest(key, [*keys, *tables])
+
+
+def convert(value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
+    """Turn a TOML value into the setting's type and check its bounds.
+
+    Raises:
+        BadValue: wrong type, out of bounds, or not among the choices.
+    """
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise BadValue(f"expected a list, got {_shown(value)}")
+        inner = typing.get_args(kind)[0]
+        done = tuple(convert(one, inner, meta) for one in value)
+        twice = next((one for i, one in enumerate(done) if one in done[:i]), None)
+        if twice is not None and inner is str:
+            raise BadValue(f'"{twice}" stands there twice')
+        return done
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise BadValue(f"expected a table such as {{ name = 1.0 }}, got {_shown(value)}")
+        limits = {k: meta.get(k) for k in ("low", "high", "above", "below")}
+        choice = {"choices": meta.get("choices", ()), "prefixes": meta.get("prefixes", ())}
+        return {convert(k, str, choice): convert(v, float, limits) for k, v in value.items()}
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise BadValue(f"expected true or false, got {_shown(value)}")
+        return value
+    if kind is int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadValue(f"expected a whole number, got {_shown(value)}")
+        return _bounded(value, meta)
+    if kind is float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise BadValue(f"expected a number, got {_shown(value)}")
+        return float(_bounded(value, meta))
+    if not isinstance(value, str):
+        raise BadValue(f"expected a text in quotes, got {_shown(value)}")
+    return _chosen(value, meta)
+
+
+def _bounded(value: Any, meta: Mapping[str, Any]) -> Any:
+    limits = (
+        ("low", "at least", operator.ge),
+        ("above", "above", operator.gt),
+        ("high", "at most", operator.le),
+        ("below", "below", operator.lt),
+    )
+    given = [(word, limit, holds) for key, word, holds in limits if (limit := meta.get(key)) is not None]
+    if not all(holds(value, limit) for _, limit, holds in given):
+        raise BadValue(f"must be {' and '.join(f'{word} {_number(limit)}' for word, limit, _ in given)}, got {value}")
+    return value
+
+
+def _chosen(value: str, meta: Mapping[str, Any]) -> str:
+    choices, prefixes = meta.get("choices", ()), meta.get("prefixes", ())
+    if not (choices or prefixes) or value in choices:
+        return value
+    if any(value.startswith(p) and len(value) > len(p) for p in prefixes):
+        return value
+    allowed = ", ".join([*choices, *(f"{p}..." for p in prefixes)])
+    near = nearest(value, choices)
+    raise BadValue(f'"{value}" is not one of {allowed}' + (f'; did you mean "{near}"?' if near else ""))
+
+
+def parse_text(text: str, kind: Any) -> Any:
+    """Turn the text of `--set key=text` into a raw value: by the setting's type, so plain words need no quotes.
+
+    Raises:
+        BadValue: the text cannot be read as that type.
+    """
+    text = text.strip()
+    if kind is str:
+        quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
+        return _toml(text) if quoted else text
+    if typing.get_origin(kind) is tuple and not text.startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return _toml(text)
+    except BadValue:
+        return text
+
+
+def _toml(text: str) -> Any:
+    try:
+        parsed = tomli.loads(f"value = {text}")
+    except tomli.TOMLDecodeError as error:
+        raise BadValue(f"cannot be read: {text}") from error
+    if list(parsed) != ["value"]:
+        raise BadValue(f"cannot be read: {text}")
+    return parsed["value"]
+
+
+def toml_value(value: Any) -> str:
+    """One setting's value as TOML text on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml_value(one) for one in value) + "]"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml_value(one)}" for key, one in value.items()) + " }"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return toml_value(dataclasses.asdict(value))
+    return repr(value)
+
+
+def _number(value: float) -> str:
+    return f"{int(value)}" if value == int(value) else f"{value:g}"
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else json.dumps(value, default=str)
+    kinds = {bool: "true/false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+    kinds[str] = "a text"
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({kinds.get(type(value), 'a date or time')})"
+
+
+def _kind_name(kind: Any) -> str:
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        return "list of texts"
+    if origin is dict:
+        return "table of numbers"
+    return {str: "text", int: "whole number", float: "number", bool: "true or false"}[kind]

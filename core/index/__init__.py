@@ -1,0 +1,1 @@
+"""Item indices: a short unique code for every item, made from its vectors."""

@@ -1,0 +1,91 @@
+"""The item index as a table: item number <-> codes, one row an item, unique."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from core.errors import DataError
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def token(level: int, code: int) -> str:
+    """How a code is written, e.g. `<a_12>`: the letter is the level."""
+    return f"<{LETTERS[level]}_{code}>"
+
+
+@dataclass(frozen=True)
+class ItemIndex:
+    """Codes of every item.
+
+    Attributes:
+        item_ids: id of every item number.
+        codes: int32, shape (items, levels); row = item number; no two rows are equal.
+        widths: codes at each level, used or not.
+        sources: the source of each level, e.g. ("semantic", "semantic", "behavior", "behavior").
+    """
+
+    item_ids: pl.Series
+    codes: npt.NDArray[np.int32]
+    widths: tuple[int, ...]
+    sources: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a table that is not an index.
+
+        Raises:
+            DataError: where two items share a code, or a code lies outside its level.
+        """
+        if len(self.codes) != len(self.item_ids) or self.codes.shape[1] != len(self.widths):
+            raise DataError("the item index does not fit its catalogue")
+        if len(self.codes) and ((self.codes < 0).any() or (self.codes >= np.array(self.widths)).any()):
+            raise DataError("the item index holds a code outside its level")
+        if len(np.unique(self.codes, axis=0)) != len(self.codes):
+            raise DataError("two items of the index share one code")
+
+    @property
+    def levels(self) -> int:
+        """Codes an item."""
+        return len(self.widths)
+
+    @property
+    def base_id(self) -> str:
+        """Names the index: a hash of ids and codes."""
+        digest = hashlib.sha256("\n".join(self.item_ids.to_list()).encode())
+        digest.update(np.ascontiguousarray(self.codes).tobytes())
+        return digest.hexdigest()[:16]
+
+    def text(self, item: int) -> str:
+        """The code of an item number as tokens in a row."""
+        return "".join(token(level, int(code)) for level, code in enumerate(self.codes[item]))
+
+    def tokens(self) -> list[str]:
+        """Every code of every level as a token, level by level."""
+        return [token(level, code) for level, width in enumerate(self.widths) for code in range(width)]
+
+    def save(self, path: Path) -> None:
+        """Write a Parquet file; widths and sources travel in its last column names."""
+        columns = {f"{LETTERS[i]}:{s}:{w}": self.codes[:, i] for i, (s, w) in enumerate(zip(self.sources, self.widths, strict=True))}
+        pl.DataFrame({"item_id": self.item_ids, **columns}).write_parquet(path)
+
+    @staticmethod
+    def load(path: Path) -> ItemIndex:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: where the file is broken or is not an index.
+        """
+        try:
+            table = pl.read_parquet(path)
+            names = [name.split(":") for name in table.columns[1:]]
+            codes = table.drop("item_id").to_numpy().astype(np.int32)
+            widths = tuple(int(width) for _, _, width in names)
+            return ItemIndex(table["item_id"], codes, widths, tuple(source for _, source, _ in names))
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise DataError(f"{path}: not an item index ({error})") from error

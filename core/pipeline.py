@@ -1,0 +1,182 @@
+"""The stages in order: what each one reads and makes, and which of them are stale.
+
+    data -> semantic, sasrec -> behavior -> index -> tune -> evaluate
+                           \\-> baselines ----------------/
+
+Importing this module is cheap; every stage imports what it needs when it works.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core import stages
+from core.errors import Interrupted
+from core.project import Project
+from core.run.engine import run_engine
+from core.run.folder import RunFolder
+from core.run.reporter import NullReporter, Reporter
+from core.run.status import write_atomic
+from core.store import Store, fingerprint
+
+Made = Mapping[str, Path]
+Work = Callable[[Project, Made, Path, Reporter], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function from artefacts to an artefact.
+
+    Attributes:
+        name: what people read.
+        version: raised when the stage's code changes its result.
+        settings: the part of the project that decides the result.
+        inputs: the stages whose artefacts it reads.
+        work: does it, in a folder, and returns figures worth showing.
+    """
+
+    name: str
+    version: int
+    settings: Callable[[Project], Mapping[str, Any]]
+    inputs: tuple[str, ...]
+    work: Work
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """What a run would do: `state` is `reuse` or `run`; `note` says more in words."""
+
+    name: str
+    fingerprint: str
+    state: str
+    note: str = ""
+
+
+STAGES = (
+    Stage("data", 1, stages.data_settings, (), stages.make_data),
+    Stage("semantic", 1, stages.semantic_settings, ("data",), stages.make_semantic),
+    Stage("sasrec", 1, stages.sasrec_settings, ("data",), stages.make_sasrec),
+    Stage("behavior", 1, stages.behavior_settings, ("data", "sasrec"), stages.make_behavior),
+    Stage("index", 1, stages.index_settings, ("data", "semantic", "behavior"), stages.make_index),
+    Stage("tune", 1, stages.tune_settings, ("data", "index"), stages.make_tune),
+    Stage("baselines", 1, stages.baseline_settings, ("data", "sasrec"), stages.make_baselines),
+    Stage("evaluate", 1, stages.evaluate_settings, ("data", "tune", "baselines"), stages.make_evaluate),
+)
+
+
+def recipes_of(project: Project) -> dict[str, dict[str, Any]]:
+    """For every stage of the project, in order, what its fingerprint is made of; unneeded stages are left out."""
+    needed = stages.needed(project)
+    recipes: dict[str, dict[str, Any]] = {}
+    prints: dict[str, str] = {}
+    for stage in STAGES:
+        if stage.name not in needed:
+            continue
+        recipe = {
+            "stage": stage.name,
+            "version": stage.version,
+            "settings": dict(stage.settings(project)),
+            "inputs": {name: prints[name] for name in stage.inputs if name in prints},
+        }
+        prints[stage.name] = fingerprint(recipe)
+        recipes[stage.name] = recipe
+    return recipes
+
+
+def plan(project: Project) -> list[PlannedStage]:
+    """What a run of the project would reuse and what it would compute."""
+    store = Store(project.runs_dir / ".store")
+    planned = []
+    for name, recipe in recipes_of(project).items():
+        mark = fingerprint(recipe)
+        if store.has(mark):
+            planned.append(PlannedStage(name, mark, "reuse", f"took {store.about(mark)['seconds']:.0f} s"))
+        else:
+            begun = store.artefact(mark).with_suffix(".partial").exists()
+            planned.append(PlannedStage(name, mark, "run", "goes on from where it was" if begun else ""))
+    return planned
+
+
+def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = None) -> dict[str, Path]:
+    """Compute every stale stage and return where each stage's artefact lies.
+
+    Raises:
+        Interrupted: somebody asked to stop; what was done is kept.
+    """
+    from core.machine import prepare
+    from core.tune.loop import StopRequested
+
+    prepare(project.run)
+    store = Store(project.runs_dir / ".store")
+    made: dict[str, Path] = {}
+    works = {stage.name: stage.work for stage in STAGES}
+    for name, recipe in recipes_of(project).items():
+        mark = fingerprint(recipe)
+        made[name] = store.artefact(mark)
+        if store.has(mark):
+            reporter.stage_reused(name, mark)
+            about = store.about(mark)
+        else:
+            reporter.stage_started(name, mark)
+
+            def work(path: Path, name: str = name) -> Mapping[str, Any]:
+                return works[name](project, made, path, reporter)
+
+            try:
+                about = store.make(mark, recipe, work)
+            except StopRequested as stop:
+                where = f"; checkpoint {stop.checkpoint}" if stop.checkpoint else ""
+                if stop.checkpoint:
+                    reporter.checkpoint(stop.checkpoint, 0)
+                raise Interrupted(f"stopped in stage {name}{where}", "the same command goes on from there") from stop
+            reporter.stage_finished(name, about["seconds"], about["summary"])
+        if folder is not None:
+            note = {"stage": name, "fingerprint": mark, "artefact": f"../.store/{mark}", "summary": about["summary"]}
+            write_atomic(folder.path / "stages" / f"{name}.json", json.dumps(note, indent=1))
+        if reporter.wants() == "stop":
+            raise Interrupted(f"stopped after stage {name}", "the same command goes on from there")
+    return made
+
+
+def train_run(folder: RunFolder) -> int:
+    """Do all of a run's work, up to its metrics; returns the exit code of the process."""
+
+    def work(reporter: Reporter) -> None:
+        made = run_stages(Project.load(folder.project_path), reporter, folder)
+        for name in ("metrics.json", "ranks.parquet"):
+            shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")
+            (folder.path / f".{name}").replace(folder.path / name)
+            reporter.artefact(name, folder.path / name)
+
+    return run_engine(folder, work)
+
+
+def evaluate_run(folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
+    """The metrics of a finished run, measured anew where `overrides` (`--set` texts) ask for something else."""
+    project = Project.load(folder.project_path, overrides)
+    made = run_stages(project, NullReporter())
+    return dict(json.loads((made["evaluate"] / "metrics.json").read_text(encoding="utf-8")))
+
+
+def artefact_of(folder: RunFolder, stage: str) -> Path:
+    """Where a stage's artefact of a run lies.
+
+    Raises:
+        ProjectError: where the run has not come that far.
+    """
+    from core.errors import ProjectError
+
+    note = folder.path / "stages" / f"{stage}.json"
+    if not note.is_file():
+        raise ProjectError(f"run {folder.id} has no {stage} yet", "train it to the end first")
+    return (folder.path / json.loads(note.read_text(encoding="utf-8"))["artefact"]).resolve()
+
+
+def settings_dict(part: Any) -> dict[str, Any]:
+    """A settings table as plain JSON values."""
+    return dict(json.loads(json.dumps(asdict(part))))

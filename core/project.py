@@ -1,0 +1,336 @@
+"""One project file becomes one frozen `Project`: defaults, then the recipe, then the file, then `--set`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli
+import tomli_w
+
+from core import fields
+from core.errors import EnvironmentFault, ProjectError
+from core.fields import BadValue, Setting
+from core.recipes import recipe_paths
+from core.settings import (
+    BackboneSettings,
+    DataSettings,
+    EvaluateSettings,
+    IndexSettings,
+    RecommendSettings,
+    RunSettings,
+    SasrecSettings,
+    StageSettings,
+    TuneSettings,
+    VectorSettings,
+    opt,
+)
+from core.toml_lines import key_line
+
+Key = tuple[str, ...]
+RESOLVED_NAME = "project.resolved.toml"
+MAX_PROJECT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that is wanted, checked and typed. Relative paths in it are relative to its file."""
+
+    name: str = opt("", "name of the project; empty = the folder's name", personal=True)
+    recipe: str = opt("light", "recipe that the settings start from")
+    seed: int = opt(0, "seed of everything random", low=0, high=2**31 - 1)
+    run: RunSettings = field(default_factory=RunSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    vectors: VectorSettings = field(default_factory=VectorSettings)
+    sasrec: SasrecSettings = field(default_factory=SasrecSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    backbone: BackboneSettings = field(default_factory=BackboneSettings)
+    tune: TuneSettings = field(default_factory=TuneSettings)
+    recommend: RecommendSettings = field(default_factory=RecommendSettings)
+    evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    path: Path | None = field(default=None, compare=False)
+
+    @classmethod
+    def load(cls, path: Path | str, overrides: Sequence[str] = ()) -> Project:
+        """Read a project file, or the `project.toml` of a folder.
+
+        Args:
+            path: The file or its folder; a run's `project.resolved.toml` keeps the original project's folder.
+            overrides: `key=value` texts, the strongest layer.
+
+        Raises:
+            ProjectError: no such file, bad TOML, unknown key, wrong type, out of range; names file, line and key.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file = file / "project.toml"
+        own = _read_layer(file)
+        extra = [_override(text) for text in overrides]
+        chosen = "light"
+        for layer in (own, *extra):
+            if "recipe" in layer.tree:
+                chosen = str(_checked(layer, ("recipe",), layer.tree["recipe"]))
+        layers = [_recipe_layer(chosen, next((x for x in (*reversed(extra), own) if "recipe" in x.tree), own))]
+        layers += [own, *extra]
+        values, origins = _merge(layers)
+        values.setdefault("name", "")
+        project: Project = _build(cls, values, path=file.absolute())
+        if not project.name:
+            project = dataclasses.replace(project, name=name_for(project.directory))
+        _cross_checks(project, origins, own)
+        return project
+
+    @property
+    def directory(self) -> Path:
+        """The folder that relative paths start from, and that `runs/` lies in."""
+        if self.path is None:
+            return Path.cwd()
+        if self.path.name == RESOLVED_NAME and self.path.parent.parent.name == "runs":
+            return self.path.parent.parent.parent
+        return self.path.parent
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder of this project's runs."""
+        return self.directory / "runs"
+
+    def resolve(self, path: str) -> Path:
+        """Return a path of the project file as an absolute one; `~` is the home folder."""
+        return self.directory / Path(path).expanduser()
+
+    def to_toml(self) -> str:
+        """The resolved project, defaults included, as a project file that loads to an equal project."""
+        tree = dataclasses.asdict(self)
+        del tree["path"]
+        return tomli_w.dumps(_plain(tree))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the resolved project, in hexadecimal."""
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()
+
+
+def name_for(directory: Path) -> str:
+    """A project name made of a folder's: what cannot stand in a file name is left out."""
+    name = "".join(c for c in directory.absolute().name if c.isprintable() and c not in "/\\").lstrip(".")
+    return name[:100] or "project"
+
+
+def all_settings() -> tuple[Setting, ...]:
+    """Every setting of a project with its documentation: the source of help texts, forms and the README's table."""
+    return fields.settings_of(Project)
+
+
+def nearest_recipe(name: str) -> str:
+    """The recipe nearest to a misspelt name; empty where none is near."""
+    return fields.nearest(name, recipe_paths())
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One source of settings: a tree of raw values and how to name its places."""
+
+    label: str
+    tree: Mapping[str, Any]
+    text: str | None = None  # None: --set
+    is_recipe: bool = False
+
+    def place(self, key: Key) -> str:
+        if self.text is None:
+            return self.label
+        line = key_line(self.text, key)
+        return f"{self.label}:{line}" if line else self.label
+
+
+def _read_layer(file: Path, is_recipe: bool = False) -> _Layer:
+    try:
+        if file.stat().st_size > MAX_PROJECT_BYTES:
+            raise ProjectError(f"{file}: too large for a project file", "Name the project file, not the data.")
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        raise ProjectError(
+            f"no project file at {file}", "`eagertui init DIR` writes one from an interaction log and an item table."
+        ) from None
+    except OSError as error:
+        raise EnvironmentFault(f"{file}: cannot be read ({error.strerror or error})") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ProjectError(f"{file}:{line}: not UTF-8 text", "Save the file as UTF-8.") from None
+    try:
+        tree = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        at = getattr(error, "lineno", None)
+        what = getattr(error, "msg", None) or str(error)
+        raise ProjectError(f"{file}:{at}: {what}" if at else f"{file}: {what}") from None
+    except RecursionError:
+        raise ProjectError(f"{file}: nested too deeply") from None
+    return _Layer(str(file), tree, text.replace("\r\n", "\n"), is_recipe)
+
+
+def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
+    paths = recipe_paths()
+    if name not in paths:
+        near = nearest_recipe(name)
+        hint = f'; did you mean "{near}"?' if near else f"; there are: {', '.join(paths)}"
+        raise ProjectError(f'{asked_by.place(("recipe",))}: recipe: no recipe "{name}"{hint}')
+    return _read_layer(paths[name], is_recipe=True)
+
+
+def _override(text: str) -> _Layer:
+    key_text, equals, value_text = text.partition("=")
+    label = f"--set {text}"
+    key = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
+    if not equals or not all(key):
+        raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")
+    spec, kind = fields.find(Project, key)
+    inside_dict = None if spec is not None else fields.find(Project, key[:-1])
+    if inside_dict and inside_dict[0] is not None and inside_dict[1] == dict[str, float]:
+        spec, kind = inside_dict[0], float
+    if spec is None:
+        raise _unknown(label, key)
+    try:
+        value = fields.parse_text(value_text, kind)
+    except BadValue as error:
+        raise ProjectError(f"{label}: {'.'.join(key)}: {error}") from None
+    tree: dict[str, Any] = {}
+    inner = tree
+    for part in key[:-1]:
+        inner = inner.setdefault(part, {})
+    inner[key[-1]] = value
+    return _Layer(label, tree)
+
+
+def _unknown(place: str, key: Key) -> ProjectError:
+    name = ".".join(part for part in key if not part.isdigit())
+    near = fields.nearest_key(Project, name)
+    return ProjectError(f"{place}: {'.'.join(key)}: unknown key" + (f"; did you mean {near}?" if near else ""))
+
+
+def _leaves(layer: _Layer, tree: Mapping[str, Any], prefix: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Walk a layer; tables become dotted keys, arrays of tables get the element's number as a part."""
+    for name, value in tree.items():
+        key = (*prefix, name)
+        spec, kind = fields.find(Project, key)
+        if kind is None:
+            raise _unknown(layer.place(key), key)
+        table = fields.table_of(kind)
+        if table is None:
+            yield key, value
+        elif spec is not None and kind is not table and isinstance(value, list):
+            if not value:
+                raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: needs at least one table")
+            for number, one in enumerate(value):
+                if not isinstance(one, Mapping):
+                    raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected tables, [[{'.'.join(key)}]]")
+                yield from _leaves(layer, one, (*key, str(number)))
+        elif isinstance(value, Mapping) and (kind is table or layer.text is None):
+            yield from _leaves(layer, value, key)
+        elif kind is not table:
+            raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected tables, [[{'.'.join(key)}]]")
+        else:
+            raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected a table, [{'.'.join(key)}]")
+
+
+def _checked(layer: _Layer, key: Key, value: Any) -> Any:
+    spec, kind = fields.find(Project, key)
+    if spec is None:
+        raise _unknown(layer.place(key), key)
+    if layer.is_recipe and (spec.metadata.get("personal") or key == ("recipe",)):
+        raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: a recipe cannot set this")
+    try:
+        return fields.convert(value, kind, spec.metadata)
+    except BadValue as error:
+        raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: {error}") from None
+
+
+Origins = dict[Key, _Layer]
+
+
+def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], Origins]:
+    """Overlay the layers. An array of tables replaces the weaker layer's; `--set` changes single elements of it."""
+    merged: dict[str, Any] = {}
+    origins: Origins = {}
+    for layer in layers:
+        checked = [(key, _checked(layer, key, value)) for key, value in _leaves(layer, layer.tree)]
+        if layer.text is not None and any(key[:2] == ("tune", "stages") for key, _ in checked):
+            merged.get("tune", {}).pop("stages", None)
+        for key, value in checked:
+            if key[:2] == ("tune", "stages"):
+                stages = merged.setdefault("tune", {}).setdefault("stages", {} if layer.text is not None else {"0": {}})
+                if layer.text is None and key[2] not in stages:
+                    raise ProjectError(f"{layer.label}: there are {len(stages)} stages, numbered from 0")
+            inner = merged
+            for part in key[:-1]:
+                inner = inner.setdefault(part, {})
+            inner[key[-1]] = value
+            origins[key] = layer
+    return merged, origins
+
+
+def _build(cls: type, values: Mapping[str, Any], **extra: Any) -> Any:
+    arguments: dict[str, Any] = dict(extra)
+    for name, value in values.items():
+        _, kind = fields.find(cls, (name,))
+        table = fields.table_of(kind)
+        if table is None:
+            arguments[name] = value
+        elif kind is table:
+            arguments[name] = _build(table, value)
+        else:
+            arguments[name] = tuple(_build(table, value[str(i)]) for i in range(len(value)))
+    return cls(**arguments)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
+    """Settings that are fine alone but not together."""
+
+    def fail(key: str, problem: str) -> None:
+        parts = tuple(key.split("."))
+        raise ProjectError(f"{origins.get(parts, own).place(parts)}: {key}: {problem}")
+
+    data, name = project.data, project.name
+    if any(c in name for c in "/\\") or not name.isprintable() or name.startswith(".") or len(name) > 100:
+        fail("name", "must be usable as part of a folder's name: no slash, no leading dot, at most 100 characters")
+    if not data.interactions:
+        fail("data.interactions", "required: the interaction log's file")
+    if data.time and data.position:
+        fail("data.position", "choose one of data.time and data.position")
+    if data.text and not data.items:
+        fail("data.text", "names columns of the item table, but data.items is empty")
+    if data.min_rating > 0 and not data.rating:
+        fail("data.min_rating", "needs data.rating, the column of the ratings")
+    for key in ("user", "item"):
+        if not getattr(data, key):
+            fail(f"data.{key}", "required: a column of the interaction log")
+    named: dict[str, str] = {}
+    for key in ("user", "item", "time", "position", "rating"):
+        column = getattr(data, key)
+        if column and column in named:
+            told = key if ("data", key) in origins else named[column]
+            fail(f"data.{told}", f'the column "{column}" is named for two things')
+        named[column] = key
+    if not project.index.sources:
+        fail("index.sources", "needs at least one source")
+    for table in ("backbone", "sasrec"):
+        part = getattr(project, table)
+        if part.hidden_size % part.heads:
+            fail(f"{table}.heads", f"{table}.hidden_size ({part.hidden_size}) must be a multiple of it")
+    for number, stage in enumerate(project.tune.stages):
+        if not stage.tasks or sum(stage.tasks.values()) <= 0:
+            fail(f"tune.stages.{number}.tasks", "needs a task with a weight above 0")
+    if len({stage.name for stage in project.tune.stages}) < len(project.tune.stages):
+        fail("tune.stages", "two stages have the same name")
+
+
+__all__ = ["Project", "StageSettings", "all_settings", "name_for", "nearest_recipe"]

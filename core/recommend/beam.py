@@ -1,0 +1,98 @@
+"""Exact constrained beam search over the trie, for many users at once.
+
+A user's history is encoded once. The beams are branches of that one sequence: each new code attends, under a tree
+mask, to the history and to the codes of its own path only, so keys and values are shared and never copied or
+reordered. A score is the log-probability of the item: at every level the softmax runs over the legal codes alone, so
+over the whole catalogue the probabilities sum to one. A beam whose remaining code is forced is done: it costs no step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from core.recommend.trie import Trie
+from core.tune.generator import Generator
+
+Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
+
+
+@torch.inference_mode()
+def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer], beams: int) -> Lists:
+    """The best items after each history.
+
+    Args:
+        model: the tuned generator, in evaluation mode.
+        trie: legal codes.
+        histories: item numbers, all of one length; shape (users, length).
+        beams: candidates kept at every level.
+
+    Returns:
+        Item numbers and log-probabilities, shape (users, min(beams, items)), best first, equal scores by item number;
+        -1 and -inf where there are fewer candidates than beams.
+    """
+    device = trie.item_nodes.device
+    prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
+    users, length = prompt.shape
+    cache = DynamicCache(config=model.lm.config)
+    states = model.states(model.embed(prompt), cache=cache)[:, -1:]
+    scores = torch.zeros(users, 1, device=device)
+    nodes = torch.zeros(users, 1, dtype=torch.long, device=device)
+    paths = torch.zeros(users, 1, 0, dtype=torch.long, device=device)
+    done_items = torch.full((users, 0), -1, dtype=torch.long, device=device)
+    done_scores = torch.zeros(users, 0, device=device)
+    written = length
+    for level, branching in enumerate(trie.levels):
+        codes, children, legal = branching.branches(nodes)
+        logits = model.level_logits(states, level).float().gather(-1, codes).masked_fill(~legal, -torch.inf)
+        candidates = (torch.log_softmax(logits, dim=-1) + scores[..., None]).masked_fill(~legal, -torch.inf)
+        open_count = candidates.shape[1] * candidates.shape[2]
+        everything = torch.cat([done_scores, candidates.flatten(1)], dim=1)
+        scores, picked = everything.topk(min(beams, everything.shape[1]), dim=1)
+        finished = picked < done_scores.shape[1]
+        place = (picked - done_scores.shape[1]).clamp_min(0).clamp_max(open_count - 1)
+        parent, below = place // codes.shape[2], children.flatten(1).gather(1, place)
+        if level == len(trie) - 1:
+            items = below
+        else:
+            decided = trie.decided[level + 1][below]
+            items = torch.where(decided, trie.only_item[level + 1][below], -1)
+        if done_items.shape[1]:
+            items = torch.where(finished, done_items.gather(1, picked.clamp_max(done_items.shape[1] - 1)), items)
+        items = items.masked_fill(scores.isneginf(), -1)
+        if level == len(trie) - 1:
+            done_items, done_scores = items, scores
+            break
+        # Open beams first, so that only as many columns are computed as some user needs.
+        is_open = (items < 0) & scores.isfinite()
+        width = int(is_open.sum(dim=1).max())
+        done_items, done_scores = items, scores.masked_fill(is_open, -torch.inf)
+        if width == 0:
+            break
+        first = torch.argsort(is_open.int(), dim=1, descending=True, stable=True)[:, :width]
+        scores = scores.gather(1, first).masked_fill(~is_open.gather(1, first), -torch.inf)
+        nodes = below.gather(1, first)
+        token = codes.flatten(1).gather(1, place.gather(1, first))
+        own = written + torch.arange(width, device=device).expand(users, width)
+        older = paths.gather(1, parent.gather(1, first)[..., None].expand(-1, -1, level))
+        paths = torch.cat([older, own[..., None]], dim=2)
+        written += width
+        embedded = model.embed(model.code_tokens(token, level))
+        seen = torch.zeros(users, 1, width, written, dtype=torch.bool, device=device)
+        seen[..., :length] = True
+        seen[:, 0].scatter_(2, paths, True)
+        mask = torch.zeros(seen.shape, dtype=embedded.dtype, device=device).masked_fill(~seen, -torch.inf)
+        position = torch.full((users, width), length + level, device=device)
+        states = model.states(embedded, cache=cache, mask=mask, position=position)
+    return _sorted(done_items, done_scores)
+
+
+def _sorted(items: Tensor, scores: Tensor) -> Lists:
+    """Best first; equal scores by item number."""
+    order = torch.argsort(torch.where(items < 0, torch.iinfo(torch.long).max, items), dim=1, stable=True)
+    items, scores = items.gather(1, order), scores.gather(1, order)
+    order = torch.argsort(scores, dim=1, descending=True, stable=True)
+    return items.gather(1, order).int().cpu().numpy(), scores.gather(1, order).cpu().numpy()

@@ -1,0 +1,131 @@
+"""The recommender: a user or a history in, ranked items with titles out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset
+from core.errors import DataError
+from core.machine import device_of, prepare, use_bf16
+from core.pipeline import artefact_of
+from core.project import Project
+from core.recommend.beam import beam_search
+from core.run.folder import RunFolder
+from core.tune.checkpoint import Checkpoint, load_checkpoint
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One item of a list; `score` is its log-probability among the whole catalogue."""
+
+    rank: int
+    item_id: str
+    title: str
+    score: float
+    seen: bool
+    code: str
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A list for a user or a history.
+
+    Attributes:
+        user: the user's id; None for a bare history.
+        history: (item id, title), oldest first: everything the user took but the held-out test target.
+        items: the list, best first.
+        target: id of the held-out test target; None for a bare history.
+    """
+
+    user: str | None
+    history: tuple[tuple[str, str], ...]
+    items: tuple[Ranked, ...]
+    target: str | None
+
+
+class Recommender:
+    """A trained run, loaded. Make it with `load`."""
+
+    def __init__(self, project: Project, dataset: Dataset, checkpoint: Checkpoint) -> None:
+        self.project, self.dataset, self.checkpoint = project, dataset, checkpoint
+        self._item_ids: list[str] = dataset.items["item_id"].to_list()
+        self._titles = [title or item for title, item in zip(dataset.items["title"], self._item_ids, strict=True)]
+        self._item_number = {item: number for number, item in enumerate(self._item_ids)}
+        self._user_number = {user: number for number, user in enumerate(dataset.users.to_list())}
+
+    @classmethod
+    def load(cls, run: Path | str) -> Recommender:
+        """Load a run's folder.
+
+        Raises:
+            ProjectError: the run is not trained to the end.
+            DataError: one of its files is broken.
+        """
+        folder = RunFolder(Path(run))
+        project = Project.load(folder.project_path)
+        prepare(project.run)
+        dataset = Dataset.load(artefact_of(folder, "data"))
+        return cls(project, dataset, load_checkpoint(artefact_of(folder, "tune") / "best", device_of(project.run)))
+
+    def recommend(
+        self, user: str | None = None, history: Sequence[str] | None = None, k: int | None = None, hide_seen: bool = False
+    ) -> Recommendation:
+        """The best next items for a user of the logs, or after any history of item ids.
+
+        Args:
+            user: id of a user; the history is then all of theirs but the held-out test target.
+            history: item ids, oldest first; instead of `user`.
+            k: length of the list; the project's own where not given.
+            hide_seen: leave items of the history out of the list.
+
+        Raises:
+            DataError: unknown user or item, or an empty history; says what to do.
+        """
+        if (user is None) == (history is None):
+            raise DataError("give either a user or a history")
+        target: str | None = None
+        if user is not None:
+            number = self._find(user, self._user_number, "user")
+            items = [int(item) for item in self.dataset.sequences[number]]
+            if len(items) >= 3:
+                target = self._item_ids[items.pop()]
+        else:
+            items = [self._find(item, self._item_number, "item") for item in history or () if item]
+        if not items:
+            raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
+        found, scores = self._search(items, max(k or self.project.recommend.k, 1) + (len(set(items)) if hide_seen else 0))
+        seen = set(items)
+        pairs = [(int(i), float(s)) for i, s in zip(found, scores, strict=True) if i >= 0]
+        pairs = [(i, s) for i, s in pairs if not (hide_seen and i in seen)][: k or self.project.recommend.k]
+        ranked = tuple(
+            Ranked(rank, self._item_ids[i], self._titles[i], round(s, 6), i in seen, self.checkpoint.index.text(i))
+            for rank, (i, s) in enumerate(pairs, 1)
+        )
+        told = tuple((self._item_ids[i], self._titles[i]) for i in items)
+        return Recommendation(user, told, ranked, target)
+
+    def users(self, prefix: str = "", limit: int = 50) -> list[str]:
+        """Ids of users that start with a prefix, in the order of the logs."""
+        return [user for user in self._user_number if user.startswith(prefix)][:limit]
+
+    def _search(self, items: list[int], k: int) -> tuple[Any, Any]:
+        visible = np.array([items[-self.project.data.max_history :]])
+        beams = max(self.project.recommend.beams, k)
+        device = self.checkpoint.trie.item_nodes.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=use_bf16(self.project.run)):
+            found, scores = beam_search(self.checkpoint.model, self.checkpoint.trie, visible, beams)
+        return found[0], scores[0]
+
+    def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
+        if name in numbers:
+            return numbers[name]
+        near = difflib.get_close_matches(name, numbers, n=3, cutoff=0.6) if len(numbers) <= 200_000 else []
+        hint = f"did you mean {', '.join(near)}?" if near else f"ids look like {', '.join(list(numbers)[:3])}"
+        raise DataError(f"no {kind} {name!r} among the {len(numbers):,} of this run", hint)

@@ -1,0 +1,48 @@
+"""The frame around an engine's work: it owns the run, and every end has a state, an exit code and a sentence."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from core.errors import EagerError, Interrupted
+from core.run.folder import RunFolder
+from core.run.reporter import RunReporter
+
+
+def exit_state(error: BaseException | None) -> tuple[str, int, str, str]:
+    """State, exit code, message and remedy of a run whose work ended with an error, or with none."""
+    if error is None:
+        return "finished", 0, "", ""
+    if isinstance(error, Interrupted):
+        return "stopped", error.exit_code, error.message, error.remedy
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", 130, "interrupted before a checkpoint could be saved", "train goes on from the last one"
+    if isinstance(error, EagerError):
+        return "failed", error.exit_code, error.message, error.remedy
+    if isinstance(error, MemoryError):
+        return "failed", 3, "out of memory", "a smaller tune.batch_tokens or model needs less"
+    if isinstance(error, OSError):
+        return "failed", 3, str(error), "look at disk space and permissions"
+    return "failed", 1, f"{type(error).__name__}: {error}", "stdout.log in the run folder has the traceback"
+
+
+def run_engine(folder: RunFolder, work: Callable[[RunReporter], object]) -> int:
+    """Do a run's work under a `RunReporter` and return the process's exit code, whatever happens inside.
+
+    The traceback of an unexpected error goes to stderr, which is the run's `stdout.log`.
+    """
+    with RunReporter(folder) as reporter:
+        error: BaseException | None = None
+        try:
+            work(reporter)
+        except (Exception, KeyboardInterrupt) as caught:
+            error = caught
+            if isinstance(caught, EagerError):
+                print(f"error: {caught}", file=sys.stderr)
+            else:
+                traceback.print_exc()
+        state, code, message, remedy = exit_state(error)
+        reporter.finish(state, code, message, remedy)
+    return code

@@ -1,0 +1,52 @@
+"""Look at a run from outside, once or for as long as it lasts."""
+
+from __future__ import annotations
+
+from core.run.events import EventReader
+from core.run.folder import RunFolder
+from core.run.state import RunState, reduce_all
+from core.run.status import Status
+
+
+class Follower:
+    """A run's state as its events and its process tell it; `poll` brings it up to date.
+
+    Args:
+        folder: the run.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.state = RunState()
+        """What the events said."""
+        self.status: Status = folder.status()
+        """How the run stands now; unlike the events it knows of an engine that died."""
+        self._reader = EventReader(folder.events_path)
+        self._restarts = 0
+
+    def poll(self, max_bytes: int = 4 << 20) -> bool:
+        """Read what is new, at most `max_bytes` of it; True where anything changed."""
+        status, events = self.folder.status(), self._reader.poll(max_bytes)
+        changed = bool(events) or status != self.status
+        self.status = status
+        if self._reader.restarts != self._restarts:
+            self._restarts = self._reader.restarts
+            self.state, changed = RunState(), True
+        if events:
+            self.state = reduce_all(self.state, events)
+        return changed
+
+    @property
+    def behind(self) -> int:
+        """Bytes of events still to be read."""
+        return self._reader.behind
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines of the events file that held no event."""
+        return self._reader.bad
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come: no engine is at work and everything is read."""
+        return not self.status.live and self.status.state != "queued" and not self.behind

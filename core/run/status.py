@@ -1,0 +1,125 @@
+"""The small file that says how a run stands, and what its words mean."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+HEARTBEAT = 2.0
+"""Seconds between two heartbeats of a live engine."""
+
+STALE = 30.0
+"""Seconds without a heartbeat after which an engine counts as silent."""
+
+STATES = ("queued", "running", "finished", "failed", "stopped", "lost")
+"""Every state of a run. "lost": it says that it runs, but no process is there any more."""
+
+UNFINISHED = frozenset({"queued", "failed", "stopped", "lost"})
+"""States from which `train` goes on where the run was."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status.json` says, plus what a look at the process adds (`state` may become "lost")."""
+
+    state: str = "queued"
+    pid: int = 0
+    process: str = ""
+    """Identity of the process, see `core.run.process.identity`."""
+    host: str = ""
+    heartbeat: float = 0.0
+    """Unix seconds of the last sign of life."""
+    started: float = 0.0
+    ended: float = 0.0
+    paused: bool = False
+    stopping: bool = False
+    exit_code: int | None = None
+    error: str = ""
+    remedy: str = ""
+    checkpoint: str = ""
+    """Path of the last checkpoint, relative to the run folder."""
+    stage: str = ""
+    task: str = ""
+    done: float = 0.0
+    total: float = 0.0
+    unit: str = ""
+    eta: float | None = None
+    """Seconds left of the current task."""
+    best: dict[str, float] = field(default_factory=dict)
+    """Metrics of the best validation so far."""
+    responding: bool = True
+    """False where the process lives but has not given a sign for `STALE` seconds."""
+
+    @property
+    def live(self) -> bool:
+        """Whether an engine is at work on the run."""
+        return self.state == "running" or (self.state == "queued" and bool(self.process))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start to the end, or to now."""
+        if not self.started:
+            return 0.0
+        return max(0.0, (self.ended or (time.time() if self.live else self.heartbeat)) - self.started)
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "int | None": (int, type(None)),
+    "float | None": (int, float, type(None)),
+    "dict[str, float]": (dict,),
+}
+
+
+def read_status(path: Path) -> Status | None:
+    """The status in a file; None where there is none. A field of a wrong type keeps its default."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return Status(state="lost", error=f"{path.name} is unreadable")
+    if not isinstance(raw, dict):
+        return Status(state="lost", error=f"{path.name} is unreadable")
+    known: dict[str, Any] = {
+        f.name: raw[f.name] for f in fields(Status) if f.name in raw and isinstance(raw[f.name], _TYPES[str(f.type)])
+    }
+    if known.get("state") not in STATES:
+        known["state"] = "lost"
+    return Status(**known)
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Replace the file in one step, so that a reader never sees half of it."""
+    clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(status).items()}
+    clean["best"] = {k: v for k, v in status.best.items() if math.isfinite(v)}
+    write_atomic(path, json.dumps(clean, indent=1, allow_nan=False))
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a small text file through a temporary name beside it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.write("\n")
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def beaten(status: Status) -> Status:
+    """The same status with a fresh heartbeat."""
+    return replace(status, heartbeat=time.time())

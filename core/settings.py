@@ -1,0 +1,196 @@
+"""Every setting of a project, declared once.
+
+A field's type, default, bounds and one-line documentation stand together here; `--help`, the commented template, the
+README table and the checks all read these declarations (`core.fields`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def opt(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: tuple[str, ...] = (),
+    prefixes: tuple[str, ...] = (),
+    personal: bool = False,
+) -> Any:
+    """Declare a setting.
+
+    Args:
+        default: The value where nobody sets one.
+        doc: One line for a person.
+        low: Smallest allowed number, itself allowed (`above`: itself not allowed).
+        high: Largest allowed number, itself allowed (`below`: itself not allowed).
+        above: Exclusive lower bound.
+        below: Exclusive upper bound.
+        choices: The only texts allowed, for each element of a list and each key of a table too.
+        prefixes: Texts that start like this are allowed besides the choices, e.g. `hf:`.
+        personal: Belongs to one data set, so a recipe may not set it.
+    """
+    meta = {
+        "doc": doc,
+        "low": low,
+        "high": high,
+        "above": above,
+        "below": below,
+        "choices": choices,
+        "prefixes": prefixes,
+        "personal": personal,
+    }
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where and how the computation runs."""
+
+    device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
+    dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
+    threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The interaction log, the item table, and how they are cleaned and split."""
+
+    interactions: str = opt("", "interaction log: a file, a glob or a folder; format by content", personal=True)
+    items: str = opt("", "item table; empty = no text", personal=True)
+    user: str = opt("user_id", "column of the user id", personal=True)
+    item: str = opt("item_id", "column of the item id", personal=True)
+    item_key: str = opt("", "the item table's id column, where it differs from `item`", personal=True)
+    time: str = opt("", "column of the time of an interaction; or use `position`", personal=True)
+    position: str = opt("", "column of the order inside a user; neither = file order", personal=True)
+    rating: str = opt("", "column of the rating", personal=True)
+    min_rating: float = opt(0.0, "leave out interactions rated below; 0 = off", low=0.0, high=1e6, personal=True)
+    text: tuple[str, ...] = opt((), "columns of the item table that become text; never ids or codes", personal=True)
+    min_user_interactions: int = opt(5, "users with fewer are left out (iterated k-core); 0 = off", low=0, high=10**6)
+    min_item_interactions: int = opt(5, "items with fewer are left out (iterated k-core); 0 = off", low=0, high=10**6)
+    duplicates: str = opt(
+        "exact",
+        "exact = drop repeats of user, item and time; first = keep a user's first of an item; keep = drop none",
+        choices=("exact", "first", "keep"),
+    )
+    max_history: int = opt(20, "items of history a model sees", low=1, high=1000)
+    catalogue: str = opt(
+        "interacted",
+        "what is ranked: interacted = items left after cleaning; all = the rest of the item table too",
+        choices=("interacted", "all"),
+    )
+    split: str = opt(
+        "leave-one-out", "the last interaction is the test, the one before validation", choices=("leave-one-out",)
+    )
+    max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class VectorSettings:
+    """One vector an item from its text, one from behaviour."""
+
+    semantic: str = opt("lsa", "source of the text vectors", choices=("lsa", "none"), prefixes=("hf:", "file:"))
+    behavior: str = opt(
+        "sasrec", "source of the behaviour vectors", choices=("sasrec", "ppmi-svd", "none"), prefixes=("file:",)
+    )
+    semantic_dim: int = opt(256, "width of the text vectors (lsa)", low=2, high=8192)
+    behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd)", low=2, high=8192)
+
+
+@dataclass(frozen=True)
+class SasrecSettings:
+    """The sequential model behind the behaviour vectors, which is also a baseline."""
+
+    hidden_size: int = opt(128, "width of the model", low=4, high=4096)
+    layers: int = opt(2, "transformer layers", low=1, high=48)
+    heads: int = opt(2, "attention heads", low=1, high=64)
+    dropout: float = opt(0.5, "share of activations dropped in training", low=0.0, below=1.0)
+    learning_rate: float = opt(1e-3, "step size of AdamW", above=0.0, high=1.0)
+    weight_decay: float = opt(0.0, "weight decay of AdamW", low=0.0, high=1.0)
+    temperature: float = opt(0.07, "scores are cosines over this", above=0.0, high=10.0)
+    batch_users: int = opt(128, "users a step", low=1, high=65536)
+    epochs: int = opt(25, "passes over the users", low=1, high=10000)
+    max_history: int = opt(50, "items of history it sees", low=1, high=1000)
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """The code word of every item."""
+
+    sources: tuple[str, ...] = opt(
+        ("semantic", "behavior"), "vectors that get a code word each, in this order", choices=("semantic", "behavior")
+    )
+    method: str = opt("kmeans-tree", "how vectors become codes", choices=("kmeans-tree", "random"))
+    conflicts: str = opt("matching", "how two items with one code word are told apart", choices=("matching",))
+    depth: int = opt(0, "codes a source; 0 = from the catalogue's size", low=0, high=8)
+    width: int = opt(256, "codes a level", low=2, high=4096)
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """The language model that learns to recommend."""
+
+    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id or folder")
+    hidden_size: int = opt(256, "width (tiny)", low=8, high=8192)
+    layers: int = opt(4, "transformer layers (tiny)", low=1, high=96)
+    heads: int = opt(4, "attention heads (tiny)", low=1, high=128)
+    intermediate_size: int = opt(768, "width of the feed-forward part (tiny)", low=8, high=65536)
+    text_vocabulary: int = opt(2048, "word pieces of its tokenizer (tiny)", low=300, high=200000)
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """One stage of training: which tasks, which parameters learn, for how long."""
+
+    name: str = opt("sequential", "name of the stage")
+    tasks: dict[str, float] = field(
+        default_factory=lambda: {"sequential": 1.0},
+        metadata={"doc": "weight of each task", "choices": ("sequential",), "low": 0.0, "high": 1e6},
+    )
+    train: str = opt("all", "which parameters learn", choices=("all",))
+    epochs: int = opt(20, "most passes over the users", low=1, high=10000)
+    learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """How the model is trained."""
+
+    batch_tokens: int = opt(8192, "tokens a step", low=64, high=10**8)
+    weight_decay: float = opt(0.05, "weight decay of AdamW", low=0.0, high=10.0)
+    dropout: float = opt(0.1, "share of activations dropped in training", low=0.0, below=1.0)
+    token_dropout: float = opt(0.0, "share of history items hidden in training", low=0.0, below=1.0)
+    ema: float = opt(0.0, "decay of the running mean of the weights that is evaluated; 0 = off", low=0.0, below=1.0)
+    label_smoothing: float = opt(0.0, "label smoothing of the loss", low=0.0, below=1.0)
+    frame: str = opt("", "words before every history; a backbone without a begin token needs some")
+    warmup: float = opt(0.05, "share of the steps in which the step size rises", low=0.0, high=1.0)
+    schedule: str = opt("cosine", "how the step size falls", choices=("cosine", "linear", "constant"))
+    patience: int = opt(4, "validations without progress before it stops", low=1, high=1000)
+    validate_users: int = opt(2000, "users drawn at random for each validation; 0 = all", low=0, high=10**9)
+    stages: tuple[StageSettings, ...] = opt((StageSettings(),), "the stages of training, in order")
+
+
+@dataclass(frozen=True)
+class RecommendSettings:
+    """The search for the best items."""
+
+    beams: int = opt(50, "candidate code words kept at every step", low=1, high=10000)
+    k: int = opt(10, "items in a list", low=1, high=10000)
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """The measurement."""
+
+    mask_seen: bool = opt(False, "leave items of the user's history out of the headline lists")
+    baselines: tuple[str, ...] = opt(
+        ("popularity", "transitions", "itemknn", "sasrec"),
+        "methods measured beside the model",
+        choices=("popularity", "transitions", "itemknn", "sasrec"),
+    )
+    bootstrap: int = opt(1000, "resamples of the users for the confidence intervals; 0 = none", low=0, high=10**6)

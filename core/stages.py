@@ -1,0 +1,233 @@
+"""What each stage of the pipeline does: which settings decide it, and the work itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.errors import ProjectError
+from core.project import Project
+from core.run.reporter import Reporter
+from core.store import file_digest
+
+Made = Mapping[str, Path]
+Settings = dict[str, Any]
+
+
+def needed(project: Project) -> set[str]:
+    """The stages that a project needs at all."""
+    names = {"data", "index", "tune", "baselines", "evaluate"}
+    sources = active_sources(project)
+    if project.index.method != "random":
+        names |= set(sources)
+    if "sasrec" in project.evaluate.baselines or ("behavior" in names and project.vectors.behavior == "sasrec"):
+        names.add("sasrec")
+    return names
+
+
+def active_sources(project: Project) -> list[str]:
+    """The vector sources that the index can use, in its order; what is not there is left out.
+
+    Raises:
+        ProjectError: where none is left.
+    """
+    there = {
+        "semantic": project.vectors.semantic != "none" and bool(project.data.text),
+        "behavior": project.vectors.behavior != "none",
+    }
+    found = [source for source in project.index.sources if there[source]]
+    if not found:
+        raise ProjectError(
+            "no source is left for the item index: no text and no behaviour vectors",
+            "name text columns in data.text, or set vectors.behavior",
+        )
+    return found
+
+
+def _computing(project: Project) -> Settings:
+    return {"seed": project.seed, "device": project.run.device, "dtype": project.run.dtype}
+
+
+def data_settings(project: Project) -> Settings:
+    """The data table of the project, and the files' contents."""
+    from core.data.sniff import open_table
+
+    tables = {"data.interactions": project.data.interactions, "data.items": project.data.items}
+    sources = [s for key, name in tables.items() if name for s in open_table(project.resolve(name), key)]
+    files = [file_digest(source.path) for source in sources]
+    settings = asdict(project.data)
+    # Where the files lie does not matter, what is in them does; the history's length is the model's business.
+    return {**{k: v for k, v in settings.items() if k not in ("interactions", "items", "max_history")}, "files": files}
+
+
+def make_data(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Read, clean, number and split."""
+    from core.data.dataset import load_dataset
+
+    dataset = load_dataset(project)
+    dataset.save(folder)
+    if not len(dataset.evaluated):
+        reporter.alert("warning", "nothing to evaluate", "no user has three interactions")
+    figures = {"users": dataset.n_users, "items": dataset.n_items, "interactions": len(dataset.sequences.items)}
+    return {**figures, "targets": dataset.targets_count(), "rejected": sum(dataset.report.rejected.values())}
+
+
+def semantic_settings(project: Project) -> Settings:
+    """What decides the text vectors."""
+    source = project.vectors.semantic
+    return {"source": source, "dim": project.vectors.semantic_dim, **_computing(project), **_file(project, source)}
+
+
+def make_semantic(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Vectors of the items' text."""
+    from core.data.dataset import Dataset
+    from core.machine import device_of, use_bf16
+    from core.vectors import vectors_from_file
+    from core.vectors.text import encoder_vectors, lsa_vectors
+
+    items = Dataset.load(made["data"]).items
+    source, texts = project.vectors.semantic, [text or "" for text in items["text"].to_list()]
+    if source.startswith("file:"):
+        vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), items["item_id"])
+    elif source.startswith("hf:"):
+        dtype = "bf16" if use_bf16(project.run) else "fp32"
+        vectors = encoder_vectors(texts, source.removeprefix("hf:"), dtype, device_of(project.run), reporter)
+    else:
+        vectors = lsa_vectors(texts, project.vectors.semantic_dim, project.seed)
+    vectors.save(folder / "vectors.npz")
+    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
+
+
+def sasrec_settings(project: Project) -> Settings:
+    """What decides the SASRec model."""
+    return {**asdict(project.sasrec), **_computing(project)}
+
+
+def make_sasrec(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Fit SASRec on the training prefixes."""
+    from core.data.dataset import Dataset
+    from core.machine import use_bf16
+    from core.vectors.sasrec import fit_sasrec
+
+    dataset = Dataset.load(made["data"])
+    bf16 = use_bf16(project.run)
+    model = fit_sasrec(dataset.train(), dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder / "loop")
+    model.save(folder / "sasrec.safetensors")
+    return {"parameters": sum(p.numel() for p in model.parameters())}
+
+
+def behavior_settings(project: Project) -> Settings:
+    """What decides the behaviour vectors."""
+    source = project.vectors.behavior
+    return {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed, **_file(project, source)}
+
+
+def make_behavior(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Vectors of the items from the training prefixes."""
+    from core.data.dataset import Dataset
+    from core.vectors import vectors_from_file
+    from core.vectors.ppmi import ppmi_svd_vectors
+    from core.vectors.sasrec import SasRec
+
+    dataset = Dataset.load(made["data"])
+    source = project.vectors.behavior
+    if source.startswith("file:"):
+        vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), dataset.items["item_id"])
+    elif source == "sasrec":
+        model = SasRec.load(made["sasrec"] / "sasrec.safetensors", dataset.n_items, project.sasrec)
+        vectors = model.vectors(dataset.train())
+    else:
+        vectors = ppmi_svd_vectors(dataset.train(), dataset.n_items, project.vectors.behavior_dim, project.seed)
+    vectors.save(folder / "vectors.npz")
+    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
+
+
+def index_settings(project: Project) -> Settings:
+    """What decides the item index."""
+    return {**asdict(project.index), "active": active_sources(project), "seed": project.seed}
+
+
+def make_index(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Give every item its code."""
+    from core.data.dataset import Dataset
+    from core.index.build import build_index
+    from core.index.report import index_report
+    from core.vectors import ItemVectors
+
+    dataset = Dataset.load(made["data"])
+    sources = active_sources(project)
+    for missing in set(project.index.sources) - set(sources):
+        reporter.alert("info", f"no {missing} vectors", f"the index is made from {sources[0]} vectors alone")
+    vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in sources if name in made}
+    index = build_index(dataset.items["item_id"], vectors, sources, project.index, project.seed)
+    index.save(folder / "index.parquet")
+    report = index_report(index, vectors)
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    used = "/".join(str(level["used"]) for level in report["levels"])
+    return {"levels": index.levels, "used_codes": used, "items": len(index.codes), "base_id": index.base_id}
+
+
+def tune_settings(project: Project) -> Settings:
+    """What decides the tuned model."""
+    data = {"max_history": project.data.max_history, "beams": project.recommend.beams}
+    return {**asdict(project.tune), "backbone": asdict(project.backbone), **data, **_computing(project)}
+
+
+def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Teach the language model the codes."""
+    from core.data.dataset import Dataset
+    from core.index.table import ItemIndex
+    from core.tune.train import tune
+
+    index = ItemIndex.load(made["index"] / "index.parquet")
+    return tune(project, Dataset.load(made["data"]), index, folder, reporter)
+
+
+def baseline_settings(project: Project) -> Settings:
+    """What decides the baselines' ranks."""
+    return {"baselines": list(project.evaluate.baselines)}
+
+
+def make_baselines(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Rank the targets of both splits with every baseline."""
+    from core.data.dataset import Dataset
+    from core.evaluate.scoring import measure_baselines
+
+    return measure_baselines(project, Dataset.load(made["data"]), made.get("sasrec"), folder, reporter)
+
+
+def evaluate_settings(project: Project) -> Settings:
+    """What decides the metrics."""
+    recommend = {"beams": project.recommend.beams, "max_history": project.data.max_history}
+    settings = {**asdict(project.evaluate), **recommend, **_computing(project)}
+    best = best_reachable_file(project)
+    return {**settings, "best_reachable": file_digest(best)} if best else settings
+
+
+def make_evaluate(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Rank with the model, and put everything into one table."""
+    from core.data.dataset import Dataset
+    from core.evaluate.measure import measure
+
+    return measure(project, Dataset.load(made["data"]), made, folder, best_reachable_file(project), reporter)
+
+
+def best_reachable_file(project: Project) -> Path | None:
+    """The file beside synthetic data that tells what its own generator could reach; None for real data."""
+    if not project.data.interactions:
+        return None
+    path = project.resolve(project.data.interactions).parent / "best_reachable.json"
+    return path if path.is_file() else None
+
+
+def _file(project: Project, source: str) -> Settings:
+    """The digest of a `file:` source."""
+    if not source.startswith("file:"):
+        return {}
+    path = project.resolve(source.removeprefix("file:"))
+    if not path.is_file():
+        raise ProjectError(f"{path}: no such file of vectors", "check vectors.semantic and vectors.behavior")
+    return {"file": file_digest(path)}

@@ -1,0 +1,136 @@
+"""The generator: a causal language model together with what it must know of the items' codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import Cache, PreTrainedModel
+
+from core.recommend.trie import Trie
+
+
+class Generator(nn.Module):
+    """A language model read as a recommender: histories of items in, scores of the next item's codes out.
+
+    A sequence is the frame, then the codes of every item, nothing between them; so the state after an item's last
+    code predicts the next item's first one, in training and in decoding alike. Only the rows of the output head that
+    belong to the level's codes are ever multiplied.
+
+    Args:
+        lm: any decoder-only model of transformers, its embeddings already as large as the vocabulary.
+        code_ids: token id of each code, level by level.
+        item_tokens: token ids of every item's code; shape (items, levels).
+        frame: token ids before every history.
+    """
+
+    def __init__(
+        self,
+        lm: PreTrainedModel,
+        code_ids: Sequence[npt.NDArray[np.int64]],
+        item_tokens: npt.NDArray[np.int64],
+        frame: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.lm = lm
+        self.item_tokens: Tensor
+        self.frame: Tensor
+        self.register_buffer("item_tokens", torch.from_numpy(item_tokens), persistent=False)
+        self.register_buffer("frame", torch.tensor(list(frame)), persistent=False)
+        for level, ids in enumerate(code_ids):
+            self.register_buffer(f"codes_{level}", torch.from_numpy(ids), persistent=False)
+
+    @property
+    def levels(self) -> int:
+        """Codes an item."""
+        return int(self.item_tokens.shape[1])
+
+    def prompt(self, histories: Tensor) -> Tensor:
+        """Token ids of frame and histories; (users, length) item numbers -> (users, tokens)."""
+        frame = self.frame.expand(len(histories), -1)
+        return torch.cat([frame, self.item_tokens[histories].flatten(1)], dim=1)
+
+    def code_tokens(self, codes: Tensor, level: int) -> Tensor:
+        """Token ids of codes of one level; any shape."""
+        return torch.as_tensor(self.get_buffer(f"codes_{level}")[codes])
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Input vectors of token ids."""
+        return torch.as_tensor(self.lm.get_input_embeddings()(tokens))
+
+    def states(
+        self, embedded: Tensor, cache: Cache | None = None, mask: Tensor | None = None, position: Tensor | None = None
+    ) -> Tensor:
+        """Last-layer states; `cache` is extended, `mask` is additive, (users, 1, queries, keys)."""
+        out = self.lm.base_model(
+            inputs_embeds=embedded,
+            attention_mask=mask,
+            position_ids=position,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        return torch.as_tensor(out.last_hidden_state)
+
+    def level_logits(self, states: Tensor, level: int) -> Tensor:
+        """Logits of the level's codes alone; (..., width)."""
+        head = self.lm.get_output_embeddings()
+        rows = self.get_buffer(f"codes_{level}")
+        return functional.linear(states, head.weight[rows], None if head.bias is None else head.bias[rows])
+
+
+class NextItem(nn.Module):
+    """The sequential task, every item supervised: the loss of predicting each item's code from what came before.
+
+    At each level the softmax runs over the codes that the trie allows there, exactly as in decoding, so the sum over
+    the levels is minus the log-probability of the item among the whole catalogue.
+
+    Args:
+        model: the generator.
+        trie: legal codes.
+        dropout: share of the input activations dropped.
+        token_dropout: share of the input tokens hidden.
+    """
+
+    def __init__(self, model: Generator, trie: Trie, dropout: float, token_dropout: float) -> None:
+        super().__init__()
+        self.model, self.trie = model, trie
+        self.dropout, self.token_dropout = dropout, token_dropout
+
+    def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.tune.loop.Loop`.
+
+        Args:
+            batch: item numbers, padded on the right with -1, shape (rows, items); and the place of each row's first
+                target, shape (rows,).
+        """
+        items, first_target = batch
+        rows, length = items.shape
+        levels, frame = self.model.levels, len(self.model.frame)
+        real = items >= 0
+        tokens = self.model.prompt(items.clamp_min(0))[:, :-1]
+        embedded = self.model.embed(tokens)
+        if self.training and self.token_dropout:
+            kept = torch.rand(tokens.shape, device=tokens.device) >= self.token_dropout
+            kept[:, :frame] = True
+            embedded = embedded * kept[..., None]
+        embedded = functional.dropout(embedded, self.dropout, self.training)
+        # Token i predicts token i + 1, so an item's codes are predicted from the place before its first one on.
+        states = self.model.states(embedded)[:, frame - 1 :].unflatten(1, (length, levels))
+        wanted = real & (torch.arange(length, device=items.device) >= first_target[:, None])
+        chosen, targets = states[wanted], items[wanted]
+        total = states.new_zeros((), dtype=torch.float32)
+        parts: dict[str, float] = {}
+        for level, branching in enumerate(self.trie.levels):
+            nodes = self.trie.item_nodes[targets, level]
+            codes, children, legal = branching.branches(nodes)
+            below = self.trie.item_nodes[targets, level + 1] if level + 1 < levels else targets
+            logits = self.model.level_logits(chosen[:, level], level).float().gather(1, codes)
+            answer = ((children == below[:, None]) & legal).int().argmax(dim=1)
+            loss = functional.cross_entropy(logits.masked_fill(~legal, -torch.inf), answer)
+            total = total + loss
+            parts[f"loss_{level + 1}"] = loss.item()
+        return total, {"loss": total.item(), **parts}, len(targets)

@@ -1,0 +1,283 @@
+"""One training loop for everything that learns by gradient: resumable to the step, deterministic, and quiet.
+
+It runs under `accelerate`, so the same code trains in one process or, started by `accelerate launch`, in several.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core.errors import DataError
+from core.run.status import write_atomic
+from core.run.reporter import Reporter
+
+METRIC_EVERY = 20
+CHUNK = 32
+
+
+class StopRequested(Exception):
+    """Somebody asked the run to stop; a checkpoint was left in `checkpoint`."""
+
+    def __init__(self, checkpoint: Path | None = None) -> None:
+        super().__init__("stopped on request")
+        self.checkpoint = checkpoint
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train and with which step sizes.
+
+    Attributes:
+        epochs: passes over the batches.
+        learning_rate: the highest step size.
+        weight_decay: of AdamW, on matrices that are not embeddings.
+        warmup: share of all steps in which the step size rises.
+        shape: `cosine`, `linear` or `constant` afterwards.
+        ema: decay of the running mean of the weights; 0 = none.
+    """
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    warmup: float = 0.05
+    shape: str = "cosine"
+    ema: float = 0.0
+
+    def factor(self, step: int, total: int) -> float:
+        """Step size at `step` of `total`, as a share of the highest."""
+        rising = max(1, round(self.warmup * total))
+        if step < rising:
+            return (step + 1) / rising
+        left = 1.0 - (step - rising) / max(1, total - rising)
+        return {"cosine": 0.5 * (1.0 - math.cos(math.pi * left)), "linear": left}.get(self.shape, 1.0)
+
+
+def bucketed(lengths: npt.NDArray[np.integer], size: int, seed: Sequence[int], budget: int = 0) -> list[npt.NDArray[np.int64]]:
+    """Batches of rows of like length, in random order.
+
+    Args:
+        lengths: of every row, in tokens.
+        size: rows a batch at most.
+        seed: of the order; an epoch's number belongs in it.
+        budget: tokens a batch at most, padding included; 0 = no bound.
+    """
+    rng = np.random.default_rng(list(seed))
+    order = rng.permutation(len(lengths))
+    batches: list[npt.NDArray[np.int64]] = []
+    # With a token budget every length forms whole batches anyway; else sort within chunks, which keeps more chance.
+    span = len(order) if budget else size * CHUNK
+    for start in range(0, len(order), span):
+        chunk = order[start : start + span]
+        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
+        first = 0
+        for i in range(1, len(chunk) + 1):
+            full = i - first >= size or i == len(chunk)
+            if full or (budget and int(lengths[chunk[i]]) * (i - first + 1) > budget):
+                batches.append(chunk[first:i])
+                first = i
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+@dataclass
+class Position:
+    """Where training stands; all that a checkpoint holds besides tensors."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    due: bool = False
+    ended: bool = False
+    sums: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Loop:
+    """Train `module`, whose forward takes a batch and returns losses to add up, and a count of targets.
+
+    Args:
+        module: forward(batch) -> (total loss, {name: mean loss}, targets).
+        batches: the batches of an epoch; the same for the same epoch.
+        schedule: epochs and step sizes.
+        seed: of dropout; the batches bring their own.
+        device: where to train.
+        bf16: whether matrix products run in bf16.
+        reporter: hears the progress; may ask for a checkpoint or a stop.
+        folder: where the checkpoint for resuming lies (`loop.safetensors`, `loop.json`).
+        task: name in the progress events.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        batches: Callable[[int], Sequence[Any]],
+        schedule: Schedule,
+        *,
+        seed: int,
+        device: str,
+        bf16: bool,
+        reporter: Reporter,
+        folder: Path,
+        task: str,
+    ) -> None:
+        torch.manual_seed(seed)
+        self.accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
+        self.module, self.batches, self.schedule = module, batches, schedule
+        self.reporter, self.folder, self.task = reporter, folder, task
+        self.position = Position()
+        decayed = [p for n, p in module.named_parameters() if p.ndim > 1 and "embed" not in n and "items" not in n]
+        kept = {id(p) for p in decayed}
+        others = [p for p in module.parameters() if id(p) not in kept]
+        groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98), fused=True)
+        self.average = [p.detach().clone() for p in module.parameters()] if schedule.ema else []
+        self.wrapped, self.prepared = self.accelerator.prepare(module, self.optimizer)
+        if (folder / "loop.json").is_file():
+            self._load()
+
+    def run(self, after_epoch: Callable[[int], bool] = lambda epoch: True) -> None:
+        """Train to the end.
+
+        Args:
+            after_epoch: called with the number of finished epochs; False ends the training.
+
+        Raises:
+            StopRequested: somebody asked to stop; the checkpoint is written.
+        """
+        per_epoch = len(self.batches(0))
+        total = self.schedule.epochs * per_epoch
+        place = self.position
+        while True:
+            if place.due:
+                try:
+                    place.ended = not after_epoch(place.epoch)
+                except StopRequested as stop:
+                    raise StopRequested(self.save()) from stop
+                place.due = False
+                self.save()
+            if place.ended or place.epoch >= self.schedule.epochs:
+                break
+            batches = self.batches(place.epoch)
+            self.wrapped.train()
+            while place.batch < len(batches):
+                self._step(batches[place.batch], total)
+                place.batch += 1
+                place.step += 1
+                self.reporter.progress(self.task, place.step, total, "steps")
+                self._obey()
+            place.epoch, place.batch, place.due = place.epoch + 1, 0, True
+            self._tell()
+
+    def averaged(self) -> _Swapped:
+        """A context in which the module holds the running mean of its weights."""
+        return _Swapped(list(self.module.parameters()), self.average)
+
+    def save(self) -> Path:
+        """Write the checkpoint, whole or not at all."""
+        state = {f"module.{name}": tensor for name, tensor in self.module.state_dict().items()}
+        for i, (_, held) in enumerate(sorted(self.optimizer.state_dict()["state"].items())):
+            state.update({f"optimizer.{i}.{name}": tensor for name, tensor in held.items()})
+        state.update({f"average.{i}": tensor for i, tensor in enumerate(self.average)})
+        state["random"] = torch.get_rng_state()
+        if self.accelerator.device.type == "cuda":
+            state["random.cuda"] = torch.cuda.get_rng_state()
+        if self.accelerator.is_main_process:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # The step in the tensors' file ties the two files together.
+            meta = {"step": str(self.position.step), "epoch": str(self.position.epoch), "batch": str(self.position.batch)}
+            fresh = self.folder / "loop.safetensors.new"
+            save_file({n: t.detach().cpu().contiguous().clone() for n, t in state.items()}, fresh, metadata=meta)
+            fresh.replace(self.folder / f"loop-{self.position.step}.safetensors")
+            write_atomic(self.folder / "loop.json", json.dumps(vars(self.position)))
+            for old in self.folder.glob("loop-*.safetensors"):
+                if old.name != f"loop-{self.position.step}.safetensors":
+                    old.unlink()
+        return self.folder
+
+    def _load(self) -> None:
+        try:
+            self.position = Position(**json.loads((self.folder / "loop.json").read_text()))
+            state = load_file(self.folder / f"loop-{self.position.step}.safetensors")
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(f"{self.folder}: the checkpoint cannot be read ({error})", "train with --new") from error
+        self.module.load_state_dict(_part(state, "module."))
+        held: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(state, "optimizer.").items():
+            index, _, key = name.partition(".")
+            held.setdefault(int(index), {})[key] = tensor
+        plan = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({"state": held, "param_groups": plan["param_groups"]})
+        for i, tensor in enumerate(self.average):
+            tensor.copy_(state[f"average.{i}"])
+        torch.set_rng_state(state["random"])
+        if "random.cuda" in state:
+            torch.cuda.set_rng_state(state["random.cuda"])
+        self.reporter.log(f"{self.task}: resumed at step {self.position.step}")
+
+    def _step(self, batch: Any, total: int) -> None:
+        rate = self.schedule.learning_rate * self.schedule.factor(self.position.step, total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self.accelerator.autocast():
+            loss, parts, targets = self.wrapped(batch)
+        self.prepared.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), 1.0)
+        self.prepared.step()
+        sums = self.position.sums
+        for name, value in {"targets": float(targets), **{n: v * targets for n, v in parts.items()}}.items():
+            sums[name] = sums.get(name, 0.0) + value
+        if self.position.step % METRIC_EVERY == 0:
+            self.reporter.metric(self.position.step, {**parts, "learning_rate": rate})
+        if self.average:
+            # A short memory at first, so that the mean forgets the random start.
+            decay = min(self.schedule.ema, (1 + self.position.step) / (10 + self.position.step))
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, list(self.module.parameters()), 1.0 - decay)
+
+    def _tell(self) -> None:
+        sums, self.position.sums = self.position.sums, {}
+        targets = max(sums.pop("targets", 0.0), 1.0)
+        self.reporter.metric(self.position.step, {f"epoch_{n}": v / targets for n, v in sums.items()})
+
+    def _obey(self) -> None:
+        wish = self.reporter.wants()
+        if wish == "go":
+            return
+        place = self.save()
+        self.reporter.checkpoint(place, self.position.step)
+        if wish == "stop":
+            raise StopRequested(place)
+
+
+class _Swapped:
+    """Puts other values into parameters, and the own ones back."""
+
+    def __init__(self, parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+        self.parameters, self.values = parameters, values
+
+    def __enter__(self) -> None:
+        self.kept = [p.detach().clone() for p in self.parameters] if self.values else []
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, self.values, strict=False):
+                parameter.copy_(value)
+
+    def __exit__(self, *_: object) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, self.kept, strict=False):
+                parameter.copy_(value)
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

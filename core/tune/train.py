@@ -1,0 +1,135 @@
+"""The tuning stage: train the generator, choose the best epoch by validation NDCG@10, keep its checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset
+from core.evaluate.generative import ranks_of
+from core.evaluate.metrics import values_of
+from core.index.table import ItemIndex
+from core.machine import device_of, use_bf16
+from core.project import Project
+from core.recommend.trie import Trie
+from core.run.reporter import Reporter
+from core.settings import StageSettings
+from core.tune.backbone import build_backbone, build_vocabulary
+from core.tune.checkpoint import generator_of, save_checkpoint
+from core.tune.generator import NextItem
+from core.tune.loop import Loop, Schedule, bucketed
+from core.tune.rows import every_item_rows
+
+BEST = "best"
+
+
+@dataclass
+class _Best:
+    """The best validation so far, and how many since were worse."""
+
+    score: float = -1.0
+    epoch: int = 0
+    worse: int = 0
+
+
+def tune(project: Project, dataset: Dataset, index: ItemIndex, folder: Path, reporter: Reporter) -> dict[str, Any]:
+    """Train through every stage; leaves the best checkpoint in `folder/best`.
+
+    Args:
+        project: the settings.
+        dataset: logs and catalogue.
+        index: codes of the items.
+        folder: of the artefact; an interrupted training goes on from what lies there.
+        reporter: hears the progress; may ask for a checkpoint or a stop.
+
+    Returns:
+        Figures worth showing: parameters, targets an epoch, the best epoch and its validation NDCG@10.
+
+    Raises:
+        StopRequested: somebody asked to stop; the checkpoint is written.
+    """
+    device, bf16 = device_of(project.run), use_bf16(project.run)
+    texts = [text for text in dataset.items["text"].to_list() if text]
+    vocabulary = build_vocabulary(project.backbone, index, texts, project.tune.frame)
+    lm = build_backbone(project.backbone, vocabulary, project.tune.dropout, device, project.seed)
+    model = generator_of(lm, vocabulary, index).to(device)
+    trie = Trie(index.codes, device)
+    rows = every_item_rows(dataset.train(), project.data.max_history)
+    parameters = sum(p.numel() for p in lm.parameters())
+    reporter.log(f"{parameters:,} parameters, {rows.targets:,} supervised targets an epoch, {device}, bf16 {bf16}")
+    validation = dataset.evaluation("valid")
+    sample = _sample(len(validation), project.tune.validate_users, project.seed)
+    lengths = rows.windows.lengths * index.levels + len(vocabulary.frame)
+    best = _Best()
+    for number, stage in enumerate(project.tune.stages):
+        if not rows.targets:
+            break
+        objective = NextItem(model, trie, project.tune.dropout, project.tune.token_dropout)
+
+        def batches(epoch: int, number: int = number) -> list[tuple[torch.Tensor, torch.Tensor]]:
+            order = bucketed(lengths, len(lengths), (project.seed, number, epoch), project.tune.batch_tokens)
+            return [tuple(t.to(device) for t in rows.batch(batch)) for batch in order]
+
+        loop = Loop(
+            objective,
+            batches,
+            _schedule(project, stage),
+            seed=project.seed + number,
+            device=device,
+            bf16=bf16,
+            reporter=reporter,
+            folder=folder / "loops" / f"{number}-{stage.name}",
+            task=stage.name,
+        )
+        best = _Best(**loop.position.notes.get("best", vars(best)))
+
+        def after_epoch(epoch: int, loop: Loop = loop, best: _Best = best) -> bool:
+            with loop.averaged():
+                model.eval()
+                ranks = ranks_of(
+                    model, trie, validation, sample, project.data.max_history, project.recommend.beams, bf16, reporter
+                )
+                score = float(values_of("ndcg@10", ranks.ranks).mean())
+                recall = float(values_of("recall@10", ranks.ranks).mean())
+                reporter.evaluation(loop.position.step, "valid", {"ndcg@10": score, "recall@10": recall})
+                best.worse += 1
+                if score > best.score:
+                    best.score, best.epoch, best.worse = score, epoch, 0
+                    about = {"epoch": epoch, "valid_users": len(sample), "valid_ndcg@10": score}
+                    fresh = folder / f"{BEST}.new"
+                    shutil.rmtree(fresh, ignore_errors=True)
+                    save_checkpoint(fresh, lm, vocabulary, index, about)
+                    shutil.rmtree(folder / BEST, ignore_errors=True)
+                    fresh.rename(folder / BEST)
+                    reporter.checkpoint(folder / BEST, loop.position.step, best=True)
+            loop.position.notes["best"] = vars(best).copy()
+            return best.worse < project.tune.patience
+
+        loop.run(after_epoch)
+    if not (folder / BEST).exists():
+        save_checkpoint(folder / BEST, lm, vocabulary, index, {"epoch": 0})
+    shutil.rmtree(folder / "loops", ignore_errors=True)
+    return {
+        "parameters": parameters,
+        "targets": rows.targets,
+        "best_epoch": best.epoch,
+        "valid_ndcg@10": best.score,
+        "valid_users": len(sample),
+    }
+
+
+def _schedule(project: Project, stage: StageSettings) -> Schedule:
+    tune = project.tune
+    return Schedule(stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema)
+
+
+def _sample(users: int, wanted: int, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Places of the users to validate on: drawn at random, since logs are rarely in random order."""
+    if not wanted or wanted >= users:
+        return np.arange(users)
+    return np.sort(np.random.default_rng(seed).choice(users, wanted, replace=False))

@@ -1,0 +1,93 @@
+"""One vector an item: from its text (semantic) and from who bought it when (behaviour)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from core.errors import ProjectError
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """A matrix with one row an item number.
+
+    Attributes:
+        matrix: float32, shape (items, dim).
+        known: Whether the item has a vector of its own; shape (items,). The others hold the mean of the known ones.
+        source: What made it, e.g. `lsa`.
+    """
+
+    matrix: npt.NDArray[np.float32]
+    known: npt.NDArray[np.bool_]
+    source: str
+
+    @staticmethod
+    def of(matrix: npt.NDArray[np.floating], known: npt.NDArray[np.bool_], source: str) -> ItemVectors:
+        """Fill the rows of unknown items with the mean of the known ones.
+
+        Raises:
+            ProjectError: where a known row holds NaN or infinity; the row is named.
+        """
+        filled = np.ascontiguousarray(matrix, dtype=np.float32)
+        broken = np.flatnonzero(known & ~np.isfinite(filled).all(axis=1))
+        if len(broken):
+            raise ProjectError(f"the {source} vector of item number {broken[0]} holds NaN or infinity")
+        if known.any() and not known.all():
+            filled = np.where(known[:, None], filled, filled[known].mean(axis=0))
+        return ItemVectors(np.nan_to_num(filled), known, source)
+
+    def save(self, path: Path) -> None:
+        """Write `path` (a .npz file)."""
+        np.savez(path, matrix=self.matrix, known=self.known, source=np.array(self.source))
+
+    @staticmethod
+    def load(path: Path) -> ItemVectors:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as held:
+            return ItemVectors(held["matrix"], held["known"], str(held["source"]))
+
+
+def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
+    """Vectors that somebody else made.
+
+    Args:
+        path: a .npy matrix whose rows are the item numbers, or a Parquet file with `item_id` and `vector` (a list).
+        item_ids: id of every item number.
+
+    Raises:
+        ProjectError: where the file is missing or does not fit the catalogue.
+    """
+    if not path.is_file():
+        raise ProjectError(f"{path}: no such file of vectors", "check vectors.semantic and vectors.behavior")
+    if path.suffix == ".npy":
+        try:
+            matrix = np.load(path, allow_pickle=False)
+        except ValueError as error:
+            raise ProjectError(f"{path}: not a plain .npy matrix ({error})") from error
+        if matrix.ndim != 2 or len(matrix) != len(item_ids):
+            shape = "x".join(map(str, matrix.shape))
+            raise ProjectError(
+                f"{path}: a matrix of {shape} for {len(item_ids)} items",
+                "a .npy file has one row an item, in the order of the dataset; Parquet with item_id is safer",
+            )
+        return ItemVectors.of(matrix, np.ones(len(item_ids), dtype=bool), f"file:{path.name}")
+    try:
+        table = pl.read_parquet(path, columns=["item_id", "vector"])
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ProjectError(f"{path}: cannot read columns item_id and vector ({error})") from error
+    table = table.with_columns(pl.col("item_id").cast(pl.String)).drop_nulls().unique("item_id", keep="first")
+    widths = table["vector"].list.len().unique()
+    if len(widths) != 1:
+        raise ProjectError(f"{path}: vectors of different lengths: {sorted(widths.to_list())[:5]}")
+    joined = item_ids.alias("item_id").to_frame().join(table, on="item_id", how="left", maintain_order="left")
+    known = joined["vector"].is_not_null().to_numpy()
+    if not known.any():
+        raise ProjectError(f"{path}: none of its item ids is in the catalogue")
+    matrix = np.zeros((len(item_ids), widths[0]), dtype=np.float32)
+    matrix[known] = np.stack([np.asarray(v, dtype=np.float32) for v in joined["vector"].drop_nulls()])
+    return ItemVectors.of(matrix, known, f"file:{path.name}")

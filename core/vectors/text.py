@@ -1,0 +1,89 @@
+"""Semantic vectors: from the items' text alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import EnvironmentFault
+from core.run.reporter import Reporter
+from core.vectors import ItemVectors
+
+MAX_TOKENS = 256
+
+
+def lsa_vectors(texts: Sequence[str], dim: int, seed: int) -> ItemVectors:
+    """Latent semantic analysis: TF-IDF of words and word pairs, truncated SVD, rows of unit length.
+
+    Needs no model and no network, in any language that separates words. Items without text get the mean vector.
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
+    known = np.array([bool(text.strip()) for text in texts])
+    words = TfidfVectorizer(sublinear_tf=True, min_df=min(2, len(texts)), max_df=0.5, ngram_range=(1, 2), max_features=60_000)
+    try:
+        counts = words.fit_transform(texts)
+    except ValueError:  # no term survives, e.g. when every text is unique or every text is the same
+        words = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=60_000)
+        try:
+            counts = words.fit_transform(texts)
+        except ValueError:
+            return ItemVectors.of(np.zeros((len(texts), 1), dtype=np.float32), known, "lsa")
+    rank = max(1, min(dim, min(counts.shape) - 1))
+    if min(counts.shape) == 1:
+        return ItemVectors.of(counts.toarray()[:, :1], known, "lsa")
+    reduced = TruncatedSVD(rank, random_state=seed).fit_transform(counts)
+    return ItemVectors.of(normalize(reduced), known, "lsa")
+
+
+def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, reporter: Reporter) -> ItemVectors:
+    """Mean-pooled last states of a Hugging Face encoder or decoder, rows of unit length.
+
+    Texts are sorted by length into batches, so little is padded.
+
+    Args:
+        texts: one an item.
+        model: a hub id or a folder.
+        dtype: fp32 or bf16.
+        device: cpu, cuda, cuda:1.
+        reporter: hears the progress.
+
+    Raises:
+        EnvironmentFault: where the model cannot be loaded.
+    """
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        encoder = AutoModel.from_pretrained(model, dtype=torch.bfloat16 if dtype == "bf16" else torch.float32)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise EnvironmentFault(
+            f"cannot load the text encoder {model!r}: {first}",
+            "name a folder that holds it, or use vectors.semantic = 'lsa', which needs no download",
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    encoder = encoder.eval().to(device)
+    known = np.array([bool(text.strip()) for text in texts])
+    order = np.flatnonzero(known)[np.argsort([len(texts[i]) for i in np.flatnonzero(known)], kind="stable")]
+    rows: list[npt.NDArray[np.float32]] = []
+    with torch.inference_mode():
+        for start in range(0, len(order), 64):
+            batch = [texts[i] for i in order[start : start + 64]]
+            tokens = tokenizer(batch, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt").to(device)
+            states = encoder(**tokens).last_hidden_state.float()
+            mask = tokens["attention_mask"][..., None].float()
+            pooled = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)
+            rows.append(torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy())
+            reporter.progress("text vectors", min(start + 64, len(order)), len(order), "items")
+    width = rows[0].shape[1] if rows else 1
+    matrix = np.zeros((len(texts), width), dtype=np.float32)
+    if rows:
+        matrix[order] = np.concatenate(rows)
+    return ItemVectors.of(matrix, known, f"hf:{model}")

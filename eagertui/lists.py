@@ -1,0 +1,98 @@
+"""Tables that the command line prints on stdout: runs and recommendations."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.run.folder import RunInfo
+from eagertui.plain import duration, visible
+
+PIPE_WIDTH = 120
+
+GLYPHS = {"running": "●", "queued": "◌", "finished": "✓", "failed": "✗", "stopped": "■", "lost": "?"}
+
+
+def output() -> Console:
+    """The console on stdout; in a pipe it is as wide as a table needs, not as a terminal that is not there."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An unboxed table; columns named in `right` hold figures."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def show_runs(runs: list[RunInfo]) -> None:
+    """One line a run, the newest first."""
+    table = plain_table("", "run", "state", "recipe", "took", "R@10", "N@10", right=("took", "R@10", "N@10"))
+    for run in runs:
+        status = run.status
+        at_work = status.state == "running" and status.total > 0
+        state = f"{status.state} {status.done / status.total:.0%} of {status.task}" if at_work else status.state
+        table.add_row(
+            GLYPHS.get(status.state, "?"),
+            Text(visible(run.id)),
+            Text(visible(state)),
+            Text(visible(run.recipe)),
+            duration(status.seconds) if status.started else "–",
+            _score(run.metrics.get("recall@10")),
+            _score(run.metrics.get("ndcg@10")),
+        )
+    output().print(table)
+
+
+def run_row(run: RunInfo) -> dict[str, Any]:
+    """A run as one JSON object."""
+    status = run.status
+    return {
+        "id": run.id,
+        "path": str(run.folder.path.resolve()),
+        "name": run.name,
+        "recipe": run.recipe,
+        "state": status.state,
+        "created": datetime.fromtimestamp(run.created).astimezone().isoformat() if run.created else None,
+        "seconds": round(status.seconds, 3),
+        "pid": status.pid if status.live else None,
+        "checkpoint": status.checkpoint or None,
+        "error": status.error or None,
+        "metrics": run.metrics,
+    }
+
+
+def show_recommendation(result: dict[str, Any]) -> None:
+    """A user's history and the ranked items; what the user has seen is marked, and the held-out item, if known."""
+    console = output()
+    history = result.get("history", [])
+    owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
+    console.print(Text(f"{owner}, {len(history)} items, the oldest first"))
+    table = plain_table("", "item", "title", right=("",))
+    for number, item in enumerate(history, start=1):
+        table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
+    console.print(table)
+    target = result.get("target")
+    table = plain_table("rank", "item", "title", "score", "", right=("rank", "score"))
+    for item in result.get("items", []):
+        marks = ["seen"] * bool(item.get("seen")) + ["held out"] * (target is not None and item["item_id"] == target)
+        table.add_row(
+            str(item["rank"]),
+            Text(visible(item["item_id"])),
+            Text(visible(item["title"])),
+            f"{item['score']:.3f}",
+            ", ".join(marks),
+        )
+    console.print(table)
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}".removeprefix("0")

@@ -1,0 +1,76 @@
+"""Text for people: data made safe to print, and figures in the form that a person reads."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+
+def visible(text: object) -> str:
+    """The text on one line with control and direction-changing characters made visible; never markup.
+
+    Titles come from other people's data: an escape sequence in one must not reach the terminal.
+    """
+    text = str(text)
+    return text if text.isprintable() else "".join(_shown(c) for c in text)
+
+
+def _shown(char: str) -> str:
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)  # the control pictures: ␀ to ␟
+    if code == 0x7F:
+        return "␡"
+    if char.isprintable() or unicodedata.category(char) == "Zs" or char == "\u200d":
+        return char  # blanks of every width, and the joiner inside emoji
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def duration(seconds: object) -> str:
+    """A span of time in at most two units: `42 s`, `3 min 20 s`, `1 h 05 min`; a dash where it is unknown."""
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them: `512 B`, `3.4 GB` (powers of 1000)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def figure(value: object) -> str:
+    """A value from a summary: thousands grouped, four digits of a fraction, everything else as visible text."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "–"
+        if value == round(value) and abs(value) < 1e12:
+            return f"{value:,.0f}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+    if isinstance(value, list | tuple):
+        return "/".join(figure(v) for v in value)
+    return visible(value)
+
+
+def figures(values: object) -> str:
+    """The scalar entries of a mapping on one line: `users 22,363, items 12,101`."""
+    if not isinstance(values, dict):
+        return ""
+    flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    return ", ".join(f"{visible(k).replace('_', ' ')} {figure(v)}" for k, v in flat.items())

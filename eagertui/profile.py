@@ -1,0 +1,102 @@
+"""The data profile in words: what `eagertui check` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eagertui.plain import figure, visible
+
+BAR = "▏▎▍▌▋▊▉█"
+BAR_WIDTH = 24
+LABEL = 14
+
+
+def lines(profile: dict[str, Any]) -> list[str]:
+    """The profile as lines for a person, most important first; data in it is made visible."""
+    read, split, text = profile["read"], profile["split"], profile["text"]
+    told = [
+        _line("read", f"{figure(read['rows'])} rows from {_files(read['files'])}; order: {visible(read['order'])}"),
+        _line("users", figure(profile["users"])),
+        _line("items", figure(profile["items"])),
+        _line("interactions", f"{figure(profile['interactions'])}, density {profile['density']:.3%}"),
+        _line("split", _split(split)),
+    ]
+    told += _dropped(read)
+    told += _text(text)
+    if read["tied"]:
+        told.append(_line("ties", f"{read['tied']:.1%} of neighbouring interactions share one time"))
+    told += ["", "history lengths (interactions a user): " + _spread(profile["history"])]
+    told += _histogram(profile["history"].get("histogram", []), "users")
+    popularity = profile["popularity"]
+    told += ["", "popularity (interactions an item): " + _spread(popularity)]
+    told += _histogram(popularity.get("histogram", []), "items")
+    head = ", ".join(f"the top {visible(k)} take {v:.0%}" for k, v in popularity.get("head", {}).items())
+    told.append(f"  {head}; gini {popularity['gini']:.2f}")
+    return told
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:<{LABEL}}{text}"
+
+
+def _files(files: list[str]) -> str:
+    return visible(files[0]) if len(files) == 1 else f"{len(files)} files"
+
+
+def _split(split: dict[str, Any]) -> str:
+    return (
+        f"{visible(split['rule'])}: {figure(split['train_targets'])} training targets, "
+        f"{figure(split['evaluated_users'])} users evaluated, "
+        f"{split['repeated_targets']:.1%} of their targets taken before"
+    )
+
+
+def _dropped(read: dict[str, Any]) -> list[str]:
+    """What did not get through: rejected rows with examples, then what the rules took away."""
+    told = []
+    for reason, count in read["rejected"].items():
+        told.append(_line("! rejected", f"{figure(count)} rows: {visible(reason)}"))
+        for example in read["examples"].get(reason, [])[:3]:
+            place = f"{visible(example.get('file', ''))} row {figure(example.get('row'))}"
+            told.append(_line("", f"{place}: {visible(example.get('value'))}"))
+    if not read["rejected"]:
+        told.append(_line("rejected", "0 rows"))
+    for label, text in (("below_rating", "rows below data.min_rating"), ("duplicates", "rows by data.duplicates")):
+        if read[label]:
+            told.append(_line("left out", f"{figure(read[label])} {text}"))
+    core = read["k_core"]
+    if core["rows"]:
+        away = f"{figure(core['rows'])} rows, {figure(core['users'])} users, {figure(core['items'])} items"
+        told.append(_line("left out", f"{away} by the k-core, in {figure(core['rounds'])} rounds"))
+    return told
+
+
+def _text(text: dict[str, Any]) -> list[str]:
+    told = [_line("text", f"{figure(text['rows'])} rows in the item table")] if text["rows"] else []
+    notes = [
+        (text["duplicates"], "repeated ids, the first row counts"),
+        (text["items_without_row"], "items have no row there: behaviour only"),
+        (text["items_without_text"], "items have no text: behaviour only"),
+    ]
+    notes += [(count, f"rows: {visible(reason)}") for reason, count in text["rejected"].items()]
+    notes += [(count, f"items without {visible(column)}") for column, count in text["missing"].items()]
+    notes += [(count, f"items with {visible(column)} cut at its longest") for column, count in text["cut"].items()]
+    notes += [(count, f"items with broken characters in {visible(column)}") for column, count in text["broken"].items()]
+    return told + [_line("! text", f"{figure(count)} {what}") for count, what in notes if count]
+
+
+def _spread(values: dict[str, Any]) -> str:
+    names = {"min": "least", "median": "median", "mean": "mean", "p95": "95 %", "max": "most"}
+    return ", ".join(f"{word} {figure(values[key])}" for key, word in names.items() if key in values)
+
+
+def _histogram(bins: list[dict[str, int]], unit: str) -> list[str]:
+    most = max((one["count"] for one in bins), default=0)
+    told = []
+    for one in bins:
+        low, high = one["low"], one["high"]
+        label = figure(low) if low == high else f"{figure(low)}–{figure(high)}"
+        eighths = round(8 * BAR_WIDTH * one["count"] / most)
+        bar = "█" * (eighths // 8) + (BAR[eighths % 8 - 1] if eighths % 8 else "")
+        told.append(f"  {label:>11} {bar or '▏' if one['count'] else '':<{BAR_WIDTH}} {figure(one['count'])} {unit}")
+    return told

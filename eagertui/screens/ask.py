@@ -1,0 +1,78 @@
+"""A question before something that is hard to undo; the safe answer is the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from eagertui.widgets.draw import line
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: its name, its key, its words, and whether something may be lost by it."""
+
+    name: str
+    key: str
+    label: str
+    danger: bool = False
+
+
+class AskScreen(ModalScreen[str]):
+    """A question with two or three answers; the first has the focus, escape gives the one named so.
+
+    Args:
+        title: the question.
+        text: what each answer means.
+        answers: the safe one first; one of them has the key "esc".
+    """
+
+    CSS_PATH = "ask.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,left", "app.focus_previous", show=False),
+        Binding("down,right", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, title: str, text: Content, answers: Sequence[Answer]) -> None:
+        super().__init__()
+        self._title, self._text, self._answers = title, text, tuple(answers)
+
+    def compose(self) -> ComposeResult:
+        """The question and its answers."""
+        with VerticalScroll(id="question", classes="panel", can_focus=False):
+            yield Static(self._text, markup=False, id="question-text")
+            for number, answer in enumerate(self._answers):
+                label = line([(f" {answer.key} ", "bold reverse"), f" {answer.label}"])
+                yield Button(
+                    label, id=f"answer-{number}", compact=True, variant="error" if answer.danger else "default"
+                )
+
+    def on_mount(self) -> None:
+        """The safe answer has the focus."""
+        self.query_one("#question").border_title = Content(self._title)
+        self.query_one("#answer-0").focus()
+
+    def on_key(self, event: Key) -> None:
+        """Each answer has a key of its own."""
+        for number, answer in enumerate(self._answers):
+            if event.key == {"esc": "escape"}.get(answer.key, answer.key):
+                event.stop()
+                self.action_answer(number)
+
+    def action_answer(self, number: int) -> None:
+        """Give an answer."""
+        self.dismiss(self._answers[number].name)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.action_answer(int(str(event.button.id).removeprefix("answer-")))

@@ -1,0 +1,59 @@
+"""What every place has: the bar at the top, the keys at the bottom, and the app's news."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from core.run.folder import RunFolder
+from eagertui.widgets.place_bar import PlaceBar
+
+if TYPE_CHECKING:
+    from eagertui.app import EagerApp
+
+
+class Place(Screen[None]):
+    """A full screen; a subclass says what stands between the bars."""
+
+    PLACE: ClassVar[str] = ""
+
+    @property
+    def eager(self) -> EagerApp:
+        """The app, by its own type."""
+        return cast("EagerApp", self.app)
+
+    @property
+    def run_folder(self) -> RunFolder | None:
+        """The run that the keys of this place mean."""
+        return None
+
+    def compose(self) -> ComposeResult:
+        """The bars around the place's body."""
+        yield PlaceBar(self.PLACE)
+        yield from self.body()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        """What stands between the bars."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Listen to the app's news."""
+        self.eager.runs_changed.subscribe(self, self._news)
+        self.eager.run_changed.subscribe(self, self._news)
+        self.news()
+
+    def on_screen_resume(self) -> None:
+        """What changed while another place was shown."""
+        self.news()
+
+    def _news(self, _: object) -> None:
+        if self.is_current:
+            self.news()
+
+    def news(self) -> None:
+        """Draw what the app knows now."""
+        self.query_one(PlaceBar).show_project(self.eager.project_name)

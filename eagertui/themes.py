@@ -1,0 +1,36 @@
+"""The app's own colours, dark and light; every meaning is also a glyph or a word."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="eager-dark",
+    dark=True,
+    primary="#6cb6ff",
+    secondary="#8b98a9",
+    accent="#f0b45a",
+    success="#7cc88f",
+    warning="#e3b341",
+    error="#f47067",
+    foreground="#d7dde6",
+    background="#11161d",
+    surface="#161c25",
+    panel="#1e2631",
+    variables={"border-blurred": "#3a4656", "footer-key-foreground": "#f0b45a", "block-cursor-text-style": "bold"},
+)
+LIGHT = Theme(
+    name="eager-light",
+    dark=False,
+    primary="#0a5cad",
+    secondary="#5a6675",
+    accent="#9a4f00",
+    success="#1a6b32",
+    warning="#7a5200",
+    error="#b3201a",
+    foreground="#1d232b",
+    background="#fbfbf9",
+    surface="#f4f4f0",
+    panel="#e7e7e1",
+    variables={"border-blurred": "#b9bec6", "footer-key-foreground": "#9a4f00", "block-cursor-text-style": "bold"},
+)

@@ -1,0 +1,140 @@
+"""The app's knowledge of a project: its runs, the run that is watched, the process that serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from textual import work
+from textual.app import App
+from textual.signal import Signal
+
+from core.errors import EagerError
+from core.run.folder import RunFolder, RunInfo
+from core.run.follow import Follower
+from eagertui.bridge import Bridge, Serving
+from eagertui.widgets.draw import safe
+from eagertui.widgets.run_lines import summary
+
+Severity = Literal["information", "warning", "error"]
+RUNS_INTERVAL = 1.0
+"""Seconds between two looks at the list of runs."""
+
+
+class WatchingApp(App[None]):
+    """Looks at the project through the bridge and tells the places when something changed.
+
+    Args:
+        bridge: the way to the engine.
+    """
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.runs: list[RunInfo] = []
+        self.runs_read = False
+        self.project_name = ""
+        self.project_error: EagerError | None = None
+        self.current: RunFolder | None = None
+        """The run of the Train place."""
+        self.follower: Follower | None = None
+        self.manifest: dict[str, Any] = {}
+        self.metrics: dict[str, Any] = {}
+        self.printed: list[str] = []
+        """The last lines that a dead engine printed."""
+        self.asked: dict[str, float] = {}
+        """Runs that were asked to stop here, and when (monotonic seconds)."""
+        self.serving: Serving | None = None
+        self.runs_changed: Signal[None] = Signal(self, "runs-changed")
+        self.run_changed: Signal[None] = Signal(self, "run-changed")
+
+    def tell(self, text: str, severity: Severity = "information", title: str = "") -> None:
+        """A message at the corner of the screen; foreign text in it is never markup."""
+        self.notify(safe(text), title=title, severity=severity, markup=False)
+
+    def complain(self, error: EagerError) -> None:
+        """Say what went wrong and what can be done."""
+        text = safe(error.message) + (f"\n{safe(error.remedy)}" if error.remedy else "")
+        self.notify(text, title="That did not work", severity="error", markup=False, timeout=10)
+
+    @work(group="project", exclusive=True)
+    async def poll_project(self) -> None:
+        """Keep the list of runs and the project file's state up to date."""
+        seen: object = None
+        while True:
+            stamp = await asyncio.to_thread(self._project_stamp)
+            news = stamp != seen
+            if news:
+                seen = stamp
+                await self._check_project()
+            runs = await asyncio.to_thread(self.bridge.runs)
+            if news or not self.runs_read or runs != self.runs:
+                self._tell_ended(self.runs, runs)
+                self.runs, self.runs_read = runs, True
+                if self.current is None and runs:
+                    self.look_at(next((r.folder for r in runs if r.status.live), runs[0].folder))
+                self.runs_changed.publish(None)
+            await asyncio.sleep(RUNS_INTERVAL)
+
+    def open_project(self, path: Path) -> None:
+        """Turn to another project."""
+        self.bridge.open(path)
+        self.runs, self.runs_read, self.current, self.follower = [], False, None, None
+        self.poll_project()
+
+    def _project_stamp(self) -> object:
+        file = self.bridge.project_file
+        with contextlib.suppress(OSError):
+            return (file, file.stat().st_mtime_ns) if file else None
+        return (file, 0)
+
+    async def _check_project(self) -> None:
+        self.project_error, file = None, self.bridge.project_file
+        self.project_name = file.parent.name if file else ""
+        if file is not None:
+            try:
+                self.project_name = await asyncio.to_thread(self.bridge.check_project)
+            except EagerError as error:
+                self.project_error = error
+
+    def _tell_ended(self, before: list[RunInfo], now: list[RunInfo]) -> None:
+        live = {run.id for run in before if run.status.live}
+        for run in now:
+            if run.id in live and not run.status.live:
+                self.asked.pop(run.id, None)
+                bad = run.status.state in ("failed", "lost")
+                self.tell(summary(run), severity="error" if bad else "information", title="A run ended")
+
+    def look_at(self, folder: RunFolder) -> None:
+        """Make a run the one that the Train place shows."""
+        if self.current is not None and self.current.path == folder.path and self.follower is not None:
+            return
+        self.current, self.follower = folder, None
+        self._watch(folder)
+
+    @work(group="watch", exclusive=True)
+    async def _watch(self, folder: RunFolder) -> None:
+        """Follow a run for as long as it is the current one."""
+        self.manifest, self.metrics, self.printed = await asyncio.to_thread(folder.manifest), {}, []
+        async for follower in self.bridge.watch(folder):
+            over = not follower.status.live
+            self.metrics = await asyncio.to_thread(folder.metrics) if over else {}
+            self.printed = await asyncio.to_thread(folder.log_tail, 12) if over else []
+            self.follower = follower
+            self.run_changed.publish(None)
+
+    def explore_folder(self) -> RunFolder | None:
+        """The run whose model the Explore place asks: the current one if it is finished, else the newest finished."""
+        finished = [run.folder for run in self.runs if run.status.state == "finished"]
+        current = self.current.path if self.current else None
+        return next((folder for folder in finished if folder.path == current), finished[0] if finished else None)
+
+    async def serve(self, folder: RunFolder, on_progress: Callable[[str], None]) -> Serving:
+        """A new serving process instead of the one before."""
+        old, self.serving = self.serving, self.bridge.serving(folder, on_progress)
+        if old is not None:
+            await asyncio.shield(old.close())  # it must end even where nobody waits any more
+        return self.serving

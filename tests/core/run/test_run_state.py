@@ -1,0 +1,140 @@
+"""The reducer: pure, bounded, and right about progress, the best validation and the end."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from core.run.events import Event
+from core.run.state import MAX_LOG, MAX_POINTS, RunState, Series, reduce, reduce_all
+
+
+class Story:
+    def __init__(self) -> None:
+        self.seq = 0
+        self.now = 1000.0
+        self.state = RunState()
+
+    def tell(self, kind: str, after: float = 1.0, **data: object) -> RunState:
+        self.seq += 1
+        self.now += after
+        self.state = reduce(self.state, Event(self.seq, self.now, kind, data))
+        return self.state
+
+
+def test_a_whole_run() -> None:
+    story = Story()
+    story.tell("run.started", run="r1", resumed=False)
+    story.tell("stage.reused", stage="data", fingerprint="f0")
+    story.tell("stage.started", stage="tune", fingerprint="f1")
+    for step in range(1, 11):
+        story.tell("progress", task="tune", done=step, total=40, unit="steps")
+        story.tell("metric", after=0, step=step, values={"loss": 6 / step, "bad": None})
+        story.tell("eval", after=0, step=step, split="valid", values={"ndcg@10": 0.01 * (step if step < 8 else 1)})
+    state = story.state
+    assert state.state == "running"
+    assert state.progress is not None
+    assert state.progress.share == 0.25
+    assert state.eta is not None
+    assert math.isclose(state.eta, 30.0)
+    assert state.pace == 1.0
+    assert state.best is not None
+    assert (state.best.step, state.best.values) == (7, {"ndcg@10": 0.07})
+    assert math.isnan(state.series["bad"].last)
+    assert len(state.series["valid ndcg@10"].points) == 10
+    story.tell("stage.finished", stage="tune", seconds=10.0, summary={"loss": 0.6})
+    story.tell("checkpoint", path="checkpoints/best", step=7, best=True)
+    story.tell("hologram", what="from the future")
+    state = story.tell("run.finished", state="finished", exit_code=0, error="", remedy="")
+    assert state.unknown == 1
+    assert state.missing == 0
+    assert state.progress is None
+    assert [(s.name, s.state) for s in state.stages.values()] == [("data", "reused"), ("tune", "finished")]
+    assert (state.state, state.exit_code, state.eta) == ("finished", 0, None)
+
+
+def test_reduce_is_pure_and_batches_agree() -> None:
+    events = [Event(1, 1.0, "run.started", {"run": "r"})]
+    events += [Event(n, float(n), "metric", {"step": n, "values": {"loss": 1.0}}) for n in range(2, 30)]
+    events += [Event(30, 30.0, "log", {"text": "hello"})]
+    one = RunState()
+    states = [one]
+    for event in events:
+        one = reduce(one, event)
+        states.append(one)
+    assert len(states[0].series) == 0
+    assert len(states[5].series["loss"].points) == 4
+    many = reduce_all(RunState(), events)
+    assert many.series["loss"].points == one.series["loss"].points
+    assert (many.logs, many.last_seq) == (one.logs, one.last_seq)
+
+
+def test_told_twice_counts_once_and_gaps_are_counted() -> None:
+    state = reduce_all(RunState(), [Event(1, 1, "log", {"text": "a"}), Event(1, 1, "log", {"text": "a"})])
+    state = reduce(state, Event(5, 1, "log", {"text": "b"}))
+    assert (len(state.logs), state.missing) == (2, 3)
+
+
+def test_failed_and_resumed() -> None:
+    story = Story()
+    story.tell("run.started", run="r")
+    story.tell("stage.started", stage="tune")
+    state = story.tell("run.finished", state="failed", exit_code=4, error="row 7", remedy="look")
+    assert state.stages["tune"].state == "failed"
+    assert (state.error, state.remedy, state.alerts[-1].text) == ("row 7", "look", "row 7")
+    story.tell("run.started", run="r", resumed=True)
+    state = story.tell("stage.started", stage="tune")
+    assert (state.state, state.error, state.stages["tune"].state) == ("running", "", "running")
+    state = story.tell("run.started", run="r", resumed=True)
+    assert state.stages["tune"].state == "stopped"
+
+
+def test_pause_hides_the_eta_and_a_clock_jump_does_not_lie() -> None:
+    story = Story()
+    story.tell("run.started", run="r")
+    for done in range(5):
+        story.tell("progress", task="t", done=done, total=10, unit="")
+    assert story.state.eta == 6.0
+    assert story.tell("log", text="paused", paused=True).paused
+    assert story.state.eta is None
+    story.tell("log", text="resumed", paused=False)
+    story.now -= 5000
+    story.tell("progress", task="t", done=5, total=10, unit="")
+    assert story.state.eta is None
+    story.tell("progress", task="t", done=6, total=10, unit="")
+    assert story.state.eta == 4.0
+
+
+def test_series_stay_bounded_and_keep_the_ends() -> None:
+    series = Series()
+    for step in range(100_000):
+        series.add(step, float(step))
+    assert len(series.points) <= MAX_POINTS
+    assert series.points[0] == (0, 0.0)
+    assert series.last == 99_999.0
+    steps = [s for s, _ in series.points]
+    assert steps == sorted(set(steps))
+
+
+def test_long_stories_replay_fast_and_small() -> None:
+    events = [Event(n, n / 50, "metric", {"step": n, "values": {"loss": 1 / n}}) for n in range(1, 100_001)]
+    events += [Event(n, n / 50, "log", {"text": "x"}) for n in range(100_001, 200_001)]
+    began = time.perf_counter()
+    state = reduce_all(RunState(), events)
+    assert time.perf_counter() - began < 3
+    assert len(state.logs) == MAX_LOG
+    assert len(state.series["loss"].points) <= MAX_POINTS
+
+
+def test_hostile_payloads_do_not_raise() -> None:
+    rubbish: list[object] = [None, "x", 5, [1], {"a": {}}, True, 1e300]
+    seq = 0
+    state = RunState()
+    from core.run.events import KINDS
+
+    keys = ["run", "stage", "task", "done", "total", "values", "step", "split", "text", "state", "exit_code", "summary"]
+    for kind in sorted(KINDS):
+        for value in rubbish:
+            seq += 1
+            state = reduce(state, Event(seq, 1.0, kind, dict.fromkeys(keys, value)))
+    assert state.last_seq == seq

@@ -1,0 +1,248 @@
+"""The project file: layers, types, and errors that name file, line, key and the nearest valid key."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import EagerError, ProjectError
+from core.fields import convert, toml_value
+from core.project import Project, all_settings
+from core.recipes import recipe_paths, recipe_summary
+from core.settings import StageSettings
+from core.toml_lines import key_line
+
+MINIMAL = '[data]\ninteractions = "log.csv"\n'
+
+
+def load(folder: Path, text: str, *overrides: str) -> Project:
+    file = folder / "project.toml"
+    file.write_text(text, encoding="utf-8")
+    return Project.load(file, overrides)
+
+
+def error(folder: Path, text: str, *overrides: str) -> str:
+    with pytest.raises(ProjectError) as caught:
+        load(folder, text, *overrides)
+    assert caught.value.exit_code == 2
+    return str(caught.value).replace(str(folder) + "/", "")
+
+
+def test_defaults_recipe_file_and_set_in_this_order(tmp_path: Path) -> None:
+    project = load(tmp_path, MINIMAL + "[tune]\nbatch_tokens = 4096\npatience = 7\n", "tune.batch_tokens=2048")
+    assert project.tune.batch_tokens == 2048
+    assert project.tune.patience == 7
+    assert project.data.max_history == 20
+    assert project.recipe == "light"
+    assert project.name == tmp_path.name
+
+
+def test_a_name_made_of_an_odd_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "..a\tb\x1b"
+    folder.mkdir()
+    assert load(folder, MINIMAL).name == "ab"
+
+
+def test_it_is_frozen(tmp_path: Path) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load(tmp_path, MINIMAL).seed = 3  # type: ignore[misc]
+
+
+def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
+    text = 'name = "Bücher \\"1\\""\n[[tune.stages]]\nname = "a"\n[[tune.stages]]\nname = "b"\nepochs = 3\n' + MINIMAL
+    project = load(tmp_path, text, "data.text=title, brand", "data.items=items.csv")
+    run = tmp_path / "runs" / "one"
+    run.mkdir(parents=True)
+    (run / "project.resolved.toml").write_text(project.to_toml(), encoding="utf-8")
+    again = Project.load(run / "project.resolved.toml")
+    assert again == project
+    assert again.directory == project.directory == tmp_path
+    assert again.resolve("log.csv") == tmp_path / "log.csv"
+    assert again.runs_dir == tmp_path / "runs"
+    assert again.fingerprint() == project.fingerprint()
+    assert load(tmp_path, text).fingerprint() != project.fingerprint()
+    assert "path" not in project.to_toml()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + 'itms = "x"\n', "project.toml:3: data.itms: unknown key; did you mean data.items?"),
+        ("beams = 5\n" + MINIMAL, "project.toml:1: beams: unknown key; did you mean recommend.beams?"),
+        ("[dtaa]\nx = 1\n" + MINIMAL, "project.toml:1: dtaa: unknown key; did you mean data?"),
+        (MINIMAL + "[tune]\n\n# hm\nbatch_tokens = 'abc'\n",
+         'project.toml:6: tune.batch_tokens: expected a whole number, got "abc" (a text)'),
+        (MINIMAL + "[tune]\nbatch_tokens = true\n",
+         "project.toml:4: tune.batch_tokens: expected a whole number, got true (true/false)"),
+        (MINIMAL + "[tune]\ndropout = 1.0\n", "project.toml:4: tune.dropout: must be at least 0 and below 1, got 1.0"),
+        (MINIMAL + "[tune]\ndropout = nan\n", "project.toml:4: tune.dropout: expected a number, got NaN (a number)"),
+        (MINIMAL + "[recommend]\nk = 0\n", "project.toml:4: recommend.k: must be at least 1 and at most 10000, got 0"),
+        (MINIMAL + "split = 'time'\n", 'project.toml:3: data.split: "time" is not one of leave-one-out'),
+        (MINIMAL + "[index]\nmethod = 'kmeans_tree'\n",
+         'project.toml:4: index.method: "kmeans_tree" is not one of kmeans-tree, random; did you mean "kmeans-tree"?'),
+        (MINIMAL + "[vectors]\nsemantic = 'hf:'\n",
+         'project.toml:4: vectors.semantic: "hf:" is not one of lsa, none, hf:..., file:...'),
+        (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",
+         "project.toml:7: tune.stages.1.epochs: must be at least 1 and at most 10000, got 0"),
+        (MINIMAL + "[[tune.stages]]\ntasks = { sequental = 1.0 }\n",
+         'project.toml:4: tune.stages.0.tasks: "sequental" is not one of sequential; did you mean "sequential"?'),
+        (MINIMAL + "[tune.stages]\nname = 'a'\n",
+         "project.toml:3: tune.stages: expected tables, [[tune.stages]]"),
+        (MINIMAL + "[tune]\nstages = []\n", "project.toml:4: tune.stages: needs at least one table"),
+        ("tune = 3\n" + MINIMAL, "project.toml:1: tune: expected a table, [tune]"),
+        ("recipe = 'lite'\n" + MINIMAL, 'project.toml:1: recipe: no recipe "lite"; did you mean "light"?'),
+        ("name = 'a/b'\n" + MINIMAL, "project.toml:1: name: must be usable as part of a folder's name"),
+        ("[run]\nthreads = 2\n", "project.toml: data.interactions: required"),
+        (MINIMAL + "time = 't'\nposition = 'p'\n", "project.toml:4: data.position: choose one of data.time and"),
+        (MINIMAL + "text = ['title']\n", "project.toml:3: data.text: names columns of the item table, but data.items"),
+        (MINIMAL + "min_rating = 3\n", "project.toml:3: data.min_rating: needs data.rating"),
+        (MINIMAL + "item = 'user_id'\n", 'project.toml:3: data.item: the column "user_id" is named for two things'),
+        (MINIMAL + "[backbone]\nheads = 3\n", "project.toml:4: backbone.heads: backbone.hidden_size (256) must be a"),
+        (MINIMAL + "[index]\nsources = []\n", "project.toml:4: index.sources: needs at least one source"),
+        (MINIMAL + "[index]\nsources = ['semantic', 'semantic']\n", '"semantic" stands there twice'),
+        (MINIMAL + "x = = 1\n", "project.toml:3: "),
+    ],
+)  # fmt: skip
+def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) -> None:
+    assert message in error(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("tune.batch_tokens=abc", '--set tune.batch_tokens=abc: tune.batch_tokens: expected a whole number, got "abc"'),
+        ("tune.batchtokens=1", "--set tune.batchtokens=1: tune.batchtokens: unknown key; did you mean tune.batch_tok"),
+        ("evaluate.mask_seen=yes", "expected true or false"),
+        ("tune.stages.3.epochs=1", "--set tune.stages.3.epochs=1: there are 1 stages, numbered from 0"),
+        ("tune.stages=4", "expected tables, [[tune.stages]]"),
+        ("data=4", "data: expected a table, [data]"),
+        ("nothing", "--set nothing: expected key=value"),
+        ("=3", "expected key=value"),
+        ("evaluate.baselines=popularity,sasrc", '"sasrc" is not one of'),
+        ("tune.dropout=[", "expected a number"),
+    ],
+)
+def test_errors_of_set(tmp_path: Path, override: str, message: str) -> None:
+    assert message in error(tmp_path, MINIMAL, override)
+
+
+def test_set_is_read_by_the_type_of_the_setting(tmp_path: Path) -> None:
+    project = load(
+        tmp_path, MINIMAL + 'items = "i.csv"\n', "recipe=light", 'name="two words"', "run.device=cuda:1", "data.text=",
+        'evaluate.baselines=["popularity"]', "evaluate.mask_seen=true", "tune.dropout=0", "tune.stages[0].epochs=3",
+        "tune.stages.0.tasks.sequential=0.5", "backbone.model=org/model=x", "seed=7",
+    )  # fmt: skip
+    assert project.name == "two words"
+    assert project.run.device == "cuda:1"
+    assert project.data.text == ()
+    assert project.evaluate.baselines == ("popularity",)
+    assert project.evaluate.mask_seen is True
+    assert project.tune.dropout == 0.0 and isinstance(project.tune.dropout, float)
+    assert project.tune.stages[0].epochs == 3
+    assert project.tune.stages[0].tasks == {"sequential": 0.5}
+    assert project.backbone.model == "org/model=x"
+    assert project.seed == 7
+
+
+def test_stages_of_the_file_replace_the_recipes(tmp_path: Path) -> None:
+    project = load(tmp_path, MINIMAL + "[[tune.stages]]\nname = 'only'\n")
+    assert [stage.name for stage in project.tune.stages] == ["only"]
+    assert project.tune.stages[0].epochs == StageSettings().epochs
+
+
+def test_inline_tables_and_dotted_keys(tmp_path: Path) -> None:
+    project = load(tmp_path, 'data = { interactions = "log.csv", max_history = 9 }\ntune.patience = 2\n')
+    assert (project.data.max_history, project.tune.patience) == (9, 2)
+    assert "project.toml:1: data.max_hist: unknown key" in error(
+        tmp_path, 'data = { interactions = "l", max_hist = 9 }\n'
+    )
+
+
+def test_a_recipe_cannot_set_what_belongs_to_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "odd.toml"
+    recipe.write_text("# odd: a test.\n\n[data]\nuser = 'x'\n", encoding="utf-8")
+    monkeypatch.setattr("core.project.recipe_paths", lambda: {"odd": recipe})
+    assert "odd.toml:4: data.user: a recipe cannot set this" in error(tmp_path, 'recipe = "odd"\n' + MINIMAL)
+    assert recipe_summary(recipe) == "odd: a test."
+
+
+def test_every_recipe_loads(tmp_path: Path) -> None:
+    assert "light" in recipe_paths()
+    for name, path in recipe_paths().items():
+        assert load(tmp_path, MINIMAL, f"recipe={name}").recipe == name
+        assert recipe_summary(path)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xff\xfe", b"name = 'a'\nx = '\xff'\n", b"\0", b"[" * 9999, b"= 1", b"a = " + b"[" * 999]
+)
+def test_a_hostile_file_is_an_error_with_a_place(tmp_path: Path, raw: bytes) -> None:
+    file = tmp_path / "project.toml"
+    file.write_bytes(raw)
+    with pytest.raises(ProjectError, match=r"project\.toml"):
+        Project.load(file)
+
+
+def test_missing_and_huge_files(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="no project file at"):
+        Project.load(tmp_path)
+    (tmp_path / "project.toml").write_bytes(b"#" * 2_000_000)
+    with pytest.raises(ProjectError, match="too large"):
+        Project.load(tmp_path)
+
+
+def test_bom_and_crlf(tmp_path: Path) -> None:
+    file = tmp_path / "project.toml"
+    file.write_bytes(b'\xef\xbb\xbfname = "x"\r\n[data]\r\ninteractions = "a"\r\nusr = "b"\r\n')
+    with pytest.raises(ProjectError, match=r"project\.toml:4: data\.usr: unknown key; did you mean data\.user\?"):
+        Project.load(file)
+
+
+def test_lines_are_found_around_strings_arrays_and_comments() -> None:
+    text = (
+        'a = """\nkey = 1\n[fake]\n"""\n[t] # x = 1\nlist = [\n "key = 2", # ]\n]\n\'quoted key\' = "# = ["\n'
+        '[[t.s]]\nk = 1\n[t.s.inner]\nz = 1\n[[t.s]]\nk = 2\n"b.c".d = 5\n'
+    )
+    assert key_line(text, ("a",)) == 1
+    assert key_line(text, ("key",)) is None
+    assert key_line(text, ("t", "list")) == 6
+    assert key_line(text, ("t", "quoted key")) == 9
+    assert key_line(text, ("t", "s", "0", "k")) == 11
+    assert key_line(text, ("t", "s", "0", "inner", "z")) == 13
+    assert key_line(text, ("t", "s", "1", "k")) == 15
+    assert key_line(text, ("t", "s", "1", "b.c", "d")) == 16
+    assert key_line(text, ("t", "list", "deeper")) == 6
+
+
+def test_every_setting_is_documented_and_its_default_is_valid() -> None:
+    settings = all_settings()
+    assert len({s.key for s in settings}) == len(settings) > 50
+    for setting in settings:
+        assert setting.doc and "\n" not in setting.doc, setting.key
+        assert not setting.doc.endswith("."), setting.key
+        assert toml_value(setting.default) == setting.default_toml
+    assert {s.key for s in settings if s.personal} >= {"name", "data.interactions", "data.user", "data.text"}
+    assert next(s for s in settings if s.key == "tune.dropout").allowed == "0 to 1"
+    defaults = {s.key: s for s in settings}
+    assert convert(list(defaults["index.sources"].default), tuple[str, ...], {}) == ("semantic", "behavior")
+
+
+def test_every_error_is_an_eager_error_whatever_the_text(tmp_path: Path) -> None:
+    junks = ("x", "[a]\n[a]\n", "data = 1979-05-27\n", "seed = 1e400\n", "seed = 99999999999999999999\n", "'' = 1\n")
+    tables = ("interactions = 3\n", "interactions = ['a']\n", "text = 'title'\n")
+    for junk in (*junks, *("[data]\n" + line for line in tables)):
+        with pytest.raises(EagerError):
+            load(tmp_path, junk)
+
+
+def test_a_project_needs_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys; import core.project, core.data, core.data.guess;"
+        "print([m for m in ('torch', 'sklearn', 'faiss', 'transformers', 'textual', 'eagertui') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

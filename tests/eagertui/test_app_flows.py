@@ -1,0 +1,223 @@
+"""A person's ways through the app, with a scripted engine behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.run import launch
+from core.run.folder import RunFolder, list_runs
+from eagertui import starting
+
+from .conftest import PROJECT, SLOW, fake_engine, new_run
+
+SIZES = [(80, 24), (120, 40)]
+Open = Callable[..., Any]
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 18)])
+async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, int]) -> None:
+    async with open_app("--steps", "30", size=size) as eyes:
+        await eyes.see("No runs yet", r"t trains", r"eagertui --headless train")
+        await eyes.press("t")
+        await eyes.see("● running", r"/ 30 steps", "tune", "Story")
+        await eyes.see("✓ finished", r"R@10", r"\.0648", "popularity")
+        await eyes.press("1")
+        await eyes.see("✓ finished .*light|✓ finished .*R@10", "This run")
+        await eyes.press("e")
+        await eyes.see("60 users", "reader-000")
+        await eyes.press("down", "enter")
+        text = await eyes.see("History of reader-001", "Next", "↺ seen", "✓ held out", "held-out item at 6")
+        assert "-0.70" in text
+        await eyes.press("escape")
+        await eyes.see("This run")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_hostile_titles_are_drawn_as_text(open_app: Open, finished: RunFolder, size: tuple[int, int]) -> None:
+    async with open_app(size=size, verb="recommend") as eyes:
+        await eyes.see("reader-000")
+        await eyes.press("enter")
+        text = await eyes.see(r"\[red\]Bold")
+        assert "␛[31m" in text
+        for character in "\x1b\x07\u202e\u200b\t":
+            assert character not in text
+        lines = text.splitlines()
+        assert all(line.rstrip().endswith(("│", "┃", "╮", "╯", "┓", "┛")) for line in lines[1:-1])
+
+
+async def test_stop_and_go_on(open_app: Open) -> None:
+    async with open_app(*SLOW) as eyes:
+        await eyes.press("t")
+        await eyes.see("● running", "steps")
+        await eyes.press("x")
+        await eyes.see("Stop this run", "Keep it running")
+        await eyes.press("escape")
+        assert eyes.app.asked == {}
+        await eyes.press("x", "s")
+        await eyes.see("■ stopped", "stopped as asked", "r lets it go on", "◆ checkpoint")
+        await eyes.press("r")
+        await eyes.see("● running", "the run goes on")
+
+
+async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
+    async with open_app(*SLOW) as eyes:
+        await eyes.press("t")
+        await eyes.see("● running", "steps")
+        await eyes.press("p")
+        await eyes.until(lambda: eyes.app.follower.state.paused)
+        await eyes.see("‖ paused")
+        await eyes.press("k", "p")
+        await eyes.see("◆ checkpoint", "● running")
+
+
+async def test_the_last_rung_ends_an_engine_that_hears_nothing(open_app: Open) -> None:
+    async with open_app("--hang-at", "4") as eyes:
+        await eyes.press("t")
+        await eyes.see("● running", r"3 / 40 steps")
+        await eyes.press("x", "s")
+        await eyes.see("stopping, asked")
+        await eyes.press("x")
+        await eyes.see("Still stopping", "SIGTERM", "SIGKILL", "no checkpoint yet")
+        await eyes.press("s")
+        assert launch.is_alive(eyes.app.current)
+        await eyes.press("x")
+        await eyes.see("Still stopping")
+        await eyes.press("k")
+        await eyes.see("■ stopped", "killed")
+
+
+async def test_attach_to_a_run_started_elsewhere_and_leave_it_running(open_app: Open, shop: Path) -> None:
+    run = new_run(shop)
+    launch.launch(run, command=fake_engine(*SLOW))
+    async with open_app() as eyes:
+        await eyes.see("● running")
+        await eyes.press("enter")
+        await eyes.see("● running", r"steps")
+        await eyes.press("q")
+        await eyes.see("goes on without this window", "leave it running")
+        await eyes.press("escape")
+        await eyes.see("Story")
+        await eyes.press("q")
+        await eyes.see("leave it running")
+        await eyes.press("l")
+        await eyes.until(lambda: eyes.app._exit)
+    assert launch.is_alive(run)
+    async with open_app(verb="train") as eyes:  # and a second one attaches
+        await eyes.see("● running", "steps")
+        await eyes.press("q", "s")
+        await eyes.until(lambda: eyes.app._exit)
+    while launch.is_alive(run):
+        pass
+    assert run.status().state == "stopped"
+
+
+async def test_a_crash_is_told_truthfully_with_a_way_on(open_app: Open) -> None:
+    async with open_app("--crash-at", "5") as eyes:
+        await eyes.press("t")
+        await eyes.see(r"\? lost", "its process is gone", "told to crash", "r lets it go on")
+        await eyes.press("1")
+        await eyes.see(r"\? lost", "r goes on from there")
+
+
+async def test_a_failure_names_its_remedy(open_app: Open) -> None:
+    async with open_app("--fail-at", "3") as eyes:
+        await eyes.press("t")
+        await eyes.see("✗ failed", "row 7 has no item", "eagertui check")
+
+
+async def test_an_engine_that_does_not_start(open_app: Open) -> None:
+    async with open_app("--no-start") as eyes:
+        await eyes.press("t")
+        await eyes.see(r"\? lost", "ImportError", "before it began")
+
+
+async def test_no_project_and_the_sample(open_app: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(directory: Path) -> Path:
+        directory.mkdir()
+        (directory / "project.toml").write_text(PROJECT)
+        return directory / "project.toml"
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(starting, "copy_sample", copy)
+    async with open_app(project=None) as eyes:
+        await eyes.see("No project here", "s copies the sample", "eagertui init DIR")
+        await eyes.press("2")
+        await eyes.see("No project is open")
+        await eyes.press("3")
+        await eyes.see("No finished run")
+        await eyes.press("1", "s")
+        await eyes.see("No runs yet", "bookshop")
+        assert eyes.app.bridge.project_file == tmp_path / "bookshop" / "project.toml"
+
+
+async def test_a_wrong_project_file_is_shown_and_read_again(open_app: Open, shop: Path) -> None:
+    file = shop / "project.toml"
+    file.write_text(PROJECT + 'itms = "x"\n')
+    async with open_app() as eyes:
+        await eyes.see(r"project\.toml:4", "data.itms", "Mend the file")
+        await eyes.press("t")
+        await eyes.see("That did not work")
+        assert list_runs(shop / "runs") == []
+        file.write_text(PROJECT + "# mended\n")
+        await eyes.see("No runs yet")
+
+
+async def test_another_user_an_unknown_one_and_a_dead_process(open_app: Open, finished: RunFolder) -> None:
+    async with open_app("--die-on", "reader-005", verb="recommend") as eyes:
+        await eyes.see("reader-000")
+        await eyes.press("slash", *"reader-05")
+        await eyes.until(lambda: eyes.app.screen.query_one("#users").option_count == 10)
+        await eyes.press("enter")
+        await eyes.see("History of reader-050")
+        await eyes.press("slash", *"99", "enter")
+        await eyes.see("no user reader-0599", "/ another user")
+        await eyes.press("slash", *["backspace"] * 9)
+        await eyes.until(lambda: eyes.app.screen.query_one("#users").option_count == 60)
+        await eyes.press("escape", "home", *["down"] * 5, "enter")
+        await eyes.see("the serving process ended", r"\^r starts it again")
+        await eyes.press("ctrl+r")
+        await eyes.see("60 users")
+        await eyes.press("home", "enter")
+        await eyes.see("History of reader-000")
+
+
+async def test_exploring_another_run_serves_that_one(open_app: Open, finished: RunFolder, shop: Path) -> None:
+    other = new_run(shop)
+    launch.start(other, command=fake_engine("--steps", "3", "--tick", "0")).wait(timeout=30)
+    async with open_app() as eyes:
+        await eyes.until(lambda: len(eyes.app.runs) == 2)
+        await eyes.press("e")
+        await eyes.see("60 users")
+        first = eyes.app.serving
+        await eyes.press("1")
+        await eyes.press("end" if eyes.app.runs[0].id == first.folder.id else "home", "e")
+        await eyes.until(lambda: eyes.app.serving is not first and eyes.app.serving.ready)
+        assert not first.alive
+        assert eyes.app.serving.folder.id != first.folder.id
+
+
+async def test_the_run_folder_vanishes(open_app: Open, finished: RunFolder) -> None:
+    import shutil
+
+    async with open_app(verb="train") as eyes:
+        await eyes.see("✓ finished")
+        shutil.rmtree(finished.path)
+        await eyes.see(r"\? lost")
+        await eyes.press("1")
+        await eyes.see("No runs yet")
+
+
+async def test_help_and_palette(open_app: Open, finished: RunFolder) -> None:
+    async with open_app() as eyes:
+        for key, title in (("1", "Home"), ("2", "Train"), ("3", "Explore")):
+            await eyes.press(key, "question_mark")
+            text = await eyes.see(f"Keys of {title}")
+            assert re.search(r"q +Leave", text)
+            await eyes.press("escape")
+        await eyes.press("2", "ctrl+p")
+        await eyes.see("Train the project")

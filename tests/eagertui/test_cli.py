@@ -1,0 +1,145 @@
+"""Verbs that need no engine, the errors, and the manners of the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.eagertui.cli_tools import PROJECT, eager, environment
+
+VERBS = ("init", "check", "train", "evaluate", "recommend", "runs", "doctor")
+
+
+def test_help_names_every_verb():
+    done = eager("--help")
+    assert done.returncode == 0
+    assert all(verb in done.stdout for verb in VERBS)
+
+
+def test_help_of_train_lists_the_settings():
+    done = eager("train", "--help")
+    assert "tune.batch_tokens = 8192" in done.stdout
+    assert "data.max_history" in done.stdout
+
+
+def test_version_is_plain():
+    done = eager("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("eagertui ")
+
+
+@pytest.mark.parametrize("verb", [[], ["check"], ["train"], ["evaluate"], ["recommend", "--user", "1"], ["runs"]])
+def test_without_a_terminal_the_app_does_not_open(verb):
+    done = eager(*verb)
+    assert done.returncode == 3
+    assert "no terminal" in done.stderr
+    assert "--headless" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["trian"],
+        ["train", "--nonsense"],
+        ["--headless"],
+        ["--headless", "train", "nowhere"],
+        ["--headless", "recommend", "--k", "0", "--user", "1"],
+        ["init", "x"],
+        ["init"],
+    ],
+)
+def test_usage_errors(args, tmp_path):
+    done = eager(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_project_errors_name_the_place(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT + 'itms = "x"\n')
+    done = eager("--headless", "train", tmp_path)
+    assert done.returncode == 2
+    assert "project.toml:4" in done.stderr
+    assert "data.items" in done.stderr
+
+
+def test_a_bad_override_is_a_usage_error(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    done = eager("--headless", "check", tmp_path, "--set", "tune.batch_tokens=many")
+    assert done.returncode == 2
+    assert "--set tune.batch_tokens=many" in done.stderr
+
+
+def test_headless_may_stand_on_either_side(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    for args in (["--headless", "runs"], ["runs", "--headless"], ["runs", "--json"]):
+        assert eager(*args, cwd=tmp_path).returncode == 0
+
+
+def test_runs_of_a_new_project(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    assert json.loads(eager("runs", tmp_path, "--json").stdout) == {"runs": []}
+    done = eager("--headless", "runs", tmp_path)
+    assert "no runs yet" in done.stderr
+    done = eager("--headless", "recommend", tmp_path, "--user", "1")
+    assert done.returncode == 2
+    assert "no finished run" in done.stderr
+
+
+def test_doctor_tells_versions_machine_and_paths():
+    report = json.loads(eager("doctor", "--json").stdout)
+    assert report["libraries"]["polars"]
+    assert report["machine"]["memory"] > 0
+    assert Path(report["paths"]["assets"]).is_dir()
+    text = eager("doctor").stdout
+    assert all(word in text for word in ("python", "threads", "memory", "disk", "gpu", "runs"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell):
+    done = eager("--completion", shell)
+    assert done.returncode == 0
+    assert "recommend" in done.stdout
+    assert "dry-run" in done.stdout
+
+
+def test_bash_completes_verbs_and_options():
+    script = eager("--completion", "bash").stdout
+    ask = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _eagertui; echo "${COMPREPLY[@]}"'
+
+    def complete(*words: str) -> list[str]:
+        argv = ["bash", "-c", f"{script}\n{ask}", "-", *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+    assert complete("eagertui", "tr") == ["train"]
+    assert complete("eagertui", "train", "--dr") == ["--dry-run"]
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    command = f'"{sys.executable}" -m eagertui.cli train --help | head -n 1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment(), check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_on_a_dumb_terminal_the_app_does_not_open(tmp_path):
+    leader, follower = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "eagertui.cli"],
+            stdin=follower, stdout=follower, stderr=subprocess.PIPE, env={**environment(), "TERM": "dumb"},
+            check=False, text=True, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert done.returncode == 3
+    assert "no terminal" in done.stderr
