@@ -37,5 +37,5 @@ def use_bf16(settings: RunSettings) -> bool:
     if settings.dtype != "auto":
         return settings.dtype == "bf16"
     if device_of(settings).startswith("cuda"):
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

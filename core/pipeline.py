@@ -1,7 +1,7 @@
-"""The stages in order: what each one reads and makes, and which of them are stale.
+r"""The stages in order: what each one reads and makes, and which of them are stale.
 
     data -> semantic, sasrec -> behavior -> index -> tune -> evaluate
-                           \\-> baselines ----------------/
+                           \-> baselines ----------------/
 
 Importing this module is cheap; every stage imports what it needs when it works.
 """
@@ -43,7 +43,7 @@ class Stage:
     name: str
     version: int
     settings: Callable[[Project], Mapping[str, Any]]
-    inputs: tuple[str, ...]
+    inputs: Callable[[Project], tuple[str, ...]]
     work: Work
 
 
@@ -58,14 +58,14 @@ class PlannedStage:
 
 
 STAGES = (
-    Stage("data", 1, stages.data_settings, (), stages.make_data),
-    Stage("semantic", 1, stages.semantic_settings, ("data",), stages.make_semantic),
-    Stage("sasrec", 1, stages.sasrec_settings, ("data",), stages.make_sasrec),
-    Stage("behavior", 1, stages.behavior_settings, ("data", "sasrec"), stages.make_behavior),
-    Stage("index", 1, stages.index_settings, ("data", "semantic", "behavior"), stages.make_index),
-    Stage("tune", 1, stages.tune_settings, ("data", "index"), stages.make_tune),
-    Stage("baselines", 1, stages.baseline_settings, ("data", "sasrec"), stages.make_baselines),
-    Stage("evaluate", 1, stages.evaluate_settings, ("data", "tune", "baselines"), stages.make_evaluate),
+    Stage("data", 1, stages.data_settings, stages.inputs(), stages.make_data),
+    Stage("semantic", 1, stages.semantic_settings, stages.inputs("data"), stages.make_semantic),
+    Stage("sasrec", 1, stages.sasrec_settings, stages.inputs("data"), stages.make_sasrec),
+    Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
+    Stage("index", 1, stages.index_settings, stages.inputs("data", "semantic", "behavior"), stages.make_index),
+    Stage("tune", 1, stages.tune_settings, stages.tune_inputs, stages.make_tune),
+    Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),
+    Stage("evaluate", 1, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
 )
 
 
@@ -81,7 +81,7 @@ def recipes_of(project: Project) -> dict[str, dict[str, Any]]:
             "stage": stage.name,
             "version": stage.version,
             "settings": dict(stage.settings(project)),
-            "inputs": {name: prints[name] for name in stage.inputs if name in prints},
+            "inputs": {name: prints[name] for name in stage.inputs(project) if name in prints},
         }
         prints[stage.name] = fingerprint(recipe)
         recipes[stage.name] = recipe
@@ -174,7 +174,8 @@ def artefact_of(folder: RunFolder, stage: str) -> Path:
     note = folder.path / "stages" / f"{stage}.json"
     if not note.is_file():
         raise ProjectError(f"run {folder.id} has no {stage} yet", "train it to the end first")
-    return (folder.path / json.loads(note.read_text(encoding="utf-8"))["artefact"]).resolve()
+    told: str = json.loads(note.read_text(encoding="utf-8"))["artefact"]
+    return (folder.path / told).resolve()
 
 
 def settings_dict(part: Any) -> dict[str, Any]:

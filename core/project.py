@@ -326,6 +326,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
         part = getattr(project, table)
         if part.hidden_size % part.heads:
             fail(f"{table}.heads", f"{table}.hidden_size ({part.hidden_size}) must be a multiple of it")
+    if project.tune.distill and project.sasrec.max_history < data.max_history:
+        fail("sasrec.max_history", f"must be at least data.max_history ({data.max_history}) where SASRec teaches")
     for number, stage in enumerate(project.tune.stages):
         if not stage.tasks or sum(stage.tasks.values()) <= 0:
             fail(f"tune.stages.{number}.tasks", "needs a task with a weight above 0")

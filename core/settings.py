@@ -166,7 +166,10 @@ class TuneSettings:
     dropout: float = opt(0.1, "share of activations dropped in training", low=0.0, below=1.0)
     token_dropout: float = opt(0.0, "share of history items hidden in training", low=0.0, below=1.0)
     ema: float = opt(0.0, "decay of the running mean of the weights that is evaluated; 0 = off", low=0.0, below=1.0)
-    label_smoothing: float = opt(0.0, "label smoothing of the loss", low=0.0, below=1.0)
+    distill: float = opt(0.5, "share of the loss that follows what the teachers expect; 0 = off", low=0.0, high=1.0)
+    transitions_share: float = opt(
+        0.5, "weight of item-to-item transitions among the teachers; the rest is SASRec's", low=0.0, high=1.0
+    )
     frame: str = opt("", "words before every history; a backbone without a begin token needs some")
     warmup: float = opt(0.05, "share of the steps in which the step size rises", low=0.0, high=1.0)
     schedule: str = opt("cosine", "how the step size falls", choices=("cosine", "linear", "constant"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,30 @@ def needed(project: Project) -> set[str]:
     sources = active_sources(project)
     if project.index.method != "random":
         names |= set(sources)
-    if "sasrec" in project.evaluate.baselines or ("behavior" in names and project.vectors.behavior == "sasrec"):
+    users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
+    if any("sasrec" in inputs_of(project) for name, inputs_of in users.items() if name in names):
         names.add("sasrec")
     return names
+
+
+def inputs(*names: str) -> Callable[[Project], tuple[str, ...]]:
+    """The inputs of a stage that reads the same artefacts in every project; those not needed are passed over."""
+    return lambda project: names
+
+
+def behavior_inputs(project: Project) -> tuple[str, ...]:
+    """What the behaviour vectors are made from."""
+    return ("data", "sasrec") if project.vectors.behavior == "sasrec" else ("data",)
+
+
+def tune_inputs(project: Project) -> tuple[str, ...]:
+    """What tuning reads: SASRec too where it teaches."""
+    return ("data", "index", "sasrec") if project.tune.distill else ("data", "index")
+
+
+def baseline_inputs(project: Project) -> tuple[str, ...]:
+    """What the baselines read."""
+    return ("data", "sasrec") if "sasrec" in project.evaluate.baselines else ("data",)
 
 
 def active_sources(project: Project) -> list[str]:
@@ -183,7 +204,8 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
     from core.tune.train import tune
 
     index = ItemIndex.load(made["index"] / "index.parquet")
-    return tune(project, Dataset.load(made["data"]), index, folder, reporter)
+    sasrec = made["sasrec"] / "sasrec.safetensors" if project.tune.distill else None
+    return tune(project, Dataset.load(made["data"]), index, sasrec, folder, reporter)
 
 
 def baseline_settings(project: Project) -> Settings:

@@ -134,7 +134,8 @@ class EagerApp(WatchingApp):
     # --- runs -------------------------------------------------------------------------------------------------------
 
     def _meant(self) -> RunFolder | None:
-        return self.screen.run_folder if isinstance(self.screen, Place) else None
+        place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+        return place.run_folder if place is not None else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense here and now."""
@@ -144,14 +145,14 @@ class EagerApp(WatchingApp):
             return False
         if action in ("stop_run", "pause_run", "checkpoint_run", "resume", "explore"):
             folder = self._meant()
-            run = next((run for run in self.runs if folder and run.folder.path == folder.path), None)
-            if run is None:
+            status = self.status_of(folder) if folder else None
+            if status is None:
                 return False
             if action == "resume":
-                return run.status.state in UNFINISHED and not run.status.live
+                return status.state in UNFINISHED and not status.live
             if action == "explore":
-                return run.status.state == "finished"
-            return run.status.live
+                return status.state == "finished"
+            return status.live
         return True
 
     @work(group="act", exit_on_error=False)
@@ -162,8 +163,8 @@ class EagerApp(WatchingApp):
         except EagerError as error:
             self.complain(error)
             return
-        self.current = None
         self.look_at(folder)
+        self.poll_project()
         self.action_go("train")
         self.tell(
             {"attached": "this run is at work already", "continued": "the run goes on"}.get(done, "a new run begins")
@@ -185,6 +186,7 @@ class EagerApp(WatchingApp):
             self.complain(error)
             return
         self.look_at(folder)
+        self.poll_project()
         self.action_go("train")
 
     @work(group="act", exit_on_error=False)

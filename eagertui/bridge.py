@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -225,23 +227,24 @@ class Serving:
 
     async def close(self, wait: float = 1.0) -> None:
         """End the process: ask, then a signal, then at once."""
-        child = self._child
+        child, reader = self._child, self._reader
         if child is None:
             return
-        if child.returncode is None:
-            with contextlib.suppress(ConnectionError, RuntimeError):
-                if child.stdin is not None:
-                    child.stdin.write(b'{"id": 0, "method": "quit"}\n')
-                    child.stdin.close()
-            for end in (child.terminate, child.kill):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(child.wait()), wait)
-                    break
-                with contextlib.suppress(ProcessLookupError):
-                    end()
-            await child.wait()
-        if self._reader is not None:
-            await asyncio.wait([self._reader])
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            if child.stdin is not None:
+                child.stdin.write(b'{"id": 0, "method": "quit"}\n')
+                child.stdin.close()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), wait)
+            if child.returncode is not None and number == signal.SIGTERM:
+                break
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, number)  # with whatever it started
+        await child.wait()
+        if reader is not None:
+            await asyncio.wait([reader], timeout=wait)
+            reader.cancel()
 
     async def _read(self) -> None:
         """Hand each line to whoever waits for it, until the process ends."""

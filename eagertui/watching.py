@@ -15,6 +15,7 @@ from textual.signal import Signal
 from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
+from core.run.status import Status
 from eagertui.bridge import Bridge, Serving
 from eagertui.widgets.draw import safe
 from eagertui.widgets.run_lines import summary
@@ -125,6 +126,12 @@ class WatchingApp(App[None]):
             self.printed = await asyncio.to_thread(folder.log_tail, 12) if over else []
             self.follower = follower
             self.run_changed.publish(None)
+
+    def status_of(self, folder: RunFolder) -> Status | None:
+        """How a run stood at the last look at it; None where it is unknown."""
+        if self.follower is not None and self.follower.folder.path == folder.path:
+            return self.follower.status
+        return next((run.status for run in self.runs if run.folder.path == folder.path), None)
 
     def explore_folder(self) -> RunFolder | None:
         """The run whose model the Explore place asks: the current one if it is finished, else the newest finished."""

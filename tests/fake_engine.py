@@ -29,6 +29,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--crash-at", type=int, help="die without a word at this step")
     parser.add_argument("--fail-at", type=int, help="fail in an orderly way at this step")
     parser.add_argument("--hang-at", type=int, help="stop hearing anything at this step, SIGTERM included")
+    parser.add_argument("--gate", type=int, help="wait at this step until the file `gate` lies in the run folder")
     parser.add_argument("--deaf", action="store_true", help="serve: never reply")
     parser.add_argument("--die-on", help="serve: die when asked for this user")
     parser.add_argument("--no-start", action="store_true", help="die before the engine begins")
@@ -50,6 +51,8 @@ def _train(args: argparse.Namespace, reporter: RunReporter) -> None:
     reporter.log(f"first title: {HOSTILE}")
     for step in range(1, args.steps + 1):
         _misbehave(args, step)
+        while step == args.gate and not (reporter.folder.path / "gate").exists():
+            time.sleep(0.01)
         wish = reporter.wants()
         if wish != "go":
             reporter.checkpoint(reporter.folder.path / "checkpoints" / f"step-{step}", step)

@@ -37,7 +37,7 @@ class Popularity:
 
     def score(self, histories: Sequences) -> Scores:
         """See `Scorer`."""
-        return np.broadcast_to(self.counts, (len(histories), len(self.counts))).copy()
+        return np.repeat(self.counts[None, :], len(histories), axis=0)
 
 
 class _SparseScorer:
@@ -61,7 +61,7 @@ class _SparseScorer:
         weights = self.history_weights(lengths[row], age)
         shape = (len(histories), self.matrix.shape[0])
         asked = sparse.csr_array((weights, (row, histories.items)), shape=shape)
-        return np.asarray((asked @ self.matrix).todense(), dtype=np.float32) + self.tie
+        return np.asarray((asked @ self.matrix).toarray() + self.tie, dtype=np.float32)
 
 
 class Transitions(_SparseScorer):

@@ -71,7 +71,9 @@ def measure(
         for name in project.evaluate.baselines:
             rankings[name] = load_ranking(made["baselines"] / f"{name}-{split}.npz")
         tables.append(ranks_frame(dataset, split, rankings))
-        metrics[split] = {name: _figures(r, popularity, masked=project.evaluate.mask_seen) for name, r in rankings.items()}
+        metrics[split] = {
+            name: _figures(r, popularity, masked=project.evaluate.mask_seen) for name, r in rankings.items()
+        }
         if split == "test":
             metrics["test_masked"] = {name: _figures(r, popularity, masked=True) for name, r in rankings.items()}
             samples = project.evaluate.bootstrap

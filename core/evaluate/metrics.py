@@ -7,6 +7,7 @@ so recall equals the hit rate and NDCG@k is `1/log2(rank+1)` for a rank of at mo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,9 @@ def bootstrap_interval(metric: str, ranks: Ranks, samples: int, seed: int = 0) -
     return _round(low), _round(high)
 
 
-def paired_difference(metric: str, ours: Ranks, theirs: Ranks, samples: int = 10_000, seed: int = 0) -> dict[str, float]:
+def paired_difference(
+    metric: str, ours: Ranks, theirs: Ranks, samples: int = 10_000, seed: int = 0
+) -> dict[str, float]:
     """How much better `ours` is than `theirs` on the same users, with its 95 % bootstrap interval.
 
     "Better" means that `low` lies above 0.
@@ -93,13 +96,15 @@ def paired_difference(metric: str, ours: Ranks, theirs: Ranks, samples: int = 10
     return {"difference": _round(difference), "low": _round(low), "high": _round(high)}
 
 
-def sliced(metric: str, ranks: Ranks, key: npt.NDArray[np.integer], edges: Mapping[str, tuple[int, int]]) -> dict[str, float]:
-    """A metric on the users whose `key` lies inside each named range (both ends included); empty slices are left out."""
+def sliced(
+    metric: str, ranks: Ranks, key: npt.NDArray[np.integer], edges: Mapping[str, tuple[int, int]]
+) -> dict[str, float]:
+    """A metric on the users whose `key` lies inside each named range (ends included); empty slices are left out."""
     values = values_of(metric, ranks)
     found = {name: values[(key >= low) & (key <= high)] for name, (low, high) in edges.items()}
     return {name: _round(part.mean()) for name, part in found.items() if len(part)}
 
 
-def _round(value: float) -> float:
+def _round(value: Any) -> float:
     """Six decimals: finer than any interval, and the same text on every machine that agrees to that."""
     return round(float(value), 6)

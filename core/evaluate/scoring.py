@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.data.arrays import Sequences
 from core.data.dataset import Dataset, Evaluation
 from core.evaluate.baselines import ItemKNN, Popularity, Scorer, Transitions
 from core.evaluate.generative import Ranking
@@ -19,9 +21,16 @@ from core.tune.loop import StopRequested
 
 BATCH = 512
 SPLITS = ("valid", "test")
+SIMPLE: dict[str, Callable[[Sequences, int], Scorer]] = {
+    "popularity": Popularity,
+    "transitions": Transitions,
+    "itemknn": ItemKNN,
+}
 
 
-def measure_baselines(project: Project, dataset: Dataset, sasrec: Path | None, folder: Path, reporter: Reporter) -> dict[str, Any]:
+def measure_baselines(
+    project: Project, dataset: Dataset, sasrec: Path | None, folder: Path, reporter: Reporter
+) -> dict[str, Any]:
     """Fit the baselines on the training prefixes and rank both splits; one file a method and split.
 
     Raises:
@@ -38,7 +47,7 @@ def measure_baselines(project: Project, dataset: Dataset, sasrec: Path | None, f
             if name == "sasrec" and sasrec is not None:
                 scorer = SasRec.load(sasrec / "sasrec.safetensors", count, project.sasrec)
             else:
-                scorer = {"popularity": Popularity, "transitions": Transitions, "itemknn": ItemKNN}[name](train, count)
+                scorer = SIMPLE[name](train, count)
             for split, file in files.items():
                 save_ranking(file, rank_by_scores(scorer, dataset.evaluation(split), count, name, reporter))
         done[name] = round(float((load_ranking(files["test"]).ranks > 0).mean()), 4)

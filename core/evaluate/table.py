@@ -1,18 +1,21 @@
-"""The table of results that people read."""
+"""The table of results that people read; it fits 80 columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
-COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "mrr@50", "coverage@10")
-HEADINGS = ("R@5", "R@10", "N@5", "N@10", "R@50", "MRR", "cover")
+COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "coverage@10")
+HEADINGS = ("R@5", "R@10", "N@5", "N@10", "R@50", "cover")
+TITLES = {"test": "test", "valid": "validation", "test_masked": "test, seen items left out"}
 
 
 def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
-    """Every method's figures on a split, the best of each column bold, with the model's distance to each baseline.
+    """Every method's figures on a split, the best of each column bold, and the model's gain over each baseline.
 
     Args:
         metrics: what `metrics.json` holds.
@@ -20,40 +23,39 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
     """
     methods = metrics.get(split, {})
     best = {name: max((m.get(name, 0.0) for m in methods.values()), default=0.0) for name in COLUMNS}
-    reachable = metrics.get("best_reachable", {})
     differences = metrics.get("differences", {}).get(split, {})
-    table = Table(title=_title(metrics, split), title_justify="left", expand=False)
+    table = Table(title=_title(metrics, split), title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("method", no_wrap=True)
     for heading in HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=5)
     if differences:
-        table.add_column("model against it, N@10", no_wrap=True)
+        table.add_column("model's gain, N@10", no_wrap=True)
     for name, figures in methods.items():
-        cells = [_bold(_number(figures.get(c)), figures.get(c, 0.0) >= best[c] > 0) for c in COLUMNS]
-        table.add_row(name, *cells, *([_difference(differences.get(name, {}).get("ndcg@10"))] if differences else []))
-    if reachable:
-        cells = [_number(reachable.get(c)) for c in COLUMNS]
-        table.add_row("best reachable", *cells, *([""] if differences else []), style="dim")
+        cells = [_cell(figures.get(c), figures.get(c, 0.0) >= best[c] > 0) for c in COLUMNS]
+        table.add_row(Text(name), *cells, *([_gain(differences.get(name, {}).get("ndcg@10"))] if differences else []))
+    if reachable := metrics.get("best_reachable"):
+        table.add_section()
+        table.add_row(Text("best reachable"), *[_cell(reachable.get(c), False) for c in COLUMNS])
     return table
 
 
-def _title(metrics: Mapping[str, Any], split: str) -> str:
-    about = {"test": "test", "valid": "validation", "test_masked": "test, seen items left out"}.get(split, split)
+def _title(metrics: Mapping[str, Any], split: str) -> Text:
     spread = metrics.get("intervals", {}).get(split, {}).get("model", {}).get("recall@10")
-    suffix = f"; model R@10 95 % interval {_number(spread[0])} to {_number(spread[1])}" if spread else ""
-    return f"{about}, full ranking, all users{suffix}"
+    suffix = f"; model R@10 in {_number(spread[0])} to {_number(spread[1])} (95 %)" if spread else ""
+    return Text(f"{TITLES.get(split, split)}, full ranking, all users{suffix}")
 
 
-def _difference(found: Mapping[str, float] | None) -> str:
+def _gain(found: Mapping[str, float] | None) -> Text:
     if not found:
-        return "-"
+        return Text("")
     word = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "not clear"
-    return f"{found['difference']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}] {word}"
+    margin = (found["high"] - found["low"]) / 2
+    return Text(f"{_number(found['difference'], '+')} ±{_number(margin)} {word}")
 
 
-def _bold(text: str, best: bool) -> str:
-    return f"[bold]{text}[/bold]" if best else text
+def _cell(value: float | None, best: bool) -> Text:
+    return Text("" if value is None else _number(value), style="bold" if best else "")
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}".removeprefix("0")
+def _number(value: float, sign: str = "") -> str:
+    return f"{value:{sign}.4f}".replace("0.", ".", 1)

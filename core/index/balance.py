@@ -17,7 +17,13 @@ ROUNDS = 4
 def kmeans(points: Matrix, k: int, seed: int) -> Matrix:
     """Centroids of faiss' k-means; shape (k, dim)."""
     solver = faiss.Kmeans(
-        points.shape[1], k, niter=20, seed=seed, verbose=False, min_points_per_centroid=1, max_points_per_centroid=1 << 30
+        points.shape[1],
+        k,
+        niter=20,
+        seed=seed,
+        verbose=False,
+        min_points_per_centroid=1,
+        max_points_per_centroid=1 << 30,
     )
     solver.train(np.ascontiguousarray(points, dtype=np.float32))
     return np.asarray(solver.centroids, dtype=np.float32)
@@ -26,7 +32,8 @@ def kmeans(points: Matrix, k: int, seed: int) -> Matrix:
 def squared_distances(points: Matrix, centres: Matrix) -> Matrix:
     """Shape (points, centres)."""
     cross = points @ centres.T
-    return (points**2).sum(1)[:, None] - 2.0 * cross + (centres**2).sum(1)[None, :]
+    square = np.square(points).sum(1)[:, None] - 2.0 * cross + np.square(centres).sum(1)[None, :]
+    return np.asarray(square, dtype=np.float32)
 
 
 def balanced_kmeans(points: Matrix, k: int, seed: int) -> Labels:
@@ -42,7 +49,7 @@ def balanced_kmeans(points: Matrix, k: int, seed: int) -> Labels:
         labels = balanced_assignment(squared_distances(points, centres), k)
         sums = np.zeros_like(centres)
         np.add.at(sums, labels, points)
-        centres = sums / np.bincount(labels, minlength=k)[:, None].astype(np.float32)
+        centres = np.divide(sums, np.bincount(labels, minlength=k)[:, None], dtype=np.float32)
     return labels
 
 
@@ -54,18 +61,18 @@ def balanced_assignment(cost: Matrix, k: int) -> Labels:
     """
     n = len(cost)
     low, extra = divmod(n, k)
-    cost = np.asarray(cost, dtype=np.float64)
+    cost64 = np.asarray(cost, dtype=np.float64)
     if n <= EXACT_ROWS:
         seats = low + (extra > 0)
         column = np.repeat(np.arange(k), seats)
         # The last seat of every column costs more than any detour, so as few of them as possible are taken.
         surcharge = (np.ptp(cost) + 1.0) * n
         last = np.tile(np.arange(seats) >= low, k) * surcharge
-        row, seat = linear_sum_assignment(cost[:, column] + last)
+        row, seat = linear_sum_assignment(cost64[:, column] + last)
         labels = np.empty(n, dtype=np.int32)
         labels[row] = column[seat]
         return labels
-    priced = cost - _prices(cost, k)
+    priced = cost64 - _prices(cost64, k)
     best_two = np.partition(priced, 1, axis=1)[:, :2]
     preference = np.argsort(priced, axis=1, kind="stable")
     room = np.full(k, low)

@@ -9,7 +9,7 @@ import polars as pl
 
 from core.index.balance import Matrix
 from core.index.table import ItemIndex
-from core.index.tree import coarse_widths, full_widths, kmeans_tree, random_codes
+from core.index.tree import Codes, coarse_widths, full_widths, kmeans_tree, random_codes
 from core.settings import IndexSettings
 from core.vectors import ItemVectors
 
@@ -33,7 +33,9 @@ def build_index(
         seed: of k-means.
     """
     count = len(item_ids)
-    parts, widths, names = [], [], []
+    parts: list[Codes] = []
+    widths: list[int] = []
+    names: list[str] = []
     for place, source in enumerate(sources):
         last = place == len(sources) - 1
         shape = (

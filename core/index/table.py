@@ -71,7 +71,10 @@ class ItemIndex:
 
     def save(self, path: Path) -> None:
         """Write a Parquet file; widths and sources travel in its last column names."""
-        columns = {f"{LETTERS[i]}:{s}:{w}": self.codes[:, i] for i, (s, w) in enumerate(zip(self.sources, self.widths, strict=True))}
+        columns = {
+            f"{LETTERS[i]}:{s}:{w}": self.codes[:, i]
+            for i, (s, w) in enumerate(zip(self.sources, self.widths, strict=True))
+        }
         pl.DataFrame({"item_id": self.item_ids, **columns}).write_parquet(path)
 
     @staticmethod

@@ -75,7 +75,11 @@ class Recommender:
         return cls(project, dataset, load_checkpoint(artefact_of(folder, "tune") / "best", device_of(project.run)))
 
     def recommend(
-        self, user: str | None = None, history: Sequence[str] | None = None, k: int | None = None, hide_seen: bool = False
+        self,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        k: int | None = None,
+        hide_seen: bool = False,
     ) -> Recommendation:
         """The best next items for a user of the logs, or after any history of item ids.
 
@@ -100,7 +104,9 @@ class Recommender:
             items = [self._find(item, self._item_number, "item") for item in history or () if item]
         if not items:
             raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
-        found, scores = self._search(items, max(k or self.project.recommend.k, 1) + (len(set(items)) if hide_seen else 0))
+        found, scores = self._search(
+            items, max(k or self.project.recommend.k, 1) + (len(set(items)) if hide_seen else 0)
+        )
         seen = set(items)
         pairs = [(int(i), float(s)) for i, s in zip(found, scores, strict=True) if i >= 0]
         pairs = [(i, s) for i, s in pairs if not (hide_seen and i in seen)][: k or self.project.recommend.k]

@@ -32,7 +32,10 @@ def serve(run: Path) -> int:
     except EagerError as error:
         _say(out, {"error": _told(error)})
         return error.exit_code
-    _say(out, {"ready": True, "run": run.name, "users": recommender.dataset.n_users, "items": recommender.dataset.n_items})
+    _say(
+        out,
+        {"ready": True, "run": run.name, "users": recommender.dataset.n_users, "items": recommender.dataset.n_items},
+    )
     for line in sys.stdin:
         request: dict[str, Any] = {}
         try:

@@ -61,7 +61,7 @@ class Trie:
             raise DataError("an index of no items has no trie")
         self.n_items = len(codes)
         self.levels: list[Level] = []
-        item_nodes = []
+        item_nodes, item_branches = [], []
         node = np.zeros(len(codes), dtype=np.int64)
         for level in range(codes.shape[1]):
             item_nodes.append(node)
@@ -73,12 +73,16 @@ class Trie:
             if last and len(keys) != len(codes):
                 raise DataError("two items of the index share one code")
             children = np.argsort(child, kind="stable") if last else np.arange(len(keys))
-            arrays = (np.concatenate([[0], np.cumsum(fan)]), branch_codes, children)
+            offsets = np.concatenate([[0], np.cumsum(fan)])
+            item_branches.append(child.ravel() - offsets[node])
+            arrays = (offsets, branch_codes, children)
             starts, branch, below = (torch.from_numpy(array.astype(np.int64)).to(device) for array in arrays)
             self.levels.append(Level(starts, branch, below, int(fan.max())))
             node = child.ravel()
         self.item_nodes = torch.from_numpy(np.stack(item_nodes, axis=1)).to(device)
         """Node that an item's path passes at each level; shape (items, levels)."""
+        self.item_branches = torch.from_numpy(np.stack(item_branches, axis=1)).to(device)
+        """Which of its node's branches an item's path takes at each level; shape (items, levels)."""
         sizes = [np.bincount(nodes) for nodes in item_nodes]
         self.decided = [torch.from_numpy(size == 1).to(device) for size in sizes]
         """At each level: whether only one item lies below a node, so that the rest of its code is forced."""

@@ -33,39 +33,51 @@ class Reporter(Protocol):
 
     def stage_started(self, name: str, fingerprint: str = "") -> None:
         """A stage begins."""
+        return None
 
     def stage_finished(self, name: str, seconds: float, summary: Mapping[str, Any]) -> None:
         """A stage is done; `summary` holds a few figures worth showing."""
+        return None
 
     def stage_reused(self, name: str, fingerprint: str) -> None:
         """A stage's artefact was there already."""
+        return None
 
     def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
         """How far a task is; call it as often as you like. `total` 0 is unknown."""
+        return None
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a training step."""
+        return None
 
     def evaluation(self, step: int, split: str, values: Mapping[str, float]) -> None:
         """Metrics of the model on a split, such as `ndcg@10`."""
+        return None
 
     def checkpoint(self, path: Path | str, step: int, best: bool = False) -> None:
         """A checkpoint was written."""
+        return None
 
     def artefact(self, name: str, path: Path | str) -> None:
         """A file that later stages or people use was written."""
+        return None
 
     def sample(self, text: str) -> None:
         """An example of what the model does, for a person to read."""
+        return None
 
     def log(self, text: str) -> None:
         """One line of narration."""
+        return None
 
     def alert(self, level: str, title: str, text: str = "") -> None:
         """Something a person should know; `level` is info, warning or error."""
+        return None
 
     def system(self, values: Mapping[str, float]) -> None:
         """Load of the machine."""
+        return None
 
     def wants(self) -> Wish:
         """What people ask for; blocks while the run is paused. Each checkpoint wish is told once, stop for ever."""
@@ -109,6 +121,7 @@ class RunReporter(Reporter):
         """Take the run."""
         self._stack.enter_context(self.folder.lock())
         try:
+            self._install_signals()  # before anybody can see that we are at work
             launch, old = self.folder.launched(), self.folder.status()
             offset = launch.get("control") if launch.get("pid") in (None, os.getpid()) else None
             self._control = ControlReader(self.folder.control_path, offset if isinstance(offset, int) else None)
@@ -130,7 +143,6 @@ class RunReporter(Reporter):
             resumed = self._writer.seq > 0
             self.folder.write_status(self._status)
             self._emit("run.started", run=self.folder.id, resumed=resumed, pid=os.getpid())
-            self._install_signals()
             self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
             self._heart.start()
         except BaseException:

@@ -16,11 +16,15 @@ CUTS = (1, 5, 10, 20, 50)
 def predict(shelf: Shelf, process: Process, history: Sequence[int], moves: Floats | None = None) -> Floats:
     """p(next book | history), all hidden tastes summed out; zero for books that cannot come next."""
     moves = drift(shelf, process) if moves is None else moves
-    belief = np.full((process.circles, shelf.genres), 1.0 / (process.circles * shelf.genres))
+    circles = np.full((process.circles, 1), 1.0 / process.circles)
+    moods = np.full((process.threads, process.circles, shelf.genres), 1.0 / shelf.genres)
     for step, book in enumerate(history):
-        belief = belief * Choice(shelf, process, history[:step]).of(book)
-        belief = (belief / belief.sum()) @ moves
-    return Choice(shelf, process, history).mixed(belief)
+        thread = step % process.threads
+        likely = moods[thread] * Choice(shelf, process, history[:step]).of(book)
+        seen = likely.sum(axis=1, keepdims=True)
+        circles = circles * seen / (circles * seen).sum()
+        moods[thread] = (likely / seen) @ moves
+    return Choice(shelf, process, history).mixed(circles * moods[len(history) % process.threads])
 
 
 def ranks(shelf: Shelf, process: Process, lists: Sequence[Sequence[int]]) -> Ints:

@@ -36,10 +36,11 @@ class Process:
     """Chance that the mood keeps its genre from one book to the next."""
     onward: float = 0.24
     """Chance that the mood moves to the next genre of the ring; what is left goes to any genre alike."""
-    patience: tuple[float, ...] = (0.5, 0.8, 1.0, 1.0, 0.9, 0.8, 0.6, 0.4)
-    """Pull of a begun series by the number of books since its last volume; beyond the end, the last value."""
-    author_memory: int = 4
-    """How many of the last reads can bring their authors back."""
+    patience: tuple[float, ...] = (1.0, 0.4, 0.2)
+    """Pull of a begun series by the number of the thread's books since its last volume; none beyond the end."""
+    author_memory: int = 2
+    """How many of the thread's last reads can bring their authors back."""
+    threads: int = 3
     shortest: int = 6
     longest: int = 20
     """Bounds of a reader's number of books; drawn between them, shorter ones more often."""
@@ -88,11 +89,12 @@ class Choice:
         self.open_fame = np.where(opened, shelf.fame, 0.0)
         self.shared = np.zeros(len(shelf))
         self.base = 0.0
-        series = self._series(read, opened)
+        own = read[len(read) % process.threads :: process.threads]
+        series = self._series(own, opened)
         for weight, part in (
             # Series begun a moment ago pull little: their habit then takes up less than its full weight.
             (process.series * min(1.0, float(series.sum())), series),
-            (process.author, self._author(read)),
+            (process.author, self._author(own)),
             (process.fame, self.open_fame),
         ):
             total = part.sum()
@@ -104,18 +106,17 @@ class Choice:
         self.cell_fame = np.bincount(cells, weights=self.open_fame, minlength=shape[0] * shape[1]).reshape(shape)
         self.genre_fame = self.cell_fame.sum(axis=0)
 
-    def _series(self, read: Ints, opened: NDArray[np.bool_]) -> Floats:
+    def _series(self, own: Ints, opened: NDArray[np.bool_]) -> Floats:
         part = np.zeros(len(self.shelf))
-        patience = self.process.patience
-        for age, book in enumerate(read[::-1]):
+        for book, pull in zip(own[::-1], self.process.patience, strict=False):
             following = self.shelf.following[book]
             if following >= 0 and opened[following]:
-                part[following] = patience[min(age, len(patience) - 1)]
+                part[following] = pull
         return part
 
-    def _author(self, read: Ints) -> Floats:
+    def _author(self, own: Ints) -> Floats:
         part = np.zeros(len(self.shelf))
-        for author in self.shelf.author[read[-self.process.author_memory :]]:
+        for author in self.shelf.author[own[-self.process.author_memory :]]:
             part += np.where(self.shelf.author == author, self.open_fame, 0.0)
         return part
 
@@ -167,10 +168,12 @@ def simulate(shelf: Shelf, process: Process, readers: int, rng: np.random.Genera
     lists = []
     for _ in range(readers):
         length = process.shortest + int((span + 1) * rng.random() * max(rng.random(), 0.25))
-        circle, genre = int(rng.random() * process.circles), int(rng.random() * shelf.genres)
+        circle = int(rng.random() * process.circles)
+        moods = [int(rng.random() * shelf.genres) for _ in range(process.threads)]
         history: list[int] = []
-        for _ in range(length):
-            history.append(draw(Choice(shelf, process, history).row(circle, genre), rng))
-            genre = draw(moves[genre], rng)
+        for step in range(length):
+            thread = step % process.threads
+            history.append(draw(Choice(shelf, process, history).row(circle, moods[thread]), rng))
+            moods[thread] = draw(moves[moods[thread]], rng)
         lists.append(history)
     return lists

@@ -23,7 +23,9 @@ def build_vocabulary(settings: BackboneSettings, index: ItemIndex, texts: Iterab
     return Vocabulary.build(load_tokenizer(settings.model), index, frame)
 
 
-def build_backbone(settings: BackboneSettings, vocabulary: Vocabulary, dropout: float, device: str, seed: int) -> PreTrainedModel:
+def build_backbone(
+    settings: BackboneSettings, vocabulary: Vocabulary, dropout: float, device: str, seed: int
+) -> PreTrainedModel:
     """The model with a row for every token of the vocabulary.
 
     Args:
@@ -49,7 +51,7 @@ def build_backbone(settings: BackboneSettings, vocabulary: Vocabulary, dropout: 
             f"cannot load the backbone {settings.model!r}: {reason}",
             "name a folder that holds it, or use backbone.model = 'tiny'",
         ) from error
-    if size > model.get_input_embeddings().weight.shape[0]:
+    if size > int(model.config.vocab_size):
         model.resize_token_embeddings(size)
     return model
 
@@ -76,6 +78,6 @@ def _tiny(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        attn_implementation=kernel,
     )
+    config._attn_implementation = kernel
     return Phi3ForCausalLM(config)

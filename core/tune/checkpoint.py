@@ -38,7 +38,9 @@ def generator_of(lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex) 
     return Generator(lm, vocabulary.code_ids, vocabulary.item_tokens(index), vocabulary.frame)
 
 
-def save_checkpoint(folder: Path, lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex, about: dict[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex, about: dict[str, Any]
+) -> None:
     """Write the model, tokenizer, index and manifest into a folder that nobody reads yet."""
     folder.mkdir(parents=True, exist_ok=True)
     transformers_logging.disable_progress_bar()
@@ -47,7 +49,13 @@ def save_checkpoint(folder: Path, lm: PreTrainedModel, vocabulary: Vocabulary, i
     index.save(folder / "index.parquet")
     code_ids = [ids.tolist() for ids in vocabulary.code_ids]
     files = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
-    manifest = {"schema": 1, "index": index.base_id, "frame": list(vocabulary.frame), "code_ids": code_ids, "files": files}
+    manifest = {
+        "schema": 1,
+        "index": index.base_id,
+        "frame": list(vocabulary.frame),
+        "code_ids": code_ids,
+        "files": files,
+    }
     write_atomic(folder / MANIFEST, json.dumps({**manifest, **about}))
 
 

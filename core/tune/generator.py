@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -82,36 +83,47 @@ class Generator(nn.Module):
         return functional.linear(states, head.weight[rows], None if head.bias is None else head.bias[rows])
 
 
+class Batch(NamedTuple):
+    """Some training rows.
+
+    Attributes:
+        items: item numbers, padded on the right with -1; shape (rows, items).
+        first_target: place of each row's first target; shape (rows,).
+        taught: item numbers that the teacher expects at each target, row by row; shape (targets, top). Empty = none.
+        trust: the teacher's probabilities of these; same shape.
+    """
+
+    items: Tensor
+    first_target: Tensor
+    taught: Tensor
+    trust: Tensor
+
+
 class NextItem(nn.Module):
     """The sequential task, every item supervised: the loss of predicting each item's code from what came before.
 
     At each level the softmax runs over the codes that the trie allows there, exactly as in decoding, so the sum over
-    the levels is minus the log-probability of the item among the whole catalogue.
+    the levels is minus the log-probability of the item among the whole catalogue. A teacher's expectation, where there
+    is one, is mixed into the answer: at each level, its probability of every branch below the prefix of the answer.
 
     Args:
         model: the generator.
         trie: legal codes.
         dropout: share of the input activations dropped.
         token_dropout: share of the input tokens hidden.
+        distill: share of the loss that follows the teacher.
     """
 
-    def __init__(self, model: Generator, trie: Trie, dropout: float, token_dropout: float) -> None:
+    def __init__(self, model: Generator, trie: Trie, dropout: float, token_dropout: float, distill: float) -> None:
         super().__init__()
         self.model, self.trie = model, trie
-        self.dropout, self.token_dropout = dropout, token_dropout
+        self.dropout, self.token_dropout, self.distill = dropout, token_dropout, distill
 
-    def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.tune.loop.Loop`.
-
-        Args:
-            batch: item numbers, padded on the right with -1, shape (rows, items); and the place of each row's first
-                target, shape (rows,).
-        """
-        items, first_target = batch
-        rows, length = items.shape
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.tune.loop.Loop`."""
+        length = batch.items.shape[1]
         levels, frame = self.model.levels, len(self.model.frame)
-        real = items >= 0
-        tokens = self.model.prompt(items.clamp_min(0))[:, :-1]
+        tokens = self.model.prompt(batch.items.clamp_min(0))[:, :-1]
         embedded = self.model.embed(tokens)
         if self.training and self.token_dropout:
             kept = torch.rand(tokens.shape, device=tokens.device) >= self.token_dropout
@@ -120,17 +132,23 @@ class NextItem(nn.Module):
         embedded = functional.dropout(embedded, self.dropout, self.training)
         # Token i predicts token i + 1, so an item's codes are predicted from the place before its first one on.
         states = self.model.states(embedded)[:, frame - 1 :].unflatten(1, (length, levels))
-        wanted = real & (torch.arange(length, device=items.device) >= first_target[:, None])
-        chosen, targets = states[wanted], items[wanted]
+        place = torch.arange(length, device=tokens.device)
+        wanted = (batch.items >= 0) & (place >= batch.first_target[:, None])
+        chosen, targets = states[wanted], batch.items[wanted]
         total = states.new_zeros((), dtype=torch.float32)
-        parts: dict[str, float] = {}
+        parts: dict[str, float] = {"loss": 0.0}
         for level, branching in enumerate(self.trie.levels):
             nodes = self.trie.item_nodes[targets, level]
-            codes, children, legal = branching.branches(nodes)
-            below = self.trie.item_nodes[targets, level + 1] if level + 1 < levels else targets
+            codes, _, legal = branching.branches(nodes)
             logits = self.model.level_logits(chosen[:, level], level).float().gather(1, codes)
-            answer = ((children == below[:, None]) & legal).int().argmax(dim=1)
-            loss = functional.cross_entropy(logits.masked_fill(~legal, -torch.inf), answer)
-            total = total + loss
+            guess = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
+            loss = -guess.gather(1, self.trie.item_branches[targets, level, None]).mean()
             parts[f"loss_{level + 1}"] = loss.item()
-        return total, {"loss": total.item(), **parts}, len(targets)
+            parts["loss"] += loss.item()
+            if batch.taught.numel():
+                same = self.trie.item_nodes[batch.taught, level] == nodes[:, None]
+                branch = self.trie.item_branches[batch.taught, level].where(same, 0)
+                expected = torch.zeros_like(guess).scatter_add_(1, branch, batch.trust * same)
+                loss = (1.0 - self.distill) * loss - self.distill * (expected * guess).sum(dim=1).mean()
+            total = total + loss
+        return total, parts, len(targets)

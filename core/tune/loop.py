@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import DataError
-from core.run.status import write_atomic
 from core.run.reporter import Reporter
+from core.run.status import write_atomic
 
 METRIC_EVERY = 20
 CHUNK = 32
@@ -64,7 +64,9 @@ class Schedule:
         return {"cosine": 0.5 * (1.0 - math.cos(math.pi * left)), "linear": left}.get(self.shape, 1.0)
 
 
-def bucketed(lengths: npt.NDArray[np.integer], size: int, seed: Sequence[int], budget: int = 0) -> list[npt.NDArray[np.int64]]:
+def bucketed(
+    lengths: npt.NDArray[np.integer], size: int, seed: Sequence[int], budget: int = 0
+) -> list[npt.NDArray[np.int64]]:
     """Batches of rows of like length, in random order.
 
     Args:
@@ -195,7 +197,11 @@ class Loop:
         if self.accelerator.is_main_process:
             self.folder.mkdir(parents=True, exist_ok=True)
             # The step in the tensors' file ties the two files together.
-            meta = {"step": str(self.position.step), "epoch": str(self.position.epoch), "batch": str(self.position.batch)}
+            meta = {
+                "step": str(self.position.step),
+                "epoch": str(self.position.epoch),
+                "batch": str(self.position.batch),
+            }
             fresh = self.folder / "loop.safetensors.new"
             save_file({n: t.detach().cpu().contiguous().clone() for n, t in state.items()}, fresh, metadata=meta)
             fresh.replace(self.folder / f"loop-{self.position.step}.safetensors")

@@ -21,9 +21,11 @@ from core.run.reporter import Reporter
 from core.settings import StageSettings
 from core.tune.backbone import build_backbone, build_vocabulary
 from core.tune.checkpoint import generator_of, save_checkpoint
-from core.tune.generator import NextItem
+from core.tune.generator import Batch, NextItem
 from core.tune.loop import Loop, Schedule, bucketed
-from core.tune.rows import every_item_rows
+from core.tune.rows import Rows, every_item_rows
+from core.tune.teacher import Lessons, lessons
+from core.vectors.sasrec import SasRec
 
 BEST = "best"
 
@@ -37,13 +39,16 @@ class _Best:
     worse: int = 0
 
 
-def tune(project: Project, dataset: Dataset, index: ItemIndex, folder: Path, reporter: Reporter) -> dict[str, Any]:
+def tune(
+    project: Project, dataset: Dataset, index: ItemIndex, sasrec: Path | None, folder: Path, reporter: Reporter
+) -> dict[str, Any]:
     """Train through every stage; leaves the best checkpoint in `folder/best`.
 
     Args:
         project: the settings.
         dataset: logs and catalogue.
         index: codes of the items.
+        sasrec: weights of the teacher; None = no distillation.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
 
@@ -65,15 +70,21 @@ def tune(project: Project, dataset: Dataset, index: ItemIndex, folder: Path, rep
     validation = dataset.evaluation("valid")
     sample = _sample(len(validation), project.tune.validate_users, project.seed)
     lengths = rows.windows.lengths * index.levels + len(vocabulary.frame)
+    taught = None
+    if sasrec is not None and rows.targets:
+        teacher = SasRec.load(sasrec, dataset.n_items, project.sasrec)
+        taught = lessons(teacher, dataset.train(), rows, project.tune.transitions_share, bf16, reporter)
     best = _Best()
     for number, stage in enumerate(project.tune.stages):
         if not rows.targets:
             break
-        objective = NextItem(model, trie, project.tune.dropout, project.tune.token_dropout)
+        objective = NextItem(
+            model, trie, project.tune.dropout, project.tune.token_dropout, project.tune.distill if taught else 0.0
+        )
 
-        def batches(epoch: int, number: int = number) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        def batches(epoch: int, number: int = number) -> list[Batch]:
             order = bucketed(lengths, len(lengths), (project.seed, number, epoch), project.tune.batch_tokens)
-            return [tuple(t.to(device) for t in rows.batch(batch)) for batch in order]
+            return [_batch(rows, taught, batch, device) for batch in order]
 
         loop = Loop(
             objective,
@@ -121,6 +132,13 @@ def tune(project: Project, dataset: Dataset, index: ItemIndex, folder: Path, rep
         "valid_ndcg@10": best.score,
         "valid_users": len(sample),
     }
+
+
+def _batch(rows: Rows, taught: Lessons | None, chosen: np.ndarray[Any, np.dtype[np.int64]], device: str) -> Batch:
+    items, first = rows.batch(chosen)
+    empty = torch.zeros(0, dtype=torch.long)
+    lesson = taught.of(chosen) if taught else (empty, empty.float())
+    return Batch(*(tensor.to(device) for tensor in (items, first, *lesson)))
 
 
 def _schedule(project: Project, stage: StageSettings) -> Schedule:

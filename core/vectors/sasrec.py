@@ -86,7 +86,10 @@ class SasRec(nn.Module):
         self.eval()
         rows = []
         for start in range(0, len(histories), SCORE_BATCH):
-            lists = [histories[i][-self.settings.max_history :] for i in range(start, min(start + SCORE_BATCH, len(histories)))]
+            lists = [
+                histories[i][-self.settings.max_history :]
+                for i in range(start, min(start + SCORE_BATCH, len(histories)))
+            ]
             last = torch.tensor([len(items) - 1 for items in lists])
             states = self.states(_padded(lists, self.n_items))
             rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
@@ -163,7 +166,15 @@ def fit_sasrec(
 
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
     loop = Loop(
-        _NextItem(model), batches, schedule, seed=seed, device="cpu", bf16=bf16, reporter=reporter, folder=folder, task="sasrec"
+        _NextItem(model),
+        batches,
+        schedule,
+        seed=seed,
+        device="cpu",
+        bf16=bf16,
+        reporter=reporter,
+        folder=folder,
+        task="sasrec",
     )
     loop.run()
     return model.eval()

@@ -66,8 +66,10 @@ class HomeScreen(Place):
         error = self.eager.project_error
         lines: list[Content] = []
         if error is not None:
+            file = self.eager.bridge.project_file
+            message = error.message.replace(f"{file.parent}/", "") if file else error.message
             lines += [
-                line([("✗ ", "bold $error"), safe(error.message)]),
+                line([("✗ ", "bold $error"), safe(message)]),
                 line([(safe(error.remedy), FAINT)]),
                 Content(""),
             ]

@@ -12,8 +12,7 @@ import pytest
 from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui import starting
-
-from .conftest import PROJECT, SLOW, fake_engine, new_run
+from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
 SIZES = [(80, 24), (120, 40)]
 Open = Callable[..., Any]
@@ -21,10 +20,11 @@ Open = Callable[..., Any]
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 18)])
 async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, int]) -> None:
-    async with open_app("--steps", "30", size=size) as eyes:
+    async with open_app("--steps", "30", "--gate", "20", size=size) as eyes:
         await eyes.see("No runs yet", r"t trains", r"eagertui --headless train")
         await eyes.press("t")
-        await eyes.see("● running", r"/ 30 steps", "tune", "Story")
+        await eyes.see("● running", r"1\d / 30 steps", "Stages", "Story")
+        (eyes.app.current.path / "gate").touch()
         await eyes.see("✓ finished", r"R@10", r"\.0648", "popularity")
         await eyes.press("1")
         await eyes.see("✓ finished .*light|✓ finished .*R@10", "This run")
@@ -58,7 +58,9 @@ async def test_stop_and_go_on(open_app: Open) -> None:
         await eyes.see("Stop this run", "Keep it running")
         await eyes.press("escape")
         assert eyes.app.asked == {}
-        await eyes.press("x", "s")
+        await eyes.press("x")
+        await eyes.see("Stop and save")
+        await eyes.press("s")
         await eyes.see("■ stopped", "stopped as asked", "r lets it go on", "◆ checkpoint")
         await eyes.press("r")
         await eyes.see("● running", "the run goes on")
@@ -79,7 +81,9 @@ async def test_the_last_rung_ends_an_engine_that_hears_nothing(open_app: Open) -
     async with open_app("--hang-at", "4") as eyes:
         await eyes.press("t")
         await eyes.see("● running", r"3 / 40 steps")
-        await eyes.press("x", "s")
+        await eyes.press("x")
+        await eyes.see("Stop and save")
+        await eyes.press("s")
         await eyes.see("stopping, asked")
         await eyes.press("x")
         await eyes.see("Still stopping", "SIGTERM", "SIGKILL", "no checkpoint yet")
@@ -109,7 +113,9 @@ async def test_attach_to_a_run_started_elsewhere_and_leave_it_running(open_app: 
     assert launch.is_alive(run)
     async with open_app(verb="train") as eyes:  # and a second one attaches
         await eyes.see("● running", "steps")
-        await eyes.press("q", "s")
+        await eyes.press("q")
+        await eyes.see("Stop and save, then quit")
+        await eyes.press("s")
         await eyes.until(lambda: eyes.app._exit)
     while launch.is_alive(run):
         pass
@@ -220,4 +226,4 @@ async def test_help_and_palette(open_app: Open, finished: RunFolder) -> None:
             assert re.search(r"q +Leave", text)
             await eyes.press("escape")
         await eyes.press("2", "ctrl+p")
-        await eyes.see("Train the project")
+        await eyes.see("Search for commands", "Start a new run")
