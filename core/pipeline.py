@@ -108,7 +108,7 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
     Raises:
         Interrupted: somebody asked to stop; what was done is kept.
     """
-    from core.machine import prepare
+    from core.machine import prepare, release
     from core.tune.loop import StopRequested
 
     prepare(project.run)
@@ -135,6 +135,7 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
                     reporter.checkpoint(stop.checkpoint, 0)
                 raise Interrupted(f"stopped in stage {name}{where}", "the same command goes on from there") from stop
             reporter.stage_finished(name, about["seconds"], about["summary"])
+            release()
         if folder is not None:
             note = {"stage": name, "fingerprint": mark, "artefact": f"../.store/{mark}", "summary": about["summary"]}
             write_atomic(folder.path / "stages" / f"{name}.json", json.dumps(note, indent=1))

@@ -107,9 +107,7 @@ class EagerApp(WatchingApp):
 
     def action_explore(self) -> None:
         """Go to the recommendations of the run that is meant."""
-        folder = self._meant()
-        if folder is not None:
-            self.look_at(folder)
+        self.chosen = self._meant() or self.chosen
         self.action_go("explore")
 
     def action_help(self) -> None:
@@ -160,6 +158,8 @@ class EagerApp(WatchingApp):
         """Train the project and watch it."""
         try:
             folder, done = await asyncio.to_thread(self.bridge.train, new)
+            if done != "attached":
+                self.asked.pop(folder.id, None)
         except EagerError as error:
             self.complain(error)
             return
@@ -182,6 +182,7 @@ class EagerApp(WatchingApp):
             return
         try:
             await asyncio.to_thread(self.bridge.resume, folder)
+            self.asked.pop(folder.id, None)
         except EagerError as error:
             self.complain(error)
             return

@@ -17,7 +17,14 @@ DARK = Theme(
     background="#11161d",
     surface="#161c25",
     panel="#1e2631",
-    variables={"border-blurred": "#3a4656", "footer-key-foreground": "#f0b45a", "block-cursor-text-style": "bold"},
+    variables={
+        "border-blurred": "#3a4656",
+        "footer-key-foreground": "#f0b45a",
+        "block-cursor-background": "#2b3d54",
+        "block-cursor-foreground": "#f2f5f9",
+        "block-cursor-blurred-background": "#222c39",
+        "block-cursor-text-style": "bold",
+    },
 )
 LIGHT = Theme(
     name="eager-light",
@@ -32,5 +39,12 @@ LIGHT = Theme(
     background="#fbfbf9",
     surface="#f4f4f0",
     panel="#e7e7e1",
-    variables={"border-blurred": "#b9bec6", "footer-key-foreground": "#9a4f00", "block-cursor-text-style": "bold"},
+    variables={
+        "border-blurred": "#b9bec6",
+        "footer-key-foreground": "#9a4f00",
+        "block-cursor-background": "#cfe0f3",
+        "block-cursor-foreground": "#10161d",
+        "block-cursor-blurred-background": "#e5e9ee",
+        "block-cursor-text-style": "bold",
+    },
 )

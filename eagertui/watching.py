@@ -41,6 +41,8 @@ class WatchingApp(App[None]):
         self.project_error: EagerError | None = None
         self.current: RunFolder | None = None
         """The run of the Train place."""
+        self.chosen: RunFolder | None = None
+        """The run that the Explore place was asked to show."""
         self.follower: Follower | None = None
         self.manifest: dict[str, Any] = {}
         self.metrics: dict[str, Any] = {}
@@ -83,7 +85,8 @@ class WatchingApp(App[None]):
     def open_project(self, path: Path) -> None:
         """Turn to another project."""
         self.bridge.open(path)
-        self.runs, self.runs_read, self.current, self.follower = [], False, None, None
+        self.runs, self.runs_read = [], False
+        self.current = self.chosen = self.follower = None
         self.poll_project()
 
     def _project_stamp(self) -> object:
@@ -122,6 +125,8 @@ class WatchingApp(App[None]):
         self.manifest, self.metrics, self.printed = await asyncio.to_thread(folder.manifest), {}, []
         async for follower in self.bridge.watch(folder):
             over = not follower.status.live
+            if over:
+                self.asked.pop(folder.id, None)
             self.metrics = await asyncio.to_thread(folder.metrics) if over else {}
             self.printed = await asyncio.to_thread(folder.log_tail, 12) if over else []
             self.follower = follower
@@ -134,10 +139,17 @@ class WatchingApp(App[None]):
         return next((run.status for run in self.runs if run.folder.path == folder.path), None)
 
     def explore_folder(self) -> RunFolder | None:
-        """The run whose model the Explore place asks: the current one if it is finished, else the newest finished."""
-        finished = [run.folder for run in self.runs if run.status.state == "finished"]
-        current = self.current.path if self.current else None
-        return next((folder for folder in finished if folder.path == current), finished[0] if finished else None)
+        """The run whose model the Explore place asks.
+
+        It is the one that was chosen there, else the one at work there already, else the current or the newest that
+        is finished: a run that ends meanwhile does not take the place of another under a person's eyes.
+        """
+        finished = {run.folder.path: run.folder for run in self.runs if run.status.state == "finished"}
+        wanted = (self.chosen, self.serving.folder if self.serving else None, self.current)
+        for folder in wanted:
+            if folder is not None and folder.path in finished:
+                return finished[folder.path]
+        return next(iter(finished.values()), None)
 
     async def serve(self, folder: RunFolder, on_progress: Callable[[str], None]) -> Serving:
         """A new serving process instead of the one before."""

@@ -16,6 +16,7 @@ from core.recommend.beam import beam_search
 from core.recommend.trie import Trie
 from core.run.reporter import Reporter
 from core.tune.generator import Generator
+from core.tune.loop import StopRequested
 
 BATCH = 64
 
@@ -58,6 +59,9 @@ def ranks_of(
         beams: width of the search; a list is as long.
         bf16: whether matrix products run in bf16.
         reporter: hears the progress.
+
+    Raises:
+        StopRequested: somebody asked to stop.
     """
     ranks = np.zeros(len(chosen), dtype=np.int32)
     masked = np.zeros(len(chosen), dtype=np.int32)
@@ -77,6 +81,8 @@ def ranks_of(
             shown[row[:10][row[:10] >= 0]] += 1
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
+        if reporter.wants() == "stop":
+            raise StopRequested
     return Ranking(ranks, masked, shown, shown_masked)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def measure(
     intervals: dict[str, Any] = {}
     differences: dict[str, Any] = {}
     slices: dict[str, Any] = {}
+    speed: dict[str, float] = {}
     popularity = np.bincount(dataset.train().items, minlength=dataset.n_items)
     for split in ("valid", "test"):
         questions = dataset.evaluation(split)
@@ -65,8 +67,10 @@ def measure(
         if not file.is_file():
             everybody = np.arange(len(questions))
             history, beams = project.data.max_history, project.recommend.beams
+            began = time.monotonic()
             found = ranks_of(held.model, held.trie, questions, everybody, history, beams, bf16, reporter)
             save_ranking(file, found)
+            speed[f"{split}_users_per_second"] = round(len(questions) / (time.monotonic() - began), 1)
         rankings = {MODEL: load_ranking(file)}
         for name in project.evaluate.baselines:
             rankings[name] = load_ranking(made["baselines"] / f"{name}-{split}.npz")
@@ -91,7 +95,7 @@ def measure(
     pl.concat(tables).write_parquet(folder / "ranks.parquet")
     headline = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
     reporter.evaluation(0, "test", headline)
-    return headline
+    return {**headline, **speed}
 
 
 def _figures(ranking: Ranking, popularity: np.ndarray[Any, Any], masked: bool) -> dict[str, float]:

@@ -227,14 +227,14 @@ class RunReporter(Reporter):
         self._emit("eval", step=step, split=split, values=values)
 
     def checkpoint(self, path: Path | str, step: int, best: bool = False) -> None:
-        """See `Reporter`; paths inside the run are told relative to it."""
+        """See `Reporter`; paths beside or inside the run are told relative to it."""
         told = self._relative(path)
         with self._mutex:
             self._status = replace(self._status, checkpoint=told)
         self._emit("checkpoint", path=told, step=step, best=best)
 
     def artefact(self, name: str, path: Path | str) -> None:
-        """See `Reporter`; paths inside the run are told relative to it."""
+        """See `Reporter`; paths beside or inside the run are told relative to it."""
         self._emit("artefact", name=name, path=self._relative(path))
 
     def sample(self, text: str) -> None:
@@ -286,8 +286,9 @@ class RunReporter(Reporter):
         self._save_status()
 
     def _relative(self, path: Path | str) -> str:
-        path = Path(path)
-        return str(path.relative_to(self.folder.path)) if path.is_relative_to(self.folder.path) else str(path)
+        """A path below the runs' folder as seen from the run, such as `../.store/...`; another one as it is."""
+        inside = Path(path).is_relative_to(self.folder.path.parent)
+        return os.path.relpath(path, self.folder.path) if inside else str(path)
 
     def _emit(self, kind: str, **data: Any) -> None:
         self._writer.write(kind, **data)

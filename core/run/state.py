@@ -14,6 +14,9 @@ from core.run.events import KINDS, Event
 MAX_POINTS = 2000
 MAX_LOG = 500
 MAX_KEPT = 200
+PACE_POINTS = 150
+PACE_SPACING = 2.0
+"""Seconds between two points of a pace: it looks back five minutes, over a validation or two."""
 TARGET_METRIC = "ndcg@10"
 """The validation metric that chooses the best checkpoint."""
 
@@ -147,7 +150,8 @@ class RunState:
     """Numbers that were skipped."""
     unknown: int = 0
     """Events of kinds that this version does not know."""
-    _pace: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=60))
+    _paces: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
+    """When each task of the stage was how far: one may interrupt another, as a validation does a training."""
 
     @property
     def stage(self) -> Stage | None:
@@ -156,23 +160,21 @@ class RunState:
 
     @property
     def eta(self) -> float | None:
-        """Seconds left of the current task, from the pace of the last minute or so; None where unknown."""
+        """Seconds left of the current task, from its pace of the last minutes; None where unknown."""
         if self.progress is None or self.progress.total <= 0 or self.state != "running" or self.paused:
             return None
-        left = self.progress.total - self.progress.done
+        left, pace = self.progress.total - self.progress.done, self.pace
         if left <= 0:
             return 0.0
-        if len(self._pace) < 2:
-            return None
-        (t0, d0), (t1, d1) = self._pace[0], self._pace[-1]
-        return left * (t1 - t0) / (d1 - d0) if d1 > d0 and t1 > t0 else None
+        return left / pace if pace else None
 
     @property
     def pace(self) -> float | None:
-        """Units a second of the current task; None where unknown."""
-        if len(self._pace) < 2:
+        """Units a second of the current task, interruptions included; None where unknown."""
+        points = self._paces.get(self.progress.task) if self.progress else None
+        if not points or len(points) < 2:
             return None
-        (t0, d0), (t1, d1) = self._pace[0], self._pace[-1]
+        (t0, d0), (t1, d1) = points[0], points[-1]
         return (d1 - d0) / (t1 - t0) if t1 > t0 and d1 >= d0 else None
 
 
@@ -187,6 +189,7 @@ def reduce_all(state: RunState, events: Iterable[Event]) -> RunState:
     for name, value in vars(state).items():
         if isinstance(value, dict | deque):
             setattr(new, name, value.copy())
+    new._paces = {task: points.copy() for task, points in state._paces.items()}
     new.series = {name: series.copy() for name, series in state.series.items()}
     for event in events:
         apply(new, event)
@@ -230,7 +233,7 @@ def _run_started(state: RunState, event: Event) -> None:
             state.stages[name] = replace(stage, state="stopped")
     state.exit_code, state.error, state.remedy = None, "", ""
     state.progress = None
-    state._pace.clear()
+    state._paces.clear()
     if event.data.get("resumed"):
         for series in state.series.values():
             series.rewind = True
@@ -256,7 +259,7 @@ def _stage_started(state: RunState, event: Event) -> None:
     state.stages.pop(name, None)  # again, after a resume: it moves to the end
     state.stages[name] = Stage(name, "running", event.ts, fingerprint=_text(event, "fingerprint"))
     state.progress = None
-    state._pace.clear()
+    state._paces.clear()
 
 
 def _stage_finished(state: RunState, event: Event) -> None:
@@ -269,7 +272,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
         summary=summary if isinstance(summary, Mapping) else {},
     )
     state.progress = None
-    state._pace.clear()
+    state._paces.clear()
 
 
 def _stage_reused(state: RunState, event: Event) -> None:
@@ -283,11 +286,13 @@ def _progress(state: RunState, event: Event) -> None:
     new = Progress(
         _text(event, "task"), _number(data.get("done")), _number(data.get("total")), _text(event, "unit"), event.ts
     )
-    old = state.progress
-    if old is None or old.task != new.task or new.done < old.done or event.ts < old.ts:
-        state._pace.clear()
-    if not state._pace or event.ts - state._pace[-1][0] >= 1.0 or len(state._pace) < 3:
-        state._pace.append((event.ts, new.done))
+    points = state._paces.setdefault(new.task, deque(maxlen=PACE_POINTS))
+    if points and (new.done < points[-1][1] or event.ts < points[-1][0]):
+        points.clear()
+    if len(points) < 3 or event.ts - points[-1][0] >= PACE_SPACING:
+        points.append((event.ts, new.done))
+    if len(state._paces) > MAX_KEPT:
+        del state._paces[next(iter(state._paces))]
     state.progress = new
 
 
@@ -321,7 +326,7 @@ def _alert(state: RunState, event: Event) -> None:
 def _log(state: RunState, event: Event) -> None:
     if isinstance(paused := event.data.get("paused"), bool):
         state.paused = paused
-        state._pace.clear()
+        state._paces.clear()
     state.logs.append((event.ts, _text(event, "text")))
 
 

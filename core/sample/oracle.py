@@ -1,7 +1,8 @@
 """The best reachable figures: what a reader of the observed history alone could know, computed exactly.
 
-The hidden state is a circle and a genre mood, a few dozen pairs, so that the forward filter of a hidden Markov model gives the exact
-posterior and, through it, the exact probability of each next book. Ranking by it is optimal for recall and for NDCG.
+The hidden state is the reader's circle and one genre mood a thread. Given the circle the threads are separate hidden
+Markov models, so that one small forward filter a thread gives the exact posterior and, through it, the exact probability
+of each next book. Ranking by it is optimal for recall and for NDCG.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,15 +1,18 @@
-"""How the sample's readers choose books: a small generative process with hidden taste, and its simulation.
+"""How the sample's readers choose books: a small generative process with hidden tastes, and its simulation.
 
-A reader belongs to one hidden *circle* for life and has a *genre mood* that drifts along a ring of genres. Books belong to a
-circle too, drawn without looking at their text. Each next book comes from one of five habits, mixed with fixed weights:
+A reader belongs to one hidden *circle* for life and keeps two *threads* of reading, say one for the train and one for
+the bedside, whose books take turns. Each thread has a *mood*: a genre that drifts along a ring of genres. Books belong
+to circles too, dealt without looking at their text. A thread's next book comes from one of five habits, mixed with fixed
+weights:
 
-* ``series``: the next volume of a series begun earlier, not always the one read last;
-* ``author``: another book by an author of the last few reads;
-* ``circle``: a book of the reader's circle in the mood's genre;
-* ``genre``: any book of the mood's genre;
+* ``series``: the next volume of a series that the thread has begun;
+* ``author``: another book by an author of the thread's last reads;
+* ``circle``: a book of the reader's circle in the thread's genre;
+* ``genre``: any book of that genre;
 * ``fame``: any book at all, by popularity.
 
-A habit with nothing left to offer gives its weight to the others. Nobody reads a book twice, nor a volume before its predecessor.
+A habit with nothing left to offer gives its weight to the others. Nobody reads a book twice, nor a volume before the
+earlier ones of its series.
 """
 
 from collections.abc import Sequence
@@ -27,22 +30,24 @@ class Process:
     """The constants of the process; the oracle knows them, a model has to learn what follows from them."""
 
     circles: int = 8
-    series: float = 0.34
-    author: float = 0.06
-    circle: float = 0.48
-    genre: float = 0.07
-    fame: float = 0.05
-    stay: float = 0.70
-    """Chance that the mood keeps its genre from one book to the next."""
-    onward: float = 0.24
-    """Chance that the mood moves to the next genre of the ring; what is left goes to any genre alike."""
-    patience: tuple[float, ...] = (1.0, 0.4, 0.2)
+    series: float = 0.42
+    author: float = 0.05
+    circle: float = 0.41
+    genre: float = 0.06
+    fame: float = 0.06
+    """The five habits' weights."""
+    threads: int = 2
+    """Books that a reader keeps going side by side, each with a mood of its own; they take turns."""
+    stay: float = 0.80
+    """Chance that a thread's mood keeps its genre from one of its books to the next."""
+    onward: float = 0.16
+    """Chance that it moves to the next genre of the ring; what is left goes to any genre alike."""
+    patience: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
     """Pull of a begun series by the number of the thread's books since its last volume; none beyond the end."""
     author_memory: int = 2
     """How many of the thread's last reads can bring their authors back."""
-    threads: int = 3
-    shortest: int = 6
-    longest: int = 20
+    shortest: int = 10
+    longest: int = 28
     """Bounds of a reader's number of books; drawn between them, shorter ones more often."""
 
 
@@ -103,8 +108,9 @@ class Choice:
                 self.base += weight
         cells = shelf.circle * shelf.genres + shelf.genre
         shape = (process.circles, shelf.genres)
-        self.cell_fame = np.bincount(cells, weights=self.open_fame, minlength=shape[0] * shape[1]).reshape(shape)
-        self.genre_fame = self.cell_fame.sum(axis=0)
+        sums: Floats = np.bincount(cells, weights=self.open_fame, minlength=shape[0] * shape[1])
+        self.cell_fame: Floats = sums.reshape(shape)
+        self.genre_fame: Floats = self.cell_fame.sum(axis=0)
 
     def _series(self, own: Ints, opened: NDArray[np.bool_]) -> Floats:
         part = np.zeros(len(self.shelf))
@@ -122,25 +128,14 @@ class Choice:
 
     def _weights(self) -> tuple[Floats, Floats, Floats]:
         """Weights of one unit of fame in its cell and in its genre, and the normaliser; each (circles, genres)."""
-        in_cell = np.divide(self.process.circle, self.cell_fame, out=np.zeros_like(self.cell_fame), where=self.cell_fame > 0)
-        in_genre = np.divide(
-            self.process.genre, self.genre_fame, out=np.zeros_like(self.genre_fame), where=self.genre_fame > 0
-        )
+        in_cell, in_genre = _share(self.process.circle, self.cell_fame), _share(self.process.genre, self.genre_fame)
         total = self.base + self.process.circle * (in_cell > 0) + self.process.genre * (in_genre > 0)
         return in_cell / total, np.broadcast_to(in_genre, total.shape) / total, 1.0 / total
-
-    def row(self, circle: int, genre: int) -> Floats:
-        """Probabilities of every book for one hidden state; they add up to one."""
-        in_cell, in_genre, scale = (part[circle, genre] for part in self._weights())
-        shelf = self.shelf
-        matching = shelf.genre == genre
-        pull = np.where(matching, in_genre + np.where(shelf.circle == circle, in_cell, 0.0), 0.0)
-        return self.shared * scale + pull * self.open_fame
 
     def of(self, book: int) -> Floats:
         """Probability of one book under every hidden state, shape (circles, genres)."""
         in_cell, in_genre, scale = self._weights()
-        likely = self.shared[book] * scale
+        likely: Floats = self.shared[book] * scale
         circle, genre = self.shelf.circle[book], self.shelf.genre[book]
         likely[:, genre] += in_genre[:, genre] * self.open_fame[book]
         likely[circle, genre] += in_cell[circle, genre] * self.open_fame[book]
@@ -150,9 +145,16 @@ class Choice:
         """Probabilities of every book when the hidden state is known as ``belief``, shape (circles, genres)."""
         in_cell, in_genre, scale = self._weights()
         shelf = self.shelf
-        cell = (belief * in_cell)[shelf.circle, shelf.genre]
-        genre = (belief * in_genre).sum(axis=0)[shelf.genre]
-        return self.shared * float((belief * scale).sum()) + (cell + genre) * self.open_fame
+        cell: Floats = (belief * in_cell)[shelf.circle, shelf.genre]
+        genre: Floats = (belief * in_genre).sum(axis=0)[shelf.genre]
+        mixture: Floats = self.shared * float((belief * scale).sum()) + (cell + genre) * self.open_fame
+        return mixture
+
+
+def _share(weight: float, fame: Floats) -> Floats:
+    """``weight`` a unit of ``fame``; nothing where there is none."""
+    shares: Floats = np.divide(weight, fame, out=np.zeros_like(fame), where=fame > 0)
+    return shares
 
 
 def draw(weights: Floats, rng: np.random.Generator) -> int:
@@ -173,7 +175,9 @@ def simulate(shelf: Shelf, process: Process, readers: int, rng: np.random.Genera
         history: list[int] = []
         for step in range(length):
             thread = step % process.threads
-            history.append(draw(Choice(shelf, process, history).row(circle, moods[thread]), rng))
+            state = np.zeros((process.circles, shelf.genres))
+            state[circle, moods[thread]] = 1.0
+            history.append(draw(Choice(shelf, process, history).mixed(state), rng))
             moods[thread] = draw(moves[moods[thread]], rng)
         lists.append(history)
     return lists

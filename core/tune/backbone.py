@@ -11,6 +11,7 @@ from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
 from core.settings import BackboneSettings
 from core.tune.attention import NAME as CPU_ATTENTION
+from core.tune.dropout import Dropout
 from core.tune.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
 
 MAX_POSITIONS = 4096
@@ -80,4 +81,7 @@ def _tiny(
         pad_token_id=tokenizer.pad_token_id,
     )
     config._attn_implementation = kernel
-    return Phi3ForCausalLM(config)
+    model = Phi3ForCausalLM(config)
+    for layer in model.model.layers:
+        layer.resid_attn_dropout = layer.resid_mlp_dropout = Dropout(dropout)
+    return model

@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import Cache, PreTrainedModel
 
 from core.recommend.trie import Trie
+from core.tune.dropout import dropout
 
 
 class Generator(nn.Module):
@@ -129,7 +130,7 @@ class NextItem(nn.Module):
             kept = torch.rand(tokens.shape, device=tokens.device) >= self.token_dropout
             kept[:, :frame] = True
             embedded = embedded * kept[..., None]
-        embedded = functional.dropout(embedded, self.dropout, self.training)
+        embedded = dropout(embedded, self.dropout, self.training)
         # Token i predicts token i + 1, so an item's codes are predicted from the place before its first one on.
         states = self.model.states(embedded)[:, frame - 1 :].unflatten(1, (length, levels))
         place = torch.arange(length, device=tokens.device)

@@ -78,8 +78,7 @@ def bucketed(
     rng = np.random.default_rng(list(seed))
     order = rng.permutation(len(lengths))
     batches: list[npt.NDArray[np.int64]] = []
-    # With a token budget every length forms whole batches anyway; else sort within chunks, which keeps more chance.
-    span = len(order) if budget else size * CHUNK
+    span = size * CHUNK  # sorted chunk by chunk, which leaves more to chance than one sort
     for start in range(0, len(order), span):
         chunk = order[start : start + span]
         chunk = chunk[np.argsort(lengths[chunk], kind="stable")]

@@ -21,10 +21,12 @@ from torch.nn import functional
 from core.data.arrays import Sequences
 from core.run.reporter import Reporter
 from core.settings import SasrecSettings
+from core.tune.dropout import dropout
 from core.tune.loop import Loop, Schedule, bucketed
 from core.vectors import ItemVectors
 
 SCORE_BATCH = 512
+MEAN_LENGTH = 10
 
 
 class _Block(nn.Module):
@@ -45,9 +47,10 @@ class _Block(nn.Module):
         # fp32: the CPU's bf16 attention kernel is several times slower on the way back.
         query, key, value = packed.permute(2, 0, 3, 1, 4).float()
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=drop)
-        x = x + functional.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, width)), drop)
-        hidden = functional.dropout(functional.gelu(self.up(self.mlp_norm(x))), drop)
-        return x + functional.dropout(self.down(hidden), drop)
+        mixed = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        x = x + dropout(mixed, self.dropout, self.training)
+        hidden = dropout(functional.gelu(self.up(self.mlp_norm(x))), self.dropout, self.training)
+        return x + dropout(self.down(hidden), self.dropout, self.training)
 
 
 class SasRec(nn.Module):
@@ -70,7 +73,7 @@ class SasRec(nn.Module):
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
         vectors = functional.normalize(self.items(histories), dim=-1) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
-        x = functional.dropout(x, self.settings.dropout, self.training)
+        x = dropout(x, self.settings.dropout, self.training)
         for block in self.blocks:
             x = block(x)
         return torch.as_tensor(self.norm(x))
@@ -161,7 +164,8 @@ def fit_sasrec(
     lengths = np.array([len(row) for row in rows])
 
     def batches(epoch: int) -> list[Tensor]:
-        order = bucketed(lengths, settings.batch_users, (seed, epoch))
+        # Scores of the whole catalogue at every target are what takes memory, so long histories come in smaller batches.
+        order = bucketed(lengths, settings.batch_users, (seed, epoch), settings.batch_users * MEAN_LENGTH)
         return [_padded([rows[i] for i in batch], n_items) for batch in order]
 
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)

@@ -58,9 +58,12 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
 
     Raises:
         EnvironmentFault: where the model cannot be loaded.
+        StopRequested: somebody asked to stop.
     """
     import torch
     from transformers import AutoModel, AutoTokenizer
+
+    from core.tune.loop import StopRequested
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)
@@ -88,6 +91,8 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
             pooled = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)
             rows.append(torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy())
             reporter.progress("text vectors", min(start + 64, len(order)), len(order), "items")
+            if reporter.wants() == "stop":
+                raise StopRequested
     width = rows[0].shape[1] if rows else 1
     matrix = np.zeros((len(texts), width), dtype=np.float32)
     if rows:

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from core.errors import EagerError
 from core.run.folder import RunFolder
@@ -21,6 +21,7 @@ from eagertui.bridge import Serving
 from eagertui.plain import duration
 from eagertui.screens.place import Place
 from eagertui.widgets.draw import line, safe
+from eagertui.widgets.lines import Lines
 from eagertui.widgets.ranked import history_rows, item_rows, user_rows, verdict
 from eagertui.widgets.rows import RowList
 from eagertui.widgets.run_lines import FAINT, hint
@@ -67,7 +68,7 @@ class ExploreScreen(Place):
             with Vertical(id="what"):
                 yield RowList(id="history", classes="panel")
                 yield RowList(id="items", classes="panel")
-                yield Static(id="message", classes="panel", markup=False)
+                yield Lines(id="message", classes="panel")
 
     def on_mount(self) -> None:
         """Name the panels; the clock of the message stands until something is waited for."""
@@ -164,7 +165,7 @@ class ExploreScreen(Place):
 
     def _say(self, *lines: Content) -> None:
         self.remove_class("-answered")
-        self.query_one("#message", Static).update(Content("\n").join(lines))
+        self.query_one("#message", Lines).show(lambda width: lines)
 
     def _wait(self, text: str) -> None:
         if not self._waiting:

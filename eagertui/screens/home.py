@@ -9,13 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.events import Resize
-from textual.widgets import Static
 
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.screens.place import Place
 from eagertui.widgets.draw import line, safe
+from eagertui.widgets.lines import Lines
 from eagertui.widgets.rows import Row, RowList
 from eagertui.widgets.run_lines import FAINT, hint, run_detail, run_row
 
@@ -32,7 +31,7 @@ class HomeScreen(Place):
         runs = RowList(id="runs", classes="panel")
         yield runs
         with VerticalScroll(id="detail", classes="panel", can_focus=False):
-            yield Static(id="detail-text", markup=False)
+            yield Lines(id="detail-text")
 
     @property
     def highlighted(self) -> RunInfo | None:
@@ -61,26 +60,18 @@ class HomeScreen(Place):
 
     def draw_detail(self) -> None:
         """Draw the lines below the list."""
-        panel, text = self.query_one("#detail"), self.query_one("#detail-text", Static)
-        width, run = max(20, panel.scrollable_content_region.width), self.highlighted
-        error = self.eager.project_error
-        lines: list[Content] = []
+        run = self.highlighted
+        self.query_one("#detail").border_title = "This run" if run else "What now"
+        self.query_one("#detail-text", Lines).show(lambda width: self._detail(run, width))
+        self.refresh_bindings()
+
+    def _detail(self, run: RunInfo | None, width: int) -> list[Content]:
+        error, lines = self.eager.project_error, []
         if error is not None:
             file = self.eager.bridge.project_file
             message = error.message.replace(f"{file.parent}/", "") if file else error.message
-            lines += [
-                line([("✗ ", "bold $error"), safe(message)]),
-                line([(safe(error.remedy), FAINT)]),
-                Content(""),
-            ]
-        if run is not None:
-            panel.border_title = "This run"
-            lines += run_detail(run, width)
-        else:
-            panel.border_title = "What now"
-            lines += self._first_steps()
-        text.update(Content("\n").join(lines))
-        self.refresh_bindings()
+            lines += [line([("✗ ", "bold $error"), safe(message)]), line([(safe(error.remedy), FAINT)]), Content("")]
+        return [*lines, *(run_detail(run, width) if run is not None else self._first_steps())]
 
     def _first_steps(self) -> list[Content]:
         if not self.eager.runs_read:
@@ -110,10 +101,6 @@ class HomeScreen(Place):
         super().on_screen_resume()
         if self.eager.current is not None:
             self.query_one(RowList).go_to(self.eager.current.id)
-
-    def on_resize(self, event: Resize) -> None:
-        """Draw again for the new width."""
-        self.call_after_refresh(self.draw_detail)
 
     @on(RowList.OptionHighlighted)
     def _moved(self) -> None:

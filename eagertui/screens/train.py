@@ -8,8 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.events import Resize
-from textual.widgets import Static
 
 from core.run.folder import RunFolder
 from core.run.state import TARGET_METRIC, RunState
@@ -17,6 +15,7 @@ from eagertui.actions import own_bindings
 from eagertui.screens.place import Place
 from eagertui.widgets.chart import Chart
 from eagertui.widgets.draw import line, metric, safe, when
+from eagertui.widgets.lines import Lines
 from eagertui.widgets.log_view import LogView
 from eagertui.widgets.run_lines import FAINT, headline, hint, metric_lines, stage_lines, story
 
@@ -30,15 +29,15 @@ class TrainScreen(Place):
 
     def body(self) -> ComposeResult:
         """The panels."""
-        yield Static(id="headline", classes="panel", markup=False)
+        yield Lines(id="headline", classes="panel")
         with Horizontal(id="middle"):
             with VerticalScroll(id="stages", classes="panel"):
-                yield Static(id="stage-text", markup=False)
+                yield Lines(id="stage-text")
             yield Chart("loss", colour="$accent", id="loss", classes="panel")
             yield Chart("N@10", of_metric=True, colour="$success", id="valid", classes="panel")
         with Horizontal(id="bottom"):
             with VerticalScroll(id="metrics", classes="panel"):
-                yield Static(id="metric-text", markup=False)
+                yield Lines(id="metric-text")
             yield LogView(id="log", classes="panel")
 
     def on_mount(self) -> None:
@@ -55,19 +54,15 @@ class TrainScreen(Place):
         """The run that is watched."""
         return self.eager.current
 
-    def on_resize(self, event: Resize) -> None:
-        """Draw again for the new width."""
-        self.call_after_refresh(self.news)
-
     def news(self) -> None:
         """Draw the run."""
         super().news()
-        follower, head = self.eager.follower, self.query_one("#headline", Static)
+        follower, head = self.eager.follower, self.query_one("#headline", Lines)
         self.set_class(follower is None, "-empty")
         self.refresh_bindings()
         if follower is None:
             head.border_title = "Train"
-            head.update(Content("\n").join(self._first_steps()))
+            head.show(lambda width: self._first_steps())
             return
         state, status, folder = follower.state, follower.status, follower.folder
         manifest = self.eager.manifest
@@ -78,23 +73,21 @@ class TrainScreen(Place):
         )
         head.border_title = Content(f"{title or safe(folder.id)} · {folder.id.rsplit('_', 1)[-1]}")
         asked = self.eager.asked.get(folder.id)
-        head.update(Content("\n").join(headline(state, status, asked, head.content_size.width or 76)))
-        stages = self.query_one("#stages")
-        width = stages.scrollable_content_region.width or 20
-        self.query_one("#stage-text", Static).update(Content("\n").join(stage_lines(state.stages, width)))
-        stages.scroll_end(animate=False)
+        head.show(lambda width: headline(state, status, asked, width))
+        self.query_one("#stage-text", Lines).show(lambda width: stage_lines(state.stages, width))
+        self.query_one("#stages").scroll_end(animate=False)
         self._curves(state)
-        table = metric_lines(self.eager.metrics, self.query_one("#metrics").scrollable_content_region.width or 36)
-        self.set_class(bool(table), "-measured")
-        self.query_one("#metric-text", Static).update(Content("\n").join(table))
+        metrics = self.eager.metrics
+        self.set_class(bool(metrics), "-measured")
+        self.query_one("#metric-text", Lines).show(lambda width: metric_lines(metrics, width))
         self.query_one(LogView).show(story(state, status, self.eager.printed))
 
     def _curves(self, state: RunState) -> None:
-        trained = [name for name in state.series if name.partition(" ")[0] not in ("valid", "test", "test_masked")]
-        name = "loss" if "loss" in trained else next((n for n in trained if "loss" in n), "loss")
+        losses = [name for name in state.series if name.endswith("loss") and not name.startswith("epoch")]
+        name = losses[-1] if losses else "loss"  # that of the latest stage
         loss = state.series.get(name)
         note = f"step {loss.points[-1][0]:,}" if loss and loss.points else ""
-        self.query_one("#loss", Chart).show(loss, safe(name), note)
+        self.query_one("#loss", Chart).show(loss, safe(name).replace("_", " "), note)
         best = state.best
         note = f"best {metric(best.values.get(TARGET_METRIC))}" if best else ""
         if best and self.size.width >= 76:

@@ -46,27 +46,25 @@ def braille(values: Sequence[float], width: int, height: int, low: float, high: 
 
 
 def _buckets(values: Sequence[float], columns: int) -> list[tuple[float, float]]:
-    """Least and most in each column, so that no spike is lost; short curves are spread."""
+    """Least and most of each column, so that no spike is lost; a curve with fewer points is stretched."""
     count = len(values)
-    if not count or not columns:
-        return []
-    result = []
-    for column in range(min(columns, count) if count < columns else columns):
-        start, end = column * count // columns, max((column + 1) * count // columns, column * count // columns + 1)
-        if count < columns:
-            start, end = column, column + 1
-        finite = [v for v in values[start:end] if math.isfinite(v)]
-        result.append((min(finite), max(finite)) if finite else (math.nan, math.nan))
     if 1 < count < columns:
-        stretched = [(math.nan, math.nan)] * columns
-        for column in range(columns):
-            place = column * (count - 1) / (columns - 1)
-            left, share = int(place), place - int(place)
-            right = min(left + 1, count - 1)
-            value = result[left][0] * (1 - share) + result[right][0] * share if share else result[left][0]
-            stretched[column] = (value, value)
-        return stretched
-    return result
+        return [_between(values, column * (count - 1) / (columns - 1)) for column in range(columns)]
+    buckets = []
+    for column in range(min(count, columns)):
+        start = column * count // columns
+        part = values[start : max(start + 1, (column + 1) * count // columns)]
+        finite = [value for value in part if math.isfinite(value)]
+        buckets.append((min(finite), max(finite)) if finite else (math.nan, math.nan))
+    return buckets
+
+
+def _between(values: Sequence[float], place: float) -> tuple[float, float]:
+    left = int(place)
+    one, two = values[left], values[min(left + 1, len(values) - 1)]
+    smooth = math.isfinite(one) and math.isfinite(two)
+    value = one + (two - one) * (place - left) if smooth else values[round(place)]
+    return (value, value) if math.isfinite(value) else (math.nan, math.nan)
 
 
 class Chart(Widget):

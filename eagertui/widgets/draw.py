@@ -120,19 +120,19 @@ def when(timestamp: float) -> str:
     return then.strftime("%m-%d %H:%M") if then.year == now.year else then.strftime("%Y-%m-%d")
 
 
-def metric(value: float | None) -> str:
+def metric(value: object) -> str:
     """A metric with four decimals and no leading zero."""
-    if value is None or not math.isfinite(value):
+    if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
     text = f"{value:.4f}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
 def number(value: float) -> str:
-    """Any figure of a training step in at most eight characters."""
+    """Any figure of a training step in a few characters."""
     if not math.isfinite(value):
         return "–"
-    if value and abs(value) < 1e-3:
+    if value and not 1e-3 <= abs(value) < 1e7:
         return f"{value:.1e}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 

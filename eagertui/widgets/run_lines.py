@@ -50,16 +50,16 @@ def run_row(run: RunInfo, width: int) -> Content:
     glyph, style = status_parts(status)[0]
     left: list[Part] = [(fill(glyph, 12), style), (f" {fill(when(run.created), 11)} ", "")]
     if width >= 60:
-        left.append((f" {fill(run.recipe or run.name, 12)} ", ""))
+        left.append((f" {fill(run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
     if width >= 100:
         left.append((f" {fill(short_id(run), 5)} ", FAINT))
     if status.live and status.total > 0:
-        share, cells = status.done / status.total, max(6, min(30, (width - 56) // 2))
-        right: list[Part] = scores({k: v for k, v in status.best.items() if k == "ndcg@10"})
-        if width >= 70:
-            right += [(f"{duration(status.eta)} left" if status.eta is not None else "", FAINT)]
-        place = [(clip(status.task, 10), "bold"), (" ", ""), *progress_bar(share, cells), (f" {share:4.0%}", "bold")]
-        return spread([*left, *place], right, width)
+        share = status.done / status.total
+        right = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
+        right.append((f"{duration(status.eta)} left" if status.eta is not None else "", FAINT))
+        left.append((clip(status.task, 8) + " ", "bold"))
+        cells = width - sum(len(text) for text, _ in (*left, *right)) - 6
+        return spread([*left, *progress_bar(share, max(3, min(40, cells))), (f" {share:4.0%}", "bold")], right, width)
     if status.live:
         return spread([*left, (clip(status.stage or "starting", 20), FAINT)], [], width)
     if status.state == "finished":
@@ -109,7 +109,7 @@ def progress_line(status: Status, width: int) -> Content:
 
 
 def _bar_line(task: str, share: float, count: str, eta: float | None, width: int) -> Content:
-    right: list[Part] = [(f"{duration(eta)} left", "bold")] if eta is not None else []
+    right: list[Part] = [(f"{duration(eta)} left", "bold")] if eta else []
     name = f"{fill(task, 10)} " if width >= 70 else ""
     middle = f" {share:4.0%}  {count}"
     cells = max(6, width - len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
@@ -120,7 +120,7 @@ def headline(state: RunState, status: Status, asked: float | None, width: int) -
     """Three lines: how it stands, how far it is, and what else is worth knowing."""
     left: list[Part] = [*status_parts(status)]
     if asked is not None and status.live:
-        left = [(f"◐ stopping, asked {duration(time.monotonic() - asked)} ago; it saves first", "bold $warning")]
+        left = [(f"◐ stopping, asked {duration(time.monotonic() - asked)} ago", "bold $warning")]
     stage = state.stage
     if status.live and stage and stage.state == "running":
         left += [("  stage ", FAINT), (clip(stage.name, 16), "bold")]
@@ -141,7 +141,8 @@ def _far(state: RunState, status: Status, width: int) -> Content:
         return line([("every stage is done", FAINT)] if status.state == "finished" else [], width)
     progress = state.progress
     if progress is None:
-        return line([("the engine is starting" if status.state == "queued" else "between two tasks", FAINT)], width)
+        what = "between two tasks" if state.stages else "the engine is starting"
+        return line([(what, FAINT)], width)
     count = rule_of_three(progress.done, progress.total, progress.unit)
     if state.pace and width >= 90:
         count += f"  {state.pace:,.1f}/s"
@@ -153,7 +154,7 @@ def _third(state: RunState, status: Status, width: int) -> Content:
         if status.state in UNFINISHED:
             parts: list[Part] = [("r", "bold $accent"), (" lets it go on   ", ""), (safe(status.remedy), FAINT)]
             return line(parts, width)
-        return hint("e", "recommendations of this run", "t", "train again")
+        return hint("e", "recommendations of this run", "t", "train again").truncate(width, ellipsis=True)
     if not status.responding:
         return line([("no sign of life for a while: x stops it", "bold $warning")], width)
     parts = []

@@ -49,7 +49,27 @@ class Eyes:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 20.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = 30.0) -> None:
+        end, wait = time.monotonic() + seconds, 0.02
+        while not predicate():
+            assert time.monotonic() < end, "it did not happen; on the screen:\n" + screen_text(self.app)
+            await self.pilot.pause(wait)
+            wait = min(0.15, wait * 1.5)
+
+    async def see(self, *patterns: str) -> str:
+        """Wait until everything stands on the screen; return the screen."""
+        text = ""
+
+        def there() -> bool:
+            nonlocal text
+            text = screen_text(self.app)
+            return all(re.search(pattern, text) for pattern in patterns)
+
+        await self.until(there)
+        return text
+
+
+async def until(self, predicate: Callable[[], object], seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
         while not predicate():
             assert time.monotonic() < end, "it did not happen; on the screen:\n" + screen_text(self.app)

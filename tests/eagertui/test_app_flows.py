@@ -103,7 +103,7 @@ async def test_attach_to_a_run_started_elsewhere_and_leave_it_running(open_app: 
         await eyes.press("enter")
         await eyes.see("● running", r"steps")
         await eyes.press("q")
-        await eyes.see("goes on without this window", "leave it running")
+        await eyes.see("goes on without this", "leave it running")
         await eyes.press("escape")
         await eyes.see("Story")
         await eyes.press("q")

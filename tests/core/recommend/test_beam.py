@@ -1,0 +1,148 @@
+"""The beam search against scoring every item, for every family of language models that is promised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import PreTrainedModel
+
+from core.index.table import ItemIndex
+from core.recommend.beam import beam_search
+from core.recommend.trie import Trie
+from core.tune.checkpoint import generator_of
+from core.tune.generator import Generator
+from core.tune.vocabulary import Vocabulary
+from tests.core.engine_tools import FAMILIES, exhaustive, plain_beam, small_index, small_lm, uneven_codes
+
+COUNT = 30
+HISTORIES = [[4], [0, 29, 7], [11, 11, 11, 2, 3]]
+Small = tuple[PreTrainedModel, Vocabulary, ItemIndex]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """A random model of a family over 30 items, some of whose codes are decided after one level, some after three."""
+    index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 5, 4))
+    lm, vocabulary = small_lm(request.param, tmp_path_factory.mktemp("lm"), index, "a coral story")
+    return lm, vocabulary, index
+
+
+def ready(small: Small) -> tuple[Generator, Trie]:
+    lm, vocabulary, index = small
+    return generator_of(lm, vocabulary, index).eval(), Trie(index.codes)
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=len)
+@pytest.mark.parametrize("beams", [COUNT, COUNT + 25])
+def test_a_wide_beam_is_exhaustive(small: Small, history: list[int], beams: int) -> None:
+    table = exhaustive(*small, history).sum(axis=1)
+    items, scores = beam_search(*ready(small), np.array([history]), beams)
+    assert items.shape == scores.shape == (1, COUNT)
+    assert sorted(items[0].tolist()) == list(range(COUNT))
+    assert np.exp(scores.astype(np.float64)).sum() == pytest.approx(1.0, abs=1e-5)
+    assert scores[0] == pytest.approx(table[items[0]], abs=1e-4)
+    assert items[0].tolist() == np.argsort(-table, kind="stable").tolist()
+    assert table.max() - table.min() > 1.0  # the model has opinions, so the test can fail
+
+
+@pytest.mark.parametrize("beams", [1, 2, 5, 13])
+def test_a_narrow_beam_is_the_textbooks(small: Small, beams: int) -> None:
+    for history in HISTORIES:
+        expected = plain_beam(small[2], exhaustive(*small, history), beams)
+        items, scores = beam_search(*ready(small), np.array([history]), beams)
+        assert items.shape == (1, beams)
+        assert items[0].tolist() == [item for item, _ in expected]
+        assert scores[0] == pytest.approx([score for _, score in expected], abs=1e-4)
+
+
+def test_users_together_are_users_alone(small: Small) -> None:
+    model, trie = ready(small)
+    histories = np.random.default_rng(0).integers(0, COUNT, (9, 4))
+    for beams in (3, COUNT):
+        items, scores = beam_search(model, trie, histories, beams)
+        for user in range(9):
+            alone, own = beam_search(model, trie, histories[user : user + 1], beams)
+            assert alone[0].tolist() == items[user].tolist()
+            assert own[0] == pytest.approx(scores[user], abs=1e-5)
+
+
+def test_the_search_leaves_the_model_alone(small: Small) -> None:
+    model, trie = ready(small)
+    before = [parameter.clone() for parameter in model.parameters()]
+    first = beam_search(model, trie, np.array([[1, 2]]), 7)
+    again = beam_search(model, trie, np.array([[1, 2]]), 7)
+    assert first[0].tobytes() == again[0].tobytes() and first[1].tobytes() == again[1].tobytes()
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_bf16_lists_are_legal_and_sorted(small: Small) -> None:
+    model, trie = ready(small)
+    with torch.autocast("cpu", torch.bfloat16):
+        items, scores = beam_search(model, trie, np.array(HISTORIES[1:2] * 3), 12)
+    exact, _ = beam_search(model, trie, np.array(HISTORIES[1:2]), 12)
+    for row, values in zip(items, scores, strict=True):
+        assert len(set(row.tolist())) == 12 and row.min() >= 0
+        assert (np.diff(values) <= 0).all()
+    assert len(set(items[0].tolist()) & set(exact[0].tolist())) >= 8
+
+
+@pytest.fixture(scope="module")
+def any_codes(tmp_path_factory: pytest.TempPathFactory) -> tuple[PreTrainedModel, Vocabulary]:
+    """A model that speaks codes of four levels of five."""
+    return small_lm("llama", tmp_path_factory.mktemp("lm"), small_index([[4, 4, 4, 4]]))
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_tree_any_beam(any_codes: tuple[PreTrainedModel, Vocabulary], data: Any) -> None:
+    """Lists are legal, unique, sorted and the textbook's, whatever the shape of the tree."""
+    levels, width = data.draw(st.integers(1, 4)), data.draw(st.integers(2, 5))
+    count = data.draw(st.integers(1, min(20, width**levels)))
+    beams = data.draw(st.integers(1, count + 3))
+    history = data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=3))
+    codes = uneven_codes(count, levels, width, data.draw(st.integers(0, 50)))
+    lm, speech = any_codes
+    index = small_index(codes, (5,) * levels)
+    vocabulary = Vocabulary(speech.tokenizer, speech.code_ids[:levels], speech.frame)
+    items, scores = beam_search(generator_of(lm, vocabulary, index).eval(), Trie(codes), np.array([history]), beams)
+    expected = plain_beam(index, exhaustive(lm, vocabulary, index, history), beams)
+    assert items.shape == (1, min(beams, count))
+    assert len(set(items[0].tolist())) == min(beams, count) and (np.diff(scores[0]) <= 0).all()
+    assert items[0].tolist() == [item for item, _ in expected]
+    assert scores[0] == pytest.approx([score for _, score in expected], abs=1e-4)
+
+
+def test_equal_scores_stand_by_item_number(any_codes: tuple[PreTrainedModel, Vocabulary]) -> None:
+    """Were every code as likely as any other, five items of one level would stand in their own order."""
+    lm, speech = any_codes
+    index = small_index([[3], [1], [4], [0], [2]], (5,))
+    model = generator_of(lm, Vocabulary(speech.tokenizer, speech.code_ids[:1], speech.frame), index).eval()
+    head = lm.get_output_embeddings().weight
+    kept = head.detach().clone()
+    with torch.no_grad():
+        head.zero_()
+        items, scores = beam_search(model, Trie(index.codes), np.array([[0]]), 5)
+        head.copy_(kept)
+    assert items[0].tolist() == [0, 1, 2, 3, 4]
+    assert scores[0] == pytest.approx(np.full(5, np.log(0.2)), abs=1e-6)
+
+
+def test_uneven_users_in_one_batch(any_codes: tuple[PreTrainedModel, Vocabulary]) -> None:
+    """One user's beams may be decided where another's are open: both get whole lists."""
+    lm, speech = any_codes
+    codes = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0], [3, 0, 1], [3, 1, 0], [3, 1, 1], [3, 2, 0], [3, 2, 4]]
+    index = small_index(codes, (5, 5, 5))
+    model = generator_of(lm, Vocabulary(speech.tokenizer, speech.code_ids[:3], speech.frame), index).eval()
+    histories = np.array([[n, (n * 5 + 1) % 9] for n in range(9)])
+    for beams in (2, 4, 9):
+        items, scores = beam_search(model, Trie(index.codes), histories, beams)
+        assert (items >= 0).all() and np.isfinite(scores).all()
+        for user, history in enumerate(histories):
+            vocabulary = Vocabulary(speech.tokenizer, speech.code_ids[:3], speech.frame)
+            expected = plain_beam(index, exhaustive(lm, vocabulary, index, history.tolist()), beams)
+            assert items[user].tolist() == [item for item, _ in expected]

@@ -1,0 +1,398 @@
+"""The stages in order, on a small world: reuse, interruption, determinism, leaks, missing sources."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from core.errors import Interrupted, ProjectError
+from core.pipeline import artefact_of, evaluate_run, plan, run_stages, train_run
+from core.project import Project
+from core.run.events import EventReader
+from core.run.folder import RunFolder
+from core.run.reporter import NullReporter
+from tests.core.engine_tools import Log, N_USERS, Recorder, StopAfter, stages_of, walks, write_world
+
+METHODS = ["model", "popularity", "transitions", "itemknn", "sasrec"]
+STAGES = ["data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"]
+
+
+def metrics_of(project: Project) -> bytes:
+    return (stages_of(project)["evaluate"] / "metrics.json").read_bytes()
+
+
+def up_to(stage: str, file: Path, *overrides: str) -> dict[str, Path]:
+    """Run a project as far as the end of a stage; every stage's artefact."""
+    project = Project.load(file, overrides)
+    with pytest.raises(Interrupted, match=stage):
+        run_stages(project, Until(stage))
+    return stages_of(project)
+
+
+class Until(Recorder):
+    """Asks to stop as soon as a stage is finished."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self.stage, self.over = stage, False
+
+    def stage_finished(self, name: str, seconds: float, summary: Any) -> None:
+        self.over = self.over or name == self.stage
+
+    def wants(self) -> Any:
+        return "stop" if self.over else "go"
+
+
+def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
+    metrics = trained.metrics()
+    assert set(metrics) == {"valid", "test", "test_masked", "intervals", "differences", "slices"}
+    for split in ("valid", "test", "test_masked"):
+        assert list(metrics[split]) == METHODS
+        for values in metrics[split].values():
+            wanted = {f"{name}@{k}" for name in ("recall", "ndcg") for k in (1, 5, 10, 20, 50)} | {"mrr@50"}
+            assert wanted | {"coverage@10", "gini@10", "popularity@10"} == set(values)
+            assert all(isinstance(value, float) and 0 <= value <= 1 for value in values.values())
+            assert values["recall@1"] == values["ndcg@1"]
+            assert values["ndcg@10"] <= values["recall@10"] <= values["recall@50"]
+    for method in METHODS:
+        for name, (low, high) in metrics["intervals"]["test"][method].items():
+            assert low <= metrics["test"][method][name] <= high
+    assert set(metrics["differences"]["test"]) == set(METHODS[1:])
+    for method, names in metrics["differences"]["test"].items():
+        for name, told in names.items():
+            expected = metrics["test"]["model"][name] - metrics["test"][method][name]
+            assert told["difference"] == pytest.approx(expected, abs=2e-6)
+            assert told["low"] <= told["difference"] <= told["high"]
+    text = json.dumps(metrics)
+    assert str(trained.path.parent) not in text and trained.id not in text and "seconds" not in text
+
+
+def test_the_metrics_are_those_of_the_ranks(trained: RunFolder) -> None:
+    ranks = pl.read_parquet(trained.path / "ranks.parquet")
+    assert ranks.height == 2 * N_USERS
+    metrics = trained.metrics()
+    for split, source in (("valid", "rank_"), ("test", "rank_"), ("test_masked", "masked_rank_")):
+        part = ranks.filter(pl.col("split") == split.removesuffix("_masked"))
+        for method in METHODS:
+            found = [rank for rank in part[source + method].to_list() if rank]
+            for k in (1, 10, 50):
+                hits = [rank for rank in found if rank <= k]
+                assert metrics[split][method][f"recall@{k}"] == pytest.approx(len(hits) / N_USERS, abs=1e-6)
+                gain = sum(1 / np.log2(rank + 1) for rank in hits) / N_USERS
+                assert metrics[split][method][f"ndcg@{k}"] == pytest.approx(gain, abs=1e-6)
+    log = walks()
+    targets = {row["user_id"]: row["item_id"] for row in ranks.filter(pl.col("split") == "test").iter_rows(named=True)}
+    assert targets == {user: items[-1] for user, items in log.items()}
+
+
+def test_the_model_has_learnt_something(trained: RunFolder) -> None:
+    """The ring is plain: better than popularity after a few seconds, clearly."""
+    told = trained.metrics()["differences"]["test"]["popularity"]["ndcg@10"]
+    assert told["low"] > 0
+
+
+def test_a_finished_run_tells_its_story(trained: RunFolder) -> None:
+    assert trained.status().state == "finished"
+    events: list[Any] = []
+    reader = EventReader(trained.events_path)
+    while found := reader.poll():
+        events += found
+    assert [e.data["stage"] for e in events if e.kind == "stage.started"] == STAGES
+    assert [e.data["stage"] for e in events if e.kind == "stage.finished"] == STAGES
+    assert any(e.kind == "eval" and e.data["split"] == "valid" for e in events)
+    assert any(e.kind == "checkpoint" and e.data["best"] for e in events)
+    for stage in STAGES:
+        assert artefact_of(trained, stage).is_dir()
+    assert (trained.path / "metrics.json").read_bytes() == (artefact_of(trained, "evaluate") / "metrics.json").read_bytes()
+
+
+def test_no_artefact_keeps_what_was_only_for_resuming(trained: RunFolder) -> None:
+    for stage in STAGES:
+        left = [path.name for path in artefact_of(trained, stage).rglob("loop*")]
+        assert not left, stage
+
+
+def test_a_second_run_reuses_every_stage(trained_project: Project) -> None:
+    assert [(stage.name, stage.state) for stage in plan(trained_project)] == [(name, "reuse") for name in STAGES]
+    reporter = Recorder()
+    run_stages(trained_project, reporter)
+    assert reporter.reused == STAGES and not reporter.ran
+
+
+def fresh_stages(project: Project, *overrides: str) -> list[str]:
+    return [stage.name for stage in plan(Project.load(project.path or "", overrides)) if stage.state == "run"]
+
+
+def test_a_setting_makes_stale_what_it_decides_and_nothing_else(trained_project: Project) -> None:
+    for overrides, stale in (
+        (["index.width=9"], ["index", "tune", "evaluate"]),
+        (["tune.weight_decay=0.01"], ["tune", "evaluate"]),
+        (["evaluate.bootstrap=60"], ["evaluate"]),
+        (["evaluate.mask_seen=true"], ["evaluate"]),
+        (["recommend.k=7"], []),
+        (["run.threads=2"], []),
+        (["name=other"], []),
+        (["vectors.semantic_dim=5"], ["semantic", "index", "tune", "evaluate"]),
+        (["vectors.behavior_dim=5"], []),  # SASRec's vectors have its own width
+        (["data.max_history=5"], ["tune", "evaluate"]),
+        (["seed=8"], [name for name in STAGES if name not in ("data", "baselines")]),
+    ):
+        found = fresh_stages(trained_project, *overrides)
+        if overrides == ["seed=8"]:
+            assert set(stale) <= set(found) and "data" not in found
+        elif overrides == ["vectors.behavior_dim=5"]:
+            assert not set(found) & {"data", "semantic", "sasrec"}
+        else:
+            assert found == stale, overrides
+
+
+def test_where_sasrec_is_only_a_baseline_its_settings_touch_no_model(trained_project: Project) -> None:
+    without = ["vectors.behavior=ppmi-svd", "tune.distill=0"]
+
+    def prints(*overrides: str) -> dict[str, str]:
+        return {s.name: s.fingerprint for s in plan(Project.load(trained_project.path or "", [*without, *overrides]))}
+
+    one, two, none = prints(), prints("sasrec.epochs=9"), prints('evaluate.baselines=["popularity"]')
+    assert one["sasrec"] != two["sasrec"] and "sasrec" not in none
+    for stage in ("behavior", "index", "tune"):
+        assert one[stage] == two[stage] == none[stage]
+
+
+def test_measuring_otherwise_never_trains_again(trained: RunFolder, trained_project: Project) -> None:
+    """`evaluate --set` asks for another measurement of the model that is there."""
+    for override in ("recommend.beams=20", "evaluate.mask_seen=true", "evaluate.bootstrap=30"):
+        assert "tune" not in fresh_stages(trained_project, override), override
+    metrics = evaluate_run(trained, ["evaluate.bootstrap=30", 'evaluate.baselines=["popularity"]'])
+    assert list(metrics["test"]) == ["model", "popularity"]
+    assert metrics["test"]["model"] == trained.metrics()["test"]["model"]
+    masked = evaluate_run(trained, ["evaluate.mask_seen=true"])
+    assert masked["test"] == trained.metrics()["test_masked"]
+
+
+def test_the_same_seed_in_another_folder_gives_the_same_bytes(trained_project: Project, world: Path) -> None:
+    project = Project.load(world)
+    reporter = Recorder()
+    made = run_stages(project, reporter)
+    assert reporter.ran == STAGES
+    assert metrics_of(project) == metrics_of(trained_project)
+    one, two = stages_of(trained_project), made
+    for stage, name in (("semantic", "vectors.npz"), ("behavior", "vectors.npz"), ("index", "index.parquet"),
+                        ("sasrec", "sasrec.safetensors"), ("tune", "best/model.safetensors"),
+                        ("evaluate", "ranks.parquet")):  # fmt: skip
+        assert (one[stage] / name).read_bytes() == (two[stage] / name).read_bytes(), stage
+        assert one[stage].name == two[stage].name  # where a project lies does not matter
+
+
+def test_where_the_data_come_from_does_not_matter(trained_project: Project, world: Path) -> None:
+    """The same rows as Parquet: another file, so another fingerprint, but the same sequences."""
+    pl.read_csv(world.parent / "log.csv").write_parquet(world.parent / "log.parquet")
+    made = up_to("data", world, "data.interactions=log.parquet")
+    ours = stages_of(trained_project)
+    for name in ("users.parquet", "items.parquet", "sequences.parquet"):
+        assert (made["data"] / name).read_bytes() == (ours["data"] / name).read_bytes()
+
+
+@pytest.mark.parametrize(("stage", "calls"), [("tune", 2), ("tune", 17), ("sasrec", 3), ("evaluate", 1), ("baselines", 2)])
+def test_an_interrupted_run_goes_on_and_ends_the_same(stage: str, calls: int, trained_project: Project, world: Path) -> None:
+    project = Project.load(world)
+    with pytest.raises(Interrupted, match=stage) as told:
+        run_stages(project, Recorder(stop_in=stage, calls=calls))
+    assert told.value.exit_code == 130 and "goes on" in told.value.remedy
+    planned = {step.name: step for step in plan(project)}
+    assert planned[stage].state == "run" and "goes on" in planned[stage].note
+    reporter = Recorder()
+    run_stages(project, reporter)
+    assert reporter.ran == STAGES[STAGES.index(stage) :] and reporter.reused == STAGES[: STAGES.index(stage)]
+    if stage in ("tune", "sasrec"):
+        assert any("resumed at step" in text for text in reporter.logs)
+    assert metrics_of(project) == metrics_of(trained_project)
+
+
+def test_a_stop_in_training_names_its_checkpoint(world: Path) -> None:
+    reporter = Recorder(stop_in="tune", calls=6)
+    with pytest.raises(Interrupted) as told:
+        run_stages(Project.load(world), reporter)
+    assert reporter.checkpoints and str(reporter.checkpoints[-1]) in told.value.message
+    assert any(reporter.checkpoints[-1].iterdir())
+
+
+def test_stopped_between_stages(world: Path) -> None:
+    with pytest.raises(Interrupted, match="data"):
+        run_stages(Project.load(world), StopAfter(1))
+    assert [stage.state for stage in plan(Project.load(world))] == ["reuse", *["run"] * 7]
+
+
+def swapped(log: Log, places: tuple[int, ...], seed: int = 0) -> Log:
+    """The same log with the items at some places from the end dealt out anew among the users."""
+    draw = random.Random(seed)
+    deck = [items[-place] for items in log.values() for place in places]
+    draw.shuffle(deck)
+    return {user: [*items[: -max(places)], *(deck.pop() if n in places else items[-n] for n in range(max(places), 0, -1))]
+            for user, items in log.items()}  # fmt: skip
+
+
+def rows_of(data: Path) -> list[bytes]:
+    from core.data.dataset import Dataset
+    from core.tune.rows import every_item_rows
+
+    rows = every_item_rows(Dataset.load(data).train(), 6)
+    return [array.tobytes() for array in (rows.windows.items, rows.windows.offsets, rows.first_target)]
+
+
+def test_no_held_out_target_reaches_anything_that_is_fitted(trained_project: Project, tmp_path: Path) -> None:
+    """Every validation and test target is changed; vectors, SASRec, index and training rows stay the same bytes."""
+    other = swapped(walks(), (1, 2))
+    moved = [user for user, items in walks().items() if items[-2:] != other[user][-2:]]
+    assert len(moved) > 0.9 * N_USERS and all(other[u][:-2] == items[:-2] for u, items in walks().items())
+    made, ours = up_to("index", write_world(tmp_path / "other", other)), stages_of(trained_project)
+    assert (made["data"] / "sequences.parquet").read_bytes() != (ours["data"] / "sequences.parquet").read_bytes()
+    for stage, name in (("semantic", "vectors.npz"), ("sasrec", "sasrec.safetensors"), ("behavior", "vectors.npz"),
+                        ("index", "index.parquet"), ("index", "report.json"), ("data", "items.parquet"),
+                        ("data", "users.parquet")):  # fmt: skip
+        assert made[stage] != ours[stage]  # made anew, not found
+        assert (made[stage] / name).read_bytes() == (ours[stage] / name).read_bytes(), (stage, name)
+    assert rows_of(made["data"]) == rows_of(ours["data"])
+
+
+def test_no_held_out_target_reaches_ppmi_vectors(tmp_path: Path) -> None:
+    settings = ["vectors.behavior=ppmi-svd", "tune.distill=0"]
+    one = up_to("index", write_world(tmp_path / "one", walks()), *settings)
+    two = up_to("index", write_world(tmp_path / "two", swapped(walks(), (1, 2))), *settings)
+    for stage, name in (("behavior", "vectors.npz"), ("index", "index.parquet")):
+        assert (one[stage] / name).read_bytes() == (two[stage] / name).read_bytes()
+
+
+def test_no_test_target_reaches_the_model(trained_project: Project, tmp_path: Path) -> None:
+    """Validation chooses the epoch; a test target moves no byte of the checkpoint."""
+    other = swapped(walks(), (1,))
+    assert sum(items[-1] != other[user][-1] for user, items in walks().items()) > 0.9 * N_USERS
+    made, ours = up_to("tune", write_world(tmp_path / "other", other)), stages_of(trained_project)
+    assert made["tune"] != ours["tune"]
+    for path in sorted((ours["tune"] / "best").iterdir()):
+        assert (made["tune"] / "best" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_training_item_does_reach_it(trained_project: Project, tmp_path: Path) -> None:
+    """So that the tests above can fail."""
+    log = walks()
+    log["u000"][0], log["u000"][1] = log["u000"][1], log["u000"][0]
+    made, ours = up_to("index", write_world(tmp_path / "other", log)), stages_of(trained_project)
+    for stage, name in (("sasrec", "sasrec.safetensors"), ("behavior", "vectors.npz")):
+        assert (made[stage] / name).read_bytes() != (ours[stage] / name).read_bytes()
+    assert rows_of(made["data"]) != rows_of(ours["data"])
+
+
+def sources_of(folder: Path) -> set[str]:
+    from core.index.table import ItemIndex
+
+    return set(ItemIndex.load(folder / "index.parquet").sources)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sources"),
+    [
+        (["data.text=[]"], {"behavior"}),
+        (["vectors.semantic=none"], {"behavior"}),
+        (["vectors.behavior=none"], {"semantic"}),
+        (['index.sources=["semantic"]'], {"semantic"}),
+        (['index.sources=["behavior", "semantic"]'], {"semantic", "behavior"}),
+        (["vectors.behavior=ppmi-svd"], {"semantic", "behavior"}),
+        (["index.method=random"], {"semantic", "behavior"}),
+    ],
+)
+def test_the_sources_that_are_there_make_the_index(overrides: list[str], sources: set[str], world: Path) -> None:
+    made = up_to("index", world, *overrides)
+    assert sources_of(made["index"]) == sources
+
+
+def test_one_source_alone_is_said(world: Path) -> None:
+    project = Project.load(world, ["data.text=[]"])
+    reporter = Until("index")
+    with pytest.raises(Interrupted):
+        run_stages(project, reporter)
+    assert any("semantic" in text and "behavior" in text for text in reporter.alerts)
+
+
+def test_no_item_table_at_all(tmp_path: Path) -> None:
+    """Ids alone: the tokenizer has no text to learn from, and the titles are the ids."""
+    file = write_world(tmp_path, walks())
+    settings = ["data.items=", "data.text=[]", "vectors.semantic=none"]
+    project = Project.load(file, settings)
+    made = run_stages(project, NullReporter())
+    assert json.loads((made["evaluate"] / "metrics.json").read_text())["test"]["model"]["recall@50"] > 0
+
+
+def test_no_source_at_all_is_refused(world: Path) -> None:
+    for overrides in (["data.text=[]", "vectors.behavior=none"], ["vectors.semantic=none", "vectors.behavior=none"]):
+        with pytest.raises(ProjectError, match="source") as told:
+            run_stages(Project.load(world, overrides), NullReporter())
+        assert "data.text" in told.value.remedy and "vectors.behavior" in told.value.remedy
+
+
+def test_vectors_from_files(world: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(world.parent / "text.npy", rng.normal(size=(60, 5)).astype(np.float32))
+    ids = [f"i{n:02}" for n in rng.permutation(60)]
+    table = {"item_id": ids, "vector": rng.normal(size=(60, 3)).tolist()}
+    pl.DataFrame(table).write_parquet(world.parent / "taste.parquet")
+    overrides = ["vectors.semantic=file:text.npy", "vectors.behavior=file:taste.parquet"]
+    made = up_to("index", world, *overrides)
+    assert sources_of(made["index"]) == {"semantic", "behavior"}
+    np.save(world.parent / "text.npy", rng.normal(size=(60, 5)).astype(np.float32))
+    assert stages_of(Project.load(world, overrides))["semantic"] != made["semantic"]  # another content
+    (world.parent / "text.npy").unlink()
+    with pytest.raises(ProjectError, match=r"text\.npy"):
+        plan(Project.load(world, overrides))
+
+
+def edge(**lists: list[str]) -> Callable[[Path], Path]:
+    return lambda folder: write_world(folder, lists)
+
+
+def test_users_too_short_to_evaluate(tmp_path: Path) -> None:
+    """Nothing to measure is said, and the run ends with a table of zeros and no NaN."""
+    file = write_world(tmp_path, {f"u{n}": [f"i{n:02}", f"i{n + 1:02}"] for n in range(20)})
+    project = Project.load(file)
+    folder = RunFolder.create(project.runs_dir, project.to_toml(), "short")
+    assert train_run(folder) == 0, folder.status().error
+    metrics = folder.metrics()
+    assert set(metrics["test"]["model"].values()) == {0.0}
+    for path in [folder.path / "metrics.json", *folder.path.glob("stages/*.json"), *project.runs_dir.glob(".store/*/*.json")]:
+        assert "NaN" not in path.read_text(), path.name
+    alerts = [e for e in EventReader(folder.events_path).poll() if e.kind == "alert"]
+    assert any("evaluate" in e.data["title"] for e in alerts)
+
+
+def test_a_handful_of_items(tmp_path: Path) -> None:
+    """Four items and three users: every stage bears it."""
+    log = {f"u{n}": ["i00", "i01", "i02", "i03"][: 3 + n % 2] for n in range(3)}
+    project = Project.load(write_world(tmp_path, log))
+    made = run_stages(project, NullReporter())
+    metrics = json.loads((made["evaluate"] / "metrics.json").read_text())
+    assert metrics["test"]["model"]["recall@50"] == 1.0
+    assert metrics["test_masked"]["popularity"]["recall@1"] <= 1.0
+
+
+def test_a_run_that_is_not_there_yet(world: Path) -> None:
+    project = Project.load(world)
+    folder = RunFolder.create(project.runs_dir, project.to_toml(), "x")
+    with pytest.raises(ProjectError, match="tune"):
+        artefact_of(folder, "tune")
+
+
+def test_the_best_reachable_of_synthetic_data_stands_beside(trained: RunFolder, trained_project: Project) -> None:
+    """A file beside the log, known to whoever made the data, is shown with the metrics and makes them stale."""
+    file = trained_project.resolve(trained_project.data.interactions).parent / "best_reachable.json"
+    file.write_text('{"recall@10": 0.9}', encoding="utf-8")
+    try:
+        assert fresh_stages(trained_project) == ["evaluate"]
+        assert evaluate_run(trained, [])["best_reachable"] == {"recall@10": 0.9}
+    finally:
+        file.unlink()

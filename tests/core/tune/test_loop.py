@@ -1,0 +1,291 @@
+"""The training loop: resumable to the step, deterministic, averaged where asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.errors import DataError
+from core.run.reporter import NullReporter, Reporter, Wish
+from core.tune.loop import Loop, Schedule, StopRequested
+from tests.core.engine_tools import StopAfter
+
+EPOCHS, BATCHES = 3, 4
+
+
+class Toy(nn.Module):
+    """A regression with dropout, an embedding and a parameter that no batch uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.spare = nn.Parameter(torch.ones(2, 3))
+        self.inner = nn.Linear(4, 6)
+        self.drop = nn.Dropout(0.3)
+        self.outer = nn.Linear(6, 1)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+
+    def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
+        x, y = batch
+        loss = (self.outer(self.drop(torch.tanh(self.inner(x)))) - y).square().mean()
+        return loss, {"loss": loss.item()}, len(x)
+
+
+class Plain(Toy):
+    """The same without the spare parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.spare
+
+
+def batches(epoch: int) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(epoch)
+    return [(x := torch.randn(8, 4, generator=generator), x.sum(1, keepdim=True)) for _ in range(BATCHES)]
+
+
+def loop(folder: Path, reporter: Reporter | None = None, module: nn.Module | None = None, **schedule: Any) -> Loop:
+    plan = Schedule(**{"epochs": EPOCHS, "learning_rate": 0.05, "weight_decay": 0.1, **schedule})
+    return Loop(
+        module or Plain(),
+        batches,
+        plan,
+        seed=3,
+        device="cpu",
+        bf16=False,
+        reporter=reporter or NullReporter(),
+        folder=folder,
+        task="toy",
+    )
+
+
+def weights(made: Loop) -> list[bytes]:
+    own = [p.detach().numpy().tobytes() for p in made.module.parameters()]
+    with made.averaged():
+        return own + [p.detach().numpy().tobytes() for p in made.module.parameters()]
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_interrupted_at_any_step_it_ends_with_the_same_weights(ema: float, tmp_path: Path) -> None:
+    whole = loop(tmp_path / "whole", ema=ema)
+    epochs: list[int] = []
+    whole.run(lambda epoch: not epochs.append(epoch))  # type: ignore[func-returns-value]
+    assert epochs == [1, 2, 3]
+    for calls in range(1, EPOCHS * BATCHES + 1):
+        heard: list[int] = []
+        first = loop(tmp_path / str(calls), StopAfter(calls), ema=ema)
+        with pytest.raises(StopRequested) as stopped:
+            first.run(lambda epoch, heard=heard: not heard.append(epoch))  # type: ignore[misc]
+        assert stopped.value.checkpoint is not None and first.position.step == calls
+        torch.manual_seed(calls)  # whatever happens between the two does not matter
+        second = loop(tmp_path / str(calls), ema=ema)
+        second.run(lambda epoch, heard=heard: not heard.append(epoch))  # type: ignore[misc]
+        assert weights(second) == weights(whole), calls
+        assert heard == [1, 2, 3], calls
+
+
+def test_stopped_again_and_again(tmp_path: Path) -> None:
+    whole = loop(tmp_path / "whole", ema=0.8)
+    whole.run()
+    for _ in range(EPOCHS * BATCHES):
+        with pytest.raises(StopRequested):
+            loop(tmp_path / "bits", StopAfter(1), ema=0.8).run()
+    last = loop(tmp_path / "bits", ema=0.8)
+    last.run()
+    assert weights(last) == weights(whole)
+    done = loop(tmp_path / "bits", StopAfter(1), ema=0.8)
+    done.run()  # nothing is left to do, so nobody is asked
+    assert weights(done) == weights(whole)
+
+
+def test_a_parameter_that_is_not_used_does_not_disturb_a_resume(tmp_path: Path) -> None:
+    whole = loop(tmp_path / "whole", module=Toy())
+    whole.run()
+    with pytest.raises(StopRequested):
+        loop(tmp_path / "halves", StopAfter(5), module=Toy()).run()
+    again = loop(tmp_path / "halves", module=Toy())
+    again.run()
+    assert weights(again) == weights(whole)
+
+
+def test_a_wish_for_a_checkpoint_changes_nothing(tmp_path: Path) -> None:
+    class Wishing(NullReporter):
+        def __init__(self) -> None:
+            self.checkpoints: list[int] = []
+
+        def wants(self) -> Wish:
+            return "checkpoint"
+
+        def checkpoint(self, path: Path | str, step: int, best: bool = False) -> None:
+            assert any(Path(path).glob("*.safetensors"))
+            self.checkpoints.append(step)
+
+    reporter = Wishing()
+    wishing = loop(tmp_path / "a", reporter)
+    wishing.run()
+    whole = loop(tmp_path / "b")
+    whole.run()
+    assert weights(wishing) == weights(whole)
+    assert reporter.checkpoints == list(range(1, EPOCHS * BATCHES + 1))
+    assert len(list((tmp_path / "a").glob("*.safetensors"))) == 1  # older ones are taken away
+
+
+def test_a_stop_while_validating_validates_again(tmp_path: Path) -> None:
+    def stop(epoch: int) -> bool:
+        raise StopRequested
+
+    with pytest.raises(StopRequested) as stopped:
+        loop(tmp_path).run(stop)
+    assert stopped.value.checkpoint is not None
+    heard: list[int] = []
+    again = loop(tmp_path)
+    again.run(lambda epoch: not heard.append(epoch))  # type: ignore[func-returns-value]
+    whole = loop(tmp_path / "whole")
+    whole.run()
+    assert heard == [1, 2, 3] and weights(again) == weights(whole)
+
+
+def test_an_early_end_is_for_good(tmp_path: Path) -> None:
+    early = loop(tmp_path)
+    early.run(lambda epoch: epoch < 2)
+    assert (early.position.epoch, early.position.step) == (2, 2 * BATCHES)
+    again = loop(tmp_path)
+    again.run(lambda epoch: True)
+    assert again.position.step == 2 * BATCHES and weights(again) == weights(early)
+
+
+def test_notes_survive(tmp_path: Path) -> None:
+    first = loop(tmp_path, StopAfter(BATCHES + 2))
+    with pytest.raises(StopRequested):
+        first.run(lambda epoch: first.position.notes.update(best=0.5) or True)
+    assert loop(tmp_path).position.notes == {"best": 0.5}
+
+
+@pytest.mark.parametrize("name", ["loop.json", "tensors"])
+def test_a_broken_checkpoint_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(StopRequested):
+        loop(tmp_path, StopAfter(2)).run()
+    file = tmp_path / name if name == "loop.json" else next(tmp_path.glob("*.safetensors"))
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(DataError, match="--new"):
+        loop(tmp_path)
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
+    one, two = loop(tmp_path / "a"), loop(tmp_path / "b")
+    two.run()
+    torch.manual_seed(77)
+    third = loop(tmp_path / "c")
+    third.run()
+    assert weights(two) == weights(third)
+    assert weights(one) != weights(two)
+
+
+class Following(NullReporter):
+    """Keeps the weights after every step."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.visited = [[p.detach().clone() for p in module.parameters()]]
+        self.metrics: list[dict[str, float]] = []
+
+    def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
+        self.visited.append([p.detach().clone() for p in self.module.parameters()])
+
+    def metric(self, step: int, values: Any) -> None:
+        self.metrics.append(dict(values))
+
+
+def test_the_average_is_a_mean_of_the_weights_visited(tmp_path: Path) -> None:
+    module = Plain()
+    reporter = Following(module)
+    made = loop(tmp_path, reporter, module, ema=0.9, epochs=10)
+    made.run()
+    last = [p.detach().clone() for p in module.parameters()]
+    with made.averaged():
+        average = [p.detach().clone() for p in module.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(last, module.parameters(), strict=True))  # put back
+    for number, mean in enumerate(average):
+        visited = torch.stack([weights[number] for weights in reporter.visited])
+        assert (mean >= visited.amin(0) - 1e-6).all() and (mean <= visited.amax(0) + 1e-6).all()
+        # A decay of .9 looks back some ten steps: nearer to those than to the start.
+        assert (mean - visited[-10:].mean(0)).norm() < 0.3 * (mean - visited[0]).norm()
+    assert any(not torch.equal(a, b) for a, b in zip(last, average, strict=True))
+    with loop(tmp_path / "none", module=module).averaged():
+        assert all(torch.equal(a, b) for a, b in zip(last, module.parameters(), strict=True))
+
+
+def test_an_epochs_figures_are_means_over_its_targets(tmp_path: Path) -> None:
+    module = Plain()
+    reporter = Following(module)
+    with pytest.raises(StopRequested):
+        loop(tmp_path, StopAfter(BATCHES - 1), module).run()
+    loop(tmp_path, reporter, module).run()
+    told = [values["epoch_loss"] for values in reporter.metrics if "epoch_loss" in values]
+    whole = Following(fresh := Plain())
+    loop(tmp_path / "whole", whole, fresh).run()
+    assert told == [values["epoch_loss"] for values in whole.metrics if "epoch_loss" in values]
+    assert len(told) == EPOCHS and told[-1] < told[0]
+
+
+@pytest.mark.parametrize("shape", ["cosine", "linear", "constant"])
+@pytest.mark.parametrize("total", [1, 2, 7, 400])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 1.0])
+def test_step_sizes(shape: str, total: int, warmup: float) -> None:
+    plan = Schedule(1, 0.1, warmup=warmup, shape=shape)
+    factors = [plan.factor(step, total) for step in range(total)]
+    assert all(0 < factor <= 1 + 1e-12 for factor in factors)
+    top = max(range(total), key=factors.__getitem__)
+    assert factors[: top + 1] == sorted(factors[: top + 1])
+    assert factors[top:] == sorted(factors[top:], reverse=True)
+    if total == 400 and warmup == 0.1:
+        assert factors[0] == pytest.approx(1 / 40) and factors[39] == pytest.approx(1.0)
+        middle = {"cosine": 0.5, "linear": 0.5, "constant": 1.0}[shape]
+        assert factors[220] == pytest.approx(middle, abs=1e-9)
+        assert factors[-1] == pytest.approx({"cosine": 0.0, "linear": 1 / 360, "constant": 1.0}[shape], abs=1e-4)
+
+
+def test_weight_decay_is_for_matrices_alone(tmp_path: Path) -> None:
+    """Where nothing pulls at the weights, decay shrinks matrices and leaves vectors and embeddings."""
+
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+            self.embed_tokens = nn.Embedding(4, 3)
+            with torch.no_grad():
+                for parameter in self.parameters():
+                    parameter.fill_(1.0)
+
+        def forward(self, batch: Any) -> tuple[Tensor, dict[str, float], int]:
+            total = sum((p.sum() * 0.0 for p in self.parameters()), torch.zeros(()))
+            return total, {"loss": 0.0}, 1
+
+    module = Idle()
+    loop(tmp_path, module=module, weight_decay=1.0).run()
+    assert (module.layer.weight < 0.9).all()
+    assert (module.layer.bias == 1.0).all() and (module.embed_tokens.weight == 1.0).all()
+
+
+def test_number_formats_may_change_within_one_process(tmp_path: Path) -> None:
+    """A library's user may train a project in bf16 after one in fp32."""
+    for number, bf16 in enumerate((True, False, True)):
+        made = Loop(
+            Plain(),
+            batches,
+            Schedule(1, 0.05),
+            seed=0,
+            device="cpu",
+            bf16=bf16,
+            reporter=NullReporter(),
+            folder=tmp_path / str(number),
+            task="toy",
+        )
+        made.run()
+        assert all(p.dtype == torch.float32 and p.isfinite().all() for p in made.module.parameters())

@@ -1,0 +1,99 @@
+"""Codes as tokens, in tokenizers of several families."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from core.errors import EnvironmentFault
+from core.index.table import ItemIndex
+from core.tune.vocabulary import BEGIN, Vocabulary, load_tokenizer, train_tokenizer
+from tests.core.engine_tools import TEXTS, small_index, uneven_codes
+
+FAMILIES = ("bytes", "words", "pieces", "spaces")
+
+
+def tokenizer_of(family: str) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with a begin token; whole words, word pieces in lower case and metaspace BPE without one."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    if family == "bytes":
+        return train_tokenizer(TEXTS, 300)
+    if family == "words":
+        made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+        made.pre_tokenizer = pre_tokenizers.Whitespace()
+        made.train_from_iterator(TEXTS, trainers.WordLevelTrainer(special_tokens=["[UNK]"], show_progress=False))
+        return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]")
+    if family == "pieces":
+        made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        made.normalizer = normalizers.BertNormalizer(lowercase=True)
+        made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        made.train_from_iterator(TEXTS, trainers.WordPieceTrainer(vocab_size=200, special_tokens=["[UNK]", "[PAD]"], show_progress=False))
+        return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]", pad_token="[PAD]")
+    made = Tokenizer(models.BPE(unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=200, special_tokens=["<unk>", "</s>"], show_progress=False))
+    return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", eos_token="</s>")
+
+
+def index_of(count: int = 40) -> ItemIndex:
+    return small_index(uneven_codes(count, 3, 7, 0), (7, 7, 9))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_code_of_every_level_is_one_token(family: str, tmp_path: Path) -> None:
+    tokenizer, index = tokenizer_of(family), index_of()
+    before = len(tokenizer)
+    vocabulary = Vocabulary.build(tokenizer, index, "")
+    ids = np.concatenate(vocabulary.code_ids)
+    assert [len(level) for level in vocabulary.code_ids] == [7, 7, 9]
+    assert len(tokenizer) == before + 23 and len(np.unique(ids)) == 23 and (ids >= before).all()
+    assert [tokenizer.convert_ids_to_tokens(int(number)) for number in ids] == index.tokens()
+    items = vocabulary.item_tokens(index)
+    assert items.shape == (40, 3)
+    for item in range(40):
+        assert tokenizer.encode(index.text(item), add_special_tokens=False) == items[item].tolist()
+    together = index.text(3) + index.text(9)
+    assert tokenizer.encode(together, add_special_tokens=False) == [*items[3].tolist(), *items[9].tolist()]
+
+    tokenizer.save_pretrained(tmp_path)
+    again = Vocabulary.build(load_tokenizer(tmp_path), index, "")
+    assert [level.tolist() for level in again.code_ids] == [level.tolist() for level in vocabulary.code_ids]
+    assert again.frame == vocabulary.frame
+    assert len(again.tokenizer) == before + 23  # codes it knows already are not added again
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_there_is_always_something_before_the_history(family: str) -> None:
+    tokenizer, index = tokenizer_of(family), index_of()
+    plain = Vocabulary.build(tokenizer, index, "").frame
+    assert len(plain) == 1 and 0 <= plain[0] < len(tokenizer)
+    worded = Vocabulary.build(tokenizer, index, "a coral story").frame
+    words = tokenizer.encode("a coral story", add_special_tokens=False)
+    assert list(worded) == [*([tokenizer.bos_token_id] if family == "bytes" else []), *words] and words
+
+
+@pytest.mark.parametrize("text", ["plain words", "  blanks\t\n kept ", "naïve Grüße 書 🙂", "<s> [bold] <a_1", ""])
+def test_the_trained_tokenizer_keeps_every_text(text: str) -> None:
+    tokenizer = train_tokenizer(TEXTS, 300)
+    assert tokenizer.decode(tokenizer.encode(text.replace(BEGIN, ""))) == text.replace(BEGIN, "")
+
+
+def test_the_trained_tokenizer_is_the_catalogues_own() -> None:
+    text = TEXTS[0]
+    learned = train_tokenizer(TEXTS, 400)
+    assert len(learned.encode(text)) < len(text.split()) * 2
+    assert train_tokenizer(TEXTS, 400).get_vocab() == learned.get_vocab()
+    assert len(train_tokenizer([], 300).encode("never seen")) == len("never seen")
+
+
+def test_a_tokenizer_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EnvironmentFault, match=r"backbone\.model"):
+        load_tokenizer(tmp_path / "nowhere")
+    (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
+    with pytest.raises(EnvironmentFault):
+        load_tokenizer(tmp_path)

@@ -1,0 +1,154 @@
+"""Vectors of texts: LSA, and encoders in a Hugging Face folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import EnvironmentFault
+from core.run.reporter import NullReporter
+from core.vectors import ItemVectors
+from core.vectors.text import encoder_vectors, lsa_vectors
+from tests.core.engine_tools import TEXTS
+
+SHELF = [f"{adjective} {noun} for the {place}" for noun, place in
+         (("soap", "bath"), ("soap", "hands"), ("drill", "workshop"), ("drill", "wall"))
+         for adjective in ("gentle", "strong", "cheap", "blue", "small", "large")]  # fmt: skip
+
+
+def nearest_two_of_three(held: ItemVectors, groups: list[str]) -> float:
+    """Share of the items whose nearest other item is of their own group."""
+    near = held.matrix @ held.matrix.T
+    np.fill_diagonal(near, -np.inf)
+    return float(np.mean([groups[row] == groups[int(near[row].argmax())] for row in range(len(groups))]))
+
+
+def test_lsa_puts_like_texts_together() -> None:
+    held = lsa_vectors(SHELF, 8, 0)
+    assert held.matrix.shape == (24, 8) and held.matrix.dtype == np.float32
+    assert np.linalg.norm(held.matrix, axis=1) == pytest.approx(np.ones(24), abs=1e-5)
+    assert held.known.all() and held.source == "lsa"
+    assert nearest_two_of_three(held, ["soap"] * 12 + ["drill"] * 12) == 1.0
+
+
+def test_lsa_is_the_same_for_the_same_seed() -> None:
+    assert lsa_vectors(SHELF, 8, 3).matrix.tobytes() == lsa_vectors(SHELF, 8, 3).matrix.tobytes()
+
+
+def test_an_item_without_text_gets_the_mean() -> None:
+    held = lsa_vectors([*SHELF, "", "  \n"], 6, 0)
+    assert held.known.tolist() == [True] * 24 + [False] * 2
+    assert held.matrix[24] == pytest.approx(held.matrix[:24].mean(axis=0), abs=1e-6)
+    assert held.matrix[25].tolist() == held.matrix[24].tolist()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["one"],
+        ["", ""],
+        ["the same words"] * 7,
+        ["the same words"] * 40 + [""],
+        ["alpha", "beta", "gamma", "delta"],
+        ["a", "b"],
+        ["的", "書", "茶", "的書"],
+        ["!!!", "???", "..."],
+        ["本日は晴天なり", "本日は雨天なり", "明日は晴天なり"] * 4,
+        ["word"] * 3 + ["word other"] * 3,
+    ],
+    ids=["one", "empty", "same", "same and empty", "no word twice", "letters", "cjk", "no words", "japanese", "nested"],
+)
+def test_lsa_bears_odd_catalogues(texts: list[str]) -> None:
+    held = lsa_vectors(texts, 16, 0)
+    assert held.matrix.shape[0] == len(texts) == len(held.known) and 1 <= held.matrix.shape[1] <= 16
+    assert np.isfinite(held.matrix).all()
+    assert held.known.tolist() == [bool(text.strip()) for text in texts]
+
+
+def encoder(folder: Path, kind: str) -> str:
+    """A tiny encoder with random weights, its tokenizer trained on some texts, as a Hugging Face folder."""
+    import torch
+    from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
+
+    from core.tune.vocabulary import train_tokenizer
+
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(TEXTS, 300)
+    shape: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if kind == "bert":
+        BertModel(BertConfig(**shape)).save_pretrained(folder)
+    else:
+        LlamaModel(LlamaConfig(**shape)).save_pretrained(folder)
+        tokenizer.pad_token = None  # as many decoders come
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+class Counting(NullReporter):
+    """Keeps the progress told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, float]] = []
+
+    def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
+        self.told.append((done, total))
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+def test_an_encoder_from_a_folder(kind: str, tmp_path: Path) -> None:
+    model = encoder(tmp_path, kind)
+    texts = [*TEXTS, "", "a coral story", "a much longer " * 30]
+    reporter = Counting()
+    held = encoder_vectors(texts, model, "fp32", "cpu", reporter)
+    assert held.matrix.shape == (len(texts), 16) and held.source == f"hf:{model}"
+    assert held.known.tolist() == [True] * len(TEXTS) + [False, True, True]
+    own = held.matrix[held.known]
+    assert np.linalg.norm(own, axis=1) == pytest.approx(np.ones(len(own)), abs=1e-5)
+    assert held.matrix[len(TEXTS)] == pytest.approx(own.mean(axis=0), abs=1e-5)
+    assert reporter.told[-1] == (len(texts) - 1, len(texts) - 1)
+
+    # A text's vector is its own: neither its neighbours in the batch nor the padding show in it.
+    for n in (0, len(texts) - 2, len(texts) - 1):
+        alone = encoder_vectors([texts[n]], model, "fp32", "cpu", NullReporter())
+        assert alone.matrix[0] == pytest.approx(held.matrix[n], abs=1e-4)
+    assert len({row.tobytes() for row in own.round(3)}) > len(own) // 2
+
+    half = encoder_vectors(texts[:5], model, "bf16", "cpu", NullReporter())
+    assert (half.matrix * held.matrix[:5]).sum(axis=1) == pytest.approx(np.ones(5), abs=0.02)
+
+
+def test_an_encoder_is_mean_pooled(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    model = encoder(tmp_path, "bert")
+    tokens = AutoTokenizer.from_pretrained(model)("a coral story", return_tensors="pt")
+    with torch.no_grad():
+        states = AutoModel.from_pretrained(model).eval()(**tokens).last_hidden_state[0]
+    expected = torch.nn.functional.normalize(states.mean(dim=0), dim=0)
+    found = encoder_vectors(["a coral story", "x"], model, "fp32", "cpu", NullReporter())
+    assert found.matrix[0] == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_no_text_at_all_needs_no_encoder(tmp_path: Path) -> None:
+    held = encoder_vectors(["", " "], encoder(tmp_path, "bert"), "fp32", "cpu", NullReporter())
+    assert held.matrix.shape[0] == 2 and not held.known.any() and np.isfinite(held.matrix).all()
+
+
+def test_a_missing_encoder_is_the_environments_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EnvironmentFault, match="lsa"):
+        encoder_vectors(["x"], str(tmp_path / "nowhere"), "fp32", "cpu", NullReporter())
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(EnvironmentFault, match="cannot load"):
+        encoder_vectors(["x"], str(tmp_path), "fp32", "cpu", NullReporter())

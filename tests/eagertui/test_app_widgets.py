@@ -1,0 +1,161 @@
+"""What the app draws, without an app: hostile text, narrow places, odd figures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.run.events import Event
+from core.run.folder import RunFolder, run_info
+from core.run.state import RunState, Stage, reduce_all
+from core.run.status import STATES, Status
+from eagertui.widgets.chart import braille
+from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
+from eagertui.widgets.log_view import fold
+from eagertui.widgets.ranked import history_rows, item_rows, user_rows, verdict
+from eagertui.widgets.run_lines import headline, metric_lines, run_detail, run_row, stage_lines, story
+
+NASTY = st.text(max_size=60) | st.sampled_from(
+    ["[red]x[/]", "\x1b[31m", "\u202eabc", "a\u200bb", "界" * 50, "🙂" * 30, "x" * 10_000, "\ud800", "\t\n\r\0", "[/]"]
+)
+
+
+@given(NASTY)
+def test_foreign_text_is_one_harmless_line(text: str) -> None:
+    shown = safe(text)
+    assert all(c.isprintable() or c == "\u200d" or c.isspace() for c in shown)
+    assert not set(shown) & set("\n\r\t\x0b\x0c\x1b\x85\u2028\u2029")
+    shown.encode()
+
+
+@given(NASTY, st.integers(0, 40))
+def test_clipped_text_fits(text: str, width: int) -> None:
+    assert cell_len(clip(text, width)) <= width
+    assert cell_len(fill(text, width)) == width
+
+
+@given(NASTY, NASTY, st.integers(1, 60))
+def test_a_line_with_two_ends_is_as_wide_as_asked(left: str, right: str, width: int) -> None:
+    drawn = spread([(safe(left), "bold")], [(clip(right, 10), "")], width)
+    assert drawn.cell_length <= width
+    assert line([safe(left)], width).cell_length <= width
+
+
+@given(st.floats(), st.integers(1, 30))
+def test_bars_and_figures_take_anything(value: float, cells: int) -> None:
+    assert len(bar(value, cells)) == cells
+    assert len(number(value)) <= 10
+    assert metric(value)
+
+
+def test_figures() -> None:
+    assert [metric(v) for v in (0.0648, 1.0, math.nan, None)] == [".0648", "1.0000", "–", "–"]
+    assert [number(v) for v in (2.05, 12345.6, 0.00002, math.inf)] == ["2.05", "12,346", "2.0e-05", "–"]
+    assert when(0) == "–"
+    assert bar(0.5, 4) == "██  "
+
+
+@given(st.lists(st.floats(-1e9, 1e9) | st.just(math.nan), max_size=300), st.integers(1, 40), st.integers(1, 10))
+def test_curves_fill_their_box(values: list[float], width: int, height: int) -> None:
+    finite = [v for v in values if math.isfinite(v)] or [0.0]
+    lines = braille(values, width, height, min(finite), max(finite))
+    assert [len(text) for text in lines] == [width] * height
+    assert all(0x2800 <= ord(c) < 0x2900 for text in lines for c in text)
+    dots = sum((ord(c) - 0x2800).bit_count() for text in lines for c in text)
+    assert (dots > 0) == any(math.isfinite(v) for v in values)
+
+
+def test_a_curve_keeps_its_spikes_and_its_gaps() -> None:
+    values = [0.0] * 500 + [1.0] + [0.0] * 499
+    assert any(c != "\u2800" for c in braille(values, 20, 4, 0.0, 1.0)[0])
+    gap = braille([1.0] * 50 + [math.nan] * 900 + [1.0] * 50, 20, 1, 0.0, 1.0)[0]
+    assert gap[0] != "\u2800"
+    assert gap[10] == "\u2800"
+
+
+@pytest.mark.parametrize("width", [10, 30, 56, 76, 116])
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_fits_in_every_state_and_width(tmp_path: Path, state: str, width: int) -> None:
+    folder = RunFolder.create(tmp_path, "", "x", recipe="[red]" + "界" * 40)
+    nasty = "boom \x1b[31m" + "界" * 100
+    shown = Status(state=state, error=nasty, remedy=nasty, checkpoint="checkpoints/1", started=1.0, ended=5.0)
+    folder.write_status(shown)
+    run = run_info(folder)
+    assert run_row(run, width).cell_length <= width
+    for text in (run_row(run, width).plain, *(x.plain for x in run_detail(run, width))):
+        assert "\x1b" not in text
+    told = Status(state=state, process="x", task="tune", done=3, total=9, eta=5, unit="steps", error=nasty)
+    for drawn in headline(RunState(), told, 1.0, width):
+        assert drawn.cell_length <= width or width < 30
+    glyph, style = status_parts(shown)[0]
+    assert state in glyph
+    assert style
+
+
+def test_live_words() -> None:
+    live = {"state": "running", "process": "x"}
+    words = [
+        status_parts(Status(**live, **more))[0][0]  # type: ignore[arg-type]
+        for more in ({}, {"paused": True}, {"stopping": True}, {"responding": False})
+    ]
+    assert words == ["● running", "‖ paused", "● stopping", "● running, silent"]
+    assert status_parts(Status(state="queued", process="x"))[0][0] == "◌ starting"
+
+
+def test_the_story_is_in_order_and_safe() -> None:
+    state = reduce_all(
+        RunState(),
+        [
+            Event(1, 1.0, "run.started", {"run": "r"}),
+            Event(2, 2.0, "stage.started", {"stage": "tune\x1b"}),
+            Event(3, 3.0, "log", {"text": "hello\nworld"}),
+            Event(4, 4.0, "alert", {"level": "error", "title": "[b]NaN", "text": "loss"}),
+            Event(5, 5.0, "checkpoint", {"path": "c/1", "step": 7, "best": True}),
+        ],
+    )
+    told = ["".join(text for text, _ in parts)[9:] for parts in story(state, Status(state="lost"), ["last \x07words"])]
+    assert told[:4] == ["▸ stage tune␛", "hello␊world", "✗ [b]NaN  loss", "◆ checkpoint (best) step 7  c/1"]
+    assert "last ␇words" in "".join(text for text, _ in story(state, Status(state="lost"), ["last \x07words"])[-1])
+    assert all(x.cell_length <= 24 for x in stage_lines({"a": Stage("界" * 30, "finished", seconds=3e6)}, 24))
+
+
+def test_folded_lines_lose_nothing() -> None:
+    words = "one two three four five six seven eight nine ten"
+    pieces = fold((("12:00:00 ", "bold"), (words, "")), 30)
+    assert all(piece.cell_length <= 30 for piece in pieces)
+    assert " ".join(piece.plain.strip() for piece in pieces) == f"12:00:00 {words}"
+    assert [p.plain for p in fold((("short", ""),), 30)] == ["short"]
+
+
+def test_metrics_of_a_run() -> None:
+    table = metric_lines({"test": {"sasrec": {"recall@10": 0.07, "ndcg@10": 0.04}, "model": {"recall@10": 0.06}}}, 40)
+    assert [x.plain.split()[0] for x in table] == ["method", "model", "sasrec"]
+    assert ".0700" in table[2].plain
+    assert metric_lines({}, 40) == []
+    assert metric_lines({"test": {"model": 3, "x": {"ndcg@10": "bad"}}}, 5)
+
+
+@pytest.mark.parametrize("width", [12, 40, 80])
+def test_ranked_items(width: int) -> None:
+    items = [
+        {"rank": 1, "item_id": "a", "title": "界[red]" * 20, "score": -0.5, "seen": True},
+        {"rank": 2, "item_id": "b", "title": None, "score": math.nan, "seen": False},
+        {"item_id": "c"},
+    ]
+    rows = [row.draw(width) for row in item_rows(items, "a")]
+    assert "held out" in rows[0].plain or width < 30
+    assert all(row.cell_length <= width or width < 30 for row in rows)
+    assert [row.draw(width).plain.strip()[:1] for row in history_rows([{"title": "x"}, {"title": "y"}])] == ["2", "1"]
+    assert all(row.draw(width).cell_length <= width for row in user_rows(["u" * 100, 7]))
+
+
+def test_verdict() -> None:
+    items = [{"rank": 1, "item_id": "a"}]
+    assert verdict({"items": items, "target": "a", "seconds": 0.038}) == "live, 38 ms · held-out item at 1"
+    assert verdict({"items": items, "target": "z", "seconds": 2}).endswith("held-out item not in the list")
+    assert verdict({"items": items}) == ""
