@@ -31,6 +31,15 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunFolder) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
     @classmethod
     def create(cls, runs_dir: Path, project_toml: str, name: str, **manifest: Any) -> RunFolder:
         """Make a queued run below `runs_dir`.

@@ -161,7 +161,7 @@ def stock(rng: np.random.Generator, circles: int) -> tuple[pl.DataFrame, Shelf]:
         genre=genre,
         author=np.array([book.author for book in books], dtype=np.int64),
         circle=_circles(rng, genre, entry, circles),
-        fame=(1.0 + 0.2 * np.clip(bell, -1.0, 2.5)) ** 2 * (1.0 + 0.5 * (length - 1)),
+        fame=(1.0 + 0.2 * np.clip(bell, -1.0, 2.5)) ** 2 * (1.0 + 1.2 * (length - 1)),
         following=np.array(following, dtype=np.int64),
         entry=entry,
         genres=len(GENRES),

@@ -1,8 +1,8 @@
 """The best reachable figures: what a reader of the observed history alone could know, computed exactly.
 
 The hidden state is the reader's circle and one genre mood a thread. Given the circle the threads are separate hidden
-Markov models, so that one small forward filter a thread gives the exact posterior and, through it, the exact probability
-of each next book. Ranking by it is optimal for recall and for NDCG.
+Markov models, so that one small forward filter a thread gives the exact posterior and, through it, the exact chance of
+each next book. Ranking by it is optimal for recall and for NDCG.
 """
 
 from collections.abc import Iterable, Sequence

@@ -2,8 +2,8 @@
 
 A reader belongs to one hidden *circle* for life and keeps two *threads* of reading, say one for the train and one for
 the bedside, whose books take turns. Each thread has a *mood*: a genre that drifts along a ring of genres. Books belong
-to circles too, dealt without looking at their text. A thread's next book comes from one of five habits, mixed with fixed
-weights:
+to circles too, dealt without looking at their text. A thread's next book comes from one of five habits, mixed with
+fixed weights:
 
 * ``series``: the next volume of a series that the thread has begun;
 * ``author``: another book by an author of the thread's last reads;
@@ -29,12 +29,12 @@ Ints = NDArray[np.int64]
 class Process:
     """The constants of the process; the oracle knows them, a model has to learn what follows from them."""
 
-    circles: int = 8
-    series: float = 0.42
+    circles: int = 7
+    series: float = 0.40
     author: float = 0.05
     circle: float = 0.41
-    genre: float = 0.06
-    fame: float = 0.06
+    genre: float = 0.07
+    fame: float = 0.07
     """The five habits' weights."""
     threads: int = 2
     """Books that a reader keeps going side by side, each with a mood of its own; they take turns."""
@@ -108,7 +108,7 @@ class Choice:
                 self.base += weight
         cells = shelf.circle * shelf.genres + shelf.genre
         shape = (process.circles, shelf.genres)
-        sums: Floats = np.bincount(cells, weights=self.open_fame, minlength=shape[0] * shape[1])
+        sums = np.bincount(cells, weights=self.open_fame, minlength=shape[0] * shape[1]).astype(np.float64)
         self.cell_fame: Floats = sums.reshape(shape)
         self.genre_fame: Floats = self.cell_fame.sum(axis=0)
 

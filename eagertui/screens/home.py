@@ -63,7 +63,7 @@ class HomeScreen(Place):
         run = self.highlighted
         self.query_one("#detail").border_title = "This run" if run else "What now"
         self.query_one("#detail-text", Lines).show(lambda width: self._detail(run, width))
-        self.refresh_bindings()
+        self.refresh_keys()
 
     def _detail(self, run: RunInfo | None, width: int) -> list[Content]:
         error, lines = self.eager.project_error, []

@@ -9,6 +9,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from core.run.folder import RunFolder
+from eagertui.actions import actions_of
 from eagertui.widgets.place_bar import PlaceBar
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ class Place(Screen[None]):
     """A full screen; a subclass says what stands between the bars."""
 
     PLACE: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._possible: tuple[bool | None, ...] = ()
 
     @property
     def eager(self) -> EagerApp:
@@ -53,6 +58,14 @@ class Place(Screen[None]):
     def _news(self, _: object) -> None:
         if self.is_current:
             self.news()
+
+    def refresh_keys(self) -> None:
+        """Let the footer look again, if anything can be done now that could not before, or the other way round."""
+        names = [action.run.removeprefix("app.") for action in actions_of(self.PLACE) if action.run.startswith("app.")]
+        possible = tuple(self.eager.check_action(name.partition("(")[0], ()) for name in names)
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def news(self) -> None:
         """Draw what the app knows now."""

@@ -59,7 +59,7 @@ class TrainScreen(Place):
         super().news()
         follower, head = self.eager.follower, self.query_one("#headline", Lines)
         self.set_class(follower is None, "-empty")
-        self.refresh_bindings()
+        self.refresh_keys()
         if follower is None:
             head.border_title = "Train"
             head.show(lambda width: self._first_steps())

@@ -69,18 +69,6 @@ class Eyes:
         return text
 
 
-async def until(self, predicate: Callable[[], object], seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while not predicate():
-            assert time.monotonic() < end, "it did not happen; on the screen:\n" + screen_text(self.app)
-            await self.pilot.pause(0.02)
-
-    async def see(self, *patterns: str) -> str:
-        """Wait until everything stands on the screen; return the screen."""
-        await self.until(lambda: all(re.search(p, screen_text(self.app)) for p in patterns))
-        return screen_text(self.app)
-
-
 def new_run(shop: Path) -> RunFolder:
     """A queued run of the project, as the command line would make it."""
     return create_run(Project.load(shop))
