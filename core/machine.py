@@ -18,7 +18,8 @@ def prepare(settings: RunSettings) -> None:
     threads = settings.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch.set_num_threads(threads or 1)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads memory that it did not write
+    # Nothing here reads memory that it did not write.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if platform.libc_ver()[0] == "glibc":
         # Keep freed memory: giving every large tensor back to the system costs half of the time in page faults.
         libc = ctypes.CDLL(None)

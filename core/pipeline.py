@@ -1,7 +1,8 @@
 r"""The stages in order: what each one reads and makes, and which of them are stale.
 
-    data -> semantic, sasrec -> behavior -> index -> tune -> evaluate
-                           \-> baselines ----------------/
+    data -> semantic -> teacher --------------+
+        \-> sasrec -> behavior -> index ------+-> tune -> evaluate
+                  \-> baselines -----------------------/
 
 Importing this module is cheap; every stage imports what it needs when it works.
 """
@@ -62,6 +63,7 @@ STAGES = (
     Stage("semantic", 1, stages.semantic_settings, stages.inputs("data"), stages.make_semantic),
     Stage("sasrec", 1, stages.sasrec_settings, stages.inputs("data"), stages.make_sasrec),
     Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
+    Stage("teacher", 1, stages.sasrec_settings, stages.inputs("data", "semantic"), stages.make_teacher),
     Stage("index", 1, stages.index_settings, stages.inputs("data", "semantic", "behavior"), stages.make_index),
     Stage("tune", 1, stages.tune_settings, stages.tune_inputs, stages.make_tune),
     Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),

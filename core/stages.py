@@ -24,9 +24,9 @@ def needed(project: Project) -> set[str]:
     if project.index.method != "random":
         names |= set(sources)
     users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
-    if any("sasrec" in inputs_of(project) for name, inputs_of in users.items() if name in names):
-        names.add("sasrec")
-    return names
+    read = {read for name, inputs_of in users.items() if name in names for read in inputs_of(project)}
+    names |= read & {"sasrec", "teacher"}
+    return names | {"semantic"} if "teacher" in names else names
 
 
 def inputs(*names: str) -> Callable[[Project], tuple[str, ...]]:
@@ -40,8 +40,16 @@ def behavior_inputs(project: Project) -> tuple[str, ...]:
 
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
-    """What tuning reads: SASRec too where it teaches."""
-    return ("data", "index", "sasrec") if project.tune.distill else ("data", "index")
+    """What tuning reads: its teachers too where it has some."""
+    return ("data", "index", *_teachers(project))
+
+
+def _teachers(project: Project) -> tuple[str, ...]:
+    """The stages that make the teachers: SASRec, and where there is text the one that also reads it."""
+    if not project.tune.distill:
+        return ()
+    text = "semantic" in active_sources(project, (*project.index.sources, "semantic"))
+    return ("sasrec", "teacher") if text else ("sasrec",)
 
 
 def baseline_inputs(project: Project) -> tuple[str, ...]:
@@ -49,8 +57,8 @@ def baseline_inputs(project: Project) -> tuple[str, ...]:
     return ("data", "sasrec") if "sasrec" in project.evaluate.baselines else ("data",)
 
 
-def active_sources(project: Project) -> list[str]:
-    """The vector sources that the index can use, in its order; what is not there is left out.
+def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
+    """The vector sources that the index (or `wanted`) can use, in its order; what is not there is left out.
 
     Raises:
         ProjectError: where none is left.
@@ -59,7 +67,7 @@ def active_sources(project: Project) -> list[str]:
         "semantic": project.vectors.semantic != "none" and bool(project.data.text),
         "behavior": project.vectors.behavior != "none",
     }
-    found = [source for source in project.index.sources if there[source]]
+    found = [source for source in wanted or project.index.sources if there[source]]
     if not found:
         raise ProjectError(
             "no source is left for the item index: no text and no behaviour vectors",
@@ -140,6 +148,23 @@ def make_sasrec(project: Project, made: Made, folder: Path, reporter: Reporter) 
     return {"parameters": sum(p.numel() for p in model.parameters())}
 
 
+def make_teacher(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
+    """Fit the SASRec that also reads the items' text."""
+    from core.data.dataset import Dataset
+    from core.machine import use_bf16
+    from core.vectors import ItemVectors
+    from core.vectors.sasrec import fit_sasrec
+
+    dataset = Dataset.load(made["data"])
+    text = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
+    train, bf16 = dataset.train(), use_bf16(project.run)
+    model = fit_sasrec(
+        train, dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder / "loop", features=text
+    )
+    model.save(folder / "sasrec.safetensors")
+    return {"parameters": sum(p.numel() for p in model.parameters())}
+
+
 def behavior_settings(project: Project) -> Settings:
     """What decides the behaviour vectors."""
     source = project.vectors.behavior
@@ -204,8 +229,8 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
     from core.tune.train import tune
 
     index = ItemIndex.load(made["index"] / "index.parquet")
-    sasrec = made["sasrec"] / "sasrec.safetensors" if project.tune.distill else None
-    return tune(project, Dataset.load(made["data"]), index, sasrec, folder, reporter)
+    teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
+    return tune(project, Dataset.load(made["data"]), index, teachers, folder, reporter)
 
 
 def baseline_settings(project: Project) -> Settings:

@@ -31,12 +31,13 @@ def full_widths(n_items: int, depth: int, width: int) -> tuple[int, ...]:
 
 
 def coarse_widths(n_items: int, depth: int, width: int, share: float) -> tuple[int, ...]:
-    """Branches of a tree that only sorts the items into about `n_items ** share` groups, wide at the top."""
+    """Branches of a tree that only sorts the items into about `n_items ** share` groups, at most `width` a level.
+
+    A depth of 0 takes one level: the fewer decisions, the less can go wrong, and every token costs time.
+    """
     groups = max(2.0, n_items**share)
-    depth = depth or 2
-    top = min(width, max(2, round(groups ** (1.0 if depth == 1 else 0.625))))
-    rest = max(2, math.ceil((groups / top) ** (1.0 / max(depth - 1, 1))))
-    return (top, *[min(width, rest)] * (depth - 1))
+    depth = depth or 1
+    return (min(width, max(2, math.ceil(groups ** (1.0 / depth)))),) * depth
 
 
 def kmeans_tree(vectors: Matrix, widths: Sequence[int], seed: int) -> Codes:

@@ -1,12 +1,14 @@
 """What simpler models expect at every training target, for the generator to learn from besides the answers themselves.
 
-Distillation (Hinton, Vinyals & Dean 2015) from two teachers: SASRec, which generalises, and item-to-item transitions,
-which remember what other users took next. Both saw training prefixes only, so nothing leaks; and the transitions
-forget a user's own step before they are asked about it, else they would only repeat the answer.
+Distillation (Hinton, Vinyals & Dean 2015) from two kinds of teachers: SASRec, with and without the items' text, which
+generalises; and item-to-item transitions, which remember what other users took next. All saw training prefixes only,
+so nothing leaks; and the transitions forget a user's own step before they are asked about it, else they would only
+repeat the answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Several
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,25 +49,30 @@ class Lessons:
 
 @torch.inference_mode()
 def lessons(
-    sasrec: SasRec, train: Sequences, rows: Rows, transitions_share: float, bf16: bool, reporter: Reporter
+    models: Several[SasRec],
+    train: Sequences,
+    rows: Rows,
+    transitions_share: float,
+    bf16: bool,
+    reporter: Reporter,
 ) -> Lessons:
     """Ask the teachers at every target of every row.
 
     Args:
-        sasrec: the first teacher.
-        train: the sequences that the second one counts.
+        models: SASRec models, whose probabilities are averaged.
+        train: the sequences that the transitions count.
         rows: the training rows.
-        transitions_share: how much the second teacher's word weighs where it has any; the rest is the first one's.
+        transitions_share: weight of the transitions where they know any; the rest is the models'.
         bf16: whether matrix products run in bf16.
         reporter: hears the progress.
 
     Raises:
         StopRequested: somebody asked to stop.
     """
-    sasrec.eval()
-    memory = Transitions(train, sasrec.n_items) if transitions_share else None
+    count = models[0].n_items
+    memory = Transitions(train, count) if transitions_share else None
     offsets = np.concatenate([[0], np.cumsum(rows.windows.lengths - rows.first_target)]).astype(np.int64)
-    tops = (min(TOP_SASREC, sasrec.n_items), min(TOP_TRANSITIONS, sasrec.n_items) if memory else 0)
+    tops = (min(TOP_SASREC, count), min(TOP_TRANSITIONS, count) if memory else 0)
     items = np.zeros((int(offsets[-1]), sum(tops)), dtype=np.int32)
     trust = np.zeros(items.shape, dtype=np.float32)
     order = np.argsort(rows.windows.lengths, kind="stable")
@@ -73,13 +80,14 @@ def lessons(
         chosen = order[start : start + BATCH]
         numbers, first = rows.batch(chosen)
         wanted = (numbers >= 0) & (torch.arange(numbers.shape[1]) >= first[:, None])
+        known = torch.where(numbers < 0, count, numbers)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            known = torch.where(numbers < 0, sasrec.n_items, numbers)[:, :-1]
-            logits = sasrec.logits(sasrec.states(known)[wanted[:, 1:]]).float()
-        best, found = logits.topk(tops[0], dim=1)
+            logits = [model.eval().logits(model.states(known)[wanted[:, 1:]]).float() for model in models]
+        chance = torch.stack([torch.softmax(one, dim=1) for one in logits]).mean(dim=0)
+        best, found = chance.topk(tops[0], dim=1)
         places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
         items[places, : tops[0]] = found.numpy()
-        trust[places, : tops[0]] = (best - logits.logsumexp(dim=1, keepdim=True)).exp().numpy()
+        trust[places, : tops[0]] = best.numpy()
         if memory:
             recalled, weight = _recall(memory, numbers.numpy(), wanted.numpy(), tops[1])
             spoken = weight.sum(axis=1, keepdims=True) > 0

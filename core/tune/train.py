@@ -40,7 +40,7 @@ class _Best:
 
 
 def tune(
-    project: Project, dataset: Dataset, index: ItemIndex, sasrec: Path | None, folder: Path, reporter: Reporter
+    project: Project, dataset: Dataset, index: ItemIndex, teachers: list[Path], folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
     """Train through every stage; leaves the best checkpoint in `folder/best`.
 
@@ -48,7 +48,7 @@ def tune(
         project: the settings.
         dataset: logs and catalogue.
         index: codes of the items.
-        sasrec: weights of the teacher; None = no distillation.
+        teachers: weights of SASRec models to learn from; empty = no distillation.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
 
@@ -71,9 +71,9 @@ def tune(
     sample = _sample(len(validation), project.tune.validate_users, project.seed)
     lengths = rows.windows.lengths * index.levels + len(vocabulary.frame)
     taught = None
-    if sasrec is not None and rows.targets:
-        teacher = SasRec.load(sasrec, dataset.n_items, project.sasrec)
-        taught = lessons(teacher, dataset.train(), rows, project.tune.transitions_share, bf16, reporter)
+    if teachers and rows.targets:
+        models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
+        taught = lessons(models, dataset.train(), rows, project.tune.transitions_share, bf16, reporter)
     best = _Best()
     for number, stage in enumerate(project.tune.stages):
         if not rows.targets:

@@ -27,6 +27,7 @@ from core.vectors import ItemVectors
 
 SCORE_BATCH = 512
 MEAN_LENGTH = 10
+FEATURE_SCALE = 0.2
 
 
 class _Block(nn.Module):
@@ -54,9 +55,16 @@ class _Block(nn.Module):
 
 
 class SasRec(nn.Module):
-    """Causal self-attention over item vectors; the state after an item scores the next one."""
+    """Causal self-attention over item vectors; the state after an item scores the next one.
 
-    def __init__(self, n_items: int, settings: SasrecSettings) -> None:
+    Args:
+        n_items: size of the catalogue.
+        settings: the model.
+        features: what is known of the items besides who took them, shape (items, dim): a learnt projection of it is
+            added to the item vectors. None = plain SASRec.
+    """
+
+    def __init__(self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None) -> None:
         super().__init__()
         width = settings.hidden_size
         self.n_items, self.settings = n_items, settings
@@ -64,14 +72,27 @@ class SasRec(nn.Module):
         self.positions = nn.Embedding(settings.max_history, width)
         self.blocks = nn.ModuleList(_Block(width, settings.heads, settings.dropout) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width)
+        self.features: Tensor | None
+        self.register_buffer("features", None)
+        if features is not None:
+            scaled = torch.from_numpy(features * (FEATURE_SCALE / np.maximum(features.std(), 1e-9))).float()
+            self.features = torch.cat([scaled, scaled.new_zeros(1, scaled.shape[1])])
+            self.project_items = nn.Linear(features.shape[1], width, bias=False)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
 
+    def item_vectors(self) -> Tensor:
+        """One unit vector an item, and one for padding; (items + 1, width)."""
+        vectors = self.items.weight
+        if self.features is not None:
+            vectors = vectors + self.project_items(self.features)
+        return functional.normalize(vectors, dim=-1)
+
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width)."""
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
-        vectors = functional.normalize(self.items(histories), dim=-1) * (0.1 * math.sqrt(self.settings.hidden_size))
+        vectors = functional.embedding(histories, self.item_vectors()) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
         x = dropout(x, self.settings.dropout, self.training)
         for block in self.blocks:
@@ -80,7 +101,7 @@ class SasRec(nn.Module):
 
     def logits(self, states: Tensor) -> Tensor:
         """(rows, width) -> (rows, items): cosine over temperature."""
-        items = functional.normalize(self.items.weight[: self.n_items], dim=-1)
+        items = self.item_vectors()[: self.n_items]
         return functional.normalize(states, dim=-1) @ items.T / self.settings.temperature
 
     @torch.inference_mode()
@@ -100,7 +121,7 @@ class SasRec(nn.Module):
 
     def vectors(self, train: Sequences) -> ItemVectors:
         """The item vectors, unit length; items in no training prefix count as unknown."""
-        matrix = functional.normalize(self.items.weight[: self.n_items].detach(), dim=-1).numpy()
+        matrix = self.item_vectors()[: self.n_items].detach().numpy()
         known = np.bincount(train.items, minlength=self.n_items) > 0
         return ItemVectors.of(matrix, known, "sasrec")
 
@@ -111,8 +132,10 @@ class SasRec(nn.Module):
     @staticmethod
     def load(path: Path, n_items: int, settings: SasrecSettings) -> SasRec:
         """Read what `save` wrote."""
-        model = SasRec(n_items, settings)
-        model.load_state_dict(load_file(path))
+        state = load_file(path)
+        held = state.get("features")
+        model = SasRec(n_items, settings, None if held is None else held[:-1].numpy())
+        model.load_state_dict(state)
         return model.eval()
 
 
@@ -140,7 +163,14 @@ class _NextItem(nn.Module):
 
 
 def fit_sasrec(
-    train: Sequences, n_items: int, settings: SasrecSettings, seed: int, bf16: bool, reporter: Reporter, folder: Path
+    train: Sequences,
+    n_items: int,
+    settings: SasrecSettings,
+    seed: int,
+    bf16: bool,
+    reporter: Reporter,
+    folder: Path,
+    features: npt.NDArray[np.float32] | None = None,
 ) -> SasRec:
     """Fit on every training prefix, on the CPU.
 
@@ -152,19 +182,20 @@ def fit_sasrec(
         bf16: whether matrix products run in bf16.
         reporter: hears the progress; may ask to stop.
         folder: where a checkpoint is left for resuming.
+        features: see `SasRec`.
 
     Raises:
         StopRequested: where somebody asked to stop.
     """
     torch.manual_seed(seed)
-    model = SasRec(n_items, settings)
+    model = SasRec(n_items, settings, features)
     rows = [items[-settings.max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
     if not rows:
         return model.eval()
     lengths = np.array([len(row) for row in rows])
 
     def batches(epoch: int) -> list[Tensor]:
-        # Scores of the whole catalogue at every target are what takes memory, so long histories come in smaller batches.
+        # Scores of every item at every target take the memory, so long histories come in smaller batches.
         order = bucketed(lengths, settings.batch_users, (seed, epoch), settings.batch_users * MEAN_LENGTH)
         return [_padded([rows[i] for i in batch], n_items) for batch in order]
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 from core.data.arrays import Sequences
+from core.errors import Interrupted
 from core.project import Project
 from core.run.reporter import NullReporter, Wish
 
@@ -169,6 +171,30 @@ def stages_of(project: Project) -> dict[str, Path]:
     return {stage.name: project.runs_dir / ".store" / stage.fingerprint for stage in plan(project)}
 
 
+class Until(Recorder):
+    """Asks to stop as soon as a stage is finished."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self.stage, self.over = stage, False
+
+    def stage_finished(self, name: str, seconds: float, summary: Mapping[str, Any]) -> None:
+        self.over = self.over or name == self.stage
+
+    def wants(self) -> Wish:
+        return "stop" if self.over else "go"
+
+
+def up_to(stage: str, file: Path, *overrides: str) -> dict[str, Path]:
+    """Run a project as far as the end of a stage; every stage's artefact."""
+    from core.pipeline import run_stages
+
+    project = Project.load(file, overrides)
+    with pytest.raises(Interrupted, match=stage):
+        run_stages(project, Until(stage))
+    return stages_of(project)
+
+
 def small_index(codes: Any, widths: Sequence[int] | None = None) -> ItemIndex:
     """An index of the codes given."""
     from core.index.table import ItemIndex
@@ -205,7 +231,7 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
     from core.tune.vocabulary import train_tokenizer
 
     if family == "tiny":
-        settings = BackboneSettings("tiny", hidden_size=16, layers=2, heads=2, intermediate_size=32, text_vocabulary=300)
+        settings = BackboneSettings("tiny", 16, layers=2, heads=2, intermediate_size=32, text_vocabulary=300)
     else:
         tokenizer = train_tokenizer(TEXTS, 300)
         shape: dict[str, Any] = {
@@ -224,8 +250,8 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
         elif family == "qwen3":
             lm = Qwen3ForCausalLM(Qwen3Config(**shape, num_key_value_heads=2, head_dim=8, tie_word_embeddings=True))
         else:
-            small = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 128}
-            lm = GPT2LMHeadModel(GPT2Config(**{k: v for k, v in shape.items() if "_size" not in k or k == "vocab_size"} | small))
+            del shape["intermediate_size"]
+            lm = GPT2LMHeadModel(GPT2Config(**shape, n_positions=128))
         lm.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         settings = BackboneSettings(str(folder))
@@ -270,9 +296,7 @@ def exhaustive(
     return found
 
 
-def plain_beam(
-    index: ItemIndex, parts: np.ndarray[Any, np.dtype[np.float64]], beams: int
-) -> list[tuple[int, float]]:
+def plain_beam(index: ItemIndex, parts: np.ndarray[Any, np.dtype[np.float64]], beams: int) -> list[tuple[int, float]]:
     """Beam search as in a textbook, on the table that `exhaustive` made: (item, score), best first."""
     codes = [tuple(map(int, row)) for row in index.codes]
     kept: Mapping[tuple[int, ...], float] = {(): 0.0}

@@ -1,10 +1,8 @@
-"""The stages in order, on a small world: reuse, interruption, determinism, leaks, missing sources."""
+"""The stages in order, on a small world: what they make, what is reused, and what is refused."""
 
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +16,20 @@ from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
-from tests.core.engine_tools import Log, N_USERS, Recorder, StopAfter, stages_of, walks, write_world
+from tests.core.engine_tools import (
+    N_USERS,
+    Recorder,
+    Until,
+    small_index,
+    small_lm,
+    stages_of,
+    up_to,
+    walks,
+    write_world,
+)
 
 METHODS = ["model", "popularity", "transitions", "itemknn", "sasrec"]
 STAGES = ["data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"]
-
-
-def metrics_of(project: Project) -> bytes:
-    return (stages_of(project)["evaluate"] / "metrics.json").read_bytes()
-
-
-def up_to(stage: str, file: Path, *overrides: str) -> dict[str, Path]:
-    """Run a project as far as the end of a stage; every stage's artefact."""
-    project = Project.load(file, overrides)
-    with pytest.raises(Interrupted, match=stage):
-        run_stages(project, Until(stage))
-    return stages_of(project)
-
-
-class Until(Recorder):
-    """Asks to stop as soon as a stage is finished."""
-
-    def __init__(self, stage: str) -> None:
-        super().__init__()
-        self.stage, self.over = stage, False
-
-    def stage_finished(self, name: str, seconds: float, summary: Any) -> None:
-        self.over = self.over or name == self.stage
-
-    def wants(self) -> Any:
-        return "stop" if self.over else "go"
 
 
 def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
@@ -110,7 +92,9 @@ def test_a_finished_run_tells_its_story(trained: RunFolder) -> None:
     assert any(e.kind == "checkpoint" and e.data["best"] for e in events)
     for stage in STAGES:
         assert artefact_of(trained, stage).is_dir()
-    assert (trained.path / "metrics.json").read_bytes() == (artefact_of(trained, "evaluate") / "metrics.json").read_bytes()
+    made = artefact_of(trained, "evaluate")
+    for name in ("metrics.json", "ranks.parquet"):
+        assert (trained.path / name).read_bytes() == (made / name).read_bytes()
 
 
 def test_no_artefact_keeps_what_was_only_for_resuming(trained: RunFolder) -> None:
@@ -176,119 +160,6 @@ def test_measuring_otherwise_never_trains_again(trained: RunFolder, trained_proj
     assert masked["test"] == trained.metrics()["test_masked"]
 
 
-def test_the_same_seed_in_another_folder_gives_the_same_bytes(trained_project: Project, world: Path) -> None:
-    project = Project.load(world)
-    reporter = Recorder()
-    made = run_stages(project, reporter)
-    assert reporter.ran == STAGES
-    assert metrics_of(project) == metrics_of(trained_project)
-    one, two = stages_of(trained_project), made
-    for stage, name in (("semantic", "vectors.npz"), ("behavior", "vectors.npz"), ("index", "index.parquet"),
-                        ("sasrec", "sasrec.safetensors"), ("tune", "best/model.safetensors"),
-                        ("evaluate", "ranks.parquet")):  # fmt: skip
-        assert (one[stage] / name).read_bytes() == (two[stage] / name).read_bytes(), stage
-        assert one[stage].name == two[stage].name  # where a project lies does not matter
-
-
-def test_where_the_data_come_from_does_not_matter(trained_project: Project, world: Path) -> None:
-    """The same rows as Parquet: another file, so another fingerprint, but the same sequences."""
-    pl.read_csv(world.parent / "log.csv").write_parquet(world.parent / "log.parquet")
-    made = up_to("data", world, "data.interactions=log.parquet")
-    ours = stages_of(trained_project)
-    for name in ("users.parquet", "items.parquet", "sequences.parquet"):
-        assert (made["data"] / name).read_bytes() == (ours["data"] / name).read_bytes()
-
-
-@pytest.mark.parametrize(("stage", "calls"), [("tune", 2), ("tune", 17), ("sasrec", 3), ("evaluate", 1), ("baselines", 2)])
-def test_an_interrupted_run_goes_on_and_ends_the_same(stage: str, calls: int, trained_project: Project, world: Path) -> None:
-    project = Project.load(world)
-    with pytest.raises(Interrupted, match=stage) as told:
-        run_stages(project, Recorder(stop_in=stage, calls=calls))
-    assert told.value.exit_code == 130 and "goes on" in told.value.remedy
-    planned = {step.name: step for step in plan(project)}
-    assert planned[stage].state == "run" and "goes on" in planned[stage].note
-    reporter = Recorder()
-    run_stages(project, reporter)
-    assert reporter.ran == STAGES[STAGES.index(stage) :] and reporter.reused == STAGES[: STAGES.index(stage)]
-    if stage in ("tune", "sasrec"):
-        assert any("resumed at step" in text for text in reporter.logs)
-    assert metrics_of(project) == metrics_of(trained_project)
-
-
-def test_a_stop_in_training_names_its_checkpoint(world: Path) -> None:
-    reporter = Recorder(stop_in="tune", calls=6)
-    with pytest.raises(Interrupted) as told:
-        run_stages(Project.load(world), reporter)
-    assert reporter.checkpoints and str(reporter.checkpoints[-1]) in told.value.message
-    assert any(reporter.checkpoints[-1].iterdir())
-
-
-def test_stopped_between_stages(world: Path) -> None:
-    with pytest.raises(Interrupted, match="data"):
-        run_stages(Project.load(world), StopAfter(1))
-    assert [stage.state for stage in plan(Project.load(world))] == ["reuse", *["run"] * 7]
-
-
-def swapped(log: Log, places: tuple[int, ...], seed: int = 0) -> Log:
-    """The same log with the items at some places from the end dealt out anew among the users."""
-    draw = random.Random(seed)
-    deck = [items[-place] for items in log.values() for place in places]
-    draw.shuffle(deck)
-    return {user: [*items[: -max(places)], *(deck.pop() if n in places else items[-n] for n in range(max(places), 0, -1))]
-            for user, items in log.items()}  # fmt: skip
-
-
-def rows_of(data: Path) -> list[bytes]:
-    from core.data.dataset import Dataset
-    from core.tune.rows import every_item_rows
-
-    rows = every_item_rows(Dataset.load(data).train(), 6)
-    return [array.tobytes() for array in (rows.windows.items, rows.windows.offsets, rows.first_target)]
-
-
-def test_no_held_out_target_reaches_anything_that_is_fitted(trained_project: Project, tmp_path: Path) -> None:
-    """Every validation and test target is changed; vectors, SASRec, index and training rows stay the same bytes."""
-    other = swapped(walks(), (1, 2))
-    moved = [user for user, items in walks().items() if items[-2:] != other[user][-2:]]
-    assert len(moved) > 0.9 * N_USERS and all(other[u][:-2] == items[:-2] for u, items in walks().items())
-    made, ours = up_to("index", write_world(tmp_path / "other", other)), stages_of(trained_project)
-    assert (made["data"] / "sequences.parquet").read_bytes() != (ours["data"] / "sequences.parquet").read_bytes()
-    for stage, name in (("semantic", "vectors.npz"), ("sasrec", "sasrec.safetensors"), ("behavior", "vectors.npz"),
-                        ("index", "index.parquet"), ("index", "report.json"), ("data", "items.parquet"),
-                        ("data", "users.parquet")):  # fmt: skip
-        assert made[stage] != ours[stage]  # made anew, not found
-        assert (made[stage] / name).read_bytes() == (ours[stage] / name).read_bytes(), (stage, name)
-    assert rows_of(made["data"]) == rows_of(ours["data"])
-
-
-def test_no_held_out_target_reaches_ppmi_vectors(tmp_path: Path) -> None:
-    settings = ["vectors.behavior=ppmi-svd", "tune.distill=0"]
-    one = up_to("index", write_world(tmp_path / "one", walks()), *settings)
-    two = up_to("index", write_world(tmp_path / "two", swapped(walks(), (1, 2))), *settings)
-    for stage, name in (("behavior", "vectors.npz"), ("index", "index.parquet")):
-        assert (one[stage] / name).read_bytes() == (two[stage] / name).read_bytes()
-
-
-def test_no_test_target_reaches_the_model(trained_project: Project, tmp_path: Path) -> None:
-    """Validation chooses the epoch; a test target moves no byte of the checkpoint."""
-    other = swapped(walks(), (1,))
-    assert sum(items[-1] != other[user][-1] for user, items in walks().items()) > 0.9 * N_USERS
-    made, ours = up_to("tune", write_world(tmp_path / "other", other)), stages_of(trained_project)
-    assert made["tune"] != ours["tune"]
-    for path in sorted((ours["tune"] / "best").iterdir()):
-        assert (made["tune"] / "best" / path.name).read_bytes() == path.read_bytes(), path.name
-
-
-def test_a_training_item_does_reach_it(trained_project: Project, tmp_path: Path) -> None:
-    """So that the tests above can fail."""
-    log = walks()
-    log["u000"][0], log["u000"][1] = log["u000"][1], log["u000"][0]
-    made, ours = up_to("index", write_world(tmp_path / "other", log)), stages_of(trained_project)
-    for stage, name in (("sasrec", "sasrec.safetensors"), ("behavior", "vectors.npz")):
-        assert (made[stage] / name).read_bytes() != (ours[stage] / name).read_bytes()
-    assert rows_of(made["data"]) != rows_of(ours["data"])
-
-
 def sources_of(folder: Path) -> set[str]:
     from core.index.table import ItemIndex
 
@@ -352,8 +223,19 @@ def test_vectors_from_files(world: Path) -> None:
         plan(Project.load(world, overrides))
 
 
-def edge(**lists: list[str]) -> Callable[[Path], Path]:
-    return lambda folder: write_world(folder, lists)
+def test_a_backbone_and_an_encoder_in_a_folder_beside_the_project(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to the project file, wherever the engine is started; other weights are another model."""
+    small_lm("llama", world.parent / "lm", small_index([[0], [1]]))
+    overrides = ["backbone.model=lm", "vectors.semantic=hf:lm"]
+    elsewhere = world.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    made = up_to("tune", world, *overrides)
+    assert sources_of(made["index"]) == {"semantic", "behavior"}
+    assert json.loads((made["tune"] / "best" / "config.json").read_text())["model_type"] == "llama"
+    small_lm("gpt2", world.parent / "lm", small_index([[0], [1]]))
+    other = stages_of(Project.load(world, overrides))
+    assert other["semantic"] != made["semantic"] and other["tune"] != made["tune"]
 
 
 def test_users_too_short_to_evaluate(tmp_path: Path) -> None:
@@ -364,7 +246,7 @@ def test_users_too_short_to_evaluate(tmp_path: Path) -> None:
     assert train_run(folder) == 0, folder.status().error
     metrics = folder.metrics()
     assert set(metrics["test"]["model"].values()) == {0.0}
-    for path in [folder.path / "metrics.json", *folder.path.glob("stages/*.json"), *project.runs_dir.glob(".store/*/*.json")]:
+    for path in [*folder.path.rglob("*.json"), *project.runs_dir.glob(".store/*/*.json")]:
         assert "NaN" not in path.read_text(), path.name
     alerts = [e for e in EventReader(folder.events_path).poll() if e.kind == "alert"]
     assert any("evaluate" in e.data["title"] for e in alerts)

@@ -23,8 +23,11 @@ def vectors(items: int, seed: int, dim: int = 6) -> ItemVectors:
     return ItemVectors(matrix, np.ones(items, dtype=bool), "test")
 
 
-def build(items: int = 50, sources: tuple[str, ...] = ("semantic", "behavior"), seed: int = 0, **changed: object) -> ItemIndex:
-    held = {name: vectors(items, n) for n, name in enumerate(("semantic", "behavior"))}
+BOTH = ("semantic", "behavior")
+
+
+def build(items: int = 50, sources: tuple[str, ...] = BOTH, seed: int = 0, **changed: object) -> ItemIndex:
+    held = {name: vectors(items, n) for n, name in enumerate(BOTH)}
     return build_index(item_ids(items), held, sources, IndexSettings(**changed), seed)  # type: ignore[arg-type]
 
 
@@ -112,7 +115,8 @@ def test_both_sources_matter() -> None:
     report = index_report(index, held)
     first = {name: index.sources.index(name) for name in held}
     for name, level in first.items():
-        only = ItemIndex(index.item_ids, np.c_[index.codes[:, level], np.arange(120)].astype(np.int32), (8, 120), (name, name))
+        codes = np.c_[index.codes[:, level], np.arange(120)].astype(np.int32)
+        only = ItemIndex(index.item_ids, codes, (8, 120), (name, name))
         alike = index_report(only, held)["preserved"][name][0]
         assert alike["preserved"] > 2 * alike["chance"]
     assert len(report["preserved"]["semantic"]) == index.levels

@@ -147,7 +147,7 @@ def converse(run: Path, *lines: str) -> tuple[int, list[dict[str, Any]], list[di
     """Exit code, the lines before the first answer, and the answers of a serving child."""
     asked = "".join(line + "\n" for line in lines)
     child = subprocess.run(
-        [sys.executable, "-m", "core", "serve", str(run)], input=asked, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "core", "serve", str(run)], input=asked, capture_output=True, text=True, timeout=600
     )
     told = [json.loads(line) for line in child.stdout.splitlines()]
     start = next((n for n, line in enumerate(told) if "ready" in line or ("error" in line and "id" not in line)), -1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.sample.oracle import metrics, predict, ranks
-from core.sample.readers import Choice, Process, Shelf, drift, draw, simulate
+from core.sample.readers import Choice, Process, Shelf, draw, drift, simulate
 
 PROCESS = Process(circles=2, shortest=4, longest=6)
 
@@ -60,7 +60,7 @@ def test_the_filter_equals_the_sum_over_all_hidden_paths(history: list[int]) -> 
 
 def test_choices_add_up_and_respect_the_rules() -> None:
     shelf = small_shelf()
-    for history in ([], [0], [0, 5, 1], list(range(2, 12)) + [0]):
+    for history in ([], [0], [0, 5, 1], [*range(2, 12), 0]):
         choice = Choice(shelf, PROCESS, history)
         for circle, genre in product(range(2), range(3)):
             chances = choice.mixed(certain(shelf, circle, genre))

@@ -88,17 +88,17 @@ def test_training_lowers_the_loss_and_dropout_is_only_in_training(tmp_path: Path
     rows = every_item_rows(sequences(*[[(n + step) % COUNT for step in range(5)] for n in range(COUNT)]), 20)
     batch = untaught(rows)
     objective.eval()
-    assert float(objective(batch)[0]) == float(objective(batch)[0])
-    before = float(objective(batch)[0])
+    before = objective(batch)[0].item()
+    assert objective(batch)[0].item() == before
     objective.train()
-    assert float(objective(batch)[0]) != float(objective(batch)[0])
+    assert objective(batch)[0].item() != objective(batch)[0].item()
     optimizer = torch.optim.AdamW(objective.parameters(), lr=1e-2)
     for _ in range(15):
         optimizer.zero_grad()
         objective(batch)[0].backward()
         optimizer.step()
     objective.eval()
-    assert float(objective(batch)[0]) < 0.8 * before
+    assert objective(batch)[0].item() < 0.8 * before
 
 
 def test_the_tiny_backbone() -> None:

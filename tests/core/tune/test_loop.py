@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,49 @@ def test_a_parameter_that_is_not_used_does_not_disturb_a_resume(tmp_path: Path) 
     with pytest.raises(StopRequested):
         loop(tmp_path / "halves", StopAfter(5), module=Toy()).run()
     again = loop(tmp_path / "halves", module=Toy())
+    again.run()
+    assert weights(again) == weights(whole)
+
+
+class Killed(NullReporter):
+    """Wishes a checkpoint at one step and breaks off without one at a later step."""
+
+    def __init__(self, saved: int, killed: int) -> None:
+        self.saved, self.killed, self.step = saved, killed, 0
+
+    def wants(self) -> Wish:
+        self.step += 1
+        if self.step == self.killed:
+            raise KeyboardInterrupt
+        return "checkpoint" if self.step == self.saved else "go"
+
+
+@pytest.mark.parametrize(("saved", "killed"), [(1, 2), (2, 4), (5, 8), (7, 12)])
+def test_a_kill_goes_back_to_the_last_checkpoint(saved: int, killed: int, tmp_path: Path) -> None:
+    whole = loop(tmp_path / "whole", ema=0.9)
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        loop(tmp_path / "killed", Killed(saved, killed), ema=0.9).run()
+    again = loop(tmp_path / "killed", ema=0.9)
+    # Every epoch's end leaves a checkpoint too.
+    assert again.position.step == max(saved, (killed - 1) // BATCHES * BATCHES)
+    again.run()
+    assert weights(again) == weights(whole)
+
+
+def test_a_kill_between_the_two_files_of_a_checkpoint(tmp_path: Path) -> None:
+    """The tensors of a later step are there, the note is still that of the earlier one."""
+    whole = loop(tmp_path / "whole")
+    whole.run()
+    with pytest.raises(StopRequested):
+        loop(tmp_path / "later", StopAfter(2)).run()
+    shutil.copytree(tmp_path / "later", tmp_path / "torn")
+    with pytest.raises(StopRequested):
+        loop(tmp_path / "later", StopAfter(1)).run()
+    for file in (tmp_path / "later").glob("*.safetensors"):
+        shutil.copy(file, tmp_path / "torn")
+    again = loop(tmp_path / "torn")
+    assert again.position.step == 2
     again.run()
     assert weights(again) == weights(whole)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,22 +21,24 @@ def tokenizer_of(family: str) -> PreTrainedTokenizerFast:
     """Byte-level BPE with a begin token; whole words, word pieces in lower case and metaspace BPE without one."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+    quiet: Any = {"show_progress": False}
     if family == "bytes":
         return train_tokenizer(TEXTS, 300)
     if family == "words":
         made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
         made.pre_tokenizer = pre_tokenizers.Whitespace()
-        made.train_from_iterator(TEXTS, trainers.WordLevelTrainer(special_tokens=["[UNK]"], show_progress=False))
+        made.train_from_iterator(TEXTS, trainers.WordLevelTrainer(special_tokens=["[UNK]"], **quiet))
         return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]")
     if family == "pieces":
         made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         made.normalizer = normalizers.BertNormalizer(lowercase=True)
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        made.train_from_iterator(TEXTS, trainers.WordPieceTrainer(vocab_size=200, special_tokens=["[UNK]", "[PAD]"], show_progress=False))
+        trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=["[UNK]", "[PAD]"], **quiet)
+        made.train_from_iterator(TEXTS, trainer)
         return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]", pad_token="[PAD]")
     made = Tokenizer(models.BPE(unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Metaspace()
-    made.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=200, special_tokens=["<unk>", "</s>"], show_progress=False))
+    made.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=200, special_tokens=["<unk>", "</s>"], **quiet))
     return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", eos_token="</s>")
 
 

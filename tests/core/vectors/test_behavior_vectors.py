@@ -61,14 +61,14 @@ def test_full_rank_ppmi_vectors_span_the_ppmi_matrix() -> None:
     assert held.matrix @ held.matrix.T == pytest.approx(rows @ rows.T, abs=0.02)
 
 
-@pytest.mark.parametrize("train", [sequences(), sequences([0]), sequences([0], [1]), sequences([0, 0, 0]), sequences([0, 1])])
+@pytest.mark.parametrize("lists", [[], [[0]], [[0], [1]], [[0, 0, 0]], [[0, 1]]])
 @pytest.mark.parametrize("items", [2, 3, 9])
-def test_ppmi_bears_logs_without_pairs(train: Sequences, items: int) -> None:
-    held = ppmi_svd_vectors(train, items, 4, 0)
+def test_ppmi_bears_logs_without_pairs(lists: list[list[int]], items: int) -> None:
+    held = ppmi_svd_vectors(sequences(*lists), items, 4, 0)
     assert len(held.matrix) == items and np.isfinite(held.matrix).all()
 
 
-def fit(folder: Path, train: Sequences, reporter: Reporter | None = None, seed: int = 0, **changed: int | float) -> SasRec:
+def fit(folder: Path, train: Sequences, reporter: Reporter | None = None, seed: int = 0, **changed: float) -> SasRec:
     settings = SasrecSettings(**{**vars(SMALL), **changed})  # type: ignore[arg-type]
     return fit_sasrec(train, 20, settings, seed, False, reporter or NullReporter(), folder)
 
