@@ -13,7 +13,7 @@ from core.index.tree import Codes, coarse_widths, full_widths, kmeans_tree, rand
 from core.settings import IndexSettings
 from core.vectors import ItemVectors
 
-COARSE_SHARE = 0.65
+COARSE_SHARE = 0.8
 
 
 def build_index(

@@ -135,9 +135,10 @@ def test_patience_begins_anew_in_every_stage(tmp_path: Path) -> None:
 
 def test_sigterm_in_training_leaves_a_checkpoint(world: Path) -> None:
     """The engine as its own process, which would train for minutes."""
-    project = Project.load(world)
-    text = project.to_toml().replace("epochs = 3\n", "epochs = 4000\n").replace("patience = 4", "patience = 1000")
-    folder = RunFolder.create(project.runs_dir, text, "long")
+    text = world.read_text(encoding="utf-8")
+    world.write_text(text.replace('"sequential"\nepochs = 3', '"sequential"\nepochs = 4000'), encoding="utf-8")
+    project = Project.load(world, ["tune.patience=1000"])
+    folder = RunFolder.create(project.runs_dir, project.to_toml(), "long")
     child = subprocess.Popen([sys.executable, "-m", "core", "train", str(folder.path)], stdout=subprocess.DEVNULL)
     try:
         reader, steps, end = EventReader(folder.events_path), 0, time.monotonic() + 600
