@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,9 @@ def make_semantic(project: Project, made: Made, folder: Path, reporter: Reporter
         vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), items["item_id"])
     elif source.startswith("hf:"):
         dtype = "bf16" if use_bf16(project.run) else "fp32"
-        vectors = encoder_vectors(texts, source.removeprefix("hf:"), dtype, device_of(project.run), reporter)
+        vectors = encoder_vectors(
+            texts, _model(project, source.removeprefix("hf:")), dtype, device_of(project.run), reporter
+        )
     else:
         vectors = lsa_vectors(texts, project.vectors.semantic_dim, project.seed)
     vectors.save(folder / "vectors.npz")
@@ -143,7 +145,7 @@ def make_sasrec(project: Project, made: Made, folder: Path, reporter: Reporter) 
 
     dataset = Dataset.load(made["data"])
     bf16 = use_bf16(project.run)
-    model = fit_sasrec(dataset.train(), dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder / "loop")
+    model = fit_sasrec(dataset.train(), dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder)
     model.save(folder / "sasrec.safetensors")
     return {"parameters": sum(p.numel() for p in model.parameters())}
 
@@ -158,9 +160,7 @@ def make_teacher(project: Project, made: Made, folder: Path, reporter: Reporter)
     dataset = Dataset.load(made["data"])
     text = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
     train, bf16 = dataset.train(), use_bf16(project.run)
-    model = fit_sasrec(
-        train, dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder / "loop", features=text
-    )
+    model = fit_sasrec(train, dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder, features=text)
     model.save(folder / "sasrec.safetensors")
     return {"parameters": sum(p.numel() for p in model.parameters())}
 
@@ -218,8 +218,9 @@ def make_index(project: Project, made: Made, folder: Path, reporter: Reporter) -
 
 def tune_settings(project: Project) -> Settings:
     """What decides the tuned model."""
-    data = {"max_history": project.data.max_history, "beams": project.recommend.beams}
-    return {**asdict(project.tune), "backbone": asdict(project.backbone), **data, **_computing(project)}
+    data = {"max_history": project.data.max_history}
+    files = _model_files(project, project.backbone.model)
+    return {**asdict(project.tune), "backbone": {**asdict(project.backbone), **files}, **data, **_computing(project)}
 
 
 def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
@@ -230,6 +231,8 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
 
     index = ItemIndex.load(made["index"] / "index.parquet")
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
+    backbone = replace(project.backbone, model=_model(project, project.backbone.model))
+    project = replace(project, backbone=backbone)
     return tune(project, Dataset.load(made["data"]), index, teachers, folder, reporter)
 
 
@@ -270,8 +273,24 @@ def best_reachable_file(project: Project) -> Path | None:
     return path if path.is_file() else None
 
 
+def _model(project: Project, name: str) -> str:
+    """A model's name as transformers wants it: a folder beside the project file, or a hub id."""
+    path = project.resolve(name)
+    return str(path) if name != "tiny" and path.is_dir() else name
+
+
+def _model_files(project: Project, name: str) -> Settings:
+    """The digests of a model's files, where it is a folder."""
+    path = Path(_model(project, name))
+    if name == "tiny":
+        return {}
+    return {"files": {f.name: file_digest(f) for f in sorted(path.iterdir()) if f.is_file()}} if path.is_dir() else {}
+
+
 def _file(project: Project, source: str) -> Settings:
-    """The digest of a `file:` source."""
+    """The digest of a `file:` or `hf:` source."""
+    if source.startswith("hf:"):
+        return _model_files(project, source.removeprefix("hf:"))
     if not source.startswith("file:"):
         return {}
     path = project.resolve(source.removeprefix("file:"))

@@ -14,7 +14,7 @@ from core.data.arrays import Sequences
 from core.data.dataset import Dataset, Evaluation
 from core.evaluate.baselines import ItemKNN, Popularity, Scorer, Transitions
 from core.evaluate.generative import Ranking
-from core.evaluate.metrics import DEPTH
+from core.evaluate.metrics import DEPTH, ranking_metrics
 from core.project import Project
 from core.run.reporter import Reporter
 from core.tune.loop import StopRequested
@@ -50,7 +50,7 @@ def measure_baselines(
                 scorer = SIMPLE[name](train, count)
             for split, file in files.items():
                 save_ranking(file, rank_by_scores(scorer, dataset.evaluation(split), count, name, reporter))
-        done[name] = round(float((load_ranking(files["test"]).ranks > 0).mean()), 4)
+        done[name] = ranking_metrics(load_ranking(files["test"]).ranks)[f"recall@{DEPTH}"]
     return {f"{name} recall@{DEPTH}": value for name, value in done.items()}
 
 
@@ -93,7 +93,7 @@ def _exposure(scores: npt.NDArray[np.float32], cut: int = 10) -> npt.NDArray[np.
     count = scores.shape[1]
     cut = min(cut, count)
     edge = np.partition(scores, count - cut, axis=1)[:, count - cut, None]
-    above, at = scores > edge, scores == edge
+    above, at = scores > edge, (scores == edge) & np.isfinite(scores)
     room = cut - above.sum(axis=1, keepdims=True)
     return np.asarray((above | (at & (np.cumsum(at, axis=1) <= room))).sum(axis=0))
 

@@ -87,12 +87,13 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         mask = torch.zeros(seen.shape, dtype=embedded.dtype, device=device).masked_fill(~seen, -torch.inf)
         position = torch.full((users, width), length + level, device=device)
         states = model.states(embedded, cache=cache, mask=mask, position=position)
-    return _sorted(done_items, done_scores)
+    # Paths that are no items lie at the end; there are never more items than the catalogue holds.
+    return _sorted(done_items, done_scores, min(beams, trie.n_items))
 
 
-def _sorted(items: Tensor, scores: Tensor) -> Lists:
-    """Best first; equal scores by item number."""
+def _sorted(items: Tensor, scores: Tensor, keep: int) -> Lists:
+    """The best `keep`, best first; equal scores by item number."""
     order = torch.argsort(torch.where(items < 0, torch.iinfo(torch.long).max, items), dim=1, stable=True)
     items, scores = items.gather(1, order), scores.gather(1, order)
-    order = torch.argsort(scores, dim=1, descending=True, stable=True)
+    order = torch.argsort(scores, dim=1, descending=True, stable=True)[:, :keep]
     return items.gather(1, order).int().cpu().numpy(), scores.gather(1, order).cpu().numpy()

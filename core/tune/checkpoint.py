@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -76,7 +77,7 @@ def load_checkpoint(folder: Path, device: str = "cpu", dtype: torch.dtype = torc
         lm = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=kernel)
         code_ids = tuple(np.array(ids, dtype=np.int64) for ids in manifest["code_ids"])
         vocabulary = Vocabulary(load_tokenizer(folder), code_ids, tuple(manifest["frame"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise DataError(f"{folder}: the checkpoint cannot be loaded ({error})", "train again with --new") from error
     if manifest["index"] != index.base_id:
         raise DataError(f"{folder}: the index does not belong to this model", "train again with --new")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 def dropout(x: Tensor, share: float, training: bool) -> Tensor:
     """Zero a share of the elements, rounded to 1/256, and scale the others up to the same mean; any shape."""
-    edge = round(share * 256)
+    edge = min(round(share * 256), 255)
     if not training or not edge:
         return x
     words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device).random_(-(2**63), None)

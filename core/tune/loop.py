@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -133,7 +134,9 @@ class Loop:
         task: str,
     ) -> None:
         torch.manual_seed(seed)
-        self.accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
+        # Autocast is entered by hand: accelerate's number format is one for the whole process.
+        self.accelerator = Accelerator(cpu=device == "cpu")
+        self.bf16 = bf16
         self.module, self.batches, self.schedule = module, batches, schedule
         self.reporter, self.folder, self.task = reporter, folder, task
         self.position = Position()
@@ -187,7 +190,7 @@ class Loop:
     def save(self) -> Path:
         """Write the checkpoint, whole or not at all."""
         state = {f"module.{name}": tensor for name, tensor in self.module.state_dict().items()}
-        for i, (_, held) in enumerate(sorted(self.optimizer.state_dict()["state"].items())):
+        for i, held in self.optimizer.state_dict()["state"].items():
             state.update({f"optimizer.{i}.{name}": tensor for name, tensor in held.items()})
         state.update({f"average.{i}": tensor for i, tensor in enumerate(self.average)})
         state["random"] = torch.get_rng_state()
@@ -210,11 +213,16 @@ class Loop:
                     old.unlink()
         return self.folder
 
+    def forget(self) -> None:
+        """Remove the checkpoint: the training is over."""
+        for file in (*self.folder.glob("loop-*.safetensors"), self.folder / "loop.json"):
+            file.unlink(missing_ok=True)
+
     def _load(self) -> None:
         try:
             self.position = Position(**json.loads((self.folder / "loop.json").read_text()))
             state = load_file(self.folder / f"loop-{self.position.step}.safetensors")
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, SafetensorError) as error:
             raise DataError(f"{self.folder}: the checkpoint cannot be read ({error})", "train with --new") from error
         self.module.load_state_dict(_part(state, "module."))
         held: dict[int, dict[str, Tensor]] = {}
@@ -234,7 +242,7 @@ class Loop:
         rate = self.schedule.learning_rate * self.schedule.factor(self.position.step, total)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with self.accelerator.autocast():
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
             loss, parts, targets = self.wrapped(batch)
         self.prepared.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)

@@ -107,13 +107,13 @@ def _recall(
     row, column = np.nonzero(wanted)
     count = memory.matrix.shape[0]
     asked = sparse.csr_array((len(row), count))
-    own = np.zeros(len(row))
     for step in range(1, memory.STEPS + 1):
         there = np.flatnonzero(column >= step)
         before = numbers[row[there], column[there] - step]
         weights = np.full(len(there), 1.0 / step)
         asked = asked + sparse.csr_array((weights, (there, before)), shape=asked.shape)
-        own[there] += 1.0 / step**2
+    # The counts hold this very step with the weights it is asked with.
+    own = np.asarray(asked.power(2).sum(axis=1)).ravel()
     target = sparse.csr_array((own, (np.arange(len(row)), numbers[row, column])), shape=asked.shape)
     scores = (asked @ memory.matrix - target).toarray()
     np.maximum(scores, 0.0, out=scores)

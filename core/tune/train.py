@@ -28,6 +28,7 @@ from core.tune.teacher import Lessons, lessons
 from core.vectors.sasrec import SasRec
 
 BEST = "best"
+VALIDATION_BEAMS = 20  # enough for NDCG@10, whatever width the lists are measured with later
 
 
 @dataclass
@@ -97,13 +98,14 @@ def tune(
             folder=folder / "loops" / f"{number}-{stage.name}",
             task=stage.name,
         )
-        best = _Best(**loop.position.notes.get("best", vars(best)))
+        # A new stage has all its patience, and the best of the stages before it to beat.
+        best = _Best(**loop.position.notes.get("best", {**vars(best), "worse": 0}))
 
         def after_epoch(epoch: int, loop: Loop = loop, best: _Best = best) -> bool:
             with loop.averaged():
                 model.eval()
                 ranks = ranks_of(
-                    model, trie, validation, sample, project.data.max_history, project.recommend.beams, bf16, reporter
+                    model, trie, validation, sample, project.data.max_history, VALIDATION_BEAMS, bf16, reporter
                 )
                 score = float(values_of("ndcg@10", ranks.ranks).mean())
                 recall = float(values_of("recall@10", ranks.ranks).mean())

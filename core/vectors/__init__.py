@@ -66,9 +66,9 @@ def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
         raise ProjectError(f"{path}: no such file of vectors", "check vectors.semantic and vectors.behavior")
     if path.suffix == ".npy":
         try:
-            matrix = np.load(path, allow_pickle=False)
-        except ValueError as error:
-            raise ProjectError(f"{path}: not a plain .npy matrix ({error})") from error
+            matrix = np.load(path, allow_pickle=False).astype(np.float32)
+        except (ValueError, EOFError, OSError) as error:
+            raise ProjectError(f"{path}: not a plain .npy matrix of numbers ({error})") from error
         if matrix.ndim != 2 or len(matrix) != len(item_ids):
             shape = "x".join(map(str, matrix.shape))
             raise ProjectError(
@@ -78,11 +78,12 @@ def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
         return ItemVectors.of(matrix, np.ones(len(item_ids), dtype=bool), f"file:{path.name}")
     try:
         table = pl.read_parquet(path, columns=["item_id", "vector"])
+        table = table.select(pl.col("item_id").cast(pl.String), pl.col("vector").cast(pl.List(pl.Float32)))
+        table = table.drop_nulls().unique("item_id", keep="first", maintain_order=True)
+        widths = table["vector"].list.len().unique()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise ProjectError(f"{path}: cannot read columns item_id and vector ({error})") from error
-    table = table.with_columns(pl.col("item_id").cast(pl.String)).drop_nulls().unique("item_id", keep="first")
-    widths = table["vector"].list.len().unique()
-    if len(widths) != 1:
+        raise ProjectError(f"{path}: cannot read item_id and vector, a list of numbers ({error})") from error
+    if table.schema["vector"] != pl.List(pl.Float32) or len(widths) != 1:
         raise ProjectError(f"{path}: vectors of different lengths: {sorted(widths.to_list())[:5]}")
     joined = item_ids.alias("item_id").to_frame().join(table, on="item_id", how="left", maintain_order="left")
     known = joined["vector"].is_not_null().to_numpy()

@@ -212,4 +212,5 @@ def fit_sasrec(
         task="sasrec",
     )
     loop.run()
+    loop.forget()
     return model.eval()

@@ -29,7 +29,6 @@ from tests.core.engine_tools import (
 )
 
 METHODS = ["model", "popularity", "transitions", "itemknn", "sasrec"]
-STAGES = ["data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"]
 
 
 def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
@@ -80,61 +79,69 @@ def test_the_model_has_learnt_something(trained: RunFolder) -> None:
     assert told["low"] > 0
 
 
-def test_a_finished_run_tells_its_story(trained: RunFolder) -> None:
+def names_of(project: Project) -> list[str]:
+    return [stage.name for stage in plan(project)]
+
+
+def test_a_finished_run_tells_its_story(trained: RunFolder, trained_project: Project) -> None:
+    stages = names_of(trained_project)
     assert trained.status().state == "finished"
     events: list[Any] = []
     reader = EventReader(trained.events_path)
     while found := reader.poll():
         events += found
-    assert [e.data["stage"] for e in events if e.kind == "stage.started"] == STAGES
-    assert [e.data["stage"] for e in events if e.kind == "stage.finished"] == STAGES
+    assert [e.data["stage"] for e in events if e.kind == "stage.started"] == stages
+    assert [e.data["stage"] for e in events if e.kind == "stage.finished"] == stages
     assert any(e.kind == "eval" and e.data["split"] == "valid" for e in events)
     assert any(e.kind == "checkpoint" and e.data["best"] for e in events)
-    for stage in STAGES:
+    assert {"data", "semantic", "behavior", "index", "tune", "baselines", "evaluate"} <= set(stages)
+    for stage in stages:
         assert artefact_of(trained, stage).is_dir()
     made = artefact_of(trained, "evaluate")
     for name in ("metrics.json", "ranks.parquet"):
         assert (trained.path / name).read_bytes() == (made / name).read_bytes()
 
 
-def test_no_artefact_keeps_what_was_only_for_resuming(trained: RunFolder) -> None:
-    for stage in STAGES:
+def test_no_artefact_keeps_what_was_only_for_resuming(trained: RunFolder, trained_project: Project) -> None:
+    for stage in names_of(trained_project):
         left = [path.name for path in artefact_of(trained, stage).rglob("loop*")]
         assert not left, stage
 
 
 def test_a_second_run_reuses_every_stage(trained_project: Project) -> None:
-    assert [(stage.name, stage.state) for stage in plan(trained_project)] == [(name, "reuse") for name in STAGES]
+    assert {stage.state for stage in plan(trained_project)} == {"reuse"}
     reporter = Recorder()
     run_stages(trained_project, reporter)
-    assert reporter.reused == STAGES and not reporter.ran
+    assert reporter.reused == names_of(trained_project) and not reporter.ran
 
 
 def fresh_stages(project: Project, *overrides: str) -> list[str]:
     return [stage.name for stage in plan(Project.load(project.path or "", overrides)) if stage.state == "run"]
 
 
-def test_a_setting_makes_stale_what_it_decides_and_nothing_else(trained_project: Project) -> None:
-    for overrides, stale in (
-        (["index.width=9"], ["index", "tune", "evaluate"]),
-        (["tune.weight_decay=0.01"], ["tune", "evaluate"]),
-        (["evaluate.bootstrap=60"], ["evaluate"]),
-        (["evaluate.mask_seen=true"], ["evaluate"]),
-        (["recommend.k=7"], []),
-        (["run.threads=2"], []),
-        (["name=other"], []),
-        (["vectors.semantic_dim=5"], ["semantic", "index", "tune", "evaluate"]),
-        (["vectors.behavior_dim=5"], []),  # SASRec's vectors have its own width
-        (["data.max_history=5"], ["tune", "evaluate"]),
-        (["seed=8"], [name for name in STAGES if name not in ("data", "baselines")]),
-    ):
-        found = fresh_stages(trained_project, *overrides)
-        if overrides == ["seed=8"]:
-            assert set(stale) <= set(found) and "data" not in found
-        elif overrides == ["vectors.behavior_dim=5"]:
-            assert not set(found) & {"data", "semantic", "sasrec"}
-        else:
-            assert found == stale, overrides
+VECTORS = {"semantic", "sasrec", "behavior"}
+STALE: list[tuple[str, set[str], set[str]]] = [
+    ("index.width=9", {"index", "tune", "evaluate"}, {"data", "baselines"} | VECTORS),
+    ("tune.weight_decay=0.01", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
+    ("evaluate.bootstrap=60", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
+    ("evaluate.mask_seen=true", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
+    ("vectors.semantic_dim=5", {"semantic", "index", "tune", "evaluate"}, {"data", "sasrec", "behavior", "baselines"}),
+    ("sasrec.epochs=4", {"sasrec", "behavior", "index", "tune", "baselines", "evaluate"}, {"data", "semantic"}),
+    ("data.max_history=5", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
+    ("data.min_user_interactions=6", {"data", "index", "tune", "baselines", "evaluate"} | VECTORS, set()),
+    ("seed=8", {"index", "tune", "evaluate"}, {"data"}),
+    ("recommend.k=7", set(), {"data", "index", "tune", "baselines", "evaluate"} | VECTORS),
+    ("run.threads=2", set(), {"data", "index", "tune", "baselines", "evaluate"} | VECTORS),
+    ("name=other", set(), {"data", "index", "tune", "baselines", "evaluate"} | VECTORS),
+]
+
+
+@pytest.mark.parametrize(("override", "stale", "kept"), STALE)
+def test_a_setting_makes_stale_what_it_decides(
+    override: str, stale: set[str], kept: set[str], trained_project: Project
+) -> None:
+    found = set(fresh_stages(trained_project, override))
+    assert stale <= found and not kept & found
 
 
 def test_where_sasrec_is_only_a_baseline_its_settings_touch_no_model(trained_project: Project) -> None:

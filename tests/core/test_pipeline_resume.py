@@ -25,8 +25,6 @@ from tests.core.engine_tools import (
     write_world,
 )
 
-STAGES = ["data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"]
-
 
 def metrics_of(project: Project) -> bytes:
     return (stages_of(project)["evaluate"] / "metrics.json").read_bytes()
@@ -36,7 +34,7 @@ def test_the_same_seed_in_another_folder_gives_the_same_bytes(trained_project: P
     project = Project.load(world)
     reporter = Recorder()
     made = run_stages(project, reporter)
-    assert reporter.ran == STAGES
+    assert reporter.ran == [stage.name for stage in plan(project)]
     assert metrics_of(project) == metrics_of(trained_project)
     one, two = stages_of(trained_project), made
     for stage, name in (("semantic", "vectors.npz"), ("behavior", "vectors.npz"), ("index", "index.parquet"),
@@ -65,10 +63,11 @@ def test_an_interrupted_run_ends_the_same(stage: str, calls: int, trained_projec
         run_stages(project, Recorder(stop_in=stage, calls=calls))
     assert told.value.exit_code == 130 and "goes on" in told.value.remedy
     planned = {step.name: step for step in plan(project)}
+    stages = list(planned)
     assert planned[stage].state == "run" and "goes on" in planned[stage].note
     reporter = Recorder()
     run_stages(project, reporter)
-    assert reporter.ran == STAGES[STAGES.index(stage) :] and reporter.reused == STAGES[: STAGES.index(stage)]
+    assert reporter.ran == stages[stages.index(stage) :] and reporter.reused == stages[: stages.index(stage)]
     if stage in ("tune", "sasrec"):
         assert any("resumed at step" in text for text in reporter.logs)
     assert metrics_of(project) == metrics_of(trained_project)
@@ -85,7 +84,8 @@ def test_a_stop_in_training_names_its_checkpoint(world: Path) -> None:
 def test_stopped_between_stages(world: Path) -> None:
     with pytest.raises(Interrupted, match="data"):
         run_stages(Project.load(world), StopAfter(1))
-    assert [stage.state for stage in plan(Project.load(world))] == ["reuse", *["run"] * 7]
+    states = [stage.state for stage in plan(Project.load(world))]
+    assert states[0] == "reuse" and set(states[1:]) == {"run"}
 
 
 class Validations(Recorder):

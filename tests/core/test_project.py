@@ -101,7 +101,7 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "text = ['title']\n", "project.toml:3: data.text: names columns of the item table, but data.items"),
         (MINIMAL + "min_rating = 3\n", "project.toml:3: data.min_rating: needs data.rating"),
         (MINIMAL + "item = 'user_id'\n", 'project.toml:3: data.item: the column "user_id" is named for two things'),
-        (MINIMAL + "[backbone]\nheads = 3\n", "project.toml:4: backbone.heads: backbone.hidden_size (256) must be a"),
+        (MINIMAL + "[backbone]\nheads = 5\n", "project.toml:4: backbone.heads: backbone.hidden_size (192) must be a"),
         (MINIMAL + "[index]\nsources = []\n", "project.toml:4: index.sources: needs at least one source"),
         (MINIMAL + "[index]\nsources = ['semantic', 'semantic']\n", '"semantic" stands there twice'),
         (MINIMAL + "x = = 1\n", "project.toml:3: "),

@@ -32,8 +32,11 @@ def test_a_full_tree_has_room_for_every_item_and_no_level_too_many(items: int, d
 @settings(max_examples=100, deadline=None)
 def test_a_coarse_tree_stays_inside_its_width(items: int, depth: int, width: int) -> None:
     widths = coarse_widths(items, depth, width, 0.65)
-    assert len(widths) == (depth or 2) and all(2 <= w <= width for w in widths)
+    assert len(widths) == depth or not depth
+    assert widths and all(2 <= w <= width for w in widths)
     assert widths[0] == max(widths)
+    if depth == 1:
+        assert widths[0] == min(width, max(2, math.ceil(items**0.65)))
 
 
 @given(st.integers(1, 80), st.integers(0, 3), st.integers(2, 16), st.integers(1, 80), st.integers(1, 4))

@@ -46,7 +46,7 @@ def asked(sasrec: SasRec, lists: list[list[int]], share: float) -> np.ndarray:
     """What is expected at every item but the first of every list."""
     train = sequences(*lists)
     rows = every_item_rows(train, 20)
-    return expected_of(lessons(sasrec, train, rows, share, False, NullReporter()), rows)
+    return expected_of(lessons([sasrec], train, rows, share, False, NullReporter()), rows)
 
 
 def transitions(lists: list[list[int]], user: int, place: int) -> np.ndarray:
@@ -65,7 +65,7 @@ def transitions(lists: list[list[int]], user: int, place: int) -> np.ndarray:
 def test_sasrec_alone(sasrec: SasRec) -> None:
     train = sequences(*log(1))
     rows = every_item_rows(train, 4)
-    found = expected_of(lessons(sasrec, train, rows, 0.0, False, NullReporter()), rows)
+    found = expected_of(lessons([sasrec], train, rows, 0.0, False, NullReporter()), rows)
     windows = [(rows.windows[n].tolist(), int(first)) for n, first in enumerate(rows.first_target)]
     histories = [items[:place] for items, first in windows for place in range(first, len(items))]
     assert len(found) == len(histories) == rows.targets
@@ -73,6 +73,18 @@ def test_sasrec_alone(sasrec: SasRec) -> None:
     scores = sasrec.score(sequences(*histories)).astype(np.float64)
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     assert found == pytest.approx(odds / odds.sum(axis=1, keepdims=True), abs=1e-4)
+
+
+def test_several_models_are_averaged(sasrec: SasRec) -> None:
+    other = SasRec(N_ITEMS, sasrec.settings)
+    train = sequences(*log(1))
+    rows = every_item_rows(train, 4)
+    one, two, both = (
+        expected_of(lessons(models, train, rows, 0.0, False, NullReporter()), rows)
+        for models in ([sasrec], [other], [sasrec, other])
+    )
+    assert both == pytest.approx((one + two) / 2, abs=1e-5)
+    assert np.abs(one - two).max() > 0.01
 
 
 @pytest.mark.parametrize("repeats", [False, True], ids=["no item twice", "items come again"])
@@ -98,7 +110,7 @@ def test_transitions_forget_the_step_they_are_asked_about(repeats: bool, sasrec:
 def test_a_batch_gets_its_own_rows(sasrec: SasRec) -> None:
     lists = log(2)
     rows = every_item_rows(sequences(*lists), 5)
-    taught = lessons(sasrec, sequences(*lists), rows, 0.5, False, NullReporter())
+    taught = lessons([sasrec], sequences(*lists), rows, 0.5, False, NullReporter())
     whole, trust = taught.of(np.arange(len(rows.first_target)))
     sizes = rows.windows.lengths - rows.first_target
     ends = np.cumsum(sizes)
@@ -112,4 +124,4 @@ def test_a_batch_gets_its_own_rows(sasrec: SasRec) -> None:
 def test_a_wish_to_stop_is_heard(sasrec: SasRec, tmp_path: Path) -> None:
     rows = every_item_rows(sequences(*log(1)), 4)
     with pytest.raises(StopRequested):
-        lessons(sasrec, sequences(*log(1)), rows, 0.5, False, StopAfter(1))
+        lessons([sasrec], sequences(*log(1)), rows, 0.5, False, StopAfter(1))

@@ -108,6 +108,21 @@ def test_a_history_is_scored_alone(tmp_path: Path) -> None:
     assert np.abs(model.score(sequences(lists[2][-5:]))[0] - together[2]).max() > 1e-4
 
 
+def test_sasrec_that_reads_features(tmp_path: Path) -> None:
+    """An item that nobody took yet is expected where the one with the same features is."""
+    walks = ring(19)
+    features = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    features[19] = features[6]
+    settings = SasrecSettings(**{**vars(SMALL), "epochs": 80, "learning_rate": 1e-2})
+    model = fit_sasrec(walks, 20, settings, 0, False, NullReporter(), tmp_path, features=features)
+    scores = model.score(sequences([3, 4, 5]))[0]
+    assert scores.argmax() == 6
+    assert (scores > scores[19]).sum() <= 3
+    model.save(tmp_path / "model.safetensors")
+    again = SasRec.load(tmp_path / "model.safetensors", 20, settings)
+    assert again.score(sequences([3, 4, 5]))[0].tobytes() == scores.tobytes()
+
+
 def weights(model: SasRec) -> list[bytes]:
     return [tensor.numpy().tobytes() for tensor in model.state_dict().values()]
 
