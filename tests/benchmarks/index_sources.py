@@ -1,9 +1,9 @@
 """Does the index matter? Dual-source codes against text-only and random ones, on the sample, over several seeds.
 
-    python tests/benchmarks/index_sources.py [--seeds 5] [--threads 0]
+    python tests/benchmarks/index_sources.py [--seeds 5] [--set key=value ...]
 
-Every finished cell is kept in tests/benchmarks/results/index_sources.json, so an interrupted benchmark goes on. The
-same data, backbone and training budget in every cell; only the codes differ.
+Every finished cell is kept in tests/benchmarks/results/index_sources.json under its seed and settings, so an
+interrupted benchmark goes on. The same data, backbone and training budget in every cell; only the codes differ.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ CODES = {
 METRICS = ("recall@10", "ndcg@10")
 
 
-def run_cell(folder: Path, seed: int, sets: list[str], threads: int) -> dict[str, float]:
+def run_cell(folder: Path, seed: int, sets: list[str]) -> dict[str, float]:
     """Train one cell and return the model's test metrics."""
-    told = [part for text in [*sets, f"seed={seed}", f"run.threads={threads}"] for part in ("--set", text)]
+    told = [part for text in [*sets, f"seed={seed}"] for part in ("--set", text)]
     command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(folder), *told, "--json"]
     lines = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     run = Path(json.loads(lines.splitlines()[-1])["run"])
@@ -35,11 +35,16 @@ def run_cell(folder: Path, seed: int, sets: list[str], threads: int) -> dict[str
     return {name: model[name] for name in METRICS}
 
 
+def key(name: str, seed: int, sets: list[str]) -> str:
+    """Names a cell."""
+    return " ".join([name, f"seed {seed}", *sorted(sets)])
+
+
 def main() -> None:
     """Fill in the missing cells, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
     RESULTS.parent.mkdir(exist_ok=True)
     cells: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -48,14 +53,14 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "eagertui.cli", "init", "--sample", str(shop)], check=True)
         for seed in range(args.seeds):
             for name, sets in CODES.items():
-                cell = f"{name} seed {seed}"
+                cell = key(name, seed, args.sets)
                 if cell not in cells:
-                    cells[cell] = run_cell(shop, seed, sets, args.threads)
+                    cells[cell] = run_cell(shop, seed, [*sets, *args.sets])
                     RESULTS.write_text(json.dumps(cells, indent=1) + "\n")
                     print(cell, cells[cell], flush=True)
     print(f"{'codes':12} " + " ".join(f"{m:>18}" for m in METRICS))
     for name in CODES:
-        rows = [cells[f"{name} seed {seed}"] for seed in range(args.seeds)]
+        rows = [cells[key(name, seed, args.sets)] for seed in range(args.seeds)]
         figures = [[row[m] for row in rows] for m in METRICS]
         print(f"{name:12} " + " ".join(f"{mean(f):9.4f} ± {stdev(f) if len(f) > 1 else 0:.4f}" for f in figures))
 
