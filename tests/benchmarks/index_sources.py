@@ -3,7 +3,8 @@
     python tests/benchmarks/index_sources.py [--seeds 5] [--set key=value ...]
 
 Every finished cell is kept in tests/benchmarks/results/index_sources.json under its seed and settings, so an
-interrupted benchmark goes on. The same data, backbone and training budget in every cell; only the codes differ.
+interrupted benchmark goes on. The same data, backbone and training budget in every cell; only the codes differ:
+random ones have the shape of the dual-source codes, random-short ones that of the text-only codes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ CODES = {
     "dual-source": [],
     "text-only": ['index.sources=["semantic"]'],
     "random": ["index.method=random"],
+    "random-short": ["index.method=random", 'index.sources=["semantic"]'],
 }
 METRICS = ("recall@10", "ndcg@10")
 
