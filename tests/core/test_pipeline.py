@@ -255,8 +255,12 @@ def test_users_too_short_to_evaluate(tmp_path: Path) -> None:
     assert set(metrics["test"]["model"].values()) == {0.0}
     for path in [*folder.path.rglob("*.json"), *project.runs_dir.glob(".store/*/*.json")]:
         assert "NaN" not in path.read_text(), path.name
-    alerts = [e for e in EventReader(folder.events_path).poll() if e.kind == "alert"]
-    assert any("evaluate" in e.data["title"] for e in alerts)
+    events: list[Any] = []
+    reader = EventReader(folder.events_path)
+    while found := reader.poll():
+        events += found
+    assert [e.data["title"] for e in events if e.kind == "alert"] == ["nothing to evaluate"]
+    assert all(value is not None for e in events if e.kind == "eval" for value in e.data["values"].values())
 
 
 def test_a_handful_of_items(tmp_path: Path) -> None:
