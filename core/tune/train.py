@@ -12,7 +12,7 @@ import torch
 
 from core.data.dataset import Dataset
 from core.evaluate.generative import ranks_of
-from core.evaluate.metrics import values_of
+from core.evaluate.metrics import ranking_metrics
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
 from core.project import Project
@@ -107,8 +107,8 @@ def tune(
                 ranks = ranks_of(
                     model, trie, validation, sample, project.data.max_history, VALIDATION_BEAMS, bf16, reporter
                 )
-                score = float(values_of("ndcg@10", ranks.ranks).mean())
-                recall = float(values_of("recall@10", ranks.ranks).mean())
+                found = ranking_metrics(ranks.ranks)
+                score, recall = found["ndcg@10"], found["recall@10"]
                 reporter.evaluation(loop.position.step, "valid", {"ndcg@10": score, "recall@10": recall})
                 best.worse += 1
                 if score > best.score:
