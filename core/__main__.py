@@ -1,4 +1,4 @@
-"""The engine's own processes: ``python -m core train|evaluate|serve RUN_DIR``.
+"""The engine's own processes: ``python -m core train|evaluate|serve RUN_DIR``, ``python -m core errand WORK ...``.
 
 Nobody types these: the command line and the screens start them. Exit codes are those of the command line.
 """
@@ -20,6 +20,12 @@ INTERRUPTED = 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run one engine process and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["errand"]:
+        from core import errands
+
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return errands.main(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
     parser.add_argument("work", choices=["train", "evaluate", "serve"])
     parser.add_argument("run", type=Path, help="the run's folder")

@@ -9,6 +9,7 @@ Importing this module is cheap; every stage imports what it needs when it works.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -59,7 +60,7 @@ class PlannedStage:
 
 
 STAGES = (
-    Stage("data", 1, stages.data_settings, stages.inputs(), stages.make_data),
+    Stage("data", 2, stages.data_settings, stages.inputs(), stages.make_data),
     Stage("semantic", 1, stages.semantic_settings, stages.inputs("data"), stages.make_semantic),
     Stage("sasrec", 1, stages.sasrec_settings, stages.inputs("data"), stages.make_sasrec),
     Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
@@ -79,22 +80,27 @@ def recipes_of(project: Project) -> dict[str, dict[str, Any]]:
     for stage in STAGES:
         if stage.name not in needed:
             continue
-        recipe = {
-            "stage": stage.name,
-            "version": stage.version,
-            "settings": dict(stage.settings(project)),
-            "inputs": {name: prints[name] for name in stage.inputs(project) if name in prints},
-        }
+        recipe = recipe_of(stage, project, prints)
         prints[stage.name] = fingerprint(recipe)
         recipes[stage.name] = recipe
     return recipes
 
 
-def plan(project: Project) -> list[PlannedStage]:
-    """What a run of the project would reuse and what it would compute."""
+def recipe_of(stage: Stage, project: Project, prints: Mapping[str, str]) -> dict[str, Any]:
+    """What the fingerprint of a stage's artefact is made of; `prints` are those of the stages before it."""
+    return {
+        "stage": stage.name,
+        "version": stage.version,
+        "settings": dict(stage.settings(project)),
+        "inputs": {name: prints[name] for name in stage.inputs(project) if name in prints},
+    }
+
+
+def plan(project: Project, recipes: Mapping[str, Mapping[str, Any]] | None = None) -> list[PlannedStage]:
+    """What a run of the project would reuse and what it would compute; `recipes` where they are known already."""
     store = Store(project.runs_dir / ".store")
     planned = []
-    for name, recipe in recipes_of(project).items():
+    for name, recipe in (recipes or recipes_of(project)).items():
         mark = fingerprint(recipe)
         if store.has(mark):
             planned.append(PlannedStage(name, mark, "reuse", f"took {store.about(mark)['seconds']:.0f} s"))
@@ -148,9 +154,13 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
 
 def train_run(folder: RunFolder) -> int:
     """Do all of a run's work, up to its metrics; returns the exit code of the process."""
+    from core.estimate import estimate
 
     def work(reporter: Reporter) -> None:
-        made = run_stages(Project.load(folder.project_path), reporter, folder)
+        project = Project.load(folder.project_path)
+        with contextlib.suppress(Exception):  # a guess of the time is worth having, not worth failing for
+            write_atomic(folder.path / "estimate.json", json.dumps(estimate(project).to_dict()))
+        made = run_stages(project, reporter, folder)
         for name in ("metrics.json", "ranks.parquet"):
             shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")
             (folder.path / f".{name}").replace(folder.path / name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,9 @@ class Project:
 
     def resolve(self, path: str) -> Path:
         """Return a path of the project file as an absolute one; `~` is the home folder."""
-        return self.directory / Path(path).expanduser()
+        found = self.directory / Path(path).expanduser()
+        # A folder that is yet to be made cannot be stepped out of by "..".
+        return found if self.directory.is_dir() else Path(os.path.normpath(found))
 
     def to_toml(self) -> str:
         """The resolved project, defaults included, as a project file that loads to an equal project."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from typing import Any
 from core.run.status import write_atomic
 
 STAGE_FILE = "stage.json"
+WAIT = 0.2
+"""Seconds between two looks at an artefact that another process is making."""
 PACKAGES = ("torch", "transformers", "polars", "faiss-cpu", "scikit-learn", "numpy", "tokenizers")
 
 Summary = Mapping[str, Any]
@@ -35,8 +39,11 @@ class Store:
         return self.path / fingerprint
 
     def has(self, fingerprint: str) -> bool:
-        """Whether it is there, whole."""
-        return (self.artefact(fingerprint) / STAGE_FILE).is_file()
+        """Whether it is there, whole; one whose story cannot be read is made again."""
+        try:
+            return isinstance(json.loads((self.artefact(fingerprint) / STAGE_FILE).read_text(encoding="utf-8")), dict)
+        except (OSError, ValueError):
+            return False
 
     def about(self, fingerprint: str) -> dict[str, Any]:
         """What made it: name, settings, inputs, versions, seconds, summary."""
@@ -44,9 +51,19 @@ class Store:
         return dict(json.loads(text))
 
     def make(self, fingerprint: str, recipe: Mapping[str, Any], work: Callable[[Path], Summary]) -> dict[str, Any]:
-        """Do the work and put the artefact into place; return what `about` will say."""
+        """Do the work and put the artefact into place; return what `about` will say.
+
+        Where another process is making the same artefact, wait for it and take what it made.
+        """
         partial = self.path / f"{fingerprint}.partial"
-        partial.mkdir(parents=True, exist_ok=True)
+        with _held(partial):
+            if self.has(fingerprint):
+                return self.about(fingerprint)
+            return self._make(fingerprint, recipe, work, partial)
+
+    def _make(
+        self, fingerprint: str, recipe: Mapping[str, Any], work: Callable[[Path], Summary], partial: Path
+    ) -> dict[str, Any]:
         began = time.monotonic()
         summary = work(partial)
         about = {
@@ -64,6 +81,27 @@ class Store:
         partial.rename(self.artefact(fingerprint))
         _sync(self.path)
         return about
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder, made where it is missing; the kernel lets go of it when the process ends, however it ends."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(WAIT)  # asleep a signal still arrives
+            if folder.exists() and os.fstat(handle).st_ino != folder.stat().st_ino:
+                continue  # made anew meanwhile: hold that one
+            yield
+            return
+        finally:
+            os.close(handle)
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:

@@ -1,14 +1,24 @@
-"""Everything a person can do, declared once: keys, footer, help and command palette all read this table."""
+"""Everything a person can do, declared once: keys, footer, help, command palette and documentation read this table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
 
-PLACES = {"home": "Home", "train": "Train", "explore": "Explore"}
+PLACES = {
+    "home": "Home",
+    "data": "Data",
+    "index": "Index",
+    "train": "Train",
+    "explore": "Explore",
+    "compare": "Compare",
+}
 """The places of the app, in the order of their number keys."""
+
+FORMS = {"start": "the form before a training"}
+"""Screens that lie over a place and have keys of their own."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,7 @@ class Action:
     keys: str
     """Comma-separated; the first one is shown."""
     run: str
-    """Textual's action string."""
+    """Textual's action string; one without `app.` belongs to the place's own screen."""
     label: str
     """One or two words for the footer."""
     help: str
@@ -33,50 +43,121 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("train", "t", "app.train", "Train", "Train the project: go on with its unfinished run, or start one.",
-           ("home", "train"), headless="eagertui --headless train"),
-    Action("train-new", "n", "app.train_new", "New run", "Start a new run, even where one could go on.",
-           ("home", "train"), headless="eagertui --headless train --new"),
+    # Home
+    Action("new-project", "n", "app.new_project", "New project", "Make a project from two files.", ("home",),
+           headless="eagertui init DIR --interactions FILE --items FILE"),
     Action("sample", "s", "app.sample", "Try sample", "Copy the sample project, a bookshop, and open it.", ("home",),
            headless="eagertui init --sample DIR"),
+    # runs
+    Action("train", "t", "app.train", "Train", "Look at the settings and the cost, then train the project.",
+           ("home", "data", "train"), headless="eagertui --headless train"),
     Action("resume", "r", "app.resume", "Resume", "Let this stopped or failed run go on where it was.",
            ("home", "train"), headless="eagertui --headless train --run ID"),
     Action("stop", "x", "app.stop_run", "Stop", "Stop the run: ask, then signal, then end it.", ("home", "train"),
-           headless="Ctrl-C"),
-    Action("pause", "p", "app.pause_run", "Pause", "Pause the run, or let it go on.", ("train",)),
-    Action("checkpoint", "k", "app.checkpoint_run", "Checkpoint", "Save a checkpoint now.", ("train",)),
-    Action("explore-run", "e", "app.explore", "Explore", "Recommendations of this run.", ("home", "train"),
+           headless="eagertui --headless control stop --run ID"),
+    Action("pause", "p", "app.pause_run", "Pause", "Pause the run, or let it go on.", ("train",),
+           headless="eagertui --headless control pause --run ID"),
+    Action("checkpoint", "k", "app.checkpoint_run", "Checkpoint", "Save a checkpoint now.", ("train",),
+           headless="eagertui --headless control checkpoint --run ID"),
+    Action("explore-run", "e", "app.explore", "Explore", "Recommendations of this run.", ("home", "train", "compare"),
            headless="eagertui --headless recommend --user ID --run ID"),
-    Action("find", "slash", "find", "Find user", "Type a user's id.", ("explore",)),
-    Action("restart", "ctrl+r", "restart", "Reload model", "End the serving process and start it again.", ("explore",)),
-    Action("home", "1", "app.go('home')", "Go to Home", "The runs of the project.", footer=False),
-    Action("place-train", "2", "app.go('train')", "Go to Train", "One run, live.", footer=False),
-    Action("place-explore", "3", "app.go('explore')", "Go to Explore", "What a user gets, and from which history.",
+    # Train
+    Action("hold", "space", "hold", "Hold view", "Hold the view still, or let it follow again; the run goes on.",
+           ("train",)),
+    Action("output", "o", "output", "Output", "What the engine printed (stdout.log), or the story again.", ("train",)),
+    Action("next-metric", "m", "next_metric", "Next curve",
+           "Other curves: validation, step size, throughput, memory.", ("train",), footer=False),
+    Action("log-scale", "y", "log_scale", "Log scale", "Logarithmic or plain height of the loss.", ("train",),
            footer=False),
+    Action("smooth", "s", "smooth", "Smooth", "Smooth the curves: off, little, much.", ("train",), footer=False),
+    Action("zoom-in", "plus", "zoom(1)", "Zoom in", "Look at the newer part of the curves.", ("train",), footer=False),
+    Action("zoom-out", "minus", "zoom(-1)", "Zoom out", "Look at more of the curves.", ("train",), footer=False),
+    Action("zoom-reset", "0", "zoom_reset", "Whole curve", "Look at the whole curves.", ("train",), footer=False),
+    # Data
+    Action("next-table", "v", "next_table", "Table", "The next table: interactions, items, users, rejected rows.",
+           ("data",)),
+    Action("user", "u", "user", "User", "What one user's history becomes: training, validation, test.", ("data",)),
+    Action("sort", "o", "sort", "Sort", "Sort by the column under the cursor: up, down, as it was.", ("data",)),
+    Action("panel", "right_square_bracket", "page(1)", "Panel", "One panel large, then the next, then all.",
+           ("data",)),
+    Action("panel-before", "left_square_bracket", "page(-1)", "Panel before", "The panel before.", ("data",),
+           footer=False),
+    Action("read-again", "ctrl+r", "read_again", "Read again", "Read the files again.", ("data",), footer=False,
+           headless="eagertui --headless check"),
+    # Explore
+    Action("find", "slash", "filter", "Find user", "Type a user's id, or its beginning.", ("explore",)),
+    Action("restart", "ctrl+r", "restart", "Reload model", "End the serving process and start it again.", ("explore",)),
+    # lists
+    Action("filter", "slash", "filter", "Filter", "Keep the rows that hold a text; !text those that do not.",
+           ("home", "data", "train", "compare"), footer=False),
+    # the form before a training
+    Action("form-start", "t", "start", "Start", "Train with these settings.", ("start",),
+           headless="eagertui --headless train --set KEY=VALUE"),
+    Action("form-new", "n", "start_new", "New run", "Train as a new run, even where one could go on.", ("start",),
+           headless="eagertui --headless train --new"),
+    Action("form-default", "d", "default", "Default", "Give the setting its value of the project file again.",
+           ("start",)),
+    Action("form-filter", "slash", "filter", "Filter", "Keep the settings whose name or words hold a text.",
+           ("start",)),
+    Action("form-back", "escape", "back", "Back", "Back without a start; what was changed is kept.", ("start",)),
+    # everywhere
+    Action("home", "1", "app.go('home')", "Go to Home", "Projects and their runs.", footer=False),
+    Action("place-data", "2", "app.go('data')", "Go to Data", "What is in the logs.", footer=False,
+           headless="eagertui --headless check"),
+    Action("place-index", "3", "app.go('index')", "Go to Index", "The item index: codes and their quality.",
+           footer=False),
+    Action("place-train", "4", "app.go('train')", "Go to Train", "One run, live.", footer=False),
+    Action("place-explore", "5", "app.go('explore')", "Go to Explore", "What a user gets, and from which history.",
+           footer=False),
+    Action("place-compare", "6", "app.go('compare')", "Go to Compare", "Runs and baselines side by side.",
+           footer=False, headless="eagertui --headless runs"),
+    Action("copy", "c", "app.copy", "Copy", "Copy what is under the cursor to the clipboard.", footer=False),
     Action("back", "escape", "app.go_back", "Back", "Back to where you were.", footer=False),
     Action("help", "question_mark,f1", "app.help", "Help", "Every key of this place."),
+    Action("theme", "ctrl+t", "app.next_theme", "Theme", "The next theme: dark, light, the terminal's own colours.",
+           footer=False),
+    Action("about", "f2", "app.about", "About", "Versions, machine and where the files lie, to copy.", footer=False,
+           headless="eagertui doctor"),
     Action("quit", "q", "app.quit_app", "Quit", "Leave; what trains goes on without the app."),
 )  # fmt: skip
 
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "space": "space",
+    "plus": "+",
+    "minus": "-",
+    "right_square_bracket": "]",
+    "left_square_bracket": "[",
+}
+
 
 def actions_of(place: str) -> list[Action]:
-    """What can be done in a place, its own actions first."""
+    """What can be done in a place, its own actions first; a form has only its own and those that it does not cover."""
     own = [action for action in ACTIONS if place in action.places]
-    return own + [action for action in ACTIONS if not action.places]
+    taken = {key for action in own for key in action.keys.split(",")}
+    everywhere = [action for action in ACTIONS if not action.places]
+    return own + [a for a in everywhere if not taken & set(a.keys.split(","))]
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:
     """Actions as Textual's key bindings."""
     return [
-        Binding(a.keys, a.run, a.label, show=a.footer, tooltip=a.help, id=a.id, key_display=key_name(a))
+        Binding(a.keys, a.run, a.label, show=a.footer, tooltip=a.help, id=a.id, key_display=key_name(a.keys))
         for a in actions
     ]
 
 
-def key_name(action: Action) -> str:
-    """The key as it is shown."""
-    key = action.keys.split(",")[0]
-    return {"question_mark": "?", "slash": "/", "escape": "esc", "ctrl+r": "^r"}.get(key, key)
+def key_name(keys: str) -> str:
+    """The first of some keys as it is shown."""
+    key = keys.split(",")[0].strip()
+    return KEY_NAMES.get(key, f"^{key[5:]}" if key.startswith("ctrl+") else key)
+
+
+def shown_key(action: Action, own: Mapping[str, str]) -> str:
+    """An action's key as it is shown, the person's own where there is one."""
+    return key_name(own.get(action.id, action.keys))
 
 
 def own_bindings(place: str) -> list[Binding]:
@@ -87,3 +168,28 @@ def own_bindings(place: str) -> list[Binding]:
 def app_bindings() -> list[Binding]:
     """The bindings that work everywhere."""
     return bindings(action for action in ACTIONS if not action.places)
+
+
+def markdown() -> str:
+    """Every action as the page of the documentation: `python -m eagertui.actions > assets/docs/keys.md`."""
+    rows = [
+        "# Keys",
+        "",
+        "Made from the table of actions (`python -m eagertui.actions > assets/docs/keys.md`). For another key, write",
+        "the action's name into the table `[keys]` of `config.toml` (`eagertui doctor` says where that lies), such as",
+        '`quit = "f10"`. Every action also stands in the palette (ctrl+p) and, with its key, in the help (?).',
+    ]
+    names = {**PLACES, **FORMS, "": "Everywhere"}
+    for place, label in names.items():
+        rows += ["", f"## {label[0].upper()}{label[1:]}", ""]
+        rows += ["| key | name | what it does | without a screen |", "|---|---|---|---|"]
+        for action in ACTIONS:
+            if place in action.places or (not place and not action.places):
+                keys = ", ".join(f"`{key_name(key)}`" for key in action.keys.split(","))
+                twin = f"`{action.headless}`" if action.headless else ""
+                rows.append(f"| {keys} | {action.id} | {action.help} | {twin} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

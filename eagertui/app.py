@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import gc
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,34 +15,39 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from core.errors import EagerError, EnvironmentFault
-from core.run.folder import RunFolder
 from core.run.status import UNFINISHED
-from eagertui.actions import actions_of, app_bindings
+from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
 from eagertui.bridge import Bridge
-from eagertui.plain import duration, visible
+from eagertui.config import Config, Memory, config_path, state_path
+from eagertui.plain import visible
+from eagertui.running import RunningApp
 from eagertui.screens.home import HomeScreen
-from eagertui.screens.place import Place
-from eagertui.themes import DARK, LIGHT
-from eagertui.watching import WatchingApp
-from eagertui.widgets.draw import line, safe
+from eagertui.themes import THEMES
+from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
 
-PLACE_OF_VERB = {"train": "train", "evaluate": "train", "recommend": "explore"}
+PLACE_OF_VERB = {"check": "data", "train": "train", "evaluate": "train", "recommend": "explore", "runs": "home"}
 
 
-def _train() -> Screen[None]:
-    from eagertui.screens.train import TrainScreen
+def _screen(place: str) -> Callable[[], Screen[Any]]:
+    """A place's screen, its module loaded when somebody goes there."""
 
-    return TrainScreen()
+    def make() -> Screen[Any]:
+        from importlib import import_module
+
+        screen: Screen[Any] = getattr(import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")()
+        return screen
+
+    return make
 
 
-def _explore() -> Screen[None]:
-    from eagertui.screens.explore import ExploreScreen
+def _settle() -> None:
+    """Leave what was loaded out of later garbage collections: a full one would hold a key for 50 ms."""
+    gc.collect()
+    gc.freeze()
 
-    return ExploreScreen()
 
-
-class EagerApp(WatchingApp):
+class EagerApp(RunningApp):
     """EagerTUI.
 
     Args:
@@ -51,6 +55,9 @@ class EagerApp(WatchingApp):
         verb: the command line's verb, which names the place to begin at.
         overrides: `--set` texts for the runs that are started here.
         engine: the engine's command line instead of our own (tests).
+        config: the person's own settings.
+        memory: what the app remembers; without one it forgets everything at its end.
+        user: whose recommendations to show first.
     """
 
     TITLE = "EagerTUI"
@@ -58,14 +65,13 @@ class EagerApp(WatchingApp):
     BINDINGS: ClassVar[list[BindingType]] = [*app_bindings()]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "home": HomeScreen,
-        "train": _train,
-        "explore": _explore,
+        **{place: _screen(place) for place in PLACES if place != "home"},
     }
     DEFAULT_MODE = "home"
     NOTIFICATION_TIMEOUT = 4.0
     # Textual declares these two as instance variables by mistake, so ClassVar is not possible.
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (56, "-narrow"), (76, "-normal"), (120, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-middle"), (40, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (78, "-normal"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-middle"), (36, "-tall")]  # noqa: RUF012
 
     def __init__(
         self,
@@ -73,13 +79,19 @@ class EagerApp(WatchingApp):
         verb: str = "",
         overrides: Sequence[str] = (),
         engine: Sequence[str] | None = None,
+        config: Config | None = None,
+        memory: Memory | None = None,
+        user: str = "",
     ) -> None:
-        super().__init__(Bridge(project, overrides, engine))
-        self._first_place = PLACE_OF_VERB.get(verb, "home")
-        self._came_from: list[str] = []
-        for theme in (DARK, LIGHT):
+        super().__init__(Bridge(project, overrides, engine), memory or Memory(None))
+        self.config = config or Config()
+        self.user = user
+        self._first_place = PLACE_OF_VERB.get(verb) or ("home" if verb else self.place_before())
+        for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        wanted = self.config.theme or self.memory.get("theme", "")
+        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        self.set_keymap(dict(self.config.keys))
 
     def on_mount(self) -> None:
         """Go to the place that was asked for."""
@@ -88,61 +100,79 @@ class EagerApp(WatchingApp):
 
     def on_ready(self) -> None:
         """Begin to look at the project, now that the first frame is there."""
+        if self.config.theme and self.theme != self.config.theme:
+            self.tell(f"no theme {self.config.theme}; {self.theme} is used", severity="warning")
+        self.theme_changed_signal.subscribe(self, lambda theme: self.memory.set("theme", theme.name))
         self.poll_project()
+        self.poll_projects()
+        self.set_timer(1.0, _settle)
 
     # --- places -----------------------------------------------------------------------------------------------------
 
-    def action_go(self, place: str) -> None:
-        """Go to a place."""
-        if place != self.current_mode:
-            self._came_from = [*self._came_from, self.current_mode][-20:]
-            self.switch_mode(place)
-
-    def action_go_back(self) -> None:
-        """Go back to the place before."""
-        if self._came_from:
-            self.switch_mode(self._came_from.pop())
-        elif self.current_mode != "home":
-            self.switch_mode("home")
-
     def action_explore(self) -> None:
         """Go to the recommendations of the run that is meant."""
-        self.chosen = self._meant() or self.chosen
+        self.chosen = self.meant() or self.chosen
         self.action_go("explore")
 
     def action_help(self) -> None:
         """Show every key of this place."""
         from eagertui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.current_mode))
+        self.push_screen(HelpScreen(self.keys_place, self.config.keys))
+
+    def action_about(self) -> None:
+        """Show versions, machine and paths."""
+        from eagertui.screens.about import AboutScreen
+
+        self.push_screen(AboutScreen())
+
+    def action_copy(self) -> None:
+        """Copy what is under the cursor to the terminal's clipboard."""
+        text = self.screen.get_selected_text()
+        if not text:
+            owners = [self.focused, *(self.focused.ancestors if self.focused else ()), self.screen]
+            texts = (owner.copy_text() for owner in owners if hasattr(owner, "copy_text"))
+            text = next((text for text in texts if text), "")
+        if not text:
+            self.tell("nothing to copy here", severity="warning")
+            return
+        self.copy_to_clipboard(text)  # OSC 52: it works over ssh too
+        shown = text.splitlines()[0]
+        self.tell(f"copied: {shown[:60]}{'…' if len(text) > min(60, len(shown)) else ''}")
+
+    def action_next_theme(self) -> None:
+        """Turn to the next theme."""
+        names = [theme.name for theme in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+        self.tell(f"theme: {self.theme}")
+
+    @property
+    def keys_place(self) -> str:
+        """The place or form whose keys work now."""
+        return str(getattr(self.screen, "PLACE", "") or self.current_mode)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: our own actions and Textual's themes and screenshot."""
-        for action in actions_of(self.current_mode):
-            if isinstance(screen, Place) and self._possible(action.run):
+        """The palette: our own actions with their keys, and Textual's themes and screenshot."""
+        for action in actions_of(str(getattr(screen, "PLACE", "") or self.current_mode)):
+            if self._possible(action.run):
                 run = action.run if "." in action.run else f"screen.{action.run}"
-                yield SystemCommand(action.label, action.help, lambda run=run: self.run_action(run))
+                label = f"{action.label}  ({shown_key(action, self.config.keys)})"
+                yield SystemCommand(label, action.help, lambda run=run: self.run_action(run))
         for command in super().get_system_commands(screen):
-            if command.title in ("Theme", "Screenshot"):
+            if command.title in ("Theme", "Screenshot", "Maximize", "Minimize"):
                 yield command
 
     def _possible(self, action: str) -> bool:
         return bool(self.check_action(action.removeprefix("app.").partition("(")[0], ()))
 
-    # --- runs -------------------------------------------------------------------------------------------------------
-
-    def _meant(self) -> RunFolder | None:
-        place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
-        return place.run_folder if place is not None else None
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense here and now."""
         if action == "sample":
-            return self.bridge.project_file is None
-        if action in ("train", "train_new") and self.bridge.project_file is None:
+            return not self.runs
+        if action == "train" and self.bridge.project_file is None:
             return False
         if action in ("stop_run", "pause_run", "checkpoint_run", "resume", "explore"):
-            folder = self._meant()
+            folder = self.meant()
             status = self.status_of(folder) if folder else None
             if status is None:
                 return False
@@ -152,117 +182,6 @@ class EagerApp(WatchingApp):
                 return status.state == "finished"
             return status.live
         return True
-
-    @work(group="act", exit_on_error=False)
-    async def action_train(self, new: bool = False) -> None:
-        """Train the project and watch it."""
-        try:
-            folder, done = await asyncio.to_thread(self.bridge.train, new)
-            if done != "attached":
-                self.asked.pop(folder.id, None)
-        except EagerError as error:
-            self.complain(error)
-            return
-        self.look_at(folder)
-        self.poll_project()
-        self.action_go("train")
-        self.tell(
-            {"attached": "this run is at work already", "continued": "the run goes on"}.get(done, "a new run begins")
-        )
-
-    def action_train_new(self) -> None:
-        """Start a new run."""
-        self.action_train(new=True)
-
-    @work(group="act", exit_on_error=False)
-    async def action_resume(self) -> None:
-        """Let the meant run go on."""
-        folder = self._meant()
-        if folder is None:
-            return
-        try:
-            await asyncio.to_thread(self.bridge.resume, folder)
-            self.asked.pop(folder.id, None)
-        except EagerError as error:
-            self.complain(error)
-            return
-        self.look_at(folder)
-        self.poll_project()
-        self.action_go("train")
-
-    @work(group="act", exit_on_error=False)
-    async def action_sample(self) -> None:
-        """Copy the sample project and open it."""
-        from eagertui.starting import copy_sample
-
-        try:
-            path = await asyncio.to_thread(copy_sample, Path("bookshop"))
-        except EagerError as error:
-            self.complain(error)
-            return
-        self.open_project(path)
-        self.tell(f"the sample lies in {path.parent.absolute()}")
-
-    def action_pause_run(self) -> None:
-        """Pause the meant run, or let it go on."""
-        paused = self.follower.status.paused or self.follower.state.paused if self.follower else False
-        self._send("resume" if paused else "pause", "it goes on" if paused else "it pauses at the next step")
-
-    def action_checkpoint_run(self) -> None:
-        """Save a checkpoint."""
-        self._send("checkpoint", "it saves a checkpoint at the next step")
-
-    def _send(self, command: str, text: str) -> None:
-        folder = self._meant()
-        if folder is not None:
-            try:
-                self.bridge.send(folder, command)
-            except EagerError as error:
-                self.complain(error)
-                return
-            self.tell(text)
-
-    @work(group="act", exit_on_error=False)
-    async def action_stop_run(self) -> None:
-        """Stop the meant run: ask first, then by signal, then at once."""
-        from eagertui.screens.ask import Answer, AskScreen
-
-        folder = self._meant()
-        if folder is None:
-            return
-        status, asked = await asyncio.to_thread(folder.status), self.asked.get(folder.id)
-        if not status.live:
-            self.tell("this run is not at work")
-            return
-        if asked is None and not status.stopping:
-            text = line(["It finishes its step, saves a checkpoint and ends. Later it goes on from there."])
-            answers = [Answer("no", "esc", "Keep it running"), Answer("ask", "s", "Stop and save")]
-            title = "Stop this run?"
-        else:
-            ago = f"{duration(time.monotonic() - asked)} ago " if asked is not None else ""
-            saved = f"since {safe(status.checkpoint)}" if status.checkpoint else "so far; there is no checkpoint yet"
-            text = line([f"It was asked {ago}to save and end. At once means that what it did {saved} is lost."])
-            answers = [
-                Answer("no", "esc", "Wait for it"),
-                Answer("signal", "s", "Ask again, by signal (SIGTERM)"),
-                Answer("kill", "k", "End it at once (SIGKILL)", danger=True),
-            ]
-            title = "Still stopping"
-        answer = await self.push_screen_wait(AskScreen(title, text, answers))
-        try:
-            await self._stop(folder, answer)
-        except EagerError as error:
-            self.complain(error)
-
-    async def _stop(self, folder: RunFolder, answer: str) -> None:
-        if answer == "ask":
-            self.bridge.send(folder, "stop")
-            self.asked[folder.id] = time.monotonic()
-        elif answer == "signal":
-            self.bridge.signal(folder)
-        elif answer == "kill":
-            await asyncio.to_thread(self.bridge.kill, folder)
-        self.run_changed.publish(None)
 
     # --- leaving ----------------------------------------------------------------------------------------------------
 
@@ -297,13 +216,14 @@ class EagerApp(WatchingApp):
         self.exit()
 
 
-def run_app(project: Path | None, verb: str = "home", overrides: Sequence[str] = ()) -> int:
+def run_app(project: Path | None, verb: str = "", overrides: Sequence[str] = (), user: str = "") -> int:
     """Open the app and stay in it until the person leaves.
 
     Args:
         project: a project file or its folder; None: `project.toml` here, if there is one.
         verb: the command line's verb, which names the place to begin at.
         overrides: `--set` texts for the runs that are started in the app.
+        user: whose recommendations to show first.
 
     Returns:
         The exit code of the process.
@@ -315,7 +235,14 @@ def run_app(project: Path | None, verb: str = "home", overrides: Sequence[str] =
         raise EnvironmentFault("no terminal to draw the app on", "without a screen: eagertui --headless VERB")
     if project is None and Path("project.toml").is_file():
         project = Path("project.toml")
-    app = EagerApp(project, verb, overrides)
+    fault: EagerError | None = None
+    try:
+        config = Config.load(config_path(), frozenset(action.id for action in ACTIONS))
+    except EagerError as error:
+        config, fault = Config(), error
+    app = EagerApp(project, verb, overrides, config=config, memory=Memory(state_path()), user=user)
+    if fault is not None:
+        app.call_later(app.complain, fault)
     app.run()
     for run in app.bridge.runs():
         if run.status.live:

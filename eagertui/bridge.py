@@ -16,11 +16,12 @@ from typing import Any
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.run import launch
-from core.run.folder import RunFolder, RunInfo, list_runs
+from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
+from core.run.listing import RunList
 from core.run.status import Status
 
-CHUNK = 1 << 20
+CHUNK = 4 << 20
 """Bytes of events read at a time, so that a long story does not hold the screen."""
 LIVE_INTERVAL = 0.2
 IDLE_INTERVAL = 1.0
@@ -50,6 +51,7 @@ class Bridge:
         if project is not None and project.is_dir():
             project = project / "project.toml"
         self.project_file = project.absolute() if project else None
+        self._list = RunList(self.runs_dir) if self.runs_dir else None
 
     @property
     def runs_dir(self) -> Path | None:
@@ -60,12 +62,15 @@ class Bridge:
         """The command that does the same without a screen."""
         import shlex
 
-        sets = [part for text in self.overrides for part in ("--set", text)]
         path = []
         if self.project_file:
             here = self.project_file.is_relative_to(Path.cwd())
             path = [str(self.project_file.relative_to(Path.cwd()) if here else self.project_file)]
-        return shlex.join(["eagertui", "--headless", verb, *path, *sets, *extra])
+        return shlex.join(["eagertui", "--headless", verb, *path, *self.sets(), *extra])
+
+    def sets(self) -> list[str]:
+        """The `--set` arguments of the runs that are started here."""
+        return [part for text in self.overrides for part in ("--set", text)]
 
     def check_project(self) -> str:
         """Read the project file; return its name.
@@ -85,10 +90,14 @@ class Bridge:
     def runs(self) -> list[RunInfo]:
         """The project's runs, the newest first."""
         launch.reap()
-        return list_runs(self.runs_dir) if self.runs_dir else []
+        return self._list.look() if self._list else []
 
-    def train(self, new: bool = False) -> tuple[RunFolder, str]:
+    def train(self, new: bool = False, overrides: Sequence[str] | None = None) -> tuple[RunFolder, str]:
         """Go on with the project's unfinished run, attach to it where it is at work, or start a new one.
+
+        Args:
+            new: start a new run in any case.
+            overrides: `--set` texts instead of those of the command line.
 
         Returns:
             The run, and in one word what was done: "attached", "continued" or "started".
@@ -96,8 +105,10 @@ class Bridge:
         Raises:
             EagerError: a wrong project file, or a machine that cannot start it.
         """
-        from eagertui.headless import create_run, find_unfinished
+        from core.runs import create_run, find_unfinished
 
+        if overrides is not None:
+            self.overrides = tuple(overrides)
         project = self._load()
         folder = None if new else find_unfinished(project)
         if folder is not None and folder.status().live:
@@ -106,6 +117,53 @@ class Bridge:
         folder = folder or create_run(project)
         launch.launch(folder, command=self.engine)
         return folder, done
+
+    async def errand(self, work: str, *argv: str, on_progress: Callable[[str], None] | None = None) -> dict[str, Any]:
+        """Have a short job done in a process of its own; whoever stops waiting for it ends it.
+
+        Args:
+            work: see `core.errands`.
+            argv: its arguments.
+            on_progress: called with a sentence now and then.
+
+        Raises:
+            EagerError: what went wrong, in the words of the job.
+        """
+        command = [*launch.engine_command(), "errand", work, *argv]
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=launch.engine_environment(),
+                limit=LINE_LIMIT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EnvironmentFault(f"cannot start a process: {error}") from error
+        assert child.stdout is not None
+        assert child.stderr is not None
+        said = asyncio.ensure_future(child.stderr.read())  # or the child would wait for room in the pipe
+        try:
+            async for row in child.stdout:
+                message = _message(row)
+                if on_progress is not None and "progress" in message:
+                    on_progress(str(message["progress"]))
+                if isinstance(told := message.get("error"), dict):
+                    fault = EagerError(str(told.get("message")), str(told.get("remedy") or ""))
+                    fault.exit_code = int(told.get("exit_code") or 1)
+                    raise fault
+                if isinstance(result := message.get("result"), dict):
+                    return result
+            last = (await said).decode(errors="replace").strip().rpartition("\n")[2]
+            raise EagerError(f"the {work} process ended without an answer: {last or 'it said nothing'}")
+        finally:
+            said.cancel()
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                await asyncio.shield(child.wait())
 
     def resume(self, folder: RunFolder) -> None:
         """Let a run's engine go on where it was."""
@@ -252,12 +310,7 @@ class Serving:
         assert self._child.stdout is not None
         try:
             while line := await self._child.stdout.readline():
-                try:
-                    said = json.loads(line)
-                except ValueError:
-                    continue  # a library printed something
-                if isinstance(said, dict):
-                    self._hear(said)
+                self._hear(_message(line))
         except ValueError:
             pass  # a line beyond every limit: no answer of ours
         finally:
@@ -289,3 +342,12 @@ class Serving:
                 error = EnvironmentFault(f"the serving process ended{last}", f"ctrl+r starts it again; {self.log_path}")
                 waiting.set_exception(error)
                 waiting.exception()  # nobody may be listening any more
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """A message of a child process; empty for anything else that a library prints."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

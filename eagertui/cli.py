@@ -16,7 +16,8 @@ from typing import NoReturn
 from core.errors import EagerError, EnvironmentFault, ProjectError
 
 INTERRUPTED = 130
-PLAIN = frozenset({"init", "doctor"})
+VERBS = ("init", "check", "train", "evaluate", "recommend", "runs", "control", "doctor")
+PLAIN = frozenset({"init", "doctor", "control"})
 """Verbs that never open the app."""
 
 
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="eagertui",
         description="From interaction logs to a generative LLM recommender, in the terminal.",
-        epilog="Without a verb, or with one but without --headless, the app opens.",
+        epilog="Without a verb, with a project alone, or with a verb but without --headless, the app opens.",
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("--completion", choices=("bash", "zsh", "fish"), help="print a shell's completion script")
@@ -70,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _verb(verbs, "check", check_verb, "read and profile the data, change nothing", sets=True)
 
     train = _verb(verbs, "train", train_verb, "run every stage that is stale, to the metrics", sets=True, run=True)
-    train.add_argument("--dry-run", action="store_true", help="only say what would run")
+    train.add_argument("--dry-run", action="store_true", help="only say what would run and what it would cost")
     train.add_argument("--new", action="store_true", help="start a new run, even where one could go on")
     train.add_argument("--detach", action="store_true", help="do not wait for the end; prints the run's path")
 
@@ -82,6 +83,10 @@ def build_parser() -> argparse.ArgumentParser:
     recommend.add_argument("--k", type=_positive, metavar="N", help="items in the list (default: the project's)")
 
     _verb(verbs, "runs", runs_verb, "list the runs")
+
+    control = _verb(verbs, "control", control_verb, "ask a run at work for something", project=False, run=True)
+    control.add_argument("command", choices=("pause", "resume", "checkpoint", "stop", "kill"), help="what to ask for")
+    control.add_argument("project", nargs="?", type=Path, help="project file or its folder (default: project.toml)")
     _verb(verbs, "doctor", doctor_verb, "versions, devices, memory, paths")
     return parser
 
@@ -120,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a title that the terminal cannot show is no reason to fail
     parser = build_parser()
-    args = parser.parse_args(argv)
+    args = parser.parse_args(_with_verb(sys.argv[1:] if argv is None else list(argv)))
     try:
         code = _dispatch(parser, args)
         sys.stdout.flush()
@@ -136,6 +141,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain("out of memory", "", EnvironmentFault.exit_code)
     except OSError as error:
         return _complain(str(error), "look at the path, the permissions and the disk", EnvironmentFault.exit_code)
+
+
+def _with_verb(argv: list[str]) -> list[str]:
+    """`eagertui shop` opens the app on the project `shop`: `runs` without a screen is the app at Home."""
+    first = argv[0] if argv else ""
+    is_project = first not in VERBS and (Path(first).is_file() or (Path(first) / "project.toml").is_file())
+    return ["runs", *argv] if first and is_project else argv
 
 
 def _complain(message: str, remedy: str, code: int) -> int:
@@ -174,7 +186,7 @@ def _open_app(args: argparse.Namespace) -> int:
 
     given = getattr(args, "project", None)
     project, overrides = (project_file(given) if given else None), getattr(args, "overrides", [])
-    return run_app(project, verb=args.verb or "", overrides=overrides)
+    return run_app(project, verb=args.verb or "", overrides=overrides, user=getattr(args, "user", None) or "")
 
 
 def project_file(given: Path | None) -> Path:
@@ -270,6 +282,13 @@ def runs_verb(args: argparse.Namespace) -> int:
     else:
         print("no runs yet; start one: eagertui --headless train", file=sys.stderr)
     return 0
+
+
+def control_verb(args: argparse.Namespace) -> int:
+    """Pause, resume, save or stop a run."""
+    from eagertui import headless
+
+    return headless.control(project_file(args.project), args.command, args.run, args.json)
 
 
 def doctor_verb(args: argparse.Namespace) -> int:

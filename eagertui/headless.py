@@ -22,9 +22,9 @@ from core.errors import DataError, EagerError, EnvironmentFault, ProjectError
 from core.project import Project
 from core.run.events import VERSION, Event, EventReader
 from core.run.folder import RunFolder, find_run, list_runs
-from core.run.launch import engine_command, engine_environment, start, stop
+from core.run.launch import engine_command, engine_environment, kill, send, start, stop
 from core.run.state import RunState, reduce, reduce_all
-from core.run.status import UNFINISHED
+from core.runs import create_run, find_unfinished
 from eagertui.plain import visible
 from eagertui.printer import Printer, narration
 
@@ -32,30 +32,6 @@ TICK = 0.1
 INTERRUPTED = 130
 EXIT_CODES = (0, 1, 2, 3, 4, INTERRUPTED)
 TABLE_WIDTH = 140
-
-
-def find_unfinished(project: Project) -> RunFolder | None:
-    """The newest run of this very project, settings included, that is at work or was left before its end."""
-    wanted = project.to_toml()
-    for info in list_runs(project.runs_dir):
-        if not (info.status.live or info.status.state in UNFINISHED):
-            continue
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if info.folder.project_path.read_text(encoding="utf-8") == wanted:
-                return info.folder
-    return None
-
-
-def create_run(project: Project) -> RunFolder:
-    """A new queued run of a project."""
-    return RunFolder.create(
-        project.runs_dir,
-        project.to_toml(),
-        project.name,
-        recipe=project.recipe,
-        fingerprint=project.fingerprint(),
-        project=str(project.path or ""),
-    )
 
 
 def train(
@@ -226,20 +202,48 @@ def _signals() -> Iterator[list[int]]:
 
 
 def plan(path: Path, overrides: Sequence[str], as_json: bool) -> int:
-    """Say which stages `train` would run and which it would reuse; changes nothing."""
-    from core import pipeline
+    """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
+    from core.estimate import estimate
+    from core.estimate.words import roughly
 
     project = Project.load(path, overrides)
-    stages = pipeline.plan(project)
+    told = estimate(project)
     found = find_unfinished(project)
     if as_json:
-        rows = [{"name": s.name, "state": s.state, "fingerprint": s.fingerprint, "note": s.note} for s in stages]
         goes_on = str(found.path.resolve()) if found else None
-        print(json.dumps({"project": str(project.path), "continues": goes_on, "stages": rows}))
+        print(json.dumps({"project": str(project.path), "continues": goes_on, **told.to_dict()}))
         return 0
-    for stage in stages:
-        print(f"{visible(stage.name):<12} {visible(stage.state):<6} {visible(stage.note)}".rstrip())
+    for stage in told.stages:
+        about = roughly(stage.seconds) if stage.state == "run" else ""
+        print(f"{visible(stage.name):<12} {visible(stage.state):<6} {about:>11}  {visible(stage.note)}".rstrip())
+    print(told.words())
+    for warning in told.warnings:
+        narration().print(f"warning: {visible(warning)}")
     narration().print(f"would continue {visible(found.path)}" if found else "would start a new run")
+    return 0
+
+
+def control(path: Path, command: str, run_id: str | None, as_json: bool) -> int:
+    """Ask the engine of a run for something and say what it is about to do.
+
+    Args:
+        path: the project file.
+        command: pause, resume, checkpoint, stop, or kill, which loses what was not saved.
+        run_id: the run; None is the newest one at work.
+        as_json: print one object.
+    """
+    runs_dir = Project.load(path).runs_dir
+    live = next((run.folder for run in list_runs(runs_dir) if run.status.live), None)
+    folder = find_run(runs_dir, run_id) if run_id is not None else live
+    if folder is None or not folder.status().live:
+        name = f"run {folder.id} is not" if folder else f"no run in {runs_dir} is"
+        raise ProjectError(f"{name} at work", "`eagertui --headless runs` lists them")
+    kill(folder) if command == "kill" else send(folder, command)
+    if as_json:
+        print(json.dumps({"run": str(folder.path.resolve()), "asked": command}))
+    else:
+        done = f"{visible(folder.id)} is ended" if command == "kill" else f"asked {visible(folder.id)} to {command}"
+        narration().print(done)
     return 0
 
 

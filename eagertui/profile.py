@@ -7,6 +7,7 @@ from typing import Any
 from eagertui.plain import figure, visible
 
 BAR = "▏▎▍▌▋▊▉█"
+HEIGHTS = "▁▂▃▄▅▆▇█"
 BAR_WIDTH = 24
 LABEL = 14
 
@@ -22,6 +23,7 @@ def lines(profile: dict[str, Any]) -> list[str]:
         _line("split", _split(split)),
     ]
     told += _dropped(read)
+    told += _cold(profile.get("cold", {}))
     told += _text(text)
     if read["tied"]:
         told.append(_line("ties", f"{read['tied']:.1%} of neighbouring interactions share one time"))
@@ -32,7 +34,7 @@ def lines(profile: dict[str, Any]) -> list[str]:
     told += _histogram(popularity.get("histogram", []), "items")
     head = ", ".join(f"the top {visible(k)} take {v:.0%}" for k, v in popularity.get("head", {}).items())
     told.append(f"  {head}; gini {popularity['gini']:.2f}")
-    return told
+    return told + _timeline(profile.get("timeline", []), profile.get("time", {}))
 
 
 def _line(label: str, text: str) -> str:
@@ -83,6 +85,37 @@ def _text(text: dict[str, Any]) -> list[str]:
     notes += [(count, f"items with {visible(column)} cut at its longest") for column, count in text["cut"].items()]
     notes += [(count, f"items with broken characters in {visible(column)}") for column, count in text["broken"].items()]
     return told + [_line("! text", f"{figure(count)} {what}") for count, what in notes if count]
+
+
+def _cold(cold: dict[str, int]) -> list[str]:
+    """Whom and what the metrics say nothing about."""
+    notes = {
+        "users_not_evaluated": "users with fewer than 3 interactions are not evaluated",
+        "items_never_taken": "items that nobody took",
+        "targets_not_in_training": "test targets are items that no training history holds",
+    }
+    return [_line("cold", f"{figure(cold[key])} {words}") for key, words in notes.items() if cold.get(key)]
+
+
+def moment(value: object) -> str:
+    """A moment of the timeline: a date, a date and a time, or a number."""
+    return visible(value.replace("T", " ")) if isinstance(value, str) else figure(value)
+
+
+def column(count: int, most: int) -> str:
+    """A bar of one character; what is not nothing is never drawn as nothing."""
+    return HEIGHTS[min(7, count * 8 // most)] if count and most else " "
+
+
+def _timeline(spans: list[dict[str, Any]], time: dict[str, Any]) -> list[str]:
+    """One bar a span of time."""
+    if not spans:
+        return []
+    most = max(span["count"] for span in spans)
+    reach = f"{moment(time.get('first'))} to {moment(time.get('last'))}"
+    each = f", {visible(time['step'])} a bar" if time.get("step") and len(spans) > 1 else ""
+    bars = "".join(column(span["count"], most) for span in spans)
+    return ["", f"timeline: {reach}{each}, at most {figure(most)} interactions", f"  {bars}"]
 
 
 def _spread(values: dict[str, Any]) -> str:

@@ -3,15 +3,74 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core.assets import assets_path
 from core.errors import EnvironmentFault, ProjectError
 
+_PLAIN_NAMES = frozenset(
+    {"interactions", "events", "logs", "log", "ratings", "reviews", "train", "data", "all", "part"}
+)
+"""Names of files that say nothing about what is in them."""
 ROLES = ("user", "item", "item_key", "time", "position", "rating")
-"""The columns of [data] that a person may tell `init` instead of letting it guess."""
+"""The columns of [data]: what a person tells of them, the guess of the rest builds on."""
+
+
+@dataclass(frozen=True)
+class Peek:
+    """The first rows of a table, as text.
+
+    Attributes:
+        columns: their names.
+        rows: the texts; None where there is no value.
+        format: `parquet`, `csv` or `jsonl`.
+        files: how many files the table has.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    format: str
+    files: int
+
+
+def peek(where: Path, rows: int = 8) -> Peek:
+    """Look at the beginning of a table: a file, a glob or a folder.
+
+    Raises:
+        EagerError: it is not there, or no table.
+    """
+    import polars as pl
+
+    from core.data.read import read_fault
+    from core.data.sniff import open_table
+
+    if not where.exists() and not any(sign in str(where) for sign in "*?["):
+        raise ProjectError(f"there is no file {where}")
+    sources = open_table(where, "file")
+    first = sources[0]
+    for source in dict.fromkeys((first, replace(first, by_line=True))):
+        with contextlib.suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            frame = source.scan(list(first.columns)).head(rows).select(first.columns).collect(engine="streaming")
+            texts = tuple(tuple(None if v is None else str(v)[:1000] for v in row) for row in frame.rows())
+            return Peek(first.columns, texts, first.format, len(sources))
+    raise read_fault(first.path, ValueError("its first rows are damaged"))
+
+
+def folder_for(interactions: Path, here: Path) -> Path:
+    """A folder for a new project that is not there yet, named after its interactions."""
+    from core.project import name_for
+
+    names = [interactions.name.partition(".")[0], *(folder.name for folder in interactions.parents), "project"]
+    cleaned = (name.strip("*?[] -_") for name in names)
+    stem = name_for(Path(next(name for name in cleaned if name and name.lower() not in _PLAIN_NAMES)))
+    folders = (here / (f"{stem}-{number}" if number > 1 else stem) for number in itertools.count(1))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def copy_sample(directory: Path) -> Path:
@@ -35,30 +94,98 @@ def write_project(directory: Path, interactions: Path, items: Path | None, told:
         directory: the new project's folder.
         interactions: the interaction log.
         items: the item table, if there is one.
-        told: columns that need no guess, as `data.user=COLUMN`.
+        told: what needs no guess, as `data.KEY=VALUE`, `name=NAME` or `recipe=NAME`.
 
     Raises:
         ProjectError: where there is a project already, a file is missing, or the columns cannot be told apart.
         DataError: where a file cannot be read as a table.
     """
     from core.data.guess import guess_project
+
+    values = told_values(told)
+    with _new_project(directory, ["project.toml"]):
+        return _write(directory, guess_project(interactions, items, directory, columns_of(values)), values)
+
+
+def write_guessed(directory: Path, guessed: str, told: Mapping[str, Any]) -> Path:
+    """Write a project whose files have been looked at already; return its file.
+
+    Args:
+        directory: the new project's folder.
+        guessed: the text that was guessed with the columns of `told`.
+        told: values by their keys, see `told_values`.
+
+    Raises:
+        ProjectError: where there is a project already, or the values do not go together.
+    """
+    with _new_project(directory, ["project.toml"]):
+        return _write(directory, guessed, told)
+
+
+def told_values(told: Sequence[str]) -> dict[str, Any]:
+    """The values of `--set` texts that a new project can be told, by their keys.
+
+    Raises:
+        ProjectError: another key, or a value that does not fit it.
+    """
+    from core.fields import BadValue
+    from eagertui.forms import value_of
+
+    values: dict[str, Any] = {}
+    for text in told:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise ProjectError(f"--set {text}: expected key=value, e.g. --set data.user=reader")
+        if key not in ("name", "recipe") and not key.startswith("data."):
+            raise ProjectError(
+                f"--set {text}: init takes data.*, name and recipe", "the rest can be set when it trains"
+            )
+        try:
+            values[key] = value_of(key, value)
+        except BadValue as error:
+            raise ProjectError(f"--set {text}: {key}: {error}") from None
+    return values
+
+
+def columns_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """The columns among the told values, by their roles: what the guess builds on."""
+    return {role: told[f"data.{role}"] for role in ROLES if f"data.{role}" in told}
+
+
+def with_values(guessed: str, told: Mapping[str, Any]) -> str:
+    """The text of a guessed project file with the told values in their lines."""
+    import tomli
+
+    from core.fields import toml_value
+    from core.project import all_settings
+
+    tree, table, lines = tomli.loads(guessed), "", []
+    defaults = {setting.key: setting.default for setting in all_settings()}
+    for line in guessed.split("\n"):
+        if header := re.match(r"(?:# )?\[(\w+)\]$", line):
+            table = f"{header[1]}."
+        named = re.match(r"(# )?(\w+) = ", line)
+        key = f"{table}{named[2]}" if named else ""
+        if named and key in told:
+            old = defaults[key] if named[1] else (tree["data"] if table else tree)[named[2]]
+            before = f"{named[0]}{toml_value(old)}"
+            gap = len(line) - len(line[len(before) :].lstrip(" ")) if line.startswith(before) else 0
+            new = f"{named[2]} = {toml_value(told[key])}"
+            line = f"{new:<{max(0, gap - 2)}}  # as told" if table else new
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _write(directory: Path, guessed: str, told: Mapping[str, Any]) -> Path:
     from core.project import Project
 
-    known = dict(_column(text) for text in told)
     path = directory / "project.toml"
-    with _new_project(directory, [path.name]):
-        text = guess_project(interactions, items, directory, known)
-        path.write_text(text, encoding="utf-8")
-        Project.load(path)  # what we wrote must be what we can read
+    try:
+        path.write_text(with_values(guessed, told), encoding="utf-8")
+    except UnicodeEncodeError:
+        raise ProjectError("the name of a file is not UTF-8 text", "rename the file; a project file is UTF-8") from None
+    Project.load(path)  # what we wrote must be what we can read
     return path
-
-
-def _column(text: str) -> tuple[str, str]:
-    key, equals, column = text.partition("=")
-    role = key.strip().removeprefix("data.")
-    if not equals or role not in ROLES:
-        raise ProjectError(f"--set {text}: init takes columns only", f"data.{', data.'.join(ROLES)}")
-    return role, column.strip()
 
 
 @contextlib.contextmanager

@@ -48,3 +48,36 @@ LIGHT = Theme(
         "block-cursor-text-style": "bold",
     },
 )
+TERMINAL = Theme(
+    name="terminal",
+    ansi=True,
+    dark=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    accent="ansi_yellow",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
+        "border-blurred": "ansi_bright_black",
+        "footer-key-foreground": "ansi_yellow",
+        "block-cursor-background": "ansi_blue",
+        "block-cursor-foreground": "ansi_bright_white",
+        "block-cursor-blurred-background": "ansi_bright_black",
+        "block-cursor-text-style": "bold",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-background": "ansi_default",
+        "input-cursor-background": "ansi_default",
+        "input-cursor-foreground": "ansi_black",
+    },
+)
+"""The terminal's own sixteen colours on its own background."""
+
+THEMES = (DARK, LIGHT, TERMINAL)

@@ -11,18 +11,24 @@ from typing import Any, Literal
 from textual import work
 from textual.app import App
 from textual.signal import Signal
+from textual.worker import Worker, WorkerState
 
 from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
 from core.run.status import Status
 from eagertui.bridge import Bridge, Serving
+from eagertui.config import Memory, keep_traceback
+from eagertui.pace import Pace
+from eagertui.projects import ProjectInfo, ProjectList
 from eagertui.widgets.draw import safe
 from eagertui.widgets.run_lines import summary
 
 Severity = Literal["information", "warning", "error"]
 RUNS_INTERVAL = 1.0
 """Seconds between two looks at the list of runs."""
+PROJECTS_INTERVAL = 3.0
+"""Seconds between two looks at the other projects."""
 
 
 class WatchingApp(App[None]):
@@ -30,11 +36,16 @@ class WatchingApp(App[None]):
 
     Args:
         bridge: the way to the engine.
+        memory: what is remembered from one day to the next.
     """
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, memory: Memory) -> None:
         super().__init__()
-        self.bridge = bridge
+        self.bridge, self.memory, self.pace = bridge, memory, Pace(self)
+        self.projects: list[ProjectInfo] = []
+        """Known projects, the one that was opened last at the front."""
+        self.wanted: tuple[str, ...] = ()
+        """`--set` texts that the form before a training was left with."""
         self.runs: list[RunInfo] = []
         self.runs_read = False
         self.project_name = ""
@@ -63,7 +74,23 @@ class WatchingApp(App[None]):
         text = safe(error.message) + (f"\n{safe(error.remedy)}" if error.remedy else "")
         self.notify(text, title="That did not work", severity="error", markup=False, timeout=10)
 
-    @work(group="project", exclusive=True)
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker that fell over by a mistake of ours: say so, keep the traceback, and look again in a while."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        if isinstance(error, EagerError):
+            self.complain(error)
+        else:
+            remedy = f"a mistake of the app; it is noted in {keep_traceback(error)}"
+            self.complain(EagerError(f"{type(error).__name__}: {error}", remedy))
+        again = {"project": self.poll_project, "projects": self.poll_projects}.get(event.worker.group)
+        if again is not None:
+            self.set_timer(PROJECTS_INTERVAL, again)
+        elif event.worker.group == "watch" and (folder := self.current) is not None:
+            self.set_timer(PROJECTS_INTERVAL, lambda: self._watch(folder))
+
+    @work(group="project", exclusive=True, exit_on_error=False)
     async def poll_project(self) -> None:
         """Keep the list of runs and the project file's state up to date."""
         seen: object = None
@@ -82,12 +109,29 @@ class WatchingApp(App[None]):
                 self.runs_changed.publish(None)
             await asyncio.sleep(RUNS_INTERVAL)
 
+    @work(group="projects", exclusive=True, exit_on_error=False)
+    async def poll_projects(self) -> None:
+        """Keep the list of known projects up to date while somebody looks at it."""
+        known = ProjectList()
+        while True:
+            if self.current_mode == "home":
+                files = [file for file, _ in self.memory.projects]
+                if self.bridge.project_file is not None and self.bridge.project_file not in files:
+                    files.insert(0, self.bridge.project_file)
+                projects = await asyncio.to_thread(known.look, files, dict(self.memory.projects))
+                if projects != self.projects:
+                    self.projects = projects
+                    self.runs_changed.publish(None)
+            await asyncio.sleep(PROJECTS_INTERVAL)
+
     def open_project(self, path: Path) -> None:
         """Turn to another project."""
         self.bridge.open(path)
         self.runs, self.runs_read = [], False
+        self.wanted = ()
         self.current = self.chosen = self.follower = None
         self.poll_project()
+        self.poll_projects()
 
     def _project_stamp(self) -> object:
         file = self.bridge.project_file
@@ -101,6 +145,7 @@ class WatchingApp(App[None]):
         if file is not None:
             try:
                 self.project_name = await asyncio.to_thread(self.bridge.check_project)
+                self.memory.opened(file, self.project_name)
             except EagerError as error:
                 self.project_error = error
 
@@ -110,6 +155,7 @@ class WatchingApp(App[None]):
             if run.id in live and not run.status.live:
                 self.asked.pop(run.id, None)
                 bad = run.status.state in ("failed", "lost")
+                self.bell()  # tmux and terminals mark the window: somebody may be elsewhere
                 self.tell(summary(run), severity="error" if bad else "information", title="A run ended")
 
     def look_at(self, folder: RunFolder) -> None:
@@ -119,7 +165,7 @@ class WatchingApp(App[None]):
         self.current, self.follower = folder, None
         self._watch(folder)
 
-    @work(group="watch", exclusive=True)
+    @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch(self, folder: RunFolder) -> None:
         """Follow a run for as long as it is the current one."""
         self.manifest, self.metrics, self.printed = await asyncio.to_thread(folder.manifest), {}, []
@@ -131,6 +177,7 @@ class WatchingApp(App[None]):
             self.printed = await asyncio.to_thread(folder.log_tail, 12) if over else []
             self.follower = follower
             self.run_changed.publish(None)
+            await self.pace.rest()
 
     def status_of(self, folder: RunFolder) -> Status | None:
         """How a run stood at the last look at it; None where it is unknown."""

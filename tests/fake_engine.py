@@ -6,18 +6,22 @@ Used as the engine's command: `python tests/fake_engine.py [options] train|serve
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
+import resource
 import signal
 import sys
 import time
 from pathlib import Path
 
+import core.run.reporter
 from core.errors import DataError, Interrupted
 from core.run.engine import run_engine
 from core.run.folder import RunFolder
 from core.run.reporter import RunReporter
+from core.run.status import write_atomic
 
 HOSTILE = "[red]Bold[/] \x1b[31mescape\x07 \u202eright-to-left\u202c zero\u200bwidth 界 🙂 \ttab\nline"
 
@@ -29,6 +33,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--crash-at", type=int, help="die without a word at this step")
     parser.add_argument("--fail-at", type=int, help="fail in an orderly way at this step")
     parser.add_argument("--hang-at", type=int, help="stop hearing anything at this step, SIGTERM included")
+    parser.add_argument("--kill-at", type=int, help="be killed (SIGKILL) at this step, as for want of memory")
+    parser.add_argument("--freeze-at", type=int, help="stand still at this step, heartbeat included (SIGSTOP)")
+    parser.add_argument("--disk-full-at", type=int, help="no byte more fits into the events from this step on")
+    parser.add_argument("--checkpoint-full-at", type=int, help="a checkpoint at this step does not fit on the disk")
+    parser.add_argument("--fill-disk-at", type=int, help="fill the run's disk at this step (give it a small one)")
+    parser.add_argument("--clock-jump-at", type=int, help="set the engine's wall clock at this step")
+    parser.add_argument("--clock-jump", type=float, default=-7200.0, help="by how many seconds")
+    parser.add_argument("--heartbeat", type=float, help="seconds between two heartbeats")
+    parser.add_argument("--rich", action="store_true", help="tell as many metrics as the real training loop")
     parser.add_argument("--gate", type=int, help="wait at this step until the file `gate` lies in the run folder")
     parser.add_argument("--deaf", action="store_true", help="serve: never reply")
     parser.add_argument("--die-on", help="serve: die when asked for this user")
@@ -39,6 +52,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def train(args: argparse.Namespace) -> int:
+    core.run.reporter.HEARTBEAT = args.heartbeat or core.run.reporter.HEARTBEAT
     return run_engine(RunFolder(args.run), lambda reporter: _train(args, reporter))
 
 
@@ -50,7 +64,7 @@ def _train(args: argparse.Namespace, reporter: RunReporter) -> None:
     reporter.stage_started("tune", "tune-0001")
     reporter.log(f"first title: {HOSTILE}")
     for step in range(1, args.steps + 1):
-        _misbehave(args, step)
+        _misbehave(args, reporter, step)
         while step == args.gate and not (reporter.folder.path / "gate").exists():
             time.sleep(0.01)
         wish = reporter.wants()
@@ -60,7 +74,7 @@ def _train(args: argparse.Namespace, reporter: RunReporter) -> None:
             raise Interrupted("stopped as asked", f"checkpoint: checkpoints/step-{step}")
         reporter.progress("tune", step, args.steps, "steps")
         loss = 6 * math.exp(-step / args.steps * 3) + 0.2 * math.sin(step)
-        reporter.metric(step, {"loss": loss, "learning_rate": 1e-3})
+        reporter.metric(step, {"loss": loss, "learning_rate": 1e-3, **(_rich(step, loss) if args.rich else {})})
         if step % 5 == 0:
             reporter.evaluation(step, "valid", {"ndcg@10": 0.04 * (1 - math.exp(-step / args.steps * 2))})
         time.sleep(args.tick)
@@ -71,7 +85,14 @@ def _train(args: argparse.Namespace, reporter: RunReporter) -> None:
     reporter.evaluation(args.steps, "test", {"recall@10": 0.0648, "ndcg@10": 0.0384})
 
 
-def _misbehave(args: argparse.Namespace, step: int) -> None:
+def _rich(step: int, loss: float) -> dict[str, float]:
+    speed = 9000 + 500 * math.sin(step / 7)
+    tasks = {f"loss/{task}": loss * share for task, share in (("next item", 0.7), ("title", 0.2), ("distil", 0.1))}
+    return {**tasks, "tokens_per_second": speed, "targets_per_second": speed / 9, "gradient_norm": 1 + loss / 9}
+
+
+def _misbehave(args: argparse.Namespace, reporter: RunReporter, step: int) -> None:
+    run = reporter.folder.path
     if step == args.crash_at:
         print("Fatal: the fake engine was told to crash", flush=True)
         os._exit(9)
@@ -81,6 +102,27 @@ def _misbehave(args: argparse.Namespace, step: int) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             time.sleep(60)
+    if step == args.kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if step == args.freeze_at:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if step == args.disk_full_at:
+        _limit_files(reporter.folder.events_path.stat().st_size + 7)
+    if step == args.checkpoint_full_at:
+        _limit_files(1 << 18)
+        write_atomic(run / "checkpoints" / "large", "0" * (1 << 20))
+    if step == args.fill_disk_at:
+        with contextlib.suppress(OSError), (run / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+    if step == args.clock_jump_at:
+        true = time.time
+        time.time = lambda: true() + args.clock_jump
+
+
+def _limit_files(size: int) -> None:
+    """Let no file grow beyond a size: as close to a full disk as a process comes without one of its own."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def serve(args: argparse.Namespace) -> int:

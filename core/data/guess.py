@@ -187,8 +187,8 @@ def _left_out(look: Look) -> str:
 
 def _path_text(path: Path, directory: Path) -> str:
     """The path relative to the project's folder where they are near each other, else absolute."""
-    near = Path(os.path.relpath(path.absolute(), directory.absolute()))
-    return near.as_posix() if near.parts.count("..") <= 2 else path.absolute().as_posix()
+    near = Path(os.path.relpath(path, directory))
+    return near.as_posix() if near.parts.count("..") <= 2 else Path(os.path.abspath(path)).as_posix()  # noqa: PTH100
 
 
 def _core(project: Project, interactions: Path) -> tuple[int, str]:

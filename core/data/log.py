@@ -14,6 +14,7 @@ from core.data.clean import bad_id, id_expr, number_expr, order_expr
 from core.data.read import BAD, ROW, Source, collect, schema_of
 from core.data.report import DataReport
 from core.data.sniff import column_in, open_table
+from core.data.timeline import timeline
 from core.errors import DataError
 from core.project import Project
 
@@ -42,6 +43,8 @@ class Log:
 def read_rows(project: Project, report: DataReport) -> pl.DataFrame:
     """Read the interactions' usable rows in the order of the file; the report is filled in.
 
+    Clock times are of the type Datetime, other times and positions numbers.
+
     Raises:
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
@@ -61,6 +64,8 @@ def read_rows(project: Project, report: DataReport) -> pl.DataFrame:
     if hows and "%" in hows[0]:
         report.order += f", read as {hows[0]}"
     rows = pl.concat([part for part, _ in parts], how="vertical_relaxed")
+    if hows and hows[0] not in ("", "number"):
+        rows = rows.with_columns(pl.col(_ORDER).cast(pl.Int64).cast(pl.Datetime("us")))
     report.rows = rows.height
     if not rows.height:
         raise DataError(f"{sources[0].path}: has no rows")
@@ -160,7 +165,7 @@ def build_log(rows: pl.DataFrame, project: Project, report: DataReport) -> Log:
     user_ids, item_ids = rows[_USER].unique(maintain_order=True), rows[_ITEM].unique().sort()
     users, items = _codes(rows[_USER], user_ids), _codes(rows[_ITEM], item_ids)
     timed = _ORDER in rows.columns
-    order = rows[_ORDER].to_numpy() if timed else np.zeros(0)
+    order = rows[_ORDER].to_physical().to_numpy() if timed else np.zeros(0)
     if timed:
         sort = np.argsort(order, kind="stable")
         users, items, order = users[sort], items[sort], order[sort]
@@ -184,6 +189,10 @@ def build_log(rows: pl.DataFrame, project: Project, report: DataReport) -> Log:
         same_user = users[1:] == users[:-1]
         tied = same_user & (order[1:] == order[:-1])
         report.tied = float(tied.sum() / max(1, same_user.sum()))
+    if data.time:
+        found = timeline(order, rows.schema[_ORDER] == pl.Datetime)
+        report.timeline, report.time_step = found.spans, found.step
+        report.first_time, report.last_time = found.first, found.last
     lengths, taken = np.bincount(users), np.bincount(items) > 0
     left_users = np.flatnonzero(lengths)
     numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from core.data.dataset import Dataset
+from core.data.dataset import Dataset, Evaluation
 
 
 def profile(dataset: Dataset) -> dict[str, Any]:
     """Describe a data set in plain numbers, ready for JSON.
 
     Keys: `read` (rows and what was dropped why), `users`, `items`, `interactions`, `density`, `history` (lengths),
-    `popularity` (the long tail), `split`, `text`.
+    `popularity` (the long tail), `timeline` and `time` (empty without a time column), `split`, `cold` (who and what
+    the figures of a model cannot speak for), `text`.
     """
     report = dataset.report
     lengths = dataset.sequences.lengths
@@ -48,6 +49,10 @@ def profile(dataset: Dataset) -> dict[str, Any]:
             "head": _head(counts),
             "histogram": _histogram(counts),
         },
+        "timeline": report.timeline,
+        "time": {"first": report.first_time, "last": report.last_time, "step": report.time_step}
+        if report.timeline
+        else {},
         "split": {
             "rule": "leave-one-out",
             "evaluated_users": len(test),
@@ -55,12 +60,14 @@ def profile(dataset: Dataset) -> dict[str, Any]:
             "train_targets": dataset.targets_count(),
             "repeated_targets": _repeated(dataset),
         },
+        "cold": _cold(dataset, counts, test),
         "text": {
             "rows": report.item_rows,
             "duplicates": report.item_duplicates,
             "rejected": report.item_rejected,
             "items_without_row": report.items_without_row,
             "items_without_text": report.items_without_text,
+            "items_without_title": int((dataset.items["title"] == dataset.items["item_id"]).sum()),
             "missing": report.text_missing,
             "cut": report.text_cut,
             "broken": report.text_broken,
@@ -102,6 +109,17 @@ def _head(counts: np.ndarray[Any, Any]) -> dict[str, float]:
     ordered = np.sort(counts)[::-1]
     total = max(1, int(ordered.sum()))
     return {f"{p}%": round(float(ordered[: max(1, len(ordered) * p // 100)].sum() / total), 4) for p in (1, 10, 20)}
+
+
+def _cold(dataset: Dataset, counts: np.ndarray[Any, Any], test: Evaluation) -> dict[str, int]:
+    """Users that are not evaluated; items that nobody took, or nobody in training, and test targets among these."""
+    known = np.bincount(dataset.train().items, minlength=dataset.n_items) > 0
+    return {
+        "users_not_evaluated": dataset.n_users - len(test),
+        "items_never_taken": int((counts == 0).sum()),
+        "items_not_in_training": int((~known).sum()),
+        "targets_not_in_training": int((~known[test.targets]).sum()),
+    }
 
 
 def _repeated(dataset: Dataset) -> float:

@@ -21,6 +21,10 @@ class DataReport:
         core_rows: Rows the k-core took away; `core_users` and `core_items` likewise.
         tied: Share of neighbouring interactions of a user that have one and the same time.
         order: How the interactions of a user are ordered.
+        timeline: Where they are ordered by time, how many there are in each of up to 60 equal spans: `start` (ISO text,
+            or a number) and `count`. Without a time column it is empty, as are the next three.
+        first_time: When the first one that is kept happened, written like a start; `last_time` likewise.
+        time_step: How long a span is, in words.
         item_rows: Rows of the item table.
         item_duplicates: Its rows whose id had come before; the first row counts.
         item_rejected: Its rows without a usable id, by reason.
@@ -41,6 +45,10 @@ class DataReport:
     core_items: int = 0
     tied: float = 0.0
     order: str = "file"
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    first_time: str | float | None = None
+    last_time: str | float | None = None
+    time_step: str = ""
     item_rows: int = 0
     item_duplicates: int = 0
     item_rejected: dict[str, int] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import numbers
@@ -9,9 +10,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
+
+from core.run.figures import LATEST
 
 VERSION = 1
 MAX_LINE = 8192
@@ -24,30 +28,42 @@ KINDS = frozenset(
 _ENVELOPE = ("v", "seq", "ts", "kind")
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One line: its number in the run (from 1, gap-free), Unix time, kind, and what it says."""
 
     seq: int
     ts: float
     kind: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
+
+
+_decode = msgspec.json.Decoder().decode
 
 
 def parse(line: bytes) -> Event | None:
     """The event in one complete line, or None where the line holds none."""
+    if len(line) > MAX_LINE:
+        return None
     try:
-        raw = json.loads(line)
+        raw = _decode(line)
+    except (ValueError, RecursionError):
+        raw = _decode_slowly(line)
+    if not isinstance(raw, dict) or raw.pop("v", None) != VERSION:
+        return None
+    seq, ts, kind = raw.pop("seq", None), raw.pop("ts", None), raw.pop("kind", None)
+    if type(seq) is not int or not isinstance(kind, str):
+        return None
+    if type(ts) not in (float, int) or not 0 <= ts < LATEST:
+        return None
+    return Event(seq, float(ts), kind, raw)
+
+
+def _decode_slowly(line: bytes) -> Any:
+    """What only Python's own decoder takes: NaN, half a surrogate pair."""
+    try:
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(raw, dict) or raw.get("v") != VERSION:
-        return None
-    seq, ts, kind = raw.get("seq"), raw.get("ts"), raw.get("kind")
-    if isinstance(seq, bool) or not isinstance(seq, int):
-        return None
-    if not isinstance(ts, int | float) or not isinstance(kind, str):
-        return None
-    return Event(seq, float(ts), kind, {k: v for k, v in raw.items() if k not in _ENVELOPE})
 
 
 class EventWriter:
@@ -116,13 +132,22 @@ class EventWriter:
             while view:
                 view = view[self._file.write(view) :]
         except BaseException:
-            self._file.truncate(size)  # half a line would swallow the next one
+            with contextlib.suppress(OSError):
+                self._file.truncate(size)  # half a line would swallow the next one
             raise
         self.seq += 1
         event = Event(self.seq, float(head["ts"]), kind, data)  # type: ignore[arg-type]
         if self._listener:
             self._listener(event)
         return event
+
+    @property
+    def lost(self) -> bool:
+        """Whether the file that is written is no longer the one at its path."""
+        try:
+            return not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the file; later writes are an error."""
@@ -173,50 +198,65 @@ class EventReader:
     """Tails an events file by byte offset; never parses a line before its newline is there.
 
     A file that became shorter or was replaced is read again from its start: `restarts` then grows, and what was
-    reduced so far must be forgotten.
+    reduced so far must be forgotten. A file that is gone has nothing new.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path / "events.jsonl" if path.is_dir() else path
         self.offset = 0
-        """Bytes read so far, always at the start of a line."""
-        self.size = 0
-        """Bytes in the file at the last look."""
+        """Bytes read so far, always at the start of a line, or inside one that is too long."""
+        self.behind = 0
+        """Bytes that were there at the last look and wait for the next one; half a line at the end is none."""
         self.restarts = 0
         self.bad = 0
         """Complete lines that held no event of this version."""
         self._inode: tuple[int, int] | None = None
+        self._inside = False
+        """Whether `offset` lies inside a line that is too long."""
 
     def poll(self, max_bytes: int = 4 << 20) -> list[Event]:
         """The events that arrived since the last call, at most `max_bytes` of them (a whole line at least)."""
-        return list(self._poll(max_bytes))
+        return list(self.stream(max_bytes))
 
-    def _poll(self, max_bytes: int) -> Iterator[Event]:
+    def stream(self, max_bytes: int = 4 << 20) -> Iterator[Event]:
+        """As `poll`, but each event is made when it is asked for; ask for all of them."""
+        return self._parse(self._read(max_bytes))
+
+    def _read(self, max_bytes: int) -> bytes:
+        """The next whole lines."""
         try:
-            with self.path.open("rb") as file:
+            with self.path.open("rb", buffering=0) as file:
                 stat = os.fstat(file.fileno())
                 inode = (stat.st_dev, stat.st_ino)
                 if stat.st_size < self.offset or self._inode not in (None, inode):
-                    self.offset = 0
+                    self.offset, self._inside = 0, False
                     self.restarts += 1
-                self._inode, self.size = inode, stat.st_size
+                self._inode = inode
                 file.seek(self.offset)
-                chunk = file.read(min(max_bytes, stat.st_size - self.offset))
-                end = chunk.rfind(b"\n") + 1
-                while not end and self.offset + len(chunk) < stat.st_size:  # a foreign line longer than the chunk
-                    chunk += file.read(max_bytes)
-                    end = chunk.rfind(b"\n") + 1
-        except FileNotFoundError:
-            return
+                chunk = file.read(max_bytes)
+                while b"\n" not in chunk and len(chunk) <= MAX_LINE and (more := file.read(max_bytes)):
+                    chunk += more
+        except OSError:
+            self.behind = 0
+            self._inode = self._inode and (0, 0)  # whatever stands there next is another file, whichever inode it gets
+            return b""
+        self.behind = max(0, stat.st_size - self.offset - len(chunk))
+        end = chunk.rfind(b"\n") + 1
+        if not end and (self._inside or len(chunk) > MAX_LINE):  # no line of ours is that long
+            self.offset += len(chunk)
+            self._inside = True
+            return b""
         self.offset += end
-        for line in chunk[:end].split(b"\n"):
+        if self._inside and end:
+            self._inside = False
+            self.bad += 1
+            return chunk[chunk.index(b"\n") + 1 : end]
+        return chunk[:end]
+
+    def _parse(self, lines: bytes) -> Iterator[Event]:
+        for line in lines.split(b"\n"):
             event = parse(line)
             if event is not None:
                 yield event
             elif line.strip():
                 self.bad += 1
-
-    @property
-    def behind(self) -> int:
-        """Bytes that were in the file at the last look and have not been read."""
-        return max(0, self.size - self.offset)

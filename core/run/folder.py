@@ -12,17 +12,21 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from core.errors import EnvironmentFault, ProjectError
+from core.run.disk import fault_of, gone
+from core.run.figures import figures, moment
 from core.run.process import identity
 from core.run.status import STALE, Status, read_status, write_atomic, write_status
 
 SCHEMA = 1
+GOES_ON = "train goes on from its last checkpoint"
+HANGS = "if that lasts, stop it, by force at last; train goes on from its last checkpoint"
 
 
 class RunFolder:
@@ -55,8 +59,8 @@ class RunFolder:
         """
         now = datetime.now().astimezone()
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
-        run_id = f"{now:%Y-%m-%d-%H%M%S}_{slug}_{secrets.token_hex(2)}"
-        path = runs_dir / run_id
+        while (path := runs_dir / f"{now:%Y-%m-%d-%H%M%S}_{slug}_{secrets.token_hex(2)}").exists():
+            pass  # two runs of one second drew the same letters
         try:
             path.mkdir(parents=True)
             for inner in ("stages", "checkpoints"):
@@ -64,7 +68,7 @@ class RunFolder:
             (path / "project.resolved.toml").write_text(project_toml, encoding="utf-8")
             info = {
                 "schema": SCHEMA,
-                "id": run_id,
+                "id": path.name,
                 "name": name,
                 "created": now.timestamp(),
                 "host": socket.gethostname(),
@@ -78,7 +82,8 @@ class RunFolder:
             for empty in ("events.jsonl", "control.jsonl", "stdout.log", "lock"):
                 (path / empty).touch()
         except OSError as error:
-            raise EnvironmentFault(f"cannot write the run folder {path}: {error.strerror}") from error
+            remedy = fault.remedy if runs_dir.is_dir() and (fault := fault_of(error, runs_dir)) else ""
+            raise EnvironmentFault(f"cannot write the run folder {path}: {error.strerror}", remedy) from error
         return cls(path)
 
     @property
@@ -134,21 +139,30 @@ class RunFolder:
         On the engine's own machine the process decides; seen from another machine, the heartbeat does.
         """
         status = read_status(self.status_path)
-        if status is None:
-            return Status(state="lost", error="the run folder has no status.json")
+        return self.judge(status) if status is not None else self._missing()
+
+    def judge(self, status: Status) -> Status:
+        """What becomes of a status once the process it speaks of is looked for."""
         if status.state == "queued":
             return self._queued(status)
         if status.state != "running":
             return status
-        silent = time.time() - status.heartbeat > STALE
+        silent = status.silence > STALE
         if status.host and status.host != socket.gethostname():
-            return replace(status, state="lost") if silent else status
+            return replace(status, state="lost", error="its machine is silent", remedy=GOES_ON) if silent else status
         if not status.process or identity(status.pid) != status.process:
             fresh = read_status(self.status_path)  # it may have finished between the two looks
-            if fresh is not None and fresh.state != "running":
-                return fresh
-            return replace(status, state="lost", error=status.error or "its process is gone")
-        return replace(status, responding=not silent)
+            if fresh is None:
+                return self._missing()
+            if (fresh.state, fresh.process) != (status.state, status.process):
+                return self.judge(fresh)
+            return replace(status, state="lost", error=status.error or "its process is gone", remedy=GOES_ON)
+        return replace(status, responding=False, remedy=HANGS) if silent else status
+
+    def _missing(self) -> Status:
+        if not self.path.is_dir():
+            return Status(state="lost", error="the run folder is gone", remedy=gone(self.path).remedy)
+        return Status(state="lost", error="the run folder has no status.json", remedy=GOES_ON)
 
     def _queued(self, status: Status) -> Status:
         launch = self.launched()
@@ -158,13 +172,20 @@ class RunFolder:
         if process and identity(pid) == process:
             return replace(status, pid=pid, process=process, host=socket.gethostname())
         fresh = read_status(self.status_path)
-        if fresh is not None and fresh.state != "queued":
-            return fresh if fresh.state != "running" else self.status()
-        return replace(status, state="lost", error="the engine ended before it began; see stdout.log")
+        if fresh is None:
+            return self._missing()
+        if fresh.state != "queued":
+            return self.judge(fresh)
+        return replace(status, state="lost", error="the engine ended before it began", remedy="stdout.log says why")
 
     def write_status(self, status: Status) -> None:
         """Replace `status.json` in one step."""
         write_status(self.status_path, status)
+
+    def sweep(self) -> None:
+        """Remove what a writer of `status.json` left that died at it; only for who holds the run."""
+        for left in self.path.glob(".status.json.*"):
+            left.unlink(missing_ok=True)
 
     def log_tail(self, lines: int = 20) -> list[str]:
         """The last lines of `stdout.log`."""
@@ -178,22 +199,29 @@ class RunFolder:
         return [line.rsplit("\r", 1)[-1] for line in text.rstrip().split("\n")[-lines:]] if text.strip() else []
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, wait: float = 0.0) -> Iterator[None]:
         """Hold the run for writing; the kernel lets go of it when the process ends, however it ends.
 
+        Args:
+            wait: seconds to try for.
+
         Raises:
-            EnvironmentFault: where another process holds it.
+            EnvironmentFault: where another process holds it, or the folder is gone.
         """
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = self.status()
-                raise EnvironmentFault(
-                    f"another engine is at work on run {self.id} (process {owner.pid})",
-                    "attach to it (the app's run view shows it), or stop it first",
-                ) from None
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise fault_of(error, self.path) or gone(self.path) from error
+        try:
+            end = time.monotonic() + wait
+            while not _taken(handle):
+                if time.monotonic() >= end:
+                    owner = self.status()
+                    raise EnvironmentFault(
+                        f"another engine is at work on run {self.id} (process {owner.pid})",
+                        "attach to it (the app's run view shows it), or stop it first",
+                    )
+                time.sleep(0.02)
             yield
         finally:
             os.close(handle)
@@ -222,22 +250,24 @@ class RunInfo:
     """The model's test metrics where they were measured, else those of the best validation."""
 
 
-def run_info(folder: RunFolder) -> RunInfo:
-    """What a list of runs shows of one run."""
-    manifest, status = folder.manifest(), folder.status()
-    created = manifest.get("created")
+def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
+    """What a list of runs shows of one run; `status` is how it stands, where that is known already."""
+    manifest, status = folder.manifest(), status or folder.status()
     test = folder.metrics().get("test")
-    model = test.get("model") if isinstance(test, dict) else None
-    measured = {k: float(v) for k, v in model.items() if isinstance(v, int | float)} if isinstance(model, dict) else {}
     return RunInfo(
         folder=folder,
         id=folder.id,
         name=str(manifest.get("name") or folder.id),
-        created=float(created) if isinstance(created, int | float) else 0.0,
+        created=moment(manifest.get("created")),
         recipe=str(manifest.get("recipe") or ""),
         status=status,
-        metrics=measured or status.best,
+        metrics=figures(test.get("model") if isinstance(test, dict) else None) or status.best,
     )
+
+
+def newest_first(runs: Iterable[RunInfo]) -> list[RunInfo]:
+    """The runs in the order in which lists show them."""
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
 def list_runs(runs_dir: Path) -> list[RunInfo]:
@@ -246,7 +276,7 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
         paths = [p for p in runs_dir.iterdir() if not p.name.startswith(".") and (p / "run.json").is_file()]
     except OSError:
         return []
-    return sorted((run_info(RunFolder(p)) for p in paths), key=lambda r: (r.created, r.id), reverse=True)
+    return newest_first(info for path in paths if (info := run_info(RunFolder(path))) and path.is_dir())
 
 
 def find_run(runs_dir: Path, run_id: str | None = None) -> RunFolder:
@@ -272,9 +302,17 @@ def find_run(runs_dir: Path, run_id: str | None = None) -> RunFolder:
     raise ProjectError(f"no run {run_id} in {runs_dir}", f"its runs: {known}")
 
 
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return raw if isinstance(raw, dict) else {}

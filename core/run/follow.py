@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.state import RunState, reduce_all
@@ -10,6 +12,8 @@ from core.run.status import Status
 
 class Follower:
     """A run's state as its events and its process tell it; `poll` brings it up to date.
+
+    One thread may poll while others read: what they find is always a whole state, which does not change any more.
 
     Args:
         folder: the run.
@@ -26,14 +30,16 @@ class Follower:
 
     def poll(self, max_bytes: int = 4 << 20) -> bool:
         """Read what is new, at most `max_bytes` of it; True where anything changed."""
-        status, events = self.folder.status(), self._reader.poll(max_bytes)
-        changed = bool(events) or status != self.status
-        self.status = status
+        status = self.folder.status()
+        changed, self.status = status != self.status, status
+        events = self._reader.stream(max_bytes)
+        first = next(events, None)
+        state = self.state
         if self._reader.restarts != self._restarts:
-            self._restarts = self._reader.restarts
-            self.state, changed = RunState(), True
-        if events:
-            self.state = reduce_all(self.state, events)
+            self._restarts, state, changed = self._reader.restarts, RunState(), True
+        if first is not None:
+            state, changed = reduce_all(state, chain((first,), events)), True
+        self.state = state
         return changed
 
     @property

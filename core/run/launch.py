@@ -16,14 +16,15 @@ from pathlib import Path
 
 import core
 from core.errors import EnvironmentFault, ProjectError
-from core.run.folder import RunFolder
+from core.run.disk import fault_of
+from core.run.folder import GOES_ON, RunFolder
 from core.run.process import identity
-from core.run.status import Status, write_atomic
+from core.run.status import Status, read_status, write_atomic
 
 COMMANDS = ("pause", "resume", "checkpoint", "stop")
 NICE = 10
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_children: dict[int, tuple[subprocess.Popen[bytes], RunFolder]] = {}
 
 
 def engine_command() -> list[str]:
@@ -62,40 +63,56 @@ def start(
     Raises:
         EnvironmentFault: where an engine is at work on the run already, or the process cannot be started.
     """
+    argv = [*(command or engine_command()), "train", str(folder.path.resolve()), *extra]
+    _idle(folder)
+    with folder.lock(0.5):  # of two who start the run at once, one waits and then sees the other's engine
+        status = _idle(folder)
+        fresh = Status(started=status.started, best=status.best, checkpoint=status.checkpoint)
+        try:
+            offset = folder.control_path.stat().st_size if folder.control_path.exists() else 0
+            folder.write_status(fresh)
+            write_atomic(folder.launch_path, json.dumps({"control": offset}))
+            child = _spawn(folder, argv)
+        except OSError as error:
+            fault = fault_of(error, folder.path) or EnvironmentFault(str(error))
+            with contextlib.suppress(OSError):
+                folder.write_status(replace(fresh, state="failed", error=fault.message, exit_code=3))
+            raise EnvironmentFault(f"cannot start the engine: {fault.message}", fault.remedy) from error
+        _children[child.pid] = child, folder
+        if nice:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, child.pid, nice)
+        launch = {
+            "pid": child.pid,
+            "process": identity(child.pid),
+            "host": socket.gethostname(),
+            "ts": time.time(),
+            "argv": argv,
+            "control": offset,
+        }
+        with contextlib.suppress(OSError):  # it runs, and its own status will say so
+            write_atomic(folder.launch_path, json.dumps(launch, indent=1))
+    return child
+
+
+def _idle(folder: RunFolder) -> Status:
+    """The status of a run on which no engine is at work."""
     status = folder.status()
     if status.live:
         raise EnvironmentFault(f"run {folder.id} is at work already (process {status.pid})", "attach to it instead")
-    argv = [*(command or engine_command()), "train", str(folder.path.resolve()), *extra]
-    offset = folder.control_path.stat().st_size if folder.control_path.exists() else 0
-    folder.write_status(Status(state="queued", started=status.started, best=status.best, checkpoint=status.checkpoint))
-    write_atomic(folder.launch_path, json.dumps({"control": offset}))
-    try:
-        with folder.stdout_path.open("ab") as log:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=engine_environment(),
-            )
-    except OSError as error:
-        folder.write_status(Status(state="failed", error=str(error), exit_code=3))
-        raise EnvironmentFault(f"cannot start the engine: {error}") from error
-    _children[child.pid] = child
-    if nice:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, child.pid, nice)
-    launch = {
-        "pid": child.pid,
-        "process": identity(child.pid),
-        "host": socket.gethostname(),
-        "ts": time.time(),
-        "argv": argv,
-        "control": offset,
-    }
-    write_atomic(folder.launch_path, json.dumps(launch, indent=1))
-    return child
+    return status
+
+
+def _spawn(folder: RunFolder, argv: list[str]) -> subprocess.Popen[bytes]:
+    with folder.stdout_path.open("ab") as log:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=engine_environment(),
+        )
 
 
 def launch(folder: RunFolder, *, extra: Sequence[str] = (), command: Sequence[str] | None = None) -> int:
@@ -110,10 +127,29 @@ def is_alive(folder: RunFolder) -> bool:
 
 
 def reap() -> None:
-    """Take note of our own children that ended, so that none of them stays a zombie."""
-    for pid, child in list(_children.items()):
-        if child.poll() is not None:
-            del _children[pid]
+    """Take note of our own children that ended: none of them stays a zombie, and how one died is written down."""
+    for pid, (child, folder) in list(_children.items()):
+        if child.poll() is not None and _children.pop(pid, None) is not None:
+            _note_end(folder, pid, child.returncode)
+
+
+def _note_end(folder: RunFolder, pid: int, code: int) -> None:
+    """Say in the status how an engine ended that could not say it itself."""
+    with contextlib.suppress(EnvironmentFault, OSError), folder.lock():
+        status = read_status(folder.status_path)
+        if status is None or status.state != "running" or status.pid != pid:
+            return
+        lost = replace(status, state="lost", process="", exit_code=code, ended=time.time(), remedy=GOES_ON)
+        folder.write_status(replace(lost, error=f"its process is gone: {_death(code)}"))
+
+
+def _death(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed (SIGKILL), which is what the system does when the memory is full"
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"it crashed ({signal.Signals(-code).name})"
+    return f"it ended without a word (exit code {code})"
 
 
 def send(folder: RunFolder, command: str) -> None:
@@ -169,7 +205,8 @@ def kill(folder: RunFolder, wait: float = 5.0) -> Status:
             reap()
             time.sleep(0.02)
         if identity(status.pid) != status.process:
-            with contextlib.suppress(EnvironmentFault), folder.lock():
+            with contextlib.suppress(EnvironmentFault, OSError), folder.lock(0.5):
                 last = replace(status, state="stopped", ended=time.time(), exit_code=-int(signal.SIGKILL))
-                folder.write_status(replace(last, process="", paused=False, stopping=False, error="killed"))
+                last = replace(last, error="killed", remedy=GOES_ON, responding=True)
+                folder.write_status(replace(last, process="", paused=False, stopping=False))
     return folder.status()

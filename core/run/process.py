@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
+
+
+@functools.cache
+def boot() -> str:
+    """This boot of this machine; "" where it cannot be told.
+
+    Processes of one boot share the monotonic clock, which nobody can set.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def identity(pid: int) -> str:
@@ -32,10 +45,9 @@ def _other_identity(pid: int) -> str:
 def _linux_identity(pid: int) -> str:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
     fields = stat[stat.rfind(")") + 2 :].split()  # the name before may hold blanks and brackets
-    if len(fields) < 20 or fields[0] in ("Z", "X", "x"):
+    if len(fields) < 20 or fields[0] in ("Z", "X", "x") or not boot():
         return ""
-    return f"{boot}:{fields[19]}"
+    return f"{boot()}:{fields[19]}"

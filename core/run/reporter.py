@@ -1,4 +1,4 @@
-"""How a stage tells its progress and hears what people want: through a Reporter, never by printing."""
+"""The reporter of a run: what a stage says becomes events, and what people ask becomes wishes."""
 
 from __future__ import annotations
 
@@ -12,96 +12,39 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Self
 
-import psutil
-
+from core.errors import EnvironmentFault
 from core.run.control import INTERVAL, ControlReader
+from core.run.disk import Reserve, fault_of, gone
 from core.run.events import EventReader, EventWriter
 from core.run.folder import RunFolder
 from core.run.process import identity
+from core.run.protocol import NullReporter as NullReporter
+from core.run.protocol import Reporter as Reporter
+from core.run.protocol import Wish as Wish
 from core.run.state import RunState, apply
 from core.run.status import HEARTBEAT, Status, beaten
+from core.run.system import Cautions, Clock, Gpus, Machine
 
-Wish = Literal["go", "checkpoint", "stop"]
 PROGRESS_INTERVAL = 0.2
 SYSTEM_INTERVAL = 5.0
-
-
-class Reporter(Protocol):
-    """What every stage of the engine gets to speak through."""
-
-    def stage_started(self, name: str, fingerprint: str = "") -> None:
-        """A stage begins."""
-        return None
-
-    def stage_finished(self, name: str, seconds: float, summary: Mapping[str, Any]) -> None:
-        """A stage is done; `summary` holds a few figures worth showing."""
-        return None
-
-    def stage_reused(self, name: str, fingerprint: str) -> None:
-        """A stage's artefact was there already."""
-        return None
-
-    def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
-        """How far a task is; call it as often as you like. `total` 0 is unknown."""
-        return None
-
-    def metric(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a training step."""
-        return None
-
-    def evaluation(self, step: int, split: str, values: Mapping[str, float]) -> None:
-        """Metrics of the model on a split, such as `ndcg@10`."""
-        return None
-
-    def checkpoint(self, path: Path | str, step: int, best: bool = False) -> None:
-        """A checkpoint was written."""
-        return None
-
-    def artefact(self, name: str, path: Path | str) -> None:
-        """A file that later stages or people use was written."""
-        return None
-
-    def sample(self, text: str) -> None:
-        """An example of what the model does, for a person to read."""
-        return None
-
-    def log(self, text: str) -> None:
-        """One line of narration."""
-        return None
-
-    def alert(self, level: str, title: str, text: str = "") -> None:
-        """Something a person should know; `level` is info, warning or error."""
-        return None
-
-    def system(self, values: Mapping[str, float]) -> None:
-        """Load of the machine."""
-        return None
-
-    def wants(self) -> Wish:
-        """What people ask for; blocks while the run is paused. Each checkpoint wish is told once, stop for ever."""
-
-
-class NullReporter(Reporter):
-    """Hears everything and says nothing: for use as a library and in tests."""
-
-    def wants(self) -> Wish:
-        """Always to go on."""
-        return "go"
+LOCK_WAIT = 1.0
+"""Seconds to wait for the run: whoever starts an engine holds it for a moment himself."""
 
 
 class RunReporter(Reporter):
     """The reporter of a run: owns its lock, events, status and signals for as long as the engine works.
 
     Use it as a context manager in the main thread; call `finish` before leaving. SIGTERM and the first SIGINT ask to
-    stop; a second signal raises KeyboardInterrupt.
+    stop; a second signal raises KeyboardInterrupt. Where somebody deletes or moves the run's folder, whatever a stage
+    says next raises EnvironmentFault.
 
     Args:
         folder: the run.
 
     Raises:
-        EnvironmentFault: on entering, where another engine is at work on the run.
+        EnvironmentFault: on entering, where another engine is at work on the run, or the folder is gone.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -112,39 +55,53 @@ class RunReporter(Reporter):
         """Whether somebody asked to stop."""
         self._stack = contextlib.ExitStack()
         self._closed = threading.Event()
+        self._fault: EnvironmentFault | None = None
+        """Why the work cannot go on; told at the next word of a stage."""
         self._pending: dict[str, Any] | None = None
         self._progressed = 0.0
+        self._began = self._spoke = time.monotonic()
         self._paused = False
         self._checkpoint_wish = False
 
     def __enter__(self) -> Self:
         """Take the run."""
-        self._stack.enter_context(self.folder.lock())
+        self._stack.enter_context(self.folder.lock(LOCK_WAIT))
         try:
             self._install_signals()  # before anybody can see that we are at work
             launch, old = self.folder.launched(), self.folder.status()
             offset = launch.get("control") if launch.get("pid") in (None, os.getpid()) else None
             self._control = ControlReader(self.folder.control_path, offset if isinstance(offset, int) else None)
             self._replay()
+            self.folder.sweep()
+            self._reserve = Reserve(self.folder.path)
+            self._reserve.take()
+            self._stack.callback(self._reserve.release)
             self._writer = EventWriter(self.folder.events_path, lambda event: apply(self.state, event))
             self._mutex = self._writer.lock  # one lock for both: the writer calls back while it holds it
             self._stack.callback(self._writer.close)
-            now = time.time()
-            self._status = Status(
+            self._began = self._spoke = time.monotonic()
+            fresh = Status(
                 state="running",
                 pid=os.getpid(),
                 process=identity(os.getpid()),
                 host=socket.gethostname(),
-                heartbeat=now,
-                started=now,
+                started=time.time(),
                 checkpoint=old.checkpoint,
                 best=old.best,
             )
+            self._status = beaten(fresh, self._began)
             resumed = self._writer.seq > 0
             self.folder.write_status(self._status)
             self._emit("run.started", run=self.folder.id, resumed=resumed, pid=os.getpid())
             self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
             self._heart.start()
+        except OSError as error:
+            fault = fault_of(error, self.folder.path) or EnvironmentFault(str(error))
+            failed = replace(self.folder.status(), state="failed", process="", ended=time.time(), error=fault.message)
+            with contextlib.suppress(OSError):
+                self.folder.write_status(replace(failed, exit_code=fault.exit_code, remedy=fault.remedy))
+            self._stack.close()
+            raise fault from error
         except BaseException:
             self._stack.close()
             raise
@@ -152,8 +109,9 @@ class RunReporter(Reporter):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Let the run go; one that was not finished failed."""
-        if not self._closed.is_set():
-            self.finish("failed", 1, str(error) if error else "the engine ended without a word")
+        if isinstance(error, KeyboardInterrupt):
+            self.finish("stopped", 130, "interrupted at once", "train goes on from the last checkpoint")
+        self.finish("failed", 1, str(error) if error else "the engine ended without a word")
 
     def finish(self, state: str, exit_code: int, error: str = "", remedy: str = "", **data: Any) -> None:
         """Write the run's last words and let it go.
@@ -170,6 +128,8 @@ class RunReporter(Reporter):
         self._closed.set()
         self._hush_signals()
         self._heart.join()
+        self._reserve.release()
+        self._fault = None
         try:
             with contextlib.suppress(OSError):  # on a full disk the exit code still tells
                 self._flush_progress()
@@ -181,7 +141,7 @@ class RunReporter(Reporter):
                     error=error,
                     remedy=remedy,
                     checkpoint=self._status.checkpoint,
-                    seconds=round(time.time() - self._status.started, 3),
+                    seconds=round(time.monotonic() - self._began, 3),
                     **data,
                 )
             last = replace(self._snapshot(), state=state, exit_code=exit_code, error=error, remedy=remedy)
@@ -210,6 +170,7 @@ class RunReporter(Reporter):
     def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
         """See `Reporter`; at most five a second are written, and always the last one."""
         with self._mutex:
+            self._heed()
             if self._pending and self._pending["task"] != task:
                 self._flush_progress()
             self._pending = {"task": task, "done": done, "total": total, "unit": unit}
@@ -268,7 +229,14 @@ class RunReporter(Reporter):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _heed(self) -> None:
+        """Note that the work is alive, and end it where it cannot go on."""
+        self._spoke = time.monotonic()
+        if self._fault is not None:
+            raise self._fault
+
     def _listen(self, now: bool = False) -> None:
+        self._heed()
         for command in self._control.poll(now):
             if command == "stop":
                 self.stopping = True
@@ -291,12 +259,14 @@ class RunReporter(Reporter):
         return os.path.relpath(path, self.folder.path) if inside else str(path)
 
     def _emit(self, kind: str, **data: Any) -> None:
+        self._heed()
         self._writer.write(kind, **data)
 
     def _replay(self) -> None:
-        reader = EventReader(self.folder.events_path)
-        while events := reader.poll():
-            for event in events:
+        reader, first = EventReader(self.folder.events_path), True
+        while first or reader.behind:
+            first = False
+            for event in reader.stream():
                 apply(self.state, event)
 
     def _flush_progress(self) -> None:
@@ -304,13 +274,14 @@ class RunReporter(Reporter):
             pending, self._pending = self._pending, None
             if pending:
                 self._progressed = time.monotonic()
-                self._emit("progress", **pending)
+                self._writer.write("progress", **pending)
 
     def _snapshot(self) -> Status:
         with self._mutex:
             state, progress, stage = self.state, self.state.progress, self.state.stage
             return replace(
-                beaten(self._status),
+                beaten(self._status, self._began),
+                quiet=round(time.monotonic() - self._spoke, 3),
                 paused=self._paused,
                 stopping=self.stopping,
                 stage=stage.name if stage else "",
@@ -327,18 +298,37 @@ class RunReporter(Reporter):
             self.folder.write_status(self._snapshot())
 
     def _beat(self) -> None:
-        me = psutil.Process()
-        me.cpu_percent()
+        machine, cautions, clock = None, Cautions(), Clock()
+        with contextlib.suppress(Exception):  # a figure that cannot be measured must not stop the heart
+            machine = Machine(self.folder.path, Gpus.find())
         measured = time.monotonic()
         while not self._closed.wait(HEARTBEAT):
+            if self._writer.lost:
+                self._fault = gone(self.folder.path)
             with contextlib.suppress(OSError, ValueError):
                 self._flush_progress()
-                if time.monotonic() - measured >= SYSTEM_INTERVAL:
-                    measured = time.monotonic()
-                    memory = me.memory_info().rss / 2**20
-                    self.system({"cpu_percent": me.cpu_percent(), "memory_mb": round(memory, 1)})
+                if jump := clock.jumped():
+                    self._note_jump(jump)
+            if machine is not None and time.monotonic() - measured >= SYSTEM_INTERVAL:
+                measured = time.monotonic()
+                with contextlib.suppress(Exception):
+                    self._tell_load(machine, cautions)
             if not self._closed.is_set():
                 self._save_status()
+
+    def _tell_load(self, machine: Machine, cautions: Cautions) -> None:
+        values = machine.measure()
+        self._writer.write("system", values=values)
+        for title, text in cautions.about(values):
+            self._writer.write("alert", level="warning", title=title, text=text)
+
+    def _note_jump(self, jump: float) -> None:
+        """Say that the wall clock was set; times from before it are moved, so that no duration becomes absurd."""
+        with self._mutex:
+            self._status = replace(self._status, started=self._status.started + jump)
+        way = "forward, or the machine slept" if jump > 0 else "back"
+        text = f"by {abs(jump):,.0f} s {way}; durations leave it out"
+        self._writer.write("alert", level="info", title="The clock jumped", text=text, jump=round(jump, 3))
 
     def _install_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():

@@ -7,18 +7,24 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from core.run.events import KINDS, Event
+from core.run.events import Event
+from core.run.figures import number
+from core.run.series import MAX_POINTS as MAX_POINTS
+from core.run.series import Series as Series
 
-MAX_POINTS = 2000
+MAX_SERIES = 128
 MAX_LOG = 500
 MAX_KEPT = 200
+MAX_PACES = 20
 PACE_POINTS = 150
 PACE_SPACING = 2.0
 """Seconds between two points of a pace: it looks back five minutes, over a validation or two."""
 TARGET_METRIC = "ndcg@10"
 """The validation metric that chooses the best checkpoint."""
+SYSTEM = "system "
+"""What the names of the curves of the machine's load begin with; their steps are seconds since the first start."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,7 @@ class Stage:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far the current task is."""
 
     task: str
@@ -80,54 +85,16 @@ class Alert:
     ts: float
 
 
-class Series:
-    """Points (step, value) of one metric, thinned evenly when they become too many; a null is a NaN."""
-
-    __slots__ = ("_pending", "_stride", "points", "rewind")
-
-    def __init__(self) -> None:
-        self.points: list[tuple[int, float]] = []
-        self.rewind = False
-        """Set when a run goes on: the next point takes the place of those that the checkpoint did not hold."""
-        self._stride = 1
-        self._pending = 0
-
-    def add(self, step: int, value: float) -> None:
-        """Append a point; the newest always stands at the end."""
-        if self.rewind:
-            self.rewind, self._pending = False, 0
-            while self.points and self.points[-1][0] >= step:
-                self.points.pop()
-        if self._pending:
-            self.points[-1] = (step, value)
-        else:
-            self.points.append((step, value))
-        self._pending = (self._pending + 1) % self._stride
-        if len(self.points) > MAX_POINTS:
-            self.points = self.points[::2]
-            self._stride *= 2
-            self._pending = 0
-
-    @property
-    def last(self) -> float:
-        """The newest value."""
-        return self.points[-1][1] if self.points else math.nan
-
-    def copy(self) -> Series:
-        """A series that grows apart from this one."""
-        other = Series()
-        other.points, other.rewind = list(self.points), self.rewind
-        other._stride, other._pending = self._stride, self._pending
-        return other
-
-
 @dataclass
 class RunState:
     """Everything that the events said so far; treat it as a value, `reduce` gives the next one."""
 
     run: str = ""
     state: str = "queued"
+    began: float = 0.0
+    """When it was started first, in Unix seconds."""
     started: float = 0.0
+    """When the process that is, or was, at work on it began."""
     ended: float = 0.0
     paused: bool = False
     exit_code: int | None = None
@@ -143,15 +110,19 @@ class RunState:
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     samples: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     logs: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_LOG))
-    system: dict[str, float] = field(default_factory=dict)
+    system: Mapping[str, float] = field(default_factory=dict)
     last_seq: int = 0
     last_ts: float = 0.0
     missing: int = 0
     """Numbers that were skipped."""
     unknown: int = 0
     """Events of kinds that this version does not know."""
+    left_out: int = 0
+    """Figures of metrics beyond the first `MAX_SERIES` names."""
     _paces: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
     """When each task of the stage was how far: one may interrupt another, as a validation does a training."""
+    _turn: int = 0
+    """How many states were before this one; a series of an earlier turn belongs to them too."""
 
     @property
     def stage(self) -> Stage | None:
@@ -184,13 +155,13 @@ def reduce(state: RunState, event: Event) -> RunState:
 
 
 def reduce_all(state: RunState, events: Iterable[Event]) -> RunState:
-    """The state after more events; copies once, so that long stories replay fast."""
+    """The state after more events; the old one stays as it was, and lends the new one every curve that stays too."""
     new = copy.copy(state)
     for name, value in vars(state).items():
         if isinstance(value, dict | deque):
             setattr(new, name, value.copy())
     new._paces = {task: points.copy() for task, points in state._paces.items()}
-    new.series = {name: series.copy() for name, series in state.series.items()}
+    new._turn += 1
     for event in events:
         apply(new, event)
     return new
@@ -198,14 +169,17 @@ def reduce_all(state: RunState, events: Iterable[Event]) -> RunState:
 
 def apply(state: RunState, event: Event) -> None:
     """Change a state that nobody else looks at; everybody else calls `reduce`."""
-    if event.seq <= state.last_seq:
+    seq, last = event.seq, state.last_seq
+    if seq <= last:
         return  # seen already
-    state.missing += event.seq - state.last_seq - 1
-    state.last_seq, state.last_ts = event.seq, event.ts
-    if event.kind not in KINDS:
+    if seq != last + 1:
+        state.missing += seq - last - 1
+    state.last_seq, state.last_ts = seq, event.ts
+    handler = _HANDLERS.get(event.kind)
+    if handler is None:
         state.unknown += 1
-        return
-    _HANDLERS[event.kind](state, event)
+    else:
+        handler(state, event)
 
 
 def _text(event: Event, key: str, default: str = "") -> str:
@@ -213,21 +187,49 @@ def _text(event: Event, key: str, default: str = "") -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _number(value: Any, default: float = 0.0) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+def _step(event: Event) -> int:
+    return int(number(event.data.get("step")))
 
 
-def _values(event: Event) -> dict[str, float]:
+def _values(event: Event) -> Mapping[str, float]:
+    """The event's figures; what is no figure is a NaN."""
     values = event.data.get("values")
-    if not isinstance(values, Mapping):
+    if not isinstance(values, dict):
         return {}
-    return {str(k): _number(v, math.nan) for k, v in values.items()}
+    for value in values.values():
+        if type(value) is not float:
+            return {str(k): v if type(v) is float else number(v, math.nan) for k, v in values.items()}
+    return values
+
+
+def _plot(state: RunState, prefix: str, step: int, values: Mapping[str, float]) -> None:
+    """Add a point to each curve, which becomes this state's own."""
+    known, turn = state.series, state._turn
+    for name, value in values.items():
+        name = prefix + name
+        series = known.get(name)
+        if series is None:
+            if len(known) >= MAX_SERIES:
+                state.left_out += 1
+                continue
+            series = known[name] = Series(turn)
+        elif series.turn != turn:
+            series = known[name] = series.copy(turn)
+        series.add(step, value)
+
+
+def _keep(known: dict[str, Any], name: str, value: Any) -> None:
+    """Put something at the end of a dictionary, whose oldest entry goes when there are too many."""
+    known.pop(name, None)
+    known[name] = value
+    if len(known) > MAX_KEPT:
+        del known[next(iter(known))]
 
 
 def _run_started(state: RunState, event: Event) -> None:
     state.run = _text(event, "run")
     state.state, state.paused, state.ended = "running", False, 0.0
-    state.started = event.ts
+    state.started, state.began = event.ts, state.began or event.ts
     for name, stage in state.stages.items():
         if stage.state == "running":  # the process before this one died inside it
             state.stages[name] = replace(stage, state="stopped")
@@ -235,40 +237,43 @@ def _run_started(state: RunState, event: Event) -> None:
     state.progress = None
     state._paces.clear()
     if event.data.get("resumed"):
-        for series in state.series.values():
-            series.rewind = True
+        for name, series in state.series.items():
+            if not name.startswith(SYSTEM):
+                state.series[name] = series = series.copy(state._turn)
+                series.rewind = True
         state.logs.append((event.ts, "the run goes on"))
 
 
 def _run_finished(state: RunState, event: Event) -> None:
     state.state = _text(event, "state", "finished")
-    state.exit_code = int(_number(event.data.get("exit_code")))
+    state.exit_code = int(number(event.data.get("exit_code")))
     state.error, state.remedy = _text(event, "error"), _text(event, "remedy")
     state.ended, state.paused = event.ts, False
     for name, stage in state.stages.items():
         if stage.state == "running":
-            state.stages[name] = replace(stage, state=state.state, seconds=event.ts - stage.started)
+            state.stages[name] = replace(stage, state=state.state, seconds=max(0.0, event.ts - stage.started))
     if state.error:
-        state.alerts.append(
-            Alert("error" if state.state == "failed" else "info", f"run {state.state}", state.error, event.ts)
-        )
+        level = "error" if state.state == "failed" else "info"
+        state.alerts.append(Alert(level, f"run {state.state}", state.error, event.ts))
 
 
 def _stage_started(state: RunState, event: Event) -> None:
     name = _text(event, "stage")
-    state.stages.pop(name, None)  # again, after a resume: it moves to the end
-    state.stages[name] = Stage(name, "running", event.ts, fingerprint=_text(event, "fingerprint"))
+    _keep(state.stages, name, Stage(name, "running", event.ts, fingerprint=_text(event, "fingerprint")))
     state.progress = None
     state._paces.clear()
 
 
 def _stage_finished(state: RunState, event: Event) -> None:
     name, summary = _text(event, "stage"), event.data.get("summary")
-    old = state.stages.get(name) or Stage(name, started=event.ts)
+    stage = state.stages.get(name)
+    if stage is None:
+        stage = Stage(name, started=event.ts)
+        _keep(state.stages, name, stage)
     state.stages[name] = replace(
-        old,
+        stage,
         state="finished",
-        seconds=_number(event.data.get("seconds")),
+        seconds=max(0.0, number(event.data.get("seconds"))),
         summary=summary if isinstance(summary, Mapping) else {},
     )
     state.progress = None
@@ -277,37 +282,36 @@ def _stage_finished(state: RunState, event: Event) -> None:
 
 def _stage_reused(state: RunState, event: Event) -> None:
     name = _text(event, "stage")
-    state.stages.pop(name, None)
-    state.stages[name] = Stage(name, "reused", event.ts, fingerprint=_text(event, "fingerprint"))
+    _keep(state.stages, name, Stage(name, "reused", event.ts, fingerprint=_text(event, "fingerprint")))
 
 
 def _progress(state: RunState, event: Event) -> None:
-    data = event.data
-    new = Progress(
-        _text(event, "task"), _number(data.get("done")), _number(data.get("total")), _text(event, "unit"), event.ts
-    )
-    points = state._paces.setdefault(new.task, deque(maxlen=PACE_POINTS))
-    if points and (new.done < points[-1][1] or event.ts < points[-1][0]):
-        points.clear()
-    if len(points) < 3 or event.ts - points[-1][0] >= PACE_SPACING:
-        points.append((event.ts, new.done))
-    if len(state._paces) > MAX_KEPT:
-        del state._paces[next(iter(state._paces))]
-    state.progress = new
+    ts, data = event.ts, event.data
+    task, done = _text(event, "task"), number(data.get("done"))
+    state.progress = Progress(task, done, number(data.get("total")), _text(event, "unit"), ts)
+    points = state._paces.get(task)
+    if points is None:
+        points = state._paces[task] = deque(maxlen=PACE_POINTS)
+        if len(state._paces) > MAX_PACES:
+            del state._paces[next(iter(state._paces))]
+    if points:
+        before, far = points[-1]
+        if done < far or ts < before:
+            points.clear()
+        elif len(points) >= 3 and ts - before < PACE_SPACING:
+            return
+    points.append((ts, done))
 
 
 def _metric(state: RunState, event: Event) -> None:
-    step = int(_number(event.data.get("step")))
-    for name, value in _values(event).items():
-        state.series.setdefault(name, Series()).add(step, value)
+    _plot(state, "", _step(event), _values(event))
 
 
 def _eval(state: RunState, event: Event) -> None:
-    split, step, values = _text(event, "split"), int(_number(event.data.get("step"))), _values(event)
-    evaluation = Evaluation(step, split, values, event.ts)
+    split, values = _text(event, "split"), _values(event)
+    evaluation = Evaluation(_step(event), split, values, event.ts)
     state.evaluations.append(evaluation)
-    for name, value in values.items():
-        state.series.setdefault(f"{split} {name}", Series()).add(step, value)
+    _plot(state, f"{split} ", evaluation.step, values)
     score = values.get(TARGET_METRIC, math.nan)
     best = state.best.values.get(TARGET_METRIC, math.nan) if state.best else -math.inf
     if split == "valid" and score > best:
@@ -315,12 +319,18 @@ def _eval(state: RunState, event: Event) -> None:
 
 
 def _checkpoint(state: RunState, event: Event) -> None:
-    path, step = _text(event, "path"), int(_number(event.data.get("step")))
-    state.checkpoints.append(Checkpoint(path, step, bool(event.data.get("best")), event.ts))
+    checkpoint = Checkpoint(_text(event, "path"), _step(event), bool(event.data.get("best")), event.ts)
+    state.checkpoints.append(checkpoint)
 
 
 def _alert(state: RunState, event: Event) -> None:
     state.alerts.append(Alert(_text(event, "level", "warning"), _text(event, "title"), _text(event, "text"), event.ts))
+    if jump := number(event.data.get("jump")):  # the clock was set: what began before it began by another clock
+        state.started, state.began = state.started + jump, state.began + jump
+        for name, stage in state.stages.items():
+            if stage.state == "running":
+                state.stages[name] = replace(stage, started=stage.started + jump)
+        state._paces.clear()
 
 
 def _log(state: RunState, event: Event) -> None:
@@ -331,7 +341,7 @@ def _log(state: RunState, event: Event) -> None:
 
 
 def _artefact(state: RunState, event: Event) -> None:
-    state.artefacts[_text(event, "name")] = _text(event, "path")
+    _keep(state.artefacts, _text(event, "name"), _text(event, "path"))
 
 
 def _sample(state: RunState, event: Event) -> None:
@@ -340,6 +350,7 @@ def _sample(state: RunState, event: Event) -> None:
 
 def _system(state: RunState, event: Event) -> None:
     state.system = _values(event)
+    _plot(state, SYSTEM, max(0, int(event.ts - state.began)), state.system)
 
 
 _HANDLERS = {

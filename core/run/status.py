@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from core.run.figures import figures, moment, number
+from core.run.process import boot
+
 HEARTBEAT = 2.0
 """Seconds between two heartbeats of a live engine."""
 
@@ -35,8 +38,16 @@ class Status:
     host: str = ""
     heartbeat: float = 0.0
     """Unix seconds of the last sign of life."""
+    boot: str = ""
+    """The boot of the engine's machine, see `core.run.process.boot`."""
+    clock: float = 0.0
+    """The monotonic clock at the last sign of life; means something only within one boot."""
     started: float = 0.0
     ended: float = 0.0
+    elapsed: float = 0.0
+    """Seconds from the start to the last sign of life, by a clock that nobody can set."""
+    quiet: float = 0.0
+    """Seconds since the work itself said anything, at the last sign of life."""
     paused: bool = False
     stopping: bool = False
     exit_code: int | None = None
@@ -62,10 +73,19 @@ class Status:
         return self.state == "running" or (self.state == "queued" and bool(self.process))
 
     @property
+    def silence(self) -> float:
+        """Seconds since the last sign of life; within one boot no jump of the wall clock changes it."""
+        if self.boot and self.boot == boot():
+            return max(0.0, time.monotonic() - self.clock)
+        return max(0.0, time.time() - self.heartbeat)
+
+    @property
     def seconds(self) -> float:
         """Seconds from the start to the end, or to now."""
         if not self.started:
             return 0.0
+        if self.clock:
+            return self.elapsed + (min(self.silence, STALE) if self.live else 0.0)
         return max(0.0, (self.ended or (time.time() if self.live else self.heartbeat)) - self.started)
 
 
@@ -80,19 +100,40 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+UNREADABLE = Status(
+    state="lost", error="status.json is unreadable", remedy="train goes on from its last checkpoint and writes it anew"
+)
+
+
 def read_status(path: Path) -> Status | None:
     """The status in a file; None where there is none. A field of a wrong type keeps its default."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
-        return Status(state="lost", error=f"{path.name} is unreadable")
+        return UNREADABLE
+    return parse_status(text)
+
+
+def parse_status(text: str) -> Status:
+    """The status in the text of a file."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        return UNREADABLE
     if not isinstance(raw, dict):
-        return Status(state="lost", error=f"{path.name} is unreadable")
+        return UNREADABLE
     known: dict[str, Any] = {
         f.name: raw[f.name] for f in fields(Status) if f.name in raw and isinstance(raw[f.name], _TYPES[str(f.type)])
     }
+    for name, value in known.items():
+        if name in ("heartbeat", "started", "ended"):
+            known[name] = moment(value)
+        elif name == "best":
+            known[name] = figures(value)
+        elif isinstance(value, float) or name in ("done", "total", "clock", "elapsed", "quiet"):
+            known[name] = number(value)
     if known.get("state") not in STATES:
         known["state"] = "lost"
     return Status(**known)
@@ -120,6 +161,7 @@ def write_atomic(path: Path, text: str) -> None:
         raise
 
 
-def beaten(status: Status) -> Status:
-    """The same status with a fresh heartbeat."""
-    return replace(status, heartbeat=time.time())
+def beaten(status: Status, began: float) -> Status:
+    """The same status with a fresh heartbeat; `began` is the monotonic clock at the start of the process."""
+    clock = time.monotonic()
+    return replace(status, heartbeat=time.time(), boot=boot(), clock=clock, elapsed=round(clock - began, 3))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +141,7 @@ class Loop:
         self.module, self.batches, self.schedule = module, batches, schedule
         self.reporter, self.folder, self.task = reporter, folder, task
         self.position = Position()
+        self._told, self._targets = 0.0, 0  # when the last figures were told, and the targets since
         decayed = [p for n, p in module.named_parameters() if p.ndim > 1 and "embed" not in n and "items" not in n]
         kept = {id(p) for p in decayed}
         others = [p for p in module.parameters() if id(p) not in kept]
@@ -169,6 +171,7 @@ class Loop:
                 except StopRequested as stop:
                     raise StopRequested(self.save()) from stop
                 place.due = False
+                self._told = 0.0  # the validation's time is not the training's
                 self.save()
             if place.ended or place.epoch >= self.schedule.epochs:
                 break
@@ -205,7 +208,11 @@ class Loop:
                 "batch": str(self.position.batch),
             }
             fresh = self.folder / "loop.safetensors.new"
-            save_file({n: t.detach().cpu().contiguous().clone() for n, t in state.items()}, fresh, metadata=meta)
+            try:
+                save_file({n: t.detach().cpu().contiguous().clone() for n, t in state.items()}, fresh, metadata=meta)
+            except BaseException:
+                fresh.unlink(missing_ok=True)  # half a checkpoint on a full disk only keeps it full
+                raise
             fresh.replace(self.folder / f"loop-{self.position.step}.safetensors")
             write_atomic(self.folder / "loop.json", json.dumps(vars(self.position)))
             for old in self.folder.glob("loop-*.safetensors"):
@@ -246,13 +253,19 @@ class Loop:
             loss, parts, targets = self.wrapped(batch)
         self.prepared.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), 1.0)
+        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), 1.0)
         self.prepared.step()
+        self._targets += int(targets)
         sums = self.position.sums
         for name, value in {"targets": float(targets), **{n: v * targets for n, v in parts.items()}}.items():
             sums[name] = sums.get(name, 0.0) + value
         if self.position.step % METRIC_EVERY == 0:
-            self.reporter.metric(self.position.step, {**parts, "learning_rate": rate})
+            told = {**parts, "learning_rate": rate, "gradient_norm": float(norm if norm is not None else 0.0)}
+            now = time.monotonic()
+            if self._told and self._targets:
+                told["targets_per_second"] = round(self._targets / max(now - self._told, 1e-6), 1)
+            self._told, self._targets = now, 0
+            self.reporter.metric(self.position.step, told)
         if self.average:
             # A short memory at first, so that the mean forgets the random start.
             decay = min(self.schedule.ema, (1 + self.position.step) / (10 + self.position.step))

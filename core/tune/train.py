@@ -121,6 +121,10 @@ def tune(
                     fresh.rename(folder / BEST)
                     reporter.checkpoint(folder / BEST, loop.position.step, best=True)
             loop.position.notes["best"] = vars(best).copy()
+            if best.worse > 1:
+                left = project.tune.patience - best.worse
+                ending = f"it ends after {left} more" if left > 0 else "so it ends here"
+                reporter.alert("info", "no progress", f"{best.worse} validations without a better N@10; {ending}")
             return best.worse < project.tune.patience
 
         loop.run(after_epoch)

@@ -58,6 +58,7 @@ class ExploreScreen(Place):
         self._since = 0.0
         self._timer: Timer | None = None
         self._broken = False
+        self._shown: dict[str, list[dict[str, Any]]] = {}
 
     def body(self) -> ComposeResult:
         """The panels."""
@@ -82,6 +83,15 @@ class ExploreScreen(Place):
         """The serving process of this place."""
         return self.eager.serving
 
+    def copy_text(self) -> str:
+        """The row under the cursor: a user's id, or an item's id and title."""
+        if self.focused is not None and self.focused.id in ("history", "items"):
+            rows = self._shown.get(self.focused.id, [])
+            at = self.query_one(f"#{self.focused.id}", RowList).highlighted
+            item = rows[at] if at is not None and at < len(rows) else {}
+            return f"{item.get('item_id', '')}\t{item.get('title', '')}".strip()
+        return self.query_one("#users", RowList).current or ""
+
     def news(self) -> None:
         """Serve the run that the app means, if it is another one than before."""
         super().news()
@@ -89,7 +99,7 @@ class ExploreScreen(Place):
         if folder is None:
             self._say(
                 line([("No finished run to explore.", "bold")]),
-                hint("2", "train: a live run becomes explorable when it is done"),
+                hint("4", "train: a live run becomes explorable when it is done"),
             )
             return
         if self.serving is None or self.serving.folder.path != folder.path:
@@ -115,6 +125,9 @@ class ExploreScreen(Place):
             hint("/", "types an id, or its beginning"),
         )
         self._list_users("")
+        if self.eager.user:
+            user, self.eager.user = self.eager.user, ""
+            self._recommend(user)
 
     def _progress(self, text: str) -> None:
         self._wait(safe(text))
@@ -156,6 +169,7 @@ class ExploreScreen(Place):
         below.border_title = Content(f"Next · {safe(run)}")
         below.border_subtitle = Content(verdict(result))
         self.add_class("-answered")
+        self._shown = {"history": history[::-1], "items": items}
         above.show(history_rows(history))
         below.show(item_rows(items, result.get("target")))
         above.highlighted = 0 if history else None
@@ -198,7 +212,7 @@ class ExploreScreen(Place):
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
-    def action_find(self) -> None:
+    def action_filter(self) -> None:
         """Type a user's id."""
         self.query_one(Input).focus()
 

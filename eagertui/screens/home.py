@@ -1,7 +1,8 @@
-"""Home: the runs of the project, and the next step when there are none."""
+"""Home: known projects, the runs of the open one, and the next step where there are none."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -14,29 +15,70 @@ from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.screens.place import Place
 from eagertui.widgets.draw import line, safe
+from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
+from eagertui.widgets.project_lines import project_row
 from eagertui.widgets.rows import Row, RowList
-from eagertui.widgets.run_lines import FAINT, hint, run_detail, run_row
+from eagertui.widgets.run_lines import FAINT, run_detail, run_row
+
+BEGIN = (
+    ("n", "new project", "your own logs: a table of interactions, and one of items"),
+    ("s", "try the sample", "a bookshop, copied to ./bookshop: minutes to a trained model"),
+)
+NEXT = (
+    ("2", "look at the data", "what is in the logs, and what was left out"),
+    ("t", "train", "settings and cost first, then every step live"),
+)
+STEPS = (
+    ("2", "Data", "what is in the logs"),
+    ("3", "Index", "every item gets a short code that means something"),
+    ("4", "Train", "a language model learns to speak the codes"),
+    ("5", "Explore", "what would this person take next, and why"),
+    ("6", "Compare", "beside popularity, transitions, kNN and SASRec"),
+)
+
+
+def welcome(keys: Sequence[tuple[str, str, str]], command: str, width: int) -> list[Content]:
+    """What can be done first, what comes then, and the same without a screen."""
+    rows = [line([("From interaction logs to a model that recommends", "bold $primary")], width), Content("")]
+    rows += [
+        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<16} ", "bold"), (text, FAINT)], width)
+        for key, name, text in keys
+    ]
+    rows += [Content(""), line([("        and then, place by place", FAINT)], width)]
+    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<16} ", (text, FAINT)], width) for key, name, text in STEPS]
+    return [*rows, Content(""), line([("        without a screen ", FAINT), (command, "bold")], width)]
 
 
 class HomeScreen(Place):
-    """The list of runs above a few lines about the one under the cursor."""
+    """Projects above runs above a few lines about the one under the cursor."""
 
     PLACE = "home"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("home")]
     CSS_PATH = "home.tcss"
 
     def body(self) -> ComposeResult:
-        """The list and the lines."""
-        runs = RowList(id="runs", classes="panel")
-        yield runs
+        """The lists and the lines."""
+        yield FilterBar("/ a word of the project, recipe, state or id", id="filter")
+        yield RowList(id="projects", classes="panel")
+        yield RowList(id="runs", classes="panel")
         with VerticalScroll(id="detail", classes="panel", can_focus=False):
             yield Lines(id="detail-text")
 
     @property
+    def projects(self) -> RowList:
+        """The upper list."""
+        return self.query_one("#projects", RowList)
+
+    @property
+    def runs(self) -> RowList:
+        """The lower list."""
+        return self.query_one("#runs", RowList)
+
+    @property
     def highlighted(self) -> RunInfo | None:
         """The run under the cursor."""
-        current = self.query_one(RowList).current
+        current = self.runs.current
         return next((run for run in self.eager.runs if run.id == current), None)
 
     @property
@@ -45,21 +87,44 @@ class HomeScreen(Place):
         run = self.highlighted
         return run.folder if run else None
 
+    def copy_text(self) -> str:
+        """The run's folder, or the project's file."""
+        if self.focused is self.projects and self.projects.current:
+            return self.projects.current
+        return str(self.run_folder.path) if self.run_folder else str(self.eager.bridge.project_file or "")
+
     def news(self) -> None:
-        """Draw the runs."""
+        """Draw the projects and the runs."""
         super().news()
-        rows = self.query_one(RowList)
-        rows.border_title = Content(f"Runs of {safe(self.eager.project_name)}" if self.eager.project_name else "Runs")
-        rows.border_subtitle = Content(f"{len(self.eager.runs)} in all" if self.eager.runs else "")
-        rows.set_class(not self.eager.runs, "-empty")
-        self.query_one("#detail").set_class(not self.eager.runs, "-empty")
-        rows.show([Row(run.id, lambda width, run=run: run_row(run, width)) for run in self.eager.runs])  # type: ignore[misc]
-        if self.eager.runs and self.focused is None:
-            rows.focus()
+        self._draw_projects()
+        word = self.query_one(FilterBar).text.lower()
+        wanted = [run for run in self.eager.runs if word in _words(run)] if word else self.eager.runs
+        name = safe(self.eager.project_name)
+        self.runs.border_title = Content(f"Runs of {name}" if name else "Runs")
+        count = f"{len(self.eager.runs)} in all" if self.eager.runs else ""
+        self.runs.border_subtitle = Content(f"{len(wanted)} of {len(self.eager.runs)}" if word else count)
+        self.set_class(not self.eager.runs, "-no-runs")
+        self.runs.show([Row(run.id, lambda width, run=run: run_row(run, width)) for run in wanted])  # type: ignore[misc]
+        if self.focused is None:
+            (self.runs if self.eager.runs else self.projects).focus()
         self.draw_detail()
 
+    def _draw_projects(self) -> None:
+        open_file = self.eager.bridge.project_file
+        known = self.eager.projects
+        self.set_class((len(known) < 2 and bool(open_file)) or not known, "-alone")
+        self.projects.border_title = "Projects"
+        self.projects.border_subtitle = Content(f"{len(known)} known" if len(known) > 1 else "")
+        self.projects.styles.max_height = min(len(known), 8) + 2
+        self.projects.show(
+            [
+                Row(str(one.file), lambda width, one=one: project_row(one, one.file == open_file, width))  # type: ignore[misc]
+                for one in known
+            ]
+        )
+
     def draw_detail(self) -> None:
-        """Draw the lines below the list."""
+        """Draw the lines below the lists."""
         run = self.highlighted
         self.query_one("#detail").border_title = "This run" if run else "What now"
         self.query_one("#detail-text", Lines).show(lambda width: self._detail(run, width))
@@ -71,43 +136,59 @@ class HomeScreen(Place):
             file = self.eager.bridge.project_file
             message = error.message.replace(f"{file.parent}/", "") if file else error.message
             lines += [line([("✗ ", "bold $error"), safe(message)]), line([(safe(error.remedy), FAINT)]), Content("")]
-        return [*lines, *(run_detail(run, width) if run is not None else self._first_steps())]
+        return [*lines, *(run_detail(run, width) if run is not None else self._first_steps(width))]
 
-    def _first_steps(self) -> list[Content]:
+    def _first_steps(self, width: int) -> list[Content]:
         if not self.eager.runs_read:
             return [line([("reading the runs", FAINT)])]
-        if self.eager.bridge.project_file is None:
-            return [
-                line([("No project here.", "bold")]),
-                Content(""),
-                line([("s", "bold $accent"), " copies the sample, a bookshop, into ./bookshop and opens it"]),
-                Content(""),
-                line(["Your own logs, a table of interactions and one of items:"]),
-                line([("  eagertui init DIR --interactions FILE --items FILE", "bold")]),
-                line([("  eagertui train DIR", "bold")]),
-            ]
         if self.eager.project_error is not None:
             return [line(["Mend the file; this screen reads it again by itself."])]
-        return [
-            line([("No runs yet.", "bold")]),
-            Content(""),
-            hint("t", "trains: data, vectors, index, model, metrics"),
-            line([("the same without a screen:", FAINT)]),
-            line([("  " + safe(self.eager.bridge.headless("train")), "bold")]),
-        ]
+        if self.eager.bridge.project_file is None:
+            known = (("enter", "open", "the project under the cursor"),) if self.eager.projects else ()
+            return welcome((*known, *BEGIN), "eagertui init DIR --interactions FILE --items FILE", width)
+        return welcome(NEXT, safe(self.eager.bridge.headless("train")), width)
 
     def on_screen_resume(self) -> None:
         """The cursor stands on the run that was looked at last."""
         super().on_screen_resume()
         if self.eager.current is not None:
-            self.query_one(RowList).go_to(self.eager.current.id)
+            self.runs.go_to(self.eager.current.id)
+
+    def action_filter(self) -> None:
+        """Filter the runs."""
+        self.query_one(FilterBar).open()
+
+    @on(FilterBar.Filtered)
+    def _filtered(self) -> None:
+        self.news()
+
+    @on(FilterBar.Left)
+    def _left(self) -> None:
+        self.runs.focus()
 
     @on(RowList.OptionHighlighted)
     def _moved(self) -> None:
         self.draw_detail()
 
-    @on(RowList.OptionSelected)
+    @on(RowList.OptionSelected, "#runs")
     def _chosen(self) -> None:
         if self.run_folder is not None:
             self.eager.look_at(self.run_folder)
             self.eager.action_go("train")
+
+    @on(RowList.OptionSelected, "#projects")
+    def _opened(self) -> None:
+        chosen = self.projects.current
+        project = next((one for one in self.eager.projects if str(one.file) == chosen), None)
+        if project is None or project.file == self.eager.bridge.project_file:
+            self.runs.focus()
+        elif not project.there:
+            self.eager.memory.forget(project.file)
+            self.eager.tell(f"{project.file} is gone; taken from the list", severity="warning")
+            self.eager.poll_projects()
+        else:
+            self.eager.open_project(project.file)
+
+
+def _words(run: RunInfo) -> str:
+    return f"{run.id} {run.name} {run.recipe} {run.status.state}".lower()

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.events import Resize
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Static
 
 from core.run.folder import RunFolder
 from eagertui.actions import actions_of
+from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.place_bar import PlaceBar
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp
+
+
+SMALLEST = (40, 12)
+"""Columns and lines below which a place shows a notice instead of itself."""
 
 
 class Place(Screen[None]):
@@ -36,10 +42,15 @@ class Place(Screen[None]):
         return None
 
     def compose(self) -> ComposeResult:
-        """The bars around the place's body."""
+        """The bars around the place's body, and what a terminal too small for them shows."""
         yield PlaceBar(self.PLACE)
         yield from self.body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield Static("Too small: at least 40 × 12.\nq quits.", id="too-small", markup=False)
+        yield KeyBar()
+
+    def on_resize(self, event: Resize) -> None:
+        """Below a size nothing can be read; the keys still work."""
+        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-too-small")
 
     def body(self) -> ComposeResult:
         """What stands between the bars."""

@@ -21,7 +21,7 @@ class LogView(ScrollView, can_focus=True):
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    LogView { height: 1fr; overflow-x: hidden; }
+    LogView { height: 1fr; overflow-x: hidden; scrollbar-gutter: stable; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -30,11 +30,26 @@ class LogView(ScrollView, can_focus=True):
         self._folded: dict[Line, list[Content]] = {}
         self._width = 0
         self._drawn: list[Content] = []
+        self._follows = True
 
     @property
     def plain(self) -> str:
         """The text as it would be copied."""
         return "\n".join("".join(text for text, _ in line) for line in self._lines)
+
+    def copy_text(self) -> str:
+        """Every line."""
+        return self.plain
+
+    def follow(self) -> None:
+        """Go to the end and stay there."""
+        self._follows = True
+        self.scroll_end(animate=False, force=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls away from the end stays where he is; whoever comes back follows again."""
+        super().watch_scroll_y(old_value, new_value)
+        self._follows = new_value >= self.max_scroll_y - 1
 
     def show(self, lines: Sequence[Sequence[Part]]) -> None:
         """Show these lines instead."""
@@ -51,15 +66,15 @@ class LogView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if width <= 0:
             return
-        at_end = self.scroll_offset.y >= self.max_scroll_y - 1
+        follows = self._follows
         known = self._folded if width == self._width else {}
         self._folded = {line: known.get(line) or fold(line, width) for line in self._lines}
         self._width = width
         self._drawn = [piece for line in self._lines for piece in self._folded[line]]
         self.virtual_size = Size(width, len(self._drawn))
         self.refresh()
-        if at_end:
-            self.scroll_end(animate=False)
+        if follows:
+            self.follow()
 
     def render_line(self, y: int) -> Strip:
         """One line in sight."""

@@ -31,14 +31,15 @@ class PlaceBar(Static):
         self.refresh()
 
     def render(self) -> Content:
-        """The line."""
+        """The line; a narrow one leaves out the app's name, a very narrow one the words of the other places."""
         width = self.content_size.width
-        parts: list[Content | tuple[str, str]] = [(" EagerTUI ", "bold $primary"), (" ", "")]
+        parts: list[Content | tuple[str, str]] = [(" EagerTUI ", "bold $primary"), (" ", "")] if width >= 76 else []
         for number, (place, label) in enumerate(PLACES.items(), start=1):
-            style = "bold reverse" if place == self._place else "$foreground"
-            tab = Content.from_markup(f"[@click=app.go('{place}')] {number} {label} [/]")
-            parts += [tab.stylize(style), (" ", "")]
+            here = place == self._place
+            text = f" {number} {label} " if width >= 58 or here else f" {number} "
+            tab = Content.from_markup(f"[@click=app.go('{place}')]{text}[/]")
+            parts.append(tab.stylize("bold reverse" if here else "$foreground"))
         left = Content.assemble(*parts)
-        room = width - left.cell_length - 1
-        name = clip(self._project, room)
-        return Content.assemble(left, Content(name).right(room) if room > 0 else "", " ").truncate(width)
+        room = width - left.cell_length - 2
+        name = clip(self._project, room) if room >= 6 else ""
+        return Content.assemble(left, Content(f" {name}").right(room + 1) if name else "", " ").truncate(width)

@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 
 from core.project import Project
 from core.run.folder import RunFolder
+from core.runs import create_run
 from eagertui.app import EagerApp
-from eagertui.headless import create_run
 
 FAKE = Path(__file__).parents[1] / "fake_engine.py"
 PROJECT = 'name = "bookshop"\n[data]\ninteractions = "logs.csv"\n'
@@ -48,6 +48,13 @@ class Eyes:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    async def train(self) -> None:
+        """Go through the form to a training."""
+        await self.press("t")
+        await self.see("Settings", "eagertui --headless train")
+        await self.press("t")
+        await self.until(lambda: self.app.current_mode == "train" and self.app.screen is self.app.screen_stack[0])
 
     async def until(self, predicate: Callable[[], object], seconds: float = 30.0) -> None:
         end, wait = time.monotonic() + seconds, 0.02

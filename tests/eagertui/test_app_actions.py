@@ -2,44 +2,104 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from pathlib import Path
 
 import pytest
+from textual.app import App
+from textual.screen import Screen
 
-from eagertui.actions import ACTIONS, PLACES, actions_of, key_name
+from eagertui.actions import ACTIONS, FORMS, PLACES, Action, actions_of, key_name, markdown
 from eagertui.app import EagerApp
-from eagertui.screens.explore import ExploreScreen
+from eagertui.config import Config
+from tests.eagertui.app_tools import Eyes, screen_text
 
 # The same bytes as Tab, Enter, Backspace and Escape; flow control and job control; the prefixes of screen and tmux.
-TAKEN = {f"ctrl+{key}" for key in "imjh[sqzcab"}
+TAKEN = {f"ctrl+{key}" for key in "imjh[sqzab"} | {"ctrl+space", "ctrl+@"}
+# What Textual itself answers to: quit, copy and quit, the palette, focus.
+TEXTUAL = {"ctrl+c", "ctrl+q", "ctrl+p", "tab", "shift+tab", "ctrl+v", "ctrl+x"}
+
+
+def owner(action: Action, place: str) -> type:
+    """The class whose method an action runs."""
+    if action.run.startswith("app."):
+        return EagerApp
+    return getattr(importlib.import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")
 
 
 def test_every_action_has_a_name_a_key_and_words() -> None:
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for action in ACTIONS:
         assert action.keys, action.id
-        assert action.label, action.id
+        assert 0 < len(action.label) <= 14, action.id
         assert action.help.endswith("."), action.id
-        assert key_name(action)
-        assert set(action.places) <= set(PLACES)
+        assert key_name(action.keys)
+        assert set(action.places) <= {*PLACES, *FORMS}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [*PLACES, *FORMS])
 def test_no_key_means_two_things_in_a_place(place: str) -> None:
     keys = [key for action in actions_of(place) for key in action.keys.split(",")]
     assert len(keys) == len(set(keys))
-    assert not set(keys) & TAKEN
-    assert not [key for key in keys if key.startswith("alt+")]
 
 
-def test_every_action_is_there_to_be_run() -> None:
-    for action in ACTIONS:
-        owner: type = EagerApp if action.run.startswith("app.") else ExploreScreen
+def test_no_key_is_one_that_terminals_tmux_or_textual_keep() -> None:
+    keys = {key for action in ACTIONS for key in action.keys.split(",")}
+    assert not keys & TAKEN
+    assert not keys & TEXTUAL
+    assert not [key for key in keys if key.startswith(("alt+", "shift+", "ctrl+shift"))]
+    default = {key for binding in (*App.BINDINGS, *Screen.BINDINGS) for key in _keys(binding)}
+    assert not keys & default - {"escape"}  # Textual's own: minimise and clear a selection; both come first there
+
+
+def _keys(binding: object) -> list[str]:
+    keys = binding[0] if isinstance(binding, tuple) else getattr(binding, "key", "")
+    return [key.strip() for key in keys.split(",")]
+
+
+@pytest.mark.parametrize("place", [*PLACES, *FORMS])
+def test_every_action_is_there_to_be_run(place: str) -> None:
+    for action in actions_of(place):
         name = "action_" + action.run.removeprefix("app.").partition("(")[0]
-        assert inspect.getdoc(getattr(owner, name)), name
+        assert inspect.getdoc(getattr(owner(action, place), name)), (place, name)
 
 
-def test_what_trains_or_ranks_names_its_twin_without_a_screen() -> None:
+def test_what_trains_ranks_or_reads_names_its_twin_without_a_screen() -> None:
+    twins = ("train", "resume", "sample", "explore-run", "new-project", "read-again", "form-start", "form-new", "about")
     for action in ACTIONS:
-        if action.id in ("train", "train-new", "resume", "sample", "explore-run"):
-            assert action.headless.startswith("eagertui ")
+        if action.id in twins:
+            assert action.headless.startswith("eagertui "), action.id
+
+
+async def test_a_persons_own_key_works_and_is_the_one_that_is_shown(shop: Path) -> None:
+    app = EagerApp(shop, config=Config(keys={"place-compare": "f8", "help": "f9"}))
+    async with app.run_test(size=(80, 24)) as pilot:
+        eyes = Eyes(app, pilot)
+        await eyes.until(lambda: app.runs_read)
+        await eyes.press("f8")
+        assert app.current_mode == "compare"
+        assert "f9" in screen_text(app)
+        await eyes.press("f9")
+        assert "f8" in await eyes.see("Keys of Compare")
+        await eyes.press("escape", "question_mark")
+        assert "Keys of" not in screen_text(app)
+
+
+async def test_every_action_of_a_place_stands_in_the_palette(shop: Path) -> None:
+    app = EagerApp(shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        eyes = Eyes(app, pilot)
+        await eyes.until(lambda: app.runs_read)
+        for place in PLACES:
+            app.action_go(place)
+            await pilot.pause()
+            titles = {command.title for command in app.get_system_commands(app.screen)}
+            for action in actions_of(place):
+                if app._possible(action.run):
+                    assert f"{action.label}  ({key_name(action.keys)})" in titles, (place, action.id)
+
+
+def test_the_page_of_keys_is_the_table_of_actions() -> None:
+    page = Path(__file__).parents[2] / "assets" / "docs" / "keys.md"
+    assert page.read_text(encoding="utf-8") == markdown(), "python -m eagertui.actions > assets/docs/keys.md"

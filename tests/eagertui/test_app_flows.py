@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,27 @@ import pytest
 from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui import starting
+from eagertui.actions import PLACES
 from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
 SIZES = [(80, 24), (120, 40)]
 Open = Callable[..., Any]
+EMPTY = {
+    "2": "No project",
+    "3": "No item index yet",
+    "4": "No project",
+    "5": "No finished run",
+    "6": "No finished run to compare",
+}
+"""What each place says while there is nothing to show."""
 
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 18)])
 async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, int]) -> None:
     async with open_app("--steps", "30", "--gate", "20", size=size) as eyes:
-        await eyes.see("No runs yet", r"t trains", r"eagertui --headless train")
-        await eyes.press("t")
-        await eyes.see("● running", r"1\d / 30 steps", "Stages", "Story")
+        await eyes.see("look at the data", "t +train", "eagertui --headless train")
+        await eyes.train()
+        await eyes.see("● running", r"1\d ?/ ?30 steps")
         (eyes.app.current.path / "gate").touch()
         await eyes.see("✓ finished", r"R@10", r"\.0648", "popularity")
         await eyes.press("1")
@@ -52,7 +60,7 @@ async def test_hostile_titles_are_drawn_as_text(open_app: Open, finished: RunFol
 
 async def test_stop_and_go_on(open_app: Open) -> None:
     async with open_app(*SLOW) as eyes:
-        await eyes.press("t")
+        await eyes.train()
         await eyes.see("● running", "steps")
         await eyes.press("x")
         await eyes.see("Stop this run", "Keep it running")
@@ -68,7 +76,7 @@ async def test_stop_and_go_on(open_app: Open) -> None:
 
 async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
     async with open_app(*SLOW) as eyes:
-        await eyes.press("t")
+        await eyes.train()
         await eyes.see("● running", "steps")
         await eyes.press("p")
         await eyes.until(lambda: eyes.app.follower.state.paused)
@@ -79,7 +87,7 @@ async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
 
 async def test_the_last_rung_ends_an_engine_that_hears_nothing(open_app: Open) -> None:
     async with open_app("--hang-at", "4") as eyes:
-        await eyes.press("t")
+        await eyes.train()
         await eyes.see("● running", r"3 / 40 steps")
         await eyes.press("x")
         await eyes.see("Stop and save")
@@ -124,7 +132,7 @@ async def test_attach_to_a_run_started_elsewhere_and_leave_it_running(open_app: 
 
 async def test_a_crash_is_told_truthfully_with_a_way_on(open_app: Open) -> None:
     async with open_app("--crash-at", "5") as eyes:
-        await eyes.press("t")
+        await eyes.train()
         await eyes.see(r"\? lost", "its process is gone", "told to crash", "r lets it go on")
         await eyes.press("1")
         await eyes.see(r"\? lost", "r goes on from there")
@@ -132,13 +140,13 @@ async def test_a_crash_is_told_truthfully_with_a_way_on(open_app: Open) -> None:
 
 async def test_a_failure_names_its_remedy(open_app: Open) -> None:
     async with open_app("--fail-at", "3") as eyes:
-        await eyes.press("t")
+        await eyes.train()
         await eyes.see("✗ failed", "row 7 has no item", "eagertui check")
 
 
 async def test_an_engine_that_does_not_start(open_app: Open) -> None:
     async with open_app("--no-start") as eyes:
-        await eyes.press("t")
+        await eyes.train()
         await eyes.see(r"\? lost", "ImportError", "before it began")
 
 
@@ -151,13 +159,12 @@ async def test_no_project_and_the_sample(open_app: Open, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(starting, "copy_sample", copy)
     async with open_app(project=None) as eyes:
-        await eyes.see("No project here", "s copies the sample", "eagertui init DIR")
-        await eyes.press("2")
-        await eyes.see("No project is open")
-        await eyes.press("3")
-        await eyes.see("No finished run")
+        await eyes.see("new project", "try the sample", "eagertui init DIR")
+        for key, empty in EMPTY.items():
+            await eyes.press(key)
+            await eyes.see(empty)
         await eyes.press("1", "s")
-        await eyes.see("No runs yet", "bookshop")
+        await eyes.see("look at the data", "bookshop")
         assert eyes.app.bridge.project_file == tmp_path / "bookshop" / "project.toml"
 
 
@@ -167,10 +174,13 @@ async def test_a_wrong_project_file_is_shown_and_read_again(open_app: Open, shop
     async with open_app() as eyes:
         await eyes.see(r"project\.toml:4", "data.itms", "Mend the file")
         await eyes.press("t")
-        await eyes.see("That did not work")
+        await eyes.see("cannot be read", "data.itms", "did you mean")
+        await eyes.press("t")
+        assert eyes.app.current_mode == "home"
+        await eyes.press("escape")
         assert list_runs(shop / "runs") == []
         file.write_text(PROJECT + "# mended\n")
-        await eyes.see("No runs yet")
+        await eyes.see("look at the data")
 
 
 async def test_another_user_an_unknown_one_and_a_dead_process(open_app: Open, finished: RunFolder) -> None:
@@ -215,15 +225,18 @@ async def test_the_run_folder_vanishes(open_app: Open, finished: RunFolder) -> N
         shutil.rmtree(finished.path)
         await eyes.see(r"\? lost")
         await eyes.press("1")
-        await eyes.see("No runs yet")
+        await eyes.see("look at the data")
 
 
 async def test_help_and_palette(open_app: Open, finished: RunFolder) -> None:
     async with open_app() as eyes:
-        for key, title in (("1", "Home"), ("2", "Train"), ("3", "Explore")):
-            await eyes.press(key, "question_mark")
-            text = await eyes.see(f"Keys of {title}")
-            assert re.search(r"q +Leave", text)
+        for key, title in enumerate(PLACES.values(), start=1):
+            await eyes.press(str(key), "question_mark")
+            await eyes.see(f"Keys of {title}")
+            await eyes.press("end")
+            await eyes.see(r"q +Leave", "ctrl\\+p +find")
             await eyes.press("escape")
-        await eyes.press("2", "ctrl+p")
-        await eyes.see("Search for commands", "Start a new run")
+        await eyes.press("4", "ctrl+p")
+        await eyes.see("Search for commands")
+        await eyes.press(*"hold")
+        await eyes.see(r"Hold view +\(space\)")

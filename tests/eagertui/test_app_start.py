@@ -26,16 +26,19 @@ async def main():
     async with app.run_test(size=(80, 24)) as pilot:
         while not app.runs_read:
             await pilot.pause(0.02)
-        for key in ("2", "3"):
+        for key in ("2", "u", "escape", "3", "4", "t"):
             await pilot.press(key)
-            await pilot.pause()
+            await pilot.pause(0.3)
+        await pilot.press("escape", "1", "n")
+        await pilot.pause(0.3)
+        await pilot.press("escape", "6", "5")
         while not (app.serving and app.serving.ready):
             await pilot.pause(0.02)
         await pilot.press("question_mark", "escape", "1")
         await app.serving.close()
 
 asyncio.run(main())
-bad = {"torch", "transformers", "peft", "faiss", "sklearn", "multiprocessing.pool"} & set(sys.modules)
+bad = {"torch", "transformers", "peft", "faiss", "sklearn", "multiprocessing.pool", "scipy"} & set(sys.modules)
 sys.exit(", ".join(sorted(bad)) or 0)
 """
 

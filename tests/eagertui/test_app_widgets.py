@@ -10,15 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.run.events import Event
 from core.run.folder import RunFolder, run_info
-from core.run.state import RunState, Stage, reduce_all
 from core.run.status import STATES, Status
-from eagertui.widgets.chart import braille
 from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
 from eagertui.widgets.log_view import fold
 from eagertui.widgets.ranked import history_rows, item_rows, user_rows, verdict
-from eagertui.widgets.run_lines import headline, metric_lines, run_detail, run_row, stage_lines, story
+from eagertui.widgets.run_lines import metric_lines, run_detail, run_row
 
 NASTY = st.text(max_size=60) | st.sampled_from(
     ["[red]x[/]", "\x1b[31m", "\u202eabc", "a\u200bb", "界" * 50, "🙂" * 30, "x" * 10_000, "\ud800", "\t\n\r\0", "[/]"]
@@ -60,24 +57,6 @@ def test_figures() -> None:
     assert bar(0.5, 4) == "██  "
 
 
-@given(st.lists(st.floats(-1e9, 1e9) | st.just(math.nan), max_size=300), st.integers(1, 40), st.integers(1, 10))
-def test_curves_fill_their_box(values: list[float], width: int, height: int) -> None:
-    finite = [v for v in values if math.isfinite(v)] or [0.0]
-    lines = braille(values, width, height, min(finite), max(finite))
-    assert [len(text) for text in lines] == [width] * height
-    assert all(0x2800 <= ord(c) < 0x2900 for text in lines for c in text)
-    dots = sum((ord(c) - 0x2800).bit_count() for text in lines for c in text)
-    assert (dots > 0) == any(math.isfinite(v) for v in values)
-
-
-def test_a_curve_keeps_its_spikes_and_its_gaps() -> None:
-    values = [0.0] * 500 + [1.0] + [0.0] * 499
-    assert any(c != "\u2800" for c in braille(values, 20, 4, 0.0, 1.0)[0])
-    gap = braille([1.0] * 50 + [math.nan] * 900 + [1.0] * 50, 20, 1, 0.0, 1.0)[0]
-    assert gap[0] != "\u2800"
-    assert gap[10] == "\u2800"
-
-
 @pytest.mark.parametrize("width", [10, 30, 56, 76, 116])
 @pytest.mark.parametrize("state", STATES)
 def test_a_run_fits_in_every_state_and_width(tmp_path: Path, state: str, width: int) -> None:
@@ -89,9 +68,6 @@ def test_a_run_fits_in_every_state_and_width(tmp_path: Path, state: str, width: 
     assert run_row(run, width).cell_length <= width
     for text in (run_row(run, width).plain, *(x.plain for x in run_detail(run, width))):
         assert "\x1b" not in text
-    told = Status(state=state, process="x", task="tune", done=3, total=9, eta=5, unit="steps", error=nasty)
-    for drawn in headline(RunState(), told, 1.0, width):
-        assert drawn.cell_length <= width or width < 30
     glyph, style = status_parts(shown)[0]
     assert state in glyph
     assert style
@@ -105,23 +81,6 @@ def test_live_words() -> None:
     ]
     assert words == ["● running", "‖ paused", "● stopping", "● running, silent"]
     assert status_parts(Status(state="queued", process="x"))[0][0] == "◌ starting"
-
-
-def test_the_story_is_in_order_and_safe() -> None:
-    state = reduce_all(
-        RunState(),
-        [
-            Event(1, 1.0, "run.started", {"run": "r"}),
-            Event(2, 2.0, "stage.started", {"stage": "tune\x1b"}),
-            Event(3, 3.0, "log", {"text": "hello\nworld"}),
-            Event(4, 4.0, "alert", {"level": "error", "title": "[b]NaN", "text": "loss"}),
-            Event(5, 5.0, "checkpoint", {"path": "c/1", "step": 7, "best": True}),
-        ],
-    )
-    told = ["".join(text for text, _ in parts)[9:] for parts in story(state, Status(state="lost"), ["last \x07words"])]
-    assert told[:4] == ["▸ stage tune␛", "hello␊world", "✗ [b]NaN  loss", "◆ checkpoint (best) step 7  c/1"]
-    assert "last ␇words" in "".join(text for text, _ in story(state, Status(state="lost"), ["last \x07words"])[-1])
-    assert all(x.cell_length <= 24 for x in stage_lines({"a": Stage("界" * 30, "finished", seconds=3e6)}, 24))
 
 
 def test_folded_lines_lose_nothing() -> None:

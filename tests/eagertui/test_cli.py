@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from eagertui import cli
 from tests.eagertui.cli_tools import PROJECT, eager, environment
-
-VERBS = ("init", "check", "train", "evaluate", "recommend", "runs", "doctor")
 
 
 def test_help_names_every_verb():
     done = eager("--help")
     assert done.returncode == 0
-    assert all(verb in done.stdout for verb in VERBS)
+    assert all(verb in done.stdout for verb in cli.VERBS)
 
 
 def test_help_of_train_lists_the_settings():
@@ -143,3 +142,18 @@ def test_on_a_dumb_terminal_the_app_does_not_open(tmp_path):
         os.close(follower)
     assert done.returncode == 3
     assert "no terminal" in done.stderr
+
+
+def test_every_verb_is_known_by_its_name():
+    """A word that is no verb may be a project's folder, so the parser's verbs and our list must agree."""
+    actions = [a for a in cli.build_parser()._actions if a.dest == "verb"]
+    assert set(actions[0].choices) == set(cli.VERBS)
+
+
+def test_a_project_alone_opens_the_app_and_needs_a_terminal(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    for argument in (tmp_path, tmp_path / "project.toml"):
+        done = eager(argument)
+        assert done.returncode == 3
+        assert "no terminal" in done.stderr
+    assert eager(tmp_path / "nothing").returncode == 2

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,39 +20,7 @@ from core.run.folder import RunFolder, find_run, list_runs
 from core.run.follow import Follower
 from core.run.process import identity
 from core.run.status import Status, read_status
-
-FAKE = Path(__file__).parents[2] / "fake_engine.py"
-
-
-def command(*options: str) -> list[str]:
-    return [sys.executable, str(FAKE), *options]
-
-
-def wait_until(predicate: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[RunFolder]:
-    run = RunFolder.create(tmp_path / "runs", 'name = "shop"\n', "My Shop!", recipe="light")
-    yield run
-    launch.kill(run)
-
-
-def follow(folder: RunFolder) -> Follower:
-    follower = Follower(folder)
-
-    def over() -> bool:
-        follower.poll()
-        launch.reap()
-        return follower.over
-
-    wait_until(over)
-    follower.poll()
-    return follower
+from tests.core.run.run_tools import command, follow, wait_until
 
 
 def test_a_new_run(folder: RunFolder) -> None:
@@ -102,7 +69,8 @@ def test_second_signal_ends_at_once(folder: RunFolder) -> None:
     code = (
         "import sys, time; from pathlib import Path; from core.run.folder import RunFolder\n"
         "from core.run.engine import run_engine\n"
-        "sys.exit(run_engine(RunFolder(Path(sys.argv[2])), lambda r: [r.log('deaf'), time.sleep(600)]))"
+        "deaf = lambda r: [r.log('deaf'), *(time.sleep(0.01) for _ in range(60000))]\n"
+        "sys.exit(run_engine(RunFolder(Path(sys.argv[2])), deaf))"
     )
     child = launch.start(folder, command=[sys.executable, "-c", code])
     follower = Follower(folder)
@@ -215,6 +183,21 @@ def test_damaged_files_are_told_not_raised(folder: RunFolder) -> None:
     assert folder.status().state == "lost"
     assert list_runs(folder.path / "nowhere") == []
     assert read_status(folder.path / "nowhere") is None
+
+
+def test_numbers_beyond_reason_in_a_status(folder: RunFolder) -> None:
+    ages = "1" + "0" * 400
+    folder.status_path.write_text(
+        f'{{"state": "finished", "pid": {ages}, "heartbeat": {ages}, "started": 1e300, "ended": NaN, "done": Infinity,'
+        f' "total": {ages}, "elapsed": -Infinity, "eta": NaN, "best": {{"ndcg@10": "x", "recall": NaN, "mrr": 0.5}}}}'
+    )
+    status = folder.status()
+    assert (status.state, status.started, status.ended, status.heartbeat) == ("finished", 0.0, 0.0, 0.0)
+    assert (status.done, status.total, status.best, status.seconds) == (0.0, 0.0, {"mrr": 0.5}, 0.0)
+    folder.status_path.write_text(f'{{"state": "running", "process": "x:1", "pid": {ages}}}')
+    assert folder.status().state == "lost"
+    (folder.path / "run.json").write_text(f'{{"created": {ages}}}')
+    assert list_runs(folder.path.parent)[0].created == 0.0
 
 
 def test_find_run(tmp_path: Path) -> None:

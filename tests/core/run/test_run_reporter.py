@@ -118,7 +118,8 @@ def test_a_full_disk_fails_the_run_in_words(folder: RunFolder, monkeypatch: pyte
         reporter.log("one more line")
 
     assert run_engine(folder, work) == 3  # type: ignore[arg-type]
-    assert "No space left" in folder.status().error
+    assert "no space left" in folder.status().error
+    assert "make room" in folder.status().remedy
 
 
 def test_the_null_reporter_is_a_reporter() -> None:

@@ -1,0 +1,110 @@
+"""When the interactions happened: counts over at most sixty equal spans of time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from core.data.arrays import Int64
+
+MOST_SPANS = 60
+_EPOCH = datetime(1970, 1, 1)
+_SECOND = 1_000_000
+_DAY = 86_400 * _SECOND
+_MONDAY = 4 * _DAY  # the first one after the epoch; weeks start there
+_STEPS = (
+    *((n * _SECOND, n, "second") for n in (1, 5, 15, 30)),
+    *((n * 60 * _SECOND, n, "minute") for n in (1, 5, 15, 30)),
+    *((n * 3600 * _SECOND, n, "hour") for n in (1, 3, 6, 12)),
+    *((n * _DAY, n, "day") for n in (1, 2)),
+    *((n * 7 * _DAY, n, "week") for n in (1, 2, 4, 13, 26, 52, 260, 520, 2600, 5200, 10400)),
+)
+_EARLY, _LATE = 315_532_800, 4_102_444_800  # 1980 and 2100, in seconds
+_FIRST, _LAST = -60_000_000_000, 253_402_300_799  # what a calendar knows, in seconds: the years 69 to 9999
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Counts over time.
+
+    Attributes:
+        spans: `start` (ISO text, or a number where the times are plain numbers) and `count`, each as long as the next.
+        first: When the first interaction happened, written like a start.
+        last: When the last one did.
+        step: How long a span is, in words.
+    """
+
+    spans: list[dict[str, Any]]
+    first: str | float
+    last: str | float
+    step: str
+
+
+def timeline(times: np.ndarray[Any, Any], clock: bool) -> Timeline:
+    """Count interactions over their time.
+
+    Args:
+        times: One or more times in any order: microseconds since 1970, or numbers as they stand in the log.
+        clock: Whether they are microseconds. Numbers that look like seconds, milliseconds, microseconds or nanoseconds
+            since 1970 are read as such.
+    """
+    clocked = times.astype(np.int64) if clock else _microseconds(times)
+    if clocked is not None and int(clocked.min()) >= _FIRST * _SECOND and int(clocked.max()) <= _LAST * _SECOND:
+        return _of_clock(clocked)
+    return _of_numbers(times)
+
+
+def _microseconds(times: np.ndarray[Any, Any]) -> Int64 | None:
+    """Numbers as microseconds since 1970; None where they do not look like times."""
+    middle = float(np.median(times))
+    for scale in (1, 10**3, 10**6, 10**9):
+        if _EARLY * scale <= middle < _LATE * scale and times.min() >= 0 and times.max() <= _LAST * scale:
+            exact = times // (scale // _SECOND) if scale > _SECOND else times * (_SECOND // scale)
+            return np.asarray(exact).astype(np.int64)
+    return None
+
+
+def _of_clock(times: Int64) -> Timeline:
+    first, last = int(times.min()), int(times.max())
+    size, many, unit = next(step for step in _STEPS if (last - _begin(first, *step)) // step[0] < MOST_SPANS)
+    begin = _begin(first, size, many, unit)
+    counts = np.bincount((times - begin) // size)
+    days = size % _DAY == 0
+    spans = [{"start": _iso(begin + n * size, days), "count": int(count)} for n, count in enumerate(counts)]
+    whole = first % _DAY == 0 and last % _DAY == 0
+    return Timeline(spans, _iso(first, whole), _iso(last, whole), f"{many} {unit}{'s' if many > 1 else ''}")
+
+
+def _begin(first: int, size: int, many: int, unit: str) -> int:
+    """Where the first span begins: at a full hour, a midnight, a Monday."""
+    shift = _MONDAY if unit == "week" else 0
+    return (first - shift) // size * size + shift
+
+
+def _iso(microseconds: int, day: bool) -> str:
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.date().isoformat() if day else moment.isoformat(timespec="seconds" if moment.second else "minutes")
+
+
+def _of_numbers(times: np.ndarray[Any, Any]) -> Timeline:
+    """Spans of 1, 2 or 5 times a power of ten."""
+    first, last = times.min().item(), times.max().item()
+    if first == last or not np.isfinite(float(last) - float(first)):
+        return Timeline([{"start": first, "count": len(times)}], first, last, "")
+    whole = isinstance(first, int) and last - first < 1 << 62
+    if not whole:
+        times, first, last = times.astype(np.float64), float(first), float(last)
+    size: Any = 1 if whole else 10.0 ** math.floor(math.log10((last - first) / MOST_SPANS))
+    turn = 0
+    while (last - first // size * size) // size >= MOST_SPANS:
+        size *= (2, 2.5, 2)[turn % 3]
+        size, turn = round(size) if whole else size, turn + 1
+    begin = first // size * size
+    counts = np.bincount(np.maximum((times - begin) // size, 0).astype(np.int64))
+    starts = [begin + n * size if whole else float(f"{begin + n * size:.15g}") for n in range(len(counts))]
+    spans = [{"start": start, "count": int(count)} for start, count in zip(starts, counts, strict=True)]
+    return Timeline(spans, first, last, f"{size:,}" if whole else f"{size:g}")

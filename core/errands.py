@@ -1,0 +1,128 @@
+"""Short jobs that a screen has done in a process of its own, so that it never waits and can always call them off.
+
+stdout is JSON lines: any number of `{"progress": text}`, then one `{"result": {...}}` or `{"error": {...}}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from core.errors import EagerError
+
+Tell = Callable[[str], None]
+
+
+def main(argv: list[str]) -> int:
+    """Do one errand; returns the exit code of the process."""
+    parser = argparse.ArgumentParser(prog="python -m core errand")
+    works = parser.add_subparsers(dest="work", required=True)
+    for name in ("data", "plan"):
+        work = works.add_parser(name)
+        work.add_argument("project", type=Path)
+        work.add_argument("--set", dest="overrides", action="append", default=[])
+    guess = works.add_parser("guess")
+    guess.add_argument("--interactions", required=True)
+    guess.add_argument("--items", default="")
+    guess.add_argument("--directory", type=Path, required=True)
+    args = parser.parse_args(argv)
+    out = sys.stdout
+
+    def tell(text: str) -> None:
+        _say(out, progress=text)
+
+    with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is ours
+        try:
+            _say(out, result={"data": data, "plan": plan, "guess": guess_errand}[args.work](args, tell))
+        except EagerError as error:
+            _say(out, error={"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code})
+            return error.exit_code
+        except MemoryError:
+            _say(out, error={"message": "out of memory", "remedy": "close other programs", "exit_code": 3})
+            return 3
+    return 0
+
+
+def _say(out: TextIO, **message: Any) -> None:
+    print(json.dumps(message), file=out, flush=True)
+
+
+def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """Read and clean the data as training would, and keep the artefact for it; describe what is in it."""
+    from core import pipeline
+    from core.data import profile
+    from core.data.dataset import Dataset
+    from core.project import Project
+    from core.run.reporter import NullReporter
+    from core.store import Store, fingerprint
+
+    project = Project.load(args.project, args.overrides)
+    tell("reading the files")
+    stage = pipeline.STAGES[0]
+    recipe = pipeline.recipe_of(stage, project, {})
+    store, mark = Store(project.runs_dir / ".store"), fingerprint(recipe)
+    reused = store.has(mark)
+    if not reused:
+        store.make(mark, recipe, lambda folder: stage.work(project, {}, folder, NullReporter()))
+    tell("counting")
+    artefact = store.artefact(mark)
+    return {
+        "artefact": str(artefact.resolve()),
+        "profile": profile(Dataset.load(artefact)),
+        "max_history": project.data.max_history,
+        "reused": reused,
+    }
+
+
+def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """What training would do and about what it would cost; changes nothing."""
+    from core.estimate import estimate
+    from core.project import Project
+    from core.runs import find_unfinished
+
+    project = Project.load(args.project, args.overrides)
+    found = find_unfinished(project)
+    return {**estimate(project).to_dict(), "continues": found.id if found else None}
+
+
+def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """A project file for two tables, field by field, with the reasons."""
+    from core.data.guess import guess_project
+
+    tell("looking at the files")
+    items = Path(args.items) if args.items else None
+    text = guess_project(Path(args.interactions), items, args.directory)
+    return {"text": text, "fields": guessed_fields(text)}
+
+
+def guessed_fields(text: str) -> list[dict[str, str]]:
+    """The fields of a guessed project file: key, value as TOML text, and the remark behind it."""
+    import tomli
+
+    from core.fields import toml_value
+
+    fields: list[dict[str, str]] = []
+    table = ""
+    for row in text.splitlines():
+        if row.startswith("["):
+            table = row.strip("[] ").split("#")[0].strip("[] ")
+            continue
+        name, equals, rest = row.partition("=")
+        if not equals or row.startswith("#"):
+            continue
+        with contextlib.suppress(tomli.TOMLDecodeError):
+            value = toml_value(tomli.loads(f"value = {rest}")["value"])
+            why = _remark(rest, value)
+            fields.append({"key": f"{table}.{name.strip()}" if table else name.strip(), "value": value, "why": why})
+    return fields
+
+
+def _remark(rest: str, value: str) -> str:
+    """The comment behind a value; a `#` inside the value is none."""
+    after = rest.strip().removeprefix(value).strip() if rest.strip().startswith(value) else rest
+    return after.partition("#")[2].strip()

@@ -1,0 +1,238 @@
+"""What a training run will cost, before it starts: time, memory and disk, from the settings and the data. Light."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import pipeline
+from core.errors import EagerError
+from core.estimate.machine import Machine, busy, free_disk_mb, free_memory_mb, machine_for
+from core.estimate.past import Past
+from core.estimate.sizes import sizes_of
+from core.estimate.space import BASE, disk_of, memory_of
+from core.estimate.space import ON_GPU as GPU_MEMORY
+from core.estimate.words import in_words
+from core.estimate.work import ON_GPU, Job, work_of
+from core.pipeline import PlannedStage
+from core.project import Project
+from core.store import Store
+
+START = 2.0
+"""Seconds until the engine has loaded its libraries, on the reference machine."""
+SPREAD_PAST, SPREAD_FORMULA, SPREAD_GUESS = 1.5, 1.8, 3.0
+UNKNOWN_MODEL = "unknown before the model is there"
+UNKNOWN_GPU = "unknown before a first run on this GPU"
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """What one stage will cost.
+
+    Attributes:
+        name: of the stage.
+        fingerprint: of its artefact.
+        state: `reuse` or `run`.
+        note: what a person should know of it.
+        seconds: about how long it takes; None = unknown.
+        why: where the figure comes from.
+        spread: the true figure likely lies within `seconds / spread` and `seconds * spread`.
+    """
+
+    name: str
+    fingerprint: str
+    state: str
+    note: str
+    seconds: float | None
+    why: str
+    spread: float = 1.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost.
+
+    Attributes:
+        stages: in order.
+        seconds: from the start to the metrics; None = unknown.
+        memory_mb: at the most; None = unknown.
+        disk_mb: at the most; None = unknown.
+        spread: the true time likely lies within `seconds / spread` and `seconds * spread`.
+        warnings: what speaks against starting now, in sentences.
+    """
+
+    stages: tuple[StageEstimate, ...]
+    seconds: float | None
+    memory_mb: float | None
+    disk_mb: float | None
+    spread: float
+    warnings: tuple[str, ...]
+
+    def seconds_after(self, stage: str) -> float | None:
+        """What the stages behind this one will take together; None where one of them is unknown.
+
+        Raises:
+            KeyError: there is no such stage in the run.
+        """
+        names = [one.name for one in self.stages]
+        if stage not in names:
+            raise KeyError(stage)
+        return _total([one.seconds for one in self.stages[names.index(stage) + 1 :]])
+
+    def words(self) -> str:
+        """The estimate on one line for a person."""
+        return in_words(self.seconds, self.memory_mb, self.disk_mb, self.spread)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate as plain JSON values."""
+        return {
+            "stages": [
+                {
+                    "name": one.name,
+                    "state": one.state,
+                    "note": one.note,
+                    "seconds": _rounded(one.seconds),
+                    "why": one.why,
+                    "fingerprint": one.fingerprint,
+                }
+                for one in self.stages
+            ],
+            "seconds": _rounded(self.seconds),
+            "memory_mb": _rounded(self.memory_mb),
+            "disk_mb": _rounded(self.disk_mb),
+            "spread": round(self.spread, 2),
+            "warnings": list(self.warnings),
+            "words": self.words(),
+        }
+
+
+def estimate(project: Project, machine: Machine | None = None) -> Estimate:
+    """Say what training the project would cost; changes nothing, reads no more than a small log, takes under a second.
+
+    Args:
+        project: what would be trained.
+        machine: what it would run on; None = this one, measured.
+
+    Raises:
+        ProjectError: a file or column that the project names is not there.
+    """
+    recipes = pipeline.recipes_of(project)
+    planned = pipeline.plan(project, recipes)
+    machine = machine or machine_for(project.run)
+    store = Store(project.runs_dir / ".store")
+    warnings: list[str] = []
+    first = planned[0]
+    try:
+        sizes = sizes_of(project, store.artefact(first.fingerprint) if first.state == "reuse" else None)
+    except EagerError as error:
+        told = f"the data cannot be used as they are: {error.message}"
+        stages = tuple(_stage(one, None, "the data cannot be read") for one in planned)
+        return Estimate(stages, None, None, None, 1.0, (*warnings, told))
+    job = Job(recipes, sizes, machine, project.resolve)
+    past = Past(store.path)
+    stages = tuple(_estimated(one, job, past, store) for one in planned)
+    running = [one.name for one in planned if one.state == "run"]
+    memory = _peak([memory_of(name, job) for name in running])
+    disk = _total([disk_of(name, job) for name in running])
+    memory = memory + BASE + (GPU_MEMORY if machine.gpu else 0.0) if memory is not None else None
+    seconds = _total([*(one.seconds for one in stages), START / machine.one_thread])
+    warnings += _short_of(memory, disk, project) + _busy(machine)
+    return Estimate(stages, seconds, memory, disk, _spread(stages), tuple(warnings))
+
+
+def _estimated(planned: PlannedStage, job: Job, past: Past, store: Store) -> StageEstimate:
+    """One stage: reused, scaled from earlier ones, or by the formula."""
+    name = planned.name
+    if planned.state == "reuse":
+        return _stage(planned, 0.0, "made before")
+    work = work_of(name, job)
+    if work is None:
+        return _stage(planned, None, UNKNOWN_MODEL, note=UNKNOWN_MODEL)
+    formula = None if job.machine.gpu and name in ON_GPU else work.seconds(job.machine)
+    earlier = past.seconds(name, job, work, formula)
+    if earlier is not None:
+        seconds, why, spread = earlier, "scaled from earlier runs", SPREAD_PAST
+    elif formula is not None:
+        seconds, why, spread = formula, "work over the speed of this machine", SPREAD_FORMULA
+    else:
+        return _stage(planned, None, UNKNOWN_GPU, note=UNKNOWN_GPU)
+    if not job.sizes.known:
+        why, spread = f"{why}; the size of the data is a guess", SPREAD_GUESS
+    epochs = sum(int(stage["epochs"]) for stage in job.settings("tune")["stages"])
+    note = planned.note or (f"at most {epochs} epochs" if name == "tune" else "")
+    left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
+    return _stage(planned, seconds * left, why, note=note, spread=spread)
+
+
+def _stage(
+    planned: PlannedStage, seconds: float | None, why: str, *, note: str = "", spread: float = 1.0
+) -> StageEstimate:
+    note = note or planned.note
+    return StageEstimate(planned.name, planned.fingerprint, planned.state, note, seconds, why, spread)
+
+
+def done_share(stage: str, job: Job, partial: Path) -> float:
+    """The share of a stage's epochs that an interrupted run left behind; 0 where it left nothing readable."""
+    if stage not in ("sasrec", "teacher", "tune"):
+        return 0.0
+    parts = job.settings(stage)["stages"] if stage == "tune" else [job.settings(stage)]
+    total = sum(int(part["epochs"]) for part in parts)
+    done = 0
+    for number, part in enumerate(parts):
+        folder = partial / "loops" / f"{number}-{part['name']}" if stage == "tune" else partial
+        try:
+            epoch = json.loads((folder / "loop.json").read_text(encoding="utf-8"))["epoch"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(epoch, int):
+            done += min(max(epoch, 0), int(part["epochs"]))
+    return done / max(1, total)
+
+
+def _total(values: list[float | None]) -> float | None:
+    """Their sum; None where one is unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _peak(values: list[float | None]) -> float | None:
+    """The largest; None where one is unknown."""
+    known = [value for value in values if value is not None]
+    return max(known, default=0.0) if len(known) == len(values) else None
+
+
+def _spread(stages: tuple[StageEstimate, ...]) -> float:
+    """The stages' spreads, each as heavy as its time."""
+    heavy = [(one.seconds, one.spread) for one in stages if one.seconds]
+    total = sum(seconds for seconds, _ in heavy)
+    return math.exp(sum(s * math.log(spread) for s, spread in heavy) / total) if total else SPREAD_FORMULA
+
+
+def _short_of(memory: float | None, disk: float | None, project: Project) -> list[str]:
+    """Where the machine has less than the run wants."""
+    found = []
+    free = free_memory_mb()
+    if memory is not None and memory > free:
+        told = f"it may need {memory / 1000:.1f} GB of memory, and {free / 1000:.1f} GB are free"
+        found.append(f"{told}; smaller: sasrec.batch_users, data.max_history, tune.batch_tokens")
+    room = free_disk_mb(project.runs_dir)
+    if disk is not None and disk > room:
+        found.append(
+            f"it may need {disk / 1000:.1f} GB of disk, and {room / 1000:.1f} GB are free at {project.runs_dir}"
+        )
+    return found
+
+
+def _busy(machine: Machine) -> list[str]:
+    """Where other programs are at work now, which the figures leave out."""
+    return ["other programs keep the machine busy; while they do, it takes longer"] if busy(machine.threads) else []
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+__all__ = ["Estimate", "Machine", "StageEstimate", "estimate"]

@@ -1,0 +1,139 @@
+"""How fast this machine is for a run, and what it has free: measured in a tenth of a second, without torch."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from core.settings import RunSettings
+
+REFERENCE = 90.0
+"""What `probe(1)` gave on the quiet machine on which the constants of `core.estimate.work` were measured."""
+
+_SIDE, _BATCH = 64, 256  # matrices this small keep the linear algebra library from starting threads of its own
+_NATIVE_BF16 = {"avx512_bf16", "amx_tile"}
+_GB = 1e9
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run would compute with.
+
+    Attributes:
+        gflops: fp32 multiplications of small matrices, by all threads of the run together, in billions a second.
+        threads: of the run.
+        bf16: whether the model's matrix products run in bf16.
+        native: whether the hardware multiplies bf16 itself.
+        gpu: whether the model runs on a GPU, of whose speed the probe says nothing.
+    """
+
+    gflops: float
+    threads: int
+    bf16: bool = True
+    native: bool = True
+    gpu: bool = False
+
+    @property
+    def all_threads(self) -> float:
+        """Speed of work that uses every thread, in threads of the reference machine."""
+        return self.gflops / REFERENCE
+
+    @property
+    def one_thread(self) -> float:
+        """Speed of work that uses one thread, in threads of the reference machine."""
+        return self.gflops / self.threads / REFERENCE
+
+
+def machine_for(settings: RunSettings, gflops: float | None = None) -> Machine:
+    """Look at this machine; `gflops` instead of the probe."""
+    threads = min(settings.threads or cores(), cores())  # more threads than cores add nothing
+    gpu = settings.device.startswith("cuda") or (settings.device == "auto" and _has_gpu())
+    native = gpu or _multiplies_bf16()
+    bf16 = native if settings.dtype == "auto" else settings.dtype == "bf16"
+    return Machine(gflops or probe(threads), threads, bf16, native, gpu)
+
+
+def probe(threads: int, seconds: float = 0.1) -> float:
+    """Billions of fp32 operations a second in products of small matrices, by so many threads at once.
+
+    Each thread's quickest product counts, so that other programs at work now are left out: they may be gone soon.
+    """
+    import numpy as np
+
+    left = np.linspace(-1.0, 1.0, _BATCH * _SIDE * _SIDE, dtype=np.float32).reshape(_BATCH, _SIDE, _SIDE)
+    outs = [np.empty_like(left) for _ in range(threads)]
+    for out in outs:
+        np.matmul(left, left, out=out)  # the first product of a process is slow
+    quickest = [math.inf] * threads
+    end = time.perf_counter() + seconds
+
+    def work(number: int) -> None:
+        while (began := time.perf_counter()) < end or math.isinf(quickest[number]):
+            np.matmul(left, left, out=outs[number])
+            quickest[number] = min(quickest[number], time.perf_counter() - began)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sum(2.0 * _BATCH * _SIDE**3 / each for each in quickest) / _GB
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the processor multiplies bf16 itself, as far as the system tells."""
+    try:
+        return not _NATIVE_BF16.isdisjoint(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return False
+
+
+def _has_gpu() -> bool:
+    """Whether torch would find a GPU, as far as can be seen without loading it."""
+    try:
+        built_for_cpu = metadata.version("torch").endswith("+cpu")
+    except metadata.PackageNotFoundError:
+        return False
+    return Path("/dev/nvidia0").exists() and not built_for_cpu
+
+
+def free_memory_mb() -> float:
+    """Memory that a process may still take: what the system has, or what its container leaves."""
+    import psutil
+
+    free = [float(psutil.virtual_memory().available)]
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        if limit != "max":
+            free.append(float(limit) - float((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return max(0.0, min(free)) / 1e6
+
+
+def free_disk_mb(folder: Path) -> float:
+    """Room on the disk of a folder that may not be there yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free / 1e6
+
+
+def busy(threads: int) -> bool:
+    """Whether other programs, as far as the last minute tells, leave a run fewer cores than it has threads."""
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return False
+    return load + threads > cores() + 0.5  # half a core: nobody's machine is quite idle
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

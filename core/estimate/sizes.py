@@ -1,0 +1,203 @@
+"""How large the data are: from the finished artefact, else from a small log itself, else guessed from a large one."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.project import Project
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from core.data.read import Source
+
+    Counts = npt.NDArray[np.int64]
+
+READ_ROWS = 500_000
+"""Logs of so many rows are read as training would read them, in under a second; larger ones are guessed."""
+HEAD_BYTES = 1 << 18
+HEAD_ROWS = 200_000
+PARQUET_RATIO, GZIP_RATIO = 2.5, 3.5  # text bytes a byte of file: Amazon's item tables, packed
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The figures that every estimate starts from.
+
+    Attributes:
+        lengths: the different numbers of interactions that users have.
+        users: how many users have each of them.
+        items: items that are ranked.
+        rows: rows of the log.
+        text_mb: text of the items.
+        known: whether they are counted; else guessed.
+    """
+
+    lengths: Counts
+    users: Counts
+    items: int
+    rows: int
+    text_mb: float
+    known: bool = True
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return int(self.users.sum())
+
+    @property
+    def interactions(self) -> int:
+        """Number of interactions."""
+        return int((self.lengths * self.users).sum())
+
+    @property
+    def evaluated(self) -> int:
+        """Users with a validation and a test target."""
+        return int(self.users[self.lengths >= 3].sum())
+
+    @property
+    def train(self) -> Counts:
+        """Training interactions of users of each length."""
+        return self.lengths - 2 * (self.lengths >= 3)
+
+    @property
+    def longest(self) -> int:
+        """Interactions of the busiest user."""
+        return int(self.lengths.max(initial=0))
+
+    def history(self, most: int) -> float:
+        """Mean length of the histories that the model is asked about, cut to `most`."""
+        asked = self.lengths >= 3
+        seen = (self.lengths[asked] - 1).clip(max=most)
+        return float((seen * self.users[asked]).sum() / max(1, self.evaluated))
+
+    def windows(self, most: int) -> tuple[int, int, int]:
+        """Rows, items in them and targets of an epoch of tuning (`core.tune.rows`)."""
+        train, users = self.train[self.train > 1], self.users[self.train > 1]
+        stride = max(1, most // 2)
+        further = -(-(train - most - 1).clip(min=0) // stride)
+        items = train.clip(max=most + 1) + further * (most + 1)
+        return int(((1 + further) * users).sum()), int((items * users).sum()), int(((train - 1) * users).sum())
+
+
+def sizes_of(project: Project, artefact: Path | None = None) -> Sizes:
+    """Count what is there, or guess.
+
+    Args:
+        project: what is wanted.
+        artefact: of the stage `data`, where it is finished.
+
+    Raises:
+        EagerError: the data cannot be read.
+    """
+    found = sizes_made(artefact) if artefact else None
+    return found or _read(project)
+
+
+def sizes_made(artefact: Path) -> Sizes | None:
+    """From an artefact of the stage `data`; None where it cannot be read."""
+    import polars as pl
+
+    try:
+        lengths = pl.read_parquet(artefact / "users.parquet", columns=["interactions"])["interactions"]
+        bytes_of_text = pl.col("text").str.len_bytes().sum()
+        table = pl.scan_parquet(artefact / "items.parquet").select(bytes_of_text, count=pl.len()).collect()
+        text, items = table.row(0)
+        return _sizes(lengths.cast(pl.Int64), int(items), len(lengths), int(lengths.sum()), float(text or 0) / 1e6)
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
+
+
+def _sizes(lengths: object, items: int, users: int, rows: int, text_mb: float) -> Sizes:
+    import numpy as np
+
+    values, counts = np.unique(np.asarray(lengths, dtype=np.int64), return_counts=True)
+    return Sizes(values, counts.astype(np.int64), max(1, items), rows, text_mb)
+
+
+def _read(project: Project) -> Sizes:
+    """Read a small log as training would; guess a large one."""
+    import numpy as np
+
+    from core.data.log import build_log, read_rows
+    from core.data.report import DataReport
+    from core.data.sniff import open_table
+
+    data = project.data
+    sources = open_table(project.resolve(data.interactions), "data.interactions")
+    tables = open_table(project.resolve(data.items), "data.items") if data.items else []
+    text_mb = sum(source.path.stat().st_size * _unpacked(source) for source in tables) / 1e6 if data.text else 0.0
+    listed = sum(row_count(source) for source in tables)
+    rows = sum(row_count(source) for source in sources)
+    if rows > READ_ROWS:
+        return _guess(project, sources, rows, listed, text_mb)
+    report = DataReport()
+    log = build_log(read_rows(project, report), project, report)
+    items = max(len(log.item_ids), listed) if data.catalogue == "all" else len(log.item_ids)
+    text_mb *= min(1.0, items / max(1, listed))
+    return _sizes(np.diff(log.offsets), items, len(log.user_ids), report.rows, text_mb)
+
+
+def row_count(source: Source) -> int:
+    """Rows of a file: from its metadata, or its size and its first lines."""
+    import polars as pl
+
+    if source.format == "parquet":
+        return int(pl.scan_parquet(source.path, glob=False).select(pl.len()).collect().item())
+    with source.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    size, packed = source.path.stat().st_size, len(head)
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+        except zlib.error:
+            return 0
+    lines = max(1, head.count(source.eol.encode()))
+    return lines if packed == size else round(size / packed * lines)
+
+
+def _unpacked(source: Source) -> float:
+    """Bytes of text a byte of an item table."""
+    if source.format == "parquet":
+        return PARQUET_RATIO
+    try:
+        with gzip.open(source.path, "rb") as file:
+            file.read(1)
+    except (OSError, EOFError):
+        return 1.0
+    return GZIP_RATIO
+
+
+def _guess(project: Project, sources: list[Source], rows: int, listed: int, text_mb: float) -> Sizes:
+    """Users and items of a large log, from its first rows; the k-core is not known yet."""
+    import numpy as np
+    import polars as pl
+
+    data = project.data
+    try:
+        head = sources[0].scan([data.user, data.item]).select(data.user, data.item).head(HEAD_ROWS).collect()
+        users, items = head[data.user].n_unique(), head[data.item].n_unique()
+        same = (head[data.user] == head[data.user].shift()).sum() / max(1, head.height)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return _fallback(rows, listed, text_mb)
+    grown = rows / max(1, head.height)
+    # A log that is sorted by user shows new users at a steady rate; any other one shows fewer and fewer.
+    users = round(users * grown ** (1.0 if same > 0.5 else 0.7))
+    items = round(items * grown**0.5)
+    items = max(items, listed) if data.catalogue == "all" else min(items, listed) if listed else items
+    users = max(1, min(users, rows // max(1, data.min_user_interactions)))
+    each = np.array([max(1, round(rows / users))], dtype=np.int64)
+    return Sizes(each, np.array([users], dtype=np.int64), max(1, items), rows, text_mb, known=False)
+
+
+def _fallback(rows: int, listed: int, text_mb: float) -> Sizes:
+    """A log of which nothing but its length is known: ten interactions a user, as in most shops."""
+    import numpy as np
+
+    items = listed or max(1, round(rows**0.5 * 20))
+    return Sizes(np.array([10]), np.array([max(1, rows // 10)]), items, rows, text_mb, known=False)

@@ -1,0 +1,34 @@
+"""Numbers out of files that anybody may have written: never a surprise behind them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+LATEST = 253_402_300_800.0
+"""The end of the year 9999 in Unix seconds, behind which no calendar goes."""
+
+
+def number(value: Any, default: float = 0.0) -> float:
+    """A finite number as it is; `default` for everything else."""
+    if type(value) is not float and type(value) is not int:  # a bool is neither
+        return default
+    try:
+        found = float(value)
+    except OverflowError:
+        return default
+    return found if math.isfinite(found) else default
+
+
+def moment(value: Any) -> float:
+    """A time in Unix seconds; 0 for what is none."""
+    found = number(value)
+    return found if 0.0 <= found < LATEST else 0.0
+
+
+def figures(values: Any) -> dict[str, float]:
+    """The finite numbers of a mapping; empty where it is none."""
+    if not isinstance(values, dict):
+        return {}
+    found = {str(name): number(value, math.nan) for name, value in values.items()}
+    return {name: value for name, value in found.items() if math.isfinite(value)}

@@ -1,0 +1,145 @@
+"""A person's own settings and what the app remembers of them, where the system keeps such things (XDG).
+
+`config.toml` is written by people and only read here; `state.json` is ours and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import ProjectError
+from core.run.status import write_atomic
+
+SYMBOLS = ("braille", "block", "ascii")
+MOST_PROJECTS = 30
+
+
+def config_path() -> Path:
+    """Where a person's `config.toml` is looked for."""
+    from platformdirs import user_config_path
+
+    return user_config_path("eagertui") / "config.toml"
+
+
+def state_path() -> Path:
+    """Where the app keeps what it remembers."""
+    from platformdirs import user_state_path
+
+    return user_state_path("eagertui") / "state.json"
+
+
+def keep_traceback(error: BaseException) -> Path:
+    """Add an error's traceback to `errors.log` beside what is remembered; return that file."""
+    import traceback
+
+    path = state_path().with_name("errors.log")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(time.strftime("%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)) + "\n")
+    return path
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a person wants of the app; every key of the file is optional."""
+
+    theme: str = ""
+    """A theme's name; empty is the one used last."""
+    symbols: str = "braille"
+    """What curves are drawn with: braille, block, ascii."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Own keys by an action's id, comma-separated: `[keys] quit = "ctrl+x"`."""
+
+    @classmethod
+    def load(cls, path: Path, actions: frozenset[str] = frozenset()) -> Config:
+        """Read the file; where there is none, everything has its default.
+
+        Args:
+            path: the file.
+            actions: ids that keys may be given to.
+
+        Raises:
+            ProjectError: what is wrong in it, and how to mend it.
+        """
+        import tomli
+
+        try:
+            raw = tomli.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return cls()
+        except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+            raise ProjectError(f"{path}: {error}", "mend or remove the file; the defaults are used") from None
+        unknown = sorted(set(raw) - {"theme", "symbols", "keys"})
+        if unknown:
+            raise ProjectError(f"{path}: unknown key {unknown[0]}", "known are theme, symbols and the table keys")
+        theme, symbols, keys = raw.get("theme", ""), raw.get("symbols", "braille"), raw.get("keys", {})
+        if symbols not in SYMBOLS:
+            raise ProjectError(f"{path}: symbols is none of {', '.join(SYMBOLS)}", "mend the file")
+        if not isinstance(theme, str) or not isinstance(keys, dict):
+            raise ProjectError(f"{path}: theme is a text and keys a table", 'such as [keys] quit = "ctrl+x"')
+        for name, key in keys.items():
+            if actions and name not in actions:
+                raise ProjectError(f"{path}: keys.{name}: no such action", "`?` in the app shows the names")
+            if not isinstance(key, str) or not key.strip():
+                raise ProjectError(f"{path}: keys.{name}: a key is a text", 'such as "ctrl+x" or "f5,g"')
+        return cls(theme, symbols, {str(name): key.strip() for name, key in keys.items()})
+
+
+class Memory:
+    """What the app remembers from one day to the next; losing it costs nothing but comfort.
+
+    Args:
+        path: the file; None remembers nothing beyond this process.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._values: dict[str, Any] = {}
+        if path is not None:
+            with contextlib.suppress(OSError, ValueError):
+                raw = json.loads(path.read_text(encoding="utf-8"))
+                self._values = raw if isinstance(raw, dict) else {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What was remembered under a name; the default where it is missing or of another type."""
+        value = self._values.get(key, default)
+        return value if default is None or isinstance(value, type(default)) else default
+
+    def set(self, key: str, value: Any) -> None:
+        """Remember something that JSON can hold."""
+        if self._values.get(key) != value:
+            self._values[key] = value
+            self._save()
+
+    @property
+    def projects(self) -> list[tuple[Path, str]]:
+        """Project files and their names, the one that was opened last at the front."""
+        return [(Path(str(entry["path"])), str(entry.get("name") or "")) for entry in self._entries]
+
+    @property
+    def _entries(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.get("projects", []) if isinstance(entry, dict) and entry.get("path")]
+
+    def opened(self, project: Path, name: str) -> None:
+        """Put a project at the front of the list."""
+        others = [entry for entry in self._entries if entry["path"] != str(project)]
+        fresh = {"path": str(project), "name": name, "at": round(time.time())}
+        self.set("projects", [fresh, *others][:MOST_PROJECTS])
+
+    def forget(self, project: Path) -> None:
+        """Take a project from the list; its files stay."""
+        self.set("projects", [entry for entry in self._entries if entry["path"] != str(project)])
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        with contextlib.suppress(OSError):  # a read-only home is no reason to fail
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._path, json.dumps(self._values, indent=1))

@@ -1,0 +1,57 @@
+"""What the list of projects says of each: how large its data are and how its newest run stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.run.folder import RunInfo
+from core.run.listing import RunList
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """One line of the list of projects."""
+
+    file: Path
+    name: str
+    there: bool
+    """Whether the project file still exists."""
+    newest: RunInfo | None = None
+    runs: int = 0
+    users: int = 0
+    items: int = 0
+
+
+class ProjectList:
+    """Known projects, described from what their runs wrote; only what changed is read anew."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Path, RunList] = {}
+
+    def look(self, files: Sequence[Path], names: Mapping[Path, str]) -> list[ProjectInfo]:
+        """Describe projects; a slow disk makes it wait, so call it in a thread.
+
+        Args:
+            files: the project files.
+            names: the names they had when they were opened last.
+        """
+        return [self._look(file, names.get(file) or file.parent.name) for file in files]
+
+    def _look(self, file: Path, name: str) -> ProjectInfo:
+        runs = self._runs.setdefault(file, RunList(file.parent / "runs")).look()
+        live = next((run for run in runs if run.status.live), None)
+        newest = live or (runs[0] if runs else None)
+        users, items = next((size for run in runs if (size := _size(run)) != (0, 0)), (0, 0))
+        return ProjectInfo(file, name, file.is_file(), newest, len(runs), users, items)
+
+
+def _size(run: RunInfo) -> tuple[int, int]:
+    """Users and items as the run's data stage counted them."""
+    try:
+        summary = json.loads((run.folder.path / "stages" / "data.json").read_text(encoding="utf-8"))["summary"]
+        return int(summary["users"]), int(summary["items"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, 0

@@ -1,0 +1,196 @@
+"""What the keys do: from place to place, and to runs: start, resume, pause, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from textual import work
+
+from core.errors import EagerError
+from core.run.folder import RunFolder
+from eagertui.actions import PLACES
+from eagertui.bridge import Bridge
+from eagertui.config import Memory
+from eagertui.plain import duration
+from eagertui.screens.place import Place
+from eagertui.watching import WatchingApp
+from eagertui.widgets.draw import line, safe
+
+
+class RunningApp(WatchingApp):
+    """An app whose actions lead from place to place, start runs and steer them.
+
+    Args:
+        bridge: the way to the engine.
+        memory: what is remembered from one day to the next.
+    """
+
+    def __init__(self, bridge: Bridge, memory: Memory) -> None:
+        super().__init__(bridge, memory)
+        self._came_from: list[str] = []
+
+    def meant(self) -> RunFolder | None:
+        """The run that the keys of the current place mean."""
+        place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+        return place.run_folder if place is not None else None
+
+    # --- places -----------------------------------------------------------------------------------------------------
+
+    def place_before(self) -> str:
+        """The place where the project was left last time."""
+        place = str(self.memory.get(f"place {self.bridge.project_file}", "home"))
+        return place if place in PLACES and self.bridge.project_file is not None else "home"
+
+    def action_go(self, place: str) -> None:
+        """Go to a place."""
+        if place != self.current_mode:
+            self._came_from = [*self._came_from, self.current_mode][-20:]
+            self._arrive(place)
+
+    def action_go_back(self) -> None:
+        """Go back to the place before."""
+        if self._came_from:
+            self._arrive(self._came_from.pop())
+        elif self.current_mode != "home":
+            self._arrive("home")
+
+    def _arrive(self, place: str) -> None:
+        self.switch_mode(place)
+        if self.bridge.project_file is not None:
+            self.memory.set(f"place {self.bridge.project_file}", place)
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    @work(group="act", exclusive=True, exit_on_error=False)
+    async def action_train(self) -> None:
+        """Look at the settings and the cost, then train the project and watch it."""
+        from eagertui.screens.start import StartScreen
+
+        file = self.bridge.project_file
+        if file is None:
+            return
+        screen = StartScreen(file, self.wanted or self.bridge.overrides)
+        choice = await self.push_screen_wait(screen)
+        self.wanted = tuple(screen.overrides)
+        if choice is not None:
+            await self._begin(choice.overrides, choice.new)
+
+    async def _begin(self, overrides: tuple[str, ...], new: bool) -> None:
+        """Start, continue or attach to a run."""
+        try:
+            folder, done = await asyncio.to_thread(self.bridge.train, new, overrides)
+        except EagerError as error:
+            self.complain(error)
+            return
+        if done != "attached":
+            self.asked.pop(folder.id, None)
+        self.look_at(folder)
+        self.poll_project()
+        self.action_go("train")
+        self.tell(
+            {"attached": "this run is at work already", "continued": "the run goes on"}.get(done, "a new run begins")
+        )
+
+    @work(group="act", exit_on_error=False)
+    async def action_resume(self) -> None:
+        """Let the meant run go on."""
+        folder = self.meant()
+        if folder is None:
+            return
+        try:
+            await asyncio.to_thread(self.bridge.resume, folder)
+            self.asked.pop(folder.id, None)
+        except EagerError as error:
+            self.complain(error)
+            return
+        self.look_at(folder)
+        self.poll_project()
+        self.action_go("train")
+
+    @work(group="act", exclusive=True, exit_on_error=False)
+    async def action_new_project(self) -> None:
+        """Make a project from two files and open it."""
+        from eagertui.screens.new_project import NewProjectScreen
+
+        path = await self.push_screen_wait(NewProjectScreen())
+        if path is not None:
+            self.open_project(path)
+            self.action_go("data")
+
+    @work(group="act", exit_on_error=False)
+    async def action_sample(self) -> None:
+        """Copy the sample project, unless it lies here already, and open it."""
+        from eagertui.starting import copy_sample
+
+        path = Path("bookshop") / "project.toml"
+        if not path.is_file():  # it may be there from another day
+            try:
+                path = await asyncio.to_thread(copy_sample, path.parent)
+            except EagerError as error:
+                self.complain(error)
+                return
+        self.open_project(path)
+        self.tell(f"the sample lies in {path.parent.absolute()}")
+
+    def action_pause_run(self) -> None:
+        """Pause the meant run, or let it go on."""
+        paused = self.follower.status.paused or self.follower.state.paused if self.follower else False
+        self._send("resume" if paused else "pause", "it goes on" if paused else "it pauses at the next step")
+
+    def action_checkpoint_run(self) -> None:
+        """Save a checkpoint."""
+        self._send("checkpoint", "it saves a checkpoint at the next step")
+
+    def _send(self, command: str, text: str) -> None:
+        folder = self.meant()
+        if folder is not None:
+            try:
+                self.bridge.send(folder, command)
+            except EagerError as error:
+                self.complain(error)
+                return
+            self.tell(text)
+
+    @work(group="act", exit_on_error=False)
+    async def action_stop_run(self) -> None:
+        """Stop the meant run: ask first, then by signal, then at once."""
+        from eagertui.screens.ask import Answer, AskScreen
+
+        folder = self.meant()
+        if folder is None:
+            return
+        status, asked = await asyncio.to_thread(folder.status), self.asked.get(folder.id)
+        if not status.live:
+            self.tell("this run is not at work")
+            return
+        if asked is None and not status.stopping:
+            text = line(["It finishes its step, saves a checkpoint and ends. Later it goes on from there."])
+            answers = [Answer("no", "esc", "Keep it running"), Answer("ask", "s", "Stop and save")]
+            title = "Stop this run?"
+        else:
+            ago = f"{duration(time.monotonic() - asked)} ago " if asked is not None else ""
+            saved = f"since {safe(status.checkpoint)}" if status.checkpoint else "so far; there is no checkpoint yet"
+            text = line([f"It was asked {ago}to save and end. At once means that what it did {saved} is lost."])
+            answers = [
+                Answer("no", "esc", "Wait for it"),
+                Answer("signal", "s", "Ask again, by signal (SIGTERM)"),
+                Answer("kill", "k", "End it at once (SIGKILL)", danger=True),
+            ]
+            title = "Still stopping"
+        answer = await self.push_screen_wait(AskScreen(title, text, answers))
+        try:
+            await self._stop(folder, answer)
+        except EagerError as error:
+            self.complain(error)
+
+    async def _stop(self, folder: RunFolder, answer: str) -> None:
+        if answer == "ask":
+            self.bridge.send(folder, "stop")
+            self.asked[folder.id] = time.monotonic()
+        elif answer == "signal":
+            self.bridge.signal(folder)
+        elif answer == "kill":
+            await asyncio.to_thread(self.bridge.kill, folder)
+        self.run_changed.publish(None)

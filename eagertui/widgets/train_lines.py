@@ -1,0 +1,214 @@
+"""What the Train place writes about a run: how it stands, how far it is, when it ends. Pure functions."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from textual.content import Content
+
+from core.run.state import Alert, RunState, Stage
+from core.run.status import UNFINISHED, Status
+from eagertui.plain import duration
+from eagertui.widgets.draw import LEVELS, Part, clip, line, metric, rule_of_three, safe, spread, status_parts
+from eagertui.widgets.run_lines import FAINT, bar_line, hint, scores
+
+STAGE_GLYPHS = {"running": "●", "finished": "✓", "reused": "=", "failed": "✗", "stopped": "■", "cut off": "✗"}
+STAGE_STYLES = {
+    "running": "bold $success",
+    "failed": "bold $error",
+    "cut off": "bold $error",
+    "stopped": "$warning",
+    "reused": "$secondary",
+}
+MOST_LINES = 3
+"""Of an error's message, and of its remedy."""
+MOST_DRIFT = 4.0
+"""An estimate is believed to be wrong by this factor at most."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages that a run goes through, and how long each was estimated to take."""
+
+    names: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def place(self, state: RunState) -> tuple[int, int]:
+        """The number of the stage at work, and of how many; 0 where it is unknown."""
+        stage = state.stage
+        if stage is None:
+            return 0, len(self.names)
+        if stage.name in self.names:
+            return self.names.index(stage.name) + 1, len(self.names)
+        return len(state.stages), 0
+
+    def left(self, state: RunState) -> float | None:
+        """Seconds until the run ends: estimates of what is to come, corrected by how long the rest took; or None."""
+        if not self.seconds or state.state != "running" or state.paused:
+            return None
+        done = [(stage.seconds, self.seconds.get(stage.name, 0.0)) for stage in state.stages.values()
+                if stage.state == "finished"]  # fmt: skip
+        planned = sum(p for s, p in done if p > 0)
+        drift = sum(s for s, p in done if p > 0) / planned if planned >= 1 else 1.0
+        drift = min(MOST_DRIFT, max(1 / MOST_DRIFT, drift))
+        left = 0.0
+        for name, seconds in self.seconds.items():
+            stage = state.stages.get(name)
+            if stage is None or stage.state not in ("finished", "reused", "running"):
+                left += seconds * drift
+            elif stage.state == "running":
+                spent = max(0.0, state.last_ts - stage.started)
+                rest, eta = max(0.0, seconds * drift - spent), state.eta
+                # a task that is most of its stage knows better than the estimate
+                left += rest if eta is None else eta if spent + eta >= seconds * drift / 2 else max(rest, eta)
+        return left
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of the run in a folder; it reads files, so it is for a thread."""
+    from core.errors import EagerError
+    from core.pipeline import recipes_of
+    from core.project import Project
+
+    seconds: dict[str, float] = {}
+    try:
+        told = json.loads((folder / "estimate.json").read_text(encoding="utf-8"))
+        for stage in told["stages"]:
+            value = stage["seconds"]
+            if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
+                seconds[str(stage["name"])] = float(value)
+    except (OSError, ValueError, KeyError, TypeError):
+        seconds = {}
+    try:
+        names = tuple(recipes_of(Project.load(folder / "project.resolved.toml")))
+    except (EagerError, OSError):
+        names = ()
+    return Plan(names if set(seconds) <= set(names) else tuple(seconds), seconds)
+
+
+def roughly(seconds: float) -> str:
+    """A guessed span of time, with no more figures than a guess has."""
+    if seconds < 90:
+        return f"≈ {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"≈ {round(seconds / 60)} min"
+    return f"≈ {seconds / 3600:.1f} h"
+
+
+def title(manifest: Mapping[str, Any], run_id: str, started: str) -> str:
+    """The run's name: project, recipe, when it was made, and what tells it from the others."""
+    parts = [manifest.get("name"), manifest.get("recipe"), started]
+    return " · ".join([*(clip(part, 30) for part in parts if part), safe(run_id.rsplit("_", 1)[-1])])
+
+
+def loud(state: RunState) -> list[Alert]:
+    """The alerts that are more than a note."""
+    return [alert for alert in state.alerts if alert.level != "info"]
+
+
+def headline(state: RunState, status: Status, asked: float | None, plan: Plan, width: int) -> list[Content]:
+    """How a run stands, how far it is and when it ends; of one that is over, why, and the next key."""
+    return _live(state, status, asked, plan, width) if status.live else _over(state, status, plan, width)
+
+
+def _live(state: RunState, status: Status, asked: float | None, plan: Plan, width: int) -> list[Content]:
+    left: list[Part] = [*status_parts(status)]
+    if asked is not None:
+        left = [(f"◐ stopping, asked {duration(time.monotonic() - asked)} ago", "bold $warning")]
+    left += [*_stage(state, plan), (f"  {duration(status.seconds)}" if status.started else "", FAINT)]
+    right: list[Part] = _alerts(state)
+    whole = plan.left(state)
+    if whole is not None:
+        right += [("  run ", FAINT), (f"{roughly(whole)} left", "bold")]
+    elif state.best is not None and width >= 70:
+        right += [("  best ", FAINT), *scores({"ndcg@10": state.best.values.get("ndcg@10", 0.0)})[:1]]
+        right.append((metric(state.best.values.get("ndcg@10")), "bold"))
+    lines = [spread(left, right, width), _far(state, width)]
+    if not status.responding:
+        lines.append(line([("no sign of life for a while: x stops it", "bold $warning")], width))
+    elif errors := [alert for alert in state.alerts if alert.level == "error"]:
+        lines.append(line([(f"✗ {safe(errors[-1].title)}  {safe(errors[-1].text)}", "bold $error")], width))
+    return lines
+
+
+def _stage(state: RunState, plan: Plan) -> list[Part]:
+    stage = state.stage
+    if stage is None:
+        return []
+    place, whole = plan.place(state)
+    return [("  stage ", FAINT), (f"{place}/{whole} " if whole else "", ""), (clip(stage.name, 16), "bold")]
+
+
+def _alerts(state: RunState) -> list[Part]:
+    alerts = loud(state)
+    if not alerts:
+        return []
+    worst = "error" if any(alert.level == "error" for alert in alerts) else "warning"
+    glyph, style = LEVELS[worst]
+    return [(f"{glyph} {len(alerts)} alert{'s' if len(alerts) > 1 else ''}", style)]
+
+
+def _far(state: RunState, width: int) -> Content:
+    progress = state.progress
+    if progress is None:
+        return line([("between two tasks" if state.stages else "the engine is starting", FAINT)], width)
+    count = rule_of_three(progress.done, progress.total, progress.unit)
+    if state.pace and width >= 74:
+        count += f"  {state.pace:,.1f}/s"
+    return bar_line(progress.task, progress.share, count, state.eta, width)
+
+
+def _over(state: RunState, status: Status, plan: Plan, width: int) -> list[Content]:
+    left: list[Part] = [*status_parts(status)]
+    if status.state == "finished":
+        left.append((f"  in {duration(status.seconds)}", FAINT))
+        right: list[Part] = [*_alerts(state)]
+        if state.best is not None:
+            long = width >= 70
+            right += [("  best on validation " if long else "  best ", FAINT)]
+            right.append((metric(state.best.values.get("ndcg@10")), "bold"))
+            right.append((f" at {'step ' if long else ''}{state.best.step:,}", FAINT))
+        keys = hint("e", "recommendations", "t", "train again", "6", "compare")
+        return [spread(left, right, width), keys.truncate(width, ellipsis=True)]
+    left += _stage(state, plan)
+    left.append((f"  after {duration(status.seconds)}" if status.started else "", FAINT))
+    lines = [spread(left, _alerts(state), width)]
+    style = "$warning" if status.state in ("stopped", "queued") else "bold $error"
+    if status.error:
+        glyph = "■" if status.state == "stopped" else "✗"
+        lines += line([(f"{glyph} {safe(status.error)}", style)]).wrap(max(1, width))[:MOST_LINES]
+    if status.remedy:
+        lines += line([safe(status.remedy)]).wrap(max(1, width))[:MOST_LINES]
+    if status.state in UNFINISHED:
+        keys = hint("r", "lets it go on", "o", "what it printed", "t", "another run")
+        lines.append(keys.truncate(width, ellipsis=True))
+    return lines
+
+
+def stage_lines(stages: Mapping[str, Stage], plan: Plan, width: int, live: bool = True) -> list[Content]:
+    """One line a stage: what became of it and how long it took, or is expected to take.
+
+    Args:
+        stages: as far as the run has come.
+        plan: those that follow.
+        width: cells.
+        live: whether an engine is at work; without one a stage that began and did not end was cut off.
+    """
+    lines = []
+    for stage in stages.values():
+        state = "cut off" if stage.state == "running" and not live else stage.state
+        left = [(f"{STAGE_GLYPHS.get(state, '?')} {clip(stage.name, 14)}", STAGE_STYLES.get(state, ""))]
+        words = {"finished": duration(stage.seconds), "running": "running", "reused": "reused", "cut off": "cut off"}
+        lines.append(spread(left, [(words.get(state) or f"{state} {duration(stage.seconds)}", FAINT)], width))
+    for name in plan.names:
+        if name not in stages:
+            seconds = plan.seconds.get(name)
+            expected = [(roughly(seconds), FAINT)] if seconds is not None else []
+            lines.append(spread([(f"· {clip(name, 14)}", FAINT)], expected, width))
+    return lines

@@ -1,0 +1,83 @@
+"""`train --dry-run`: what would run and what it would cost, in under two seconds, changing nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.eagertui.cli_tools import PROJECT, eager
+
+STAGES = ["data", "semantic", "sasrec", "behavior", "teacher", "index", "tune", "baselines", "evaluate"]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    assert eager("--headless", "init", tmp_path / "shop", "--sample").returncode == 0
+    return tmp_path / "shop"
+
+
+def everything(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file and folder with its size and time."""
+    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in [folder, *folder.rglob("*")]}
+
+
+def test_the_sample_at_once_and_without_a_trace(shop):
+    before = everything(shop)
+    took = []
+    for _ in range(3):  # somebody else may have the processor
+        began = time.monotonic()
+        done = eager("--headless", "train", shop, "--dry-run", "--json")
+        took.append(time.monotonic() - began)
+        assert done.returncode == 0, done.stderr
+        if took[-1] < 2:
+            break
+    assert min(took) < 2, took
+    assert everything(shop) == before
+    told = json.loads(done.stdout)
+    assert [stage["name"] for stage in told["stages"]] == STAGES
+    assert {stage["state"] for stage in told["stages"]} == {"run"}
+    assert all(len(stage["fingerprint"]) == 20 and stage["seconds"] > 0 for stage in told["stages"])
+    assert told["project"] == str(shop / "project.toml") and told["continues"] is None
+    assert told["seconds"] > sum(stage["seconds"] for stage in told["stages"]) > 1
+    assert told["memory_mb"] > 500 and told["disk_mb"] > 1 and told["spread"] > 1
+
+
+def test_the_table_for_people(shop):
+    done = eager("--headless", "train", shop, "--dry-run", "--set", "tune.stages.0.epochs=400")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == STAGES
+    assert all(line.split()[1] == "run" for line in lines[:-1])
+    tune = next(line for line in lines if line.startswith("tune"))
+    assert "min" in tune and "at most 400 epochs" in tune
+    assert lines[-1].startswith("about ") and "GB of memory" in lines[-1] and "of disk" in lines[-1]
+    assert "would start a new run" in done.stderr
+
+
+def test_warnings_are_narration(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    (tmp_path / "logs.csv").write_text("user_id,item_id\n,\n,\n")
+    done = eager("--headless", "train", tmp_path, "--dry-run")
+    assert done.returncode == 0
+    assert "warning: the data cannot be used as they are" in done.stderr
+    assert "unknown" in done.stdout
+
+
+def test_a_hostile_name_stays_text(tmp_path):
+    folder = tmp_path / "a\x1b[31mb"
+    folder.mkdir()
+    (folder / "project.toml").write_text(PROJECT)
+    (folder / "logs.csv").write_text("user_id,item_id\n,\n")
+    done = eager("--headless", "train", folder, "--dry-run")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "␛" in done.stderr
+
+
+def test_missing_files_are_the_projects_fault(tmp_path):
+    (tmp_path / "project.toml").write_text(PROJECT)
+    done = eager("--headless", "train", tmp_path, "--dry-run")
+    assert done.returncode == 2
+    assert "logs.csv" in done.stderr

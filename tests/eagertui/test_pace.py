@@ -1,0 +1,96 @@
+"""A slow line gets fewer frames, a fast one all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from types import SimpleNamespace
+
+import pytest
+
+from eagertui import pace
+from eagertui.app import EagerApp
+from eagertui.pace import LONGEST, Pace, backlog
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Time that passes only where somebody sleeps."""
+    clock = SimpleNamespace(now=100.0, on_sleep=lambda: None)
+
+    async def sleep(seconds: float) -> None:
+        clock.now += seconds
+        clock.on_sleep()
+
+    monkeypatch.setattr(pace.asyncio, "sleep", sleep)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def line_that_takes(seconds: float, clock: SimpleNamespace) -> SimpleNamespace:
+    """An app whose terminal needs so long for a frame."""
+    frames: queue.Queue[str] = queue.Queue()
+    app = SimpleNamespace(_driver=SimpleNamespace(_writer_thread=SimpleNamespace(_queue=frames)))
+
+    def draw() -> None:
+        frames.put("frame")
+        due = clock.now + seconds
+
+        def take() -> None:
+            if clock.now >= due and not frames.empty():
+                frames.get()
+
+        clock.on_sleep = take
+
+    return SimpleNamespace(app=app, draw=draw)
+
+
+def frames_a_minute(seconds: float, clock: SimpleNamespace) -> int:
+    line = line_that_takes(seconds, clock)
+    rest, end, drawn = Pace(line.app), clock.now + 60, 0
+    while clock.now < end:
+        line.draw()
+        drawn += 1
+        asyncio.run(rest.rest())
+        clock.now += 0.2
+    return drawn
+
+
+def test_a_fast_line_gets_every_frame(clock: SimpleNamespace) -> None:
+    assert frames_a_minute(0.01, clock) >= 200
+
+
+def test_a_slow_line_gets_so_few_that_it_stands_idle_in_between(clock: SimpleNamespace) -> None:
+    assert 4 <= frames_a_minute(2.0, clock) <= 12
+
+
+def test_a_line_that_hangs_does_not_hold_the_app_for_ever(clock: SimpleNamespace) -> None:
+    line = line_that_takes(1e9, clock)
+    line.draw()
+    began = clock.now
+    asyncio.run(Pace(line.app).rest())
+    assert clock.now - began < 2 * LONGEST + 1
+
+
+def test_a_line_that_recovers_gets_every_frame_again(clock: SimpleNamespace) -> None:
+    line = line_that_takes(3.0, clock)
+    rest = Pace(line.app)
+    line.draw()
+    asyncio.run(rest.rest())
+    assert rest.rest_seconds >= 1
+    for _ in range(5):
+        asyncio.run(rest.rest())
+    assert rest.rest_seconds == 0
+
+
+async def test_the_place_where_textual_keeps_its_frames_is_still_there() -> None:
+    """`backlog` looks inside Textual; a release that moves it must not go unnoticed."""
+    import io
+
+    from textual.drivers._writer_thread import WriterThread
+
+    thread = WriterThread(io.StringIO())
+    thread.write("one")
+    driver = SimpleNamespace(_writer_thread=thread)
+    assert backlog(SimpleNamespace(_driver=driver)) == 1  # type: ignore[arg-type]
+    assert backlog(EagerApp()) == 0
