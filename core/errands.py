@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int:
     guess.add_argument("--interactions", required=True)
     guess.add_argument("--items", default="")
     guess.add_argument("--directory", type=Path, required=True)
+    guess.add_argument("--set", dest="told", action="append", default=[], metavar="data.user=COLUMN")
     args = parser.parse_args(argv)
     out = sys.stdout
 
@@ -93,10 +94,13 @@ def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """A project file for two tables, field by field, with the reasons."""
     from core.data.guess import guess_project
+    from core.fields import parse_text
 
     tell("looking at the files")
     items = Path(args.items) if args.items else None
-    text = guess_project(Path(args.interactions), items, args.directory)
+    told = (text.partition("=") for text in args.told)
+    known = {key.removeprefix("data."): parse_text(column, str) for key, _, column in told}
+    text = guess_project(Path(args.interactions), items, args.directory, known)
     return {"text": text, "fields": guessed_fields(text)}
 
 

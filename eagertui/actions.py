@@ -17,7 +17,7 @@ PLACES = {
 }
 """The places of the app, in the order of their number keys."""
 
-FORMS = {"start": "the form before a training"}
+FORMS = {"start": "the form before a training", "new": "the new project", "pick": "the choice of a file"}
 """Screens that lie over a place and have keys of their own."""
 
 
@@ -82,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
            ("data",)),
     Action("panel-before", "left_square_bracket", "page(-1)", "Panel before", "The panel before.", ("data",),
            footer=False),
-    Action("read-again", "ctrl+r", "read_again", "Read again", "Read the files again.", ("data",), footer=False,
+    Action("read-again", "ctrl+r", "read_again", "Read again", "Read the files again.", ("data",),
            headless="eagertui --headless check"),
     # Explore
     Action("find", "slash", "filter", "Find user", "Type a user's id, or its beginning.", ("explore",)),
@@ -100,6 +100,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("form-filter", "slash", "filter", "Filter", "Keep the settings whose name or words hold a text.",
            ("start",)),
     Action("form-back", "escape", "back", "Back", "Back without a start; what was changed is kept.", ("start",)),
+    # a new project
+    Action("new-write", "w", "write", "Write", "Write the project and open it.", ("new",),
+           headless="eagertui init DIR --interactions FILE --items FILE --set data.user=COLUMN"),
+    Action("new-default", "d", "default", "Guess", "Give the setting under the cursor the guessed value again.",
+           ("new",)),
+    Action("new-filter", "slash", "filter", "Filter", "Keep the settings whose name or words hold a text.", ("new",)),
+    Action("new-back", "escape", "back", "Other files", "Back to the choice of the files.", ("new",)),
+    # the choice of a file
+    Action("pick-none", "n", "none", "None", "There is no such file; go on without.", ("pick",)),
+    Action("pick-type", "slash", "type", "Path", "Type a path; tab completes it.", ("pick",)),
+    Action("pick-all", "full_stop", "every", "All", "Every file, or only those that may be tables.", ("pick",)),
+    Action("pick-up", "left,backspace", "up", "Up", "The folder above.", ("pick",)),
+    Action("pick-folder", "f", "folder", "Folder", "Take the whole folder: its tables are read one after the other.",
+           ("pick",)),
+    Action("pick-back", "escape", "back", "Back", "Back without a choice.", ("pick",)),
     # everywhere
     Action("home", "1", "app.go('home')", "Go to Home", "Projects and their runs.", footer=False),
     Action("place-data", "2", "app.go('data')", "Go to Data", "What is in the logs.", footer=False,
@@ -128,6 +143,8 @@ KEY_NAMES = {
     "space": "space",
     "plus": "+",
     "minus": "-",
+    "full_stop": ".",
+    "left": "←",
     "right_square_bracket": "]",
     "left_square_bracket": "[",
 }

@@ -22,10 +22,13 @@ from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.plain import visible
 from eagertui.running import RunningApp
 from eagertui.screens.home import HomeScreen
+from eagertui.screens.place import Place
 from eagertui.themes import THEMES
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
 
+OVER_A_PLACE = frozenset({"go", "go_back", "train", "new_project", "sample", "explore", "resume", "stop_run"})
+"""Actions of a place that must not begin below a form."""
 PLACE_OF_VERB = {"check": "data", "train": "train", "evaluate": "train", "recommend": "explore", "runs": "home"}
 
 
@@ -167,6 +170,8 @@ class EagerApp(RunningApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense here and now."""
+        if action in OVER_A_PLACE and not isinstance(self.screen, Place):
+            return False  # a form or a question lies over the place
         if action == "sample":
             return not self.runs
         if action == "train" and self.bridge.project_file is None:

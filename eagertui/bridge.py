@@ -62,11 +62,15 @@ class Bridge:
         """The command that does the same without a screen."""
         import shlex
 
-        path = []
-        if self.project_file:
-            here = self.project_file.is_relative_to(Path.cwd())
-            path = [str(self.project_file.relative_to(Path.cwd()) if here else self.project_file)]
+        path = [self._near(self.project_file)] if self.project_file else []
         return shlex.join(["eagertui", "--headless", verb, *path, *self.sets(), *extra])
+
+    @staticmethod
+    def _near(path: Path) -> str:
+        """A path as one would type it from here; the working folder itself may be gone."""
+        with contextlib.suppress(OSError, ValueError):
+            return str(path.relative_to(Path.cwd()))
+        return str(path)
 
     def sets(self) -> list[str]:
         """The `--set` arguments of the runs that are started here."""

@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     init.add_argument("--items", type=Path, metavar="FILE", help="item table, for the items' text")
     init.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="data.user=COLUMN",
-        help="tell a column instead of letting it guess: data.user, item, item_key, time, position, rating",
+        help="tell a value instead of letting it guess: any data.* key, name, recipe; repeatable",
     )  # fmt: skip
     init.add_argument("--sample", action="store_true", help="copy the sample project, a synthetic bookshop")
 

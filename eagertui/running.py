@@ -71,7 +71,7 @@ class RunningApp(WatchingApp):
         file = self.bridge.project_file
         if file is None:
             return
-        screen = StartScreen(file, self.wanted or self.bridge.overrides)
+        screen = StartScreen(file, self.bridge.overrides if self.wanted is None else self.wanted)
         choice = await self.push_screen_wait(screen)
         self.wanted = tuple(screen.overrides)
         if choice is not None:

@@ -44,8 +44,8 @@ class WatchingApp(App[None]):
         self.bridge, self.memory, self.pace = bridge, memory, Pace(self)
         self.projects: list[ProjectInfo] = []
         """Known projects, the one that was opened last at the front."""
-        self.wanted: tuple[str, ...] = ()
-        """`--set` texts that the form before a training was left with."""
+        self.wanted: tuple[str, ...] | None = None
+        """`--set` texts that the form before a training was left with; None before it was opened."""
         self.runs: list[RunInfo] = []
         self.runs_read = False
         self.project_name = ""
@@ -128,7 +128,7 @@ class WatchingApp(App[None]):
         """Turn to another project."""
         self.bridge.open(path)
         self.runs, self.runs_read = [], False
-        self.wanted = ()
+        self.wanted = None
         self.current = self.chosen = self.follower = None
         self.poll_project()
         self.poll_projects()

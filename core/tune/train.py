@@ -121,7 +121,7 @@ def tune(
                     fresh.rename(folder / BEST)
                     reporter.checkpoint(folder / BEST, loop.position.step, best=True)
             loop.position.notes["best"] = vars(best).copy()
-            if best.worse > 1:
+            if best.worse > 1 and len(sample):
                 left = project.tune.patience - best.worse
                 ending = f"it ends after {left} more" if left > 0 else "so it ends here"
                 reporter.alert("info", "no progress", f"{best.worse} validations without a better N@10; {ending}")

@@ -20,6 +20,7 @@ MOVING = (
     ("tab", "the next panel"),
     ("↑ ↓", "the next row; page up, page down, home, end"),
     ("enter", "open what is under the cursor"),
+    ("← →", "in a table the next column, in a chart its values"),
     ("/", "filter: a text, !text for the rows without it, =EXPRESSION over a table's columns"),
     ("ctrl+p", "find any command by its name; themes as well"),
 )
@@ -61,7 +62,7 @@ class HelpScreen(ModalScreen[None]):
         rows = [row for action in actions if action.places for row in self._rows(action)]
         rows += [Content(""), line([("everywhere", "bold")])]
         rows += [row for action in actions if not action.places for row in self._rows(action)]
-        rows += [Content(""), line([("in every list", "bold")])]
+        rows += [Content(""), line([("in lists, tables and charts", "bold")])]
         rows += [line([(f"{key:>8}  ", "bold $accent"), text]) for key, text in MOVING]
         faint = "$foreground 60%"
         rows += [Content(""), line([("your own keys: ", faint), (safe(config_path()), faint)])]

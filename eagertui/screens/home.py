@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -57,6 +58,10 @@ class HomeScreen(Place):
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("home")]
     CSS_PATH = "home.tcss"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._focused_for: Path | None = None
+
     def body(self) -> ComposeResult:
         """The lists and the lines."""
         yield FilterBar("/ a word of the project, recipe, state or id", id="filter")
@@ -105,9 +110,17 @@ class HomeScreen(Place):
         self.runs.border_subtitle = Content(f"{len(wanted)} of {len(self.eager.runs)}" if word else count)
         self.set_class(not self.eager.runs, "-no-runs")
         self.runs.show([Row(run.id, lambda width, run=run: run_row(run, width)) for run in wanted])  # type: ignore[misc]
-        if self.focused is None:
-            (self.runs if self.eager.runs else self.projects).focus()
+        self._take_focus()
         self.draw_detail()
+
+    def _take_focus(self) -> None:
+        """The runs of a project that was just opened come first; else whatever can be seen."""
+        opened = self.eager.bridge.project_file
+        if self.eager.runs and self._focused_for != opened:
+            self._focused_for = opened
+            self.set_focus(self.runs)
+        elif self.focused is None or not self.focused.display:
+            self.set_focus(self.runs if self.eager.runs else None if self.has_class("-alone") else self.projects)
 
     def _draw_projects(self) -> None:
         open_file = self.eager.bridge.project_file

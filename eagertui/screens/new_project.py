@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Static
 
 from core.errors import EagerError
-from eagertui.actions import Action, bindings
+from eagertui.actions import own_bindings
 from eagertui.drafts import FOLDER, Draft
 from eagertui.forms import Fault, near
 from eagertui.screens.pick_file import PickFileScreen
@@ -36,14 +36,6 @@ LOG_HINT = "one row an interaction: who, what, and when or in which order; Parqu
 ITEMS_HINT = "one row an item: its id, and words about it such as title and description; n goes on without"
 PATIENCE = 0.3
 """Seconds after the last change before the files are looked at again."""
-NEW_ACTIONS = (
-    Action("new-write", "w", "write", "Write", "Write the project and open it.", ("new",),
-           headless="eagertui init DIR --interactions FILE --items FILE --set data.user=COLUMN"),
-    Action("new-default", "d", "default", "Guess", "Give the setting under the cursor the guessed value again.",
-           ("new",)),
-    Action("new-filter", "slash", "filter", "Filter", "Keep the settings whose name or words hold a text.", ("new",)),
-    Action("new-back", "escape", "back", "Other files", "Back to the choice of the files.", ("new",)),
-)  # fmt: skip
 
 
 class NewProjectScreen(Screen[Path | None]):
@@ -55,7 +47,7 @@ class NewProjectScreen(Screen[Path | None]):
 
     PLACE = "new"
     CSS_PATH = "new_project.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NEW_ACTIONS)]
+    BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("new")]
     AUTO_FOCUS = "SettingList"
 
     def __init__(self, here: Path | None = None) -> None:

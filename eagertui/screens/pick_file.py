@@ -19,6 +19,7 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from core.errors import EagerError
+from eagertui.actions import own_bindings
 from eagertui.folders import SHOWN, SIGNS, Entry, Listing, completed, folder_text, list_folder, split_path
 from eagertui.plain import size
 from eagertui.widgets.draw import Part, clip, line, safe, spread, when
@@ -56,14 +57,7 @@ class PickFileScreen(Screen[str | None]):
     CSS_PATH = "pick_file.tcss"
     PLACE = "pick"
     AUTO_FOCUS = "RowList"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "none", "None", id="pick-none"),
-        Binding("slash", "type", "Path", key_display="/", id="pick-type"),
-        Binding("full_stop", "every", "All", key_display=".", id="pick-all"),
-        Binding("left,backspace", "up", "Up", key_display="←", id="pick-up"),
-        Binding("f", "folder", "Folder", id="pick-folder"),
-        Binding("escape", "back", "Back", key_display="esc", id="pick-back"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("pick")]
 
     @dataclass
     class Listed(Message):

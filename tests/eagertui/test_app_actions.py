@@ -21,11 +21,16 @@ TAKEN = {f"ctrl+{key}" for key in "imjh[sqzab"} | {"ctrl+space", "ctrl+@"}
 TEXTUAL = {"ctrl+c", "ctrl+q", "ctrl+p", "tab", "shift+tab", "ctrl+v", "ctrl+x"}
 
 
+SCREENS = {"new": ("new_project", "NewProjectScreen"), "pick": ("pick_file", "PickFileScreen")}
+
+
 def owner(action: Action, place: str) -> type:
     """The class whose method an action runs."""
     if action.run.startswith("app."):
         return EagerApp
-    return getattr(importlib.import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")
+    module, name = SCREENS.get(place, (place, f"{place.title()}Screen"))
+    screen: type = getattr(importlib.import_module(f"eagertui.screens.{module}"), name)
+    return screen
 
 
 def test_every_action_has_a_name_a_key_and_words() -> None:

@@ -71,7 +71,8 @@ async def test_stop_and_go_on(open_app: Open) -> None:
         await eyes.press("s")
         await eyes.see("■ stopped", "stopped as asked", "r lets it go on", "◆ checkpoint")
         await eyes.press("r")
-        await eyes.see("● running", "the run goes on")
+        await eyes.see("● running")
+        await eyes.until(lambda: "the run goes on" in [text for _, text in eyes.app.follower.state.logs])
 
 
 async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
