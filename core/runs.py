@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
+from core.errors import EnvironmentFault
 from core.project import Project
 from core.run.folder import RunFolder, list_runs
 from core.run.status import UNFINISHED
@@ -19,6 +24,39 @@ def find_unfinished(project: Project) -> RunFolder | None:
             if info.folder.project_path.read_text(encoding="utf-8") == wanted:
                 return info.folder
     return None
+
+
+def unfinished_or_new(project: Project, new: bool = False) -> tuple[RunFolder, bool]:
+    """The run that `train` goes on with, or a new one; two that ask at the same time get the same.
+
+    Args:
+        project: what is trained.
+        new: a new run in any case.
+
+    Returns:
+        The run, and whether it was made just now.
+
+    Raises:
+        EnvironmentFault: where the folder of the runs cannot be written.
+    """
+    with _alone(project.runs_dir):
+        found = None if new else find_unfinished(project)
+        return (found, False) if found else (create_run(project), True)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else chooses or makes a run in this folder meanwhile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {folder}: {error.strerror or error}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def create_run(project: Project) -> RunFolder:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
 from textual.app import SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 
 from core.errors import EagerError, EnvironmentFault
@@ -36,18 +39,10 @@ def _screen(place: str) -> Callable[[], Screen[Any]]:
     """A place's screen, its module loaded when somebody goes there."""
 
     def make() -> Screen[Any]:
-        from importlib import import_module
-
         screen: Screen[Any] = getattr(import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")()
         return screen
 
     return make
-
-
-def _settle() -> None:
-    """Leave what was loaded out of later garbage collections: a full one would hold a key for 50 ms."""
-    gc.collect()
-    gc.freeze()
 
 
 class EagerApp(RunningApp):
@@ -108,7 +103,21 @@ class EagerApp(RunningApp):
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.set("theme", theme.name))
         self.poll_project()
         self.poll_projects()
-        self.set_timer(1.0, _settle)
+        self.set_timer(1.0, self._settle)
+
+    async def _settle(self) -> None:
+        """While a person reads the first screen, load the others, so that the first key to each of them is quick too.
+
+        What was loaded is then left out of later garbage collections: a full one would hold a key for 50 ms.
+        """
+        names = [*(f"screens.{place}" for place in PLACES), "screens.help", "screens.ask", "screens.start", "tables"]
+        await asyncio.to_thread(lambda: [import_module(f"eagertui.{name}") for name in names])
+        self.stylesheet.read_all(sorted(Path(__file__).with_name("screens").glob("*.tcss")))
+        gc.freeze()
+
+    def delay_update(self, delay: float = 0.01) -> None:
+        """Hold the picture while a screen is exchanged; Textual's 50 ms are felt at every change of the place."""
+        super().delay_update(delay)
 
     # --- places -----------------------------------------------------------------------------------------------------
 
@@ -122,6 +131,13 @@ class EagerApp(RunningApp):
         from eagertui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self.keys_place, self.config.keys))
+
+    def action_command_palette(self) -> None:
+        """Show every action that can be done now, by name."""
+        from eagertui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_about(self) -> None:
         """Show versions, machine and paths."""
@@ -165,12 +181,22 @@ class EagerApp(RunningApp):
             if command.title in ("Theme", "Screenshot", "Maximize", "Minimize"):
                 yield command
 
+    @property
+    def _meant_screen(self) -> Screen[Any]:
+        """The screen that the keys and the palette speak of."""
+        return self.screen_stack[-2] if isinstance(self.screen, CommandPalette) else self.screen
+
+    def label_of(self, binding: Binding) -> str:
+        """What a key does now, in a word or two."""
+        paused = self.follower is not None and (self.follower.status.paused or self.follower.state.paused)
+        return "Go on" if binding.id == "pause" and paused else binding.description
+
     def _possible(self, action: str) -> bool:
         return bool(self.check_action(action.removeprefix("app.").partition("(")[0], ()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense here and now."""
-        if action in OVER_A_PLACE and not isinstance(self.screen, Place):
+        if action in OVER_A_PLACE and not isinstance(self._meant_screen, Place):
             return False  # a form or a question lies over the place
         if action == "sample":
             return not self.runs
@@ -182,7 +208,7 @@ class EagerApp(RunningApp):
             if status is None:
                 return False
             if action == "resume":
-                return status.state in UNFINISHED and not status.live
+                return status.state in UNFINISHED and not status.live and folder is not None and folder.path.is_dir()
             if action == "explore":
                 return status.state == "finished"
             return status.live

@@ -20,6 +20,7 @@ from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
 from core.run.listing import RunList
 from core.run.status import Status
+from eagertui.plain import near
 
 CHUNK = 4 << 20
 """Bytes of events read at a time, so that a long story does not hold the screen."""
@@ -62,15 +63,8 @@ class Bridge:
         """The command that does the same without a screen."""
         import shlex
 
-        path = [self._near(self.project_file)] if self.project_file else []
+        path = [near(self.project_file)] if self.project_file else []
         return shlex.join(["eagertui", "--headless", verb, *path, *self.sets(), *extra])
-
-    @staticmethod
-    def _near(path: Path) -> str:
-        """A path as one would type it from here; the working folder itself may be gone."""
-        with contextlib.suppress(OSError, ValueError):
-            return str(path.relative_to(Path.cwd()))
-        return str(path)
 
     def sets(self) -> list[str]:
         """The `--set` arguments of the runs that are started here."""
@@ -109,18 +103,22 @@ class Bridge:
         Raises:
             EagerError: a wrong project file, or a machine that cannot start it.
         """
-        from core.runs import create_run, find_unfinished
+        from core.runs import unfinished_or_new
 
         if overrides is not None:
             self.overrides = tuple(overrides)
         project = self._load()
-        folder = None if new else find_unfinished(project)
-        if folder is not None and folder.status().live:
+        folder, fresh = unfinished_or_new(project, new)
+        status = folder.status()
+        if status.live:
             return folder, "attached"
-        done = "continued" if folder is not None and folder.status().started else "started"
-        folder = folder or create_run(project)
-        launch.launch(folder, command=self.engine)
-        return folder, done
+        try:
+            launch.launch(folder, command=self.engine)
+        except EnvironmentFault:
+            if not folder.status().live:
+                raise
+            return folder, "attached"  # somebody else was quicker
+        return folder, "continued" if status.started and not fresh else "started"
 
     async def errand(self, work: str, *argv: str, on_progress: Callable[[str], None] | None = None) -> dict[str, Any]:
         """Have a short job done in a process of its own; whoever stops waiting for it ends it.

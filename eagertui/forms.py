@@ -18,6 +18,7 @@ from core.errors import ProjectError
 from core.fields import BadValue, Setting, toml_value
 from core.project import Project, all_settings, nearest_recipe
 from core.recipes import recipe_paths
+from eagertui.plain import near as near
 
 MOST_USED = (
     "recipe",
@@ -298,12 +299,6 @@ def train_command(path: Path, overrides: Sequence[str], *, new: bool = False) ->
     """The command that starts the same run without a screen."""
     sets = [part for text in overrides for part in ("--set", text)]
     return shlex.join(["eagertui", "--headless", "train", near(path), *sets, *(["--new"] if new else [])])
-
-
-def near(path: Path) -> str:
-    """A path as a person would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _with_text(one: Field, text: str | None, whole: bool) -> Field:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import unicodedata
+from pathlib import Path
+
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")
+"""Printable by the book, and yet nothing of them is seen."""
+_JOINERS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")
+"""Parts of emoji and letters that every terminal, tmux among them, counts as another number of cells."""
 
 
 def visible(text: object) -> str:
@@ -12,7 +20,14 @@ def visible(text: object) -> str:
     Titles come from other people's data: an escape sequence in one must not reach the terminal.
     """
     text = str(text)
-    return text if text.isprintable() else "".join(_shown(c) for c in text)
+    if text.isprintable() and (text.isascii() or not _BLANK.search(text)):
+        return text
+    return "".join(_shown(c) for c in text)
+
+
+def steady(text: str) -> str:
+    """The text without what joins or colours emoji, so that its width is the same on every terminal."""
+    return text if text.isascii() else _JOINERS.sub("", text)
 
 
 def _shown(char: str) -> str:
@@ -21,9 +36,16 @@ def _shown(char: str) -> str:
         return chr(0x2400 + code)  # the control pictures: ␀ to ␟
     if code == 0x7F:
         return "␡"
-    if char.isprintable() or unicodedata.category(char) == "Zs" or char == "\u200d":
+    if (char.isprintable() and not _BLANK.match(char)) or unicodedata.category(char) == "Zs" or char == "\u200d":
         return char  # blanks of every width, and the joiner inside emoji
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def near(path: Path) -> str:
+    """A path as a person would type it here; the working folder itself may be gone."""
+    with contextlib.suppress(OSError, ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
 
 
 def duration(seconds: object) -> str:

@@ -34,7 +34,7 @@ class RunningApp(WatchingApp):
     def meant(self) -> RunFolder | None:
         """The run that the keys of the current place mean."""
         place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
-        return place.run_folder if place is not None else None
+        return place.run_folder if place is not None and place.is_mounted else None  # it may be in the making
 
     # --- places -----------------------------------------------------------------------------------------------------
 
@@ -171,8 +171,9 @@ class RunningApp(WatchingApp):
             title = "Stop this run?"
         else:
             ago = f"{duration(time.monotonic() - asked)} ago " if asked is not None else ""
-            saved = f"since {safe(status.checkpoint)}" if status.checkpoint else "so far; there is no checkpoint yet"
-            text = line([f"It was asked {ago}to save and end. At once means that what it did {saved} is lost."])
+            saved = safe(status.checkpoint)
+            lost = f"what it did since {saved}" if saved else "all it did: there is no checkpoint yet"
+            text = line([f"It was asked {ago}to save and end. Ended at once, it loses {lost}."])
             answers = [
                 Answer("no", "esc", "Wait for it"),
                 Answer("signal", "s", "Ask again, by signal (SIGTERM)"),

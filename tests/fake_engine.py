@@ -45,6 +45,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gate", type=int, help="wait at this step until the file `gate` lies in the run folder")
     parser.add_argument("--deaf", action="store_true", help="serve: never reply")
     parser.add_argument("--die-on", help="serve: die when asked for this user")
+    parser.add_argument("--answers", type=Path, help="serve: a JSON file with users, history and items instead")
     parser.add_argument("--no-start", action="store_true", help="die before the engine begins")
     parser.add_argument("work", choices=["train", "serve"])
     parser.add_argument("run", type=Path)
@@ -126,7 +127,8 @@ def _limit_files(size: int) -> None:
 
 
 def serve(args: argparse.Namespace) -> int:
-    users = [f"reader-{n:03}" for n in range(60)]
+    told = json.loads(args.answers.read_text()) if args.answers else {}
+    users = told.get("users") or [f"reader-{n:03}" for n in range(60)]
 
     def say(**message: object) -> None:
         print(json.dumps(message), flush=True)
@@ -166,7 +168,7 @@ def serve(args: argparse.Namespace) -> int:
             }
             for n in range(params.get("k", 10))
         ]
-        result = {"user": user, "history": history, "items": items, "seconds": 0.038, "target": "b9"}
+        result = {"user": user, "history": history, "items": items, "seconds": 0.038, "target": "b9", **told}
         say(id=number, result=result)
     return 0
 

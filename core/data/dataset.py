@@ -109,9 +109,9 @@ class Dataset:
             DataError: a part is missing or the parts do not fit together.
         """
         try:
-            users = pl.read_parquet(folder / "users.parquet")
-            items = pl.read_parquet(folder / "items.parquet")
-            flat = pl.read_parquet(folder / "sequences.parquet")["item"].to_numpy()
+            users = pl.read_parquet(folder / "users.parquet", glob=False)
+            items = pl.read_parquet(folder / "items.parquet", glob=False)
+            flat = pl.read_parquet(folder / "sequences.parquet", glob=False)["item"].to_numpy()
             report = DataReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
             lengths = users["interactions"].to_numpy()
         except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:

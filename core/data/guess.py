@@ -51,8 +51,8 @@ def guess_project(
         DataError: a file cannot be read.
     """
     known = dict(known or {})
-    log = look_at(open_table(interactions.absolute(), "--interactions"))
-    table = look_at(open_table(items.absolute(), "--items")) if items else {}
+    log = _look(interactions, "--interactions")
+    table = _look(items, "--items") if items else {}
     for role, name in known.items():
         where = table if role == "item_key" else log
         if name and name not in where:
@@ -78,6 +78,20 @@ def guess_project(
     reasons |= {"min_user_interactions": note}
     data = replace(data, min_user_interactions=core, min_item_interactions=core)
     return _rendered(replace(project, data=data), reasons)
+
+
+def _look(path: Path, key: str) -> dict[str, Look]:
+    """The columns of a table that is worth a guess.
+
+    Raises:
+        DataError: no rows, or column names that are no text.
+    """
+    columns = look_at(open_table(path.absolute(), key))
+    if any("\ufffd" in name for name in columns):
+        raise DataError(f"{path}: the column names are not UTF-8", "Convert it: iconv -f latin1 -t utf-8 OLD > NEW")
+    if columns and not any(look.filled for look in columns.values()):
+        raise DataError(f"{path}: the table has no values", "Name the file that holds the rows.")
+    return columns
 
 
 def _log_columns(

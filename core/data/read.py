@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -97,7 +98,8 @@ class Source:
             frame = frame.select(*values, ROW, broken.alias(BAD))
         else:
             schema = {name: pl.String for name in columns}
-            frame = pl.scan_ndjson(self.path, schema=schema, row_index_name=ROW, row_index_offset=1)
+            literal = re.sub(r"([*?\[])", r"[\1]", str(self.path))  # scan_ndjson always takes it for a pattern
+            frame = pl.scan_ndjson(literal, schema=schema, row_index_name=ROW, row_index_offset=1)
             frame = frame.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(False).alias(BAD))
         reason = (
             pl.when(BAD).then(pl.lit("not a JSON object"))

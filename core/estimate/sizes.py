@@ -104,10 +104,10 @@ def sizes_made(artefact: Path) -> Sizes | None:
     import polars as pl
 
     try:
-        lengths = pl.read_parquet(artefact / "users.parquet", columns=["interactions"])["interactions"]
+        lengths = pl.read_parquet(artefact / "users.parquet", columns=["interactions"], glob=False)["interactions"]
         bytes_of_text = pl.col("text").str.len_bytes().sum()
-        table = pl.scan_parquet(artefact / "items.parquet").select(bytes_of_text, count=pl.len()).collect()
-        text, items = table.row(0)
+        table = pl.scan_parquet(artefact / "items.parquet", glob=False)
+        text, items = table.select(bytes_of_text, count=pl.len()).collect().row(0)
         return _sizes(lengths.cast(pl.Int64), int(items), len(lengths), int(lengths.sum()), float(text or 0) / 1e6)
     except (OSError, ValueError, TypeError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None

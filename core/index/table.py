@@ -85,7 +85,7 @@ class ItemIndex:
             DataError: where the file is broken or is not an index.
         """
         try:
-            table = pl.read_parquet(path)
+            table = pl.read_parquet(path, glob=False)
             names = [name.split(":") for name in table.columns[1:]]
             codes = table.drop("item_id").to_numpy().astype(np.int32)
             widths = tuple(int(width) for _, _, width in names)

@@ -77,7 +77,7 @@ def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
             )
         return ItemVectors.of(matrix, np.ones(len(item_ids), dtype=bool), f"file:{path.name}")
     try:
-        table = pl.read_parquet(path, columns=["item_id", "vector"])
+        table = pl.read_parquet(path, columns=["item_id", "vector"], glob=False)
         table = table.select(pl.col("item_id").cast(pl.String), pl.col("vector").cast(pl.List(pl.Float32)))
         table = table.drop_nulls().unique("item_id", keep="first", maintain_order=True)
         widths = table["vector"].list.len().unique()

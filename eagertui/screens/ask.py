@@ -51,8 +51,9 @@ class AskScreen(ModalScreen[str]):
         """The question and its answers."""
         with VerticalScroll(id="question", classes="panel", can_focus=False):
             yield Static(self._text, markup=False, id="question-text")
+            longest = max(len(answer.key) for answer in self._answers)
             for number, answer in enumerate(self._answers):
-                label = line([(f" {answer.key} ", "bold reverse"), f" {answer.label}"])
+                label = line([(f" {answer.key:^{longest}} ", "bold reverse"), f" {answer.label}"])
                 yield Button(
                     label, id=f"answer-{number}", compact=True, variant="error" if answer.danger else "default"
                 )

@@ -12,7 +12,7 @@ from textual.content import Content
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.screens.place import Place
-from eagertui.widgets.draw import Part, fill, line, metric, short_id, spread, when
+from eagertui.widgets.draw import Part, fill, line, metric, safe, short_id, spread, when
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.rows import Row, RowList
@@ -80,7 +80,7 @@ class CompareScreen(Place):
     def _methods(self) -> None:
         folder, panel = self.run_folder, self.query_one("#methods", Lines)
         metrics = folder.metrics() if folder is not None else {}
-        panel.border_title = Content(f"Methods of {folder.id.rsplit('_', 1)[-1]}" if folder else "Methods")
+        panel.border_title = Content(f"Methods of {safe(folder.id.rsplit('_', 1)[-1])}" if folder else "Methods")
         panel.show(lambda width: metric_lines(metrics, width))
 
     def action_filter(self) -> None:

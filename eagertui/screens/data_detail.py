@@ -22,6 +22,7 @@ from eagertui.widgets.frame_table import FrameTable
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.rows import Row, RowList
 from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.typed_line import TypedLine
 
 if TYPE_CHECKING:
     from eagertui.tables import Record, Tables
@@ -137,7 +138,7 @@ class SplitScreen(Detail):
             self.app.push_screen(RecordScreen(f"Item {row[-2] if row else ''}", self._tables.record(item)))
 
 
-class UserInput(Input):
+class UserInput(TypedLine):
     """Where a user's id is typed; up and down move through the list below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -20,28 +21,35 @@ from eagertui.actions import own_bindings
 from eagertui.bridge import Serving
 from eagertui.plain import duration
 from eagertui.screens.place import Place
-from eagertui.widgets.draw import line, safe
+from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.ranked import history_rows, item_rows, user_rows, verdict
 from eagertui.widgets.rows import RowList
 from eagertui.widgets.run_lines import FAINT, hint
+from eagertui.widgets.typed_line import TypedLine
 
 USERS = 200
 """Users that the list shows at most."""
 ITEMS = 20
 
 
-class UserInput(Input):
+class UserInput(TypedLine):
     """Where a user's id is typed; down and escape lead to the list."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("down,escape", "leave", "To the list", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "leave(True)", "To the list", show=False),
+        Binding("escape", "leave(False)", "Every user", show=False),
+    ]
 
+    @dataclass
     class Left(Message):
-        """Somebody wants to the list."""
+        """Somebody wants to the list; `keep` is False where all users are wanted again."""
 
-    def action_leave(self) -> None:
+        keep: bool
+
+    def action_leave(self, keep: bool) -> None:
         """Go to the list."""
-        self.post_message(self.Left())
+        self.post_message(self.Left(keep))
 
 
 class ExploreScreen(Place):
@@ -144,7 +152,8 @@ class ExploreScreen(Place):
         users = [str(user) for user in found] if isinstance(found, list) else []
         rows = self.query_one("#users", RowList)
         rows.show(user_rows(users))
-        rows.border_subtitle = f"first {USERS}" if len(users) == USERS else ""
+        none = f"no user begins with {clip(prefix, 12)}" if prefix and not users else ""
+        rows.border_subtitle = f"first {USERS}" if len(users) == USERS else Content(none)
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def _recommend(self, user: str) -> None:
@@ -234,7 +243,9 @@ class ExploreScreen(Place):
             self.query_one("#users").focus()
 
     @on(UserInput.Left)
-    def _to_list(self) -> None:
+    def _to_list(self, event: UserInput.Left) -> None:
+        if not event.keep:
+            self.query_one(Input).value = ""
         self.query_one("#users").focus()
 
     @on(RowList.OptionSelected, "#users")

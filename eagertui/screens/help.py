@@ -66,11 +66,12 @@ class HelpScreen(ModalScreen[None]):
         rows += [line([(f"{key:>8}  ", "bold $accent"), text]) for key, text in MOVING]
         faint = "$foreground 60%"
         rows += [Content(""), line([("your own keys: ", faint), (safe(config_path()), faint)])]
-        rows.append(line([('  [keys]  then such as  quit = "ctrl+x"; the names stand in the README', faint)]))
+        rows.append(line([('  [keys]  then such as  quit = "ctrl+x"; the names stand beside the words', faint)]))
         return Content("\n").join(rows)
 
     def _rows(self, action: Action) -> list[Content]:
-        rows = [line([(f"{shown_key(action, self._own):>8}  ", "bold $accent"), action.help])]
+        name = (f"  {action.id}", "$foreground 60%")
+        rows = [line([(f"{shown_key(action, self._own):>8}  ", "bold $accent"), action.help, name])]
         if action.headless:
             rows.append(line([(f"{'':>10}{action.headless}", "$foreground 60%")]))
         return rows

@@ -23,8 +23,8 @@ from eagertui.widgets.rows import Row, RowList
 from eagertui.widgets.run_lines import FAINT, run_detail, run_row
 
 BEGIN = (
-    ("n", "new project", "your own logs: a table of interactions, and one of items"),
-    ("s", "try the sample", "a bookshop, copied to ./bookshop: minutes to a trained model"),
+    ("n", "new project", "your own logs: interactions, and a table of items"),
+    ("s", "try the sample", "a bookshop, in ./bookshop: it trains in minutes"),
 )
 NEXT = (
     ("2", "look at the data", "what is in the logs, and what was left out"),
@@ -147,7 +147,8 @@ class HomeScreen(Place):
         error, lines = self.eager.project_error, []
         if error is not None:
             file = self.eager.bridge.project_file
-            message = error.message.replace(f"{file.parent}/", "") if file else error.message
+            near = file is not None and file.is_file()  # one that is gone is named in full
+            message = error.message.replace(f"{file.parent}/", "") if file and near else error.message
             lines += [line([("✗ ", "bold $error"), safe(message)]), line([(safe(error.remedy), FAINT)]), Content("")]
         return [*lines, *(run_detail(run, width) if run is not None else self._first_steps(width))]
 

@@ -38,6 +38,14 @@ PATIENCE = 0.3
 """Seconds after the last change before the files are looked at again."""
 
 
+def here_or_root() -> Path:
+    """The working folder; the root where somebody deleted it."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
+
+
 class NewProjectScreen(Screen[Path | None]):
     """From two files to a project file, which is the answer; None where nothing was written.
 
@@ -52,7 +60,7 @@ class NewProjectScreen(Screen[Path | None]):
 
     def __init__(self, here: Path | None = None) -> None:
         super().__init__()
-        self._here = here or Path.cwd()
+        self._here = here or here_or_root()
         self._draft: Draft | None = None
         self._peeks: dict[str, Peek] = {}
         self._looking = False

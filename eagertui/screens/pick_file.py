@@ -27,12 +27,13 @@ from eagertui.widgets.form_parts import error_lines, heading
 from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.rows import Row, RowList
+from eagertui.widgets.typed_line import TypedLine
 
 FAINT = "$foreground 60%"
 UP = ".."
 
 
-class PathInput(Input):
+class PathInput(TypedLine):
     """Where a path is typed; the list below follows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

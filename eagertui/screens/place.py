@@ -73,7 +73,8 @@ class Place(Screen[None]):
     def refresh_keys(self) -> None:
         """Let the footer look again, if anything can be done now that could not before, or the other way round."""
         names = [action.run.removeprefix("app.") for action in actions_of(self.PLACE) if action.run.startswith("app.")]
-        possible = tuple(self.eager.check_action(name.partition("(")[0], ()) for name in names)
+        state = self.eager.follower.status.paused if self.eager.follower else None
+        possible = (state, *(self.eager.check_action(name.partition("(")[0], ()) for name in names))
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()

@@ -96,6 +96,7 @@ class TrainScreen(Place):
         self.query_one("#metrics").border_title = "Test"
         self.query_one("#system").border_title = "Machine"
         self.query_one(LogView).focus()
+        self.set_interval(1.0, self._wait_on)
         super().on_mount()
 
     def on_resize(self, event: Resize) -> None:
@@ -104,6 +105,12 @@ class TrainScreen(Place):
         self.set_class(event.size.width >= 160, "-vast")
         self.set_class(event.size.height < LOW, "-low")
         self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._focus_again)
+
+    def _focus_again(self) -> None:
+        """A story that was hidden for want of room gets the keys back when it is seen again."""
+        if self.is_current and self.focused is None:
+            self.query_one(LogView).focus()
 
     @property
     def _curves(self) -> CurveGrid:
@@ -169,6 +176,12 @@ class TrainScreen(Place):
         self._output_at = time.monotonic()
         self._output = await asyncio.to_thread(folder.log_tail, OUTPUT_LINES)
         self._draw_story()
+
+    def _wait_on(self) -> None:
+        """Go on counting the seconds of a run that was asked to stop, though it tells nothing."""
+        seen = self._seen
+        if seen is not None and seen.status.live and seen.folder.id in self.eager.asked and self.is_current:
+            self._draw()
 
     def _refresh_own_keys(self) -> None:
         self.refresh_keys()

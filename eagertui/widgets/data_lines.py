@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.errors import EagerError
-from eagertui.plain import duration, figure, visible
+from eagertui.plain import duration, figure, steady, visible
 from eagertui.profile import moment
 from eagertui.widgets.draw import LEVELS, Part, clip, fill, line, safe
 from eagertui.widgets.run_lines import FAINT
@@ -166,7 +166,7 @@ def record_lines(record: Sequence[tuple[str, object]], width: int) -> list[Conte
     lines: list[Content] = []
     names = min(max((cell_len(safe(name)) for name, _ in record), default=0), NAME) + 2
     for name, value in record:
-        label, rows = clip(name, NAME), _value_rows(value)
+        label, rows = clip(name, NAME), [steady(row) for row in _value_rows(value)]
         if len(rows) == 1 and names + cell_len(rows[0]) <= width:
             lines.append(line([(fill(label, names), FAINT), rows[0]]))
             continue

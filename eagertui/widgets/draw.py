@@ -13,7 +13,7 @@ from textual.content import Content
 from core.run.folder import RunInfo
 from core.run.status import Status
 from eagertui.lists import GLYPHS
-from eagertui.plain import visible
+from eagertui.plain import steady, visible
 
 Part = tuple[str, str]
 """A piece of text and its style."""
@@ -35,7 +35,7 @@ LONGEST = 2000
 
 def safe(text: object) -> str:
     """Foreign text on one line, its control characters visible, never markup."""
-    return visible(str(text)[:LONGEST])
+    return steady(visible(str(text)[:LONGEST]))
 
 
 def clip(text: object, cells: int) -> str:
@@ -139,7 +139,7 @@ def number(value: float) -> str:
 
 def short_id(run: RunInfo) -> str:
     """What tells a run from the others of its project."""
-    return run.id.rsplit("_", 1)[-1]
+    return safe(run.id.rsplit("_", 1)[-1])
 
 
 def rule_of_three(done: float, total: float, unit: str) -> str:

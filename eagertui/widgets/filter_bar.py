@@ -10,8 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from eagertui.widgets.typed_line import TypedLine
 
-class FilterBar(Input):
+
+class FilterBar(TypedLine):
     """A hidden line; enter and down keep the filter and lead to the list, escape takes it away.
 
     Args:

@@ -44,10 +44,12 @@ class KeyBar(Widget):
         if not self.is_attached or screen is not self.screen or not screen.is_current:
             return
         keys: list[Key] = []
+        label_of = getattr(self.app, "label_of", lambda binding: binding.description)
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.show and active.enabled and not any(binding.description == label for _, _, label in keys):
-                keys.append((binding.key, binding.key_display or key_name(binding.key), binding.description))
+            text = label_of(binding)
+            if binding.show and active.enabled and not any(text == label for _, _, label in keys):
+                keys.append((binding.key, binding.key_display or key_name(binding.key), text))
         if keys != self._keys:
             self._keys = keys
             self._fit()

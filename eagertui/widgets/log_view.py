@@ -14,6 +14,8 @@ from textual.strip import Strip
 from eagertui.widgets.draw import Part
 
 Line = tuple[Part, ...]
+MOST_FOLDED = 5000
+"""Lines whose folding is kept, those of other contents included: somebody goes to and fro between two."""
 
 
 class LogView(ScrollView, can_focus=True):
@@ -67,8 +69,11 @@ class LogView(ScrollView, can_focus=True):
         if width <= 0:
             return
         follows = self._follows
-        known = self._folded if width == self._width else {}
-        self._folded = {line: known.get(line) or fold(line, width) for line in self._lines}
+        if width != self._width or len(self._folded) > MOST_FOLDED:
+            self._folded = {}
+        for line in self._lines:
+            if line not in self._folded:
+                self._folded[line] = fold(line, width)
         self._width = width
         self._drawn = [piece for line in self._lines for piece in self._folded[line]]
         self.virtual_size = Size(width, len(self._drawn))

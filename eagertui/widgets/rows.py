@@ -65,6 +65,7 @@ class RowList(OptionList):
         ids = [row.id for row in new]
         if new:
             self.highlighted = ids.index(current) if current in ids else 0
+        self.call_after_refresh(self._redraw)  # a scrollbar may have come and taken room
 
     def _redraw(self) -> None:
         width = self.scrollable_content_region.width

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from core.run.folder import RunInfo
 from core.run.status import UNFINISHED, Status
-from eagertui.plain import duration
+from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
     Part,
     bar,
@@ -28,6 +28,8 @@ from eagertui.widgets.draw import (
 )
 
 FAINT = "$foreground 60%"
+SHORTEST = 6
+"""Cells of a bar below which a figure beside it gives way."""
 
 
 def scores(metrics: Mapping[str, float]) -> list[Part]:
@@ -46,14 +48,16 @@ def run_row(run: RunInfo, width: int) -> Content:
     left: list[Part] = [(fill(glyph, 12), style), (f" {fill(when(run.created), 11)} ", "")]
     if width >= 60:
         left.append((f" {fill(run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
-    if width >= 100:
+    if width >= 74:
         left.append((f" {fill(short_id(run), 5)} ", FAINT))
     if status.live and status.total > 0:
         share = status.done / status.total
-        right = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
-        right.append((f"{duration(status.eta)} left" if status.eta is not None else "", FAINT))
+        best = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
         left.append((clip(status.task, 8) + " ", "bold"))
-        cells = width - sum(len(text) for text, _ in (*left, *right)) - 6
+        right: list[Part] = [(f"{duration(status.eta)} left" if status.eta is not None else "", FAINT)]
+        cells = width - line(left).cell_length - line(right).cell_length - 6
+        if cells - line(best).cell_length >= SHORTEST:  # how far and how long come before how good
+            right, cells = [*best, *right], cells - line(best).cell_length
         return spread([*left, *progress_bar(share, max(3, min(40, cells))), (f" {share:4.0%}", "bold")], right, width)
     if status.live:
         return spread([*left, (clip(status.stage or "starting", 20), FAINT)], [], width)
@@ -85,7 +89,7 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
             lines.append(line([("last checkpoint  ", FAINT), safe(status.checkpoint)], width))
         if status.state in UNFINISHED:
             lines.append(hint("r", "goes on from there", "enter", "the whole story"))
-    lines.append(line([(safe(run.folder.path), FAINT)], width))
+    lines.append(line([(safe(near(run.folder.path)), FAINT)], width))
     return lines
 
 
@@ -135,7 +139,20 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
                 parts.append((f"{halves[name, key]:<7}", FAINT))
         drawn = bar(_value(values, "ndcg@10") / most, cells - 1) if cells > 4 else ""
         lines.append(line([*parts, (" " + drawn, "$primary")], width))
-    return lines
+    return [*lines, *_standing(dict(rows), width)]
+
+
+def _standing(methods: Mapping[str, Mapping[str, Any]], width: int) -> list[Content]:
+    """One sentence on what the figures mean for somebody who sees them for the first time."""
+    model = methods.get("model")
+    others = {name: _value(values, "ndcg@10") for name, values in methods.items() if not name.startswith("model")}
+    if model is None or not others:
+        return []
+    better = [name for name, value in others.items() if value > _value(model, "ndcg@10")]
+    if not better:
+        return [line([("✓ ", "bold $success"), (f"ahead of {', '.join(clip(name, 12) for name in others)} in N@10", FAINT)], width)]
+    names = ", ".join(clip(name, 12) for name in better)
+    return [line([("! ", "bold $warning"), (f"behind {names} in N@10", FAINT)], width)]
 
 
 def _half(metrics: Mapping[str, Any], method: str, key: str) -> str:

@@ -20,9 +20,10 @@ from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.setting_list import SettingList, about, verdict
+from eagertui.widgets.typed_line import TypedLine
 
 
-class FieldInput(Input):
+class FieldInput(TypedLine):
     """Where a value is typed; escape leaves it as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -28,6 +28,8 @@ STAGE_STYLES = {
 }
 MOST_LINES = 3
 """Of an error's message, and of its remedy."""
+QUIET = 20.0
+"""Seconds without a word from the work after which no remaining time is believed."""
 MOST_DRIFT = 4.0
 """An estimate is believed to be wrong by this factor at most."""
 
@@ -123,17 +125,20 @@ def _live(state: RunState, status: Status, asked: float | None, plan: Plan, widt
         left = [(f"◐ stopping, asked {duration(time.monotonic() - asked)} ago", "bold $warning")]
     left += [*_stage(state, plan), (f"  {duration(status.seconds)}" if status.started else "", FAINT)]
     right: list[Part] = _alerts(state)
-    whole = plan.left(state)
+    quiet = status.quiet >= QUIET and not status.paused
+    whole = None if quiet else plan.left(state)
     if whole is not None:
         right += [("  run ", FAINT), (f"{roughly(whole)} left", "bold")]
     elif state.best is not None and width >= 70:
         right += [("  best ", FAINT), *scores({"ndcg@10": state.best.values.get("ndcg@10", 0.0)})[:1]]
         right.append((metric(state.best.values.get("ndcg@10")), "bold"))
-    lines = [spread(left, right, width), _far(state, width)]
+    lines = [spread(left, right, width), _far(state, width, quiet)]
     if not status.responding:
         lines.append(line([("no sign of life for a while: x stops it", "bold $warning")], width))
     elif errors := [alert for alert in state.alerts if alert.level == "error"]:
         lines.append(line([(f"✗ {safe(errors[-1].title)}  {safe(errors[-1].text)}", "bold $error")], width))
+    elif quiet:
+        lines.append(line([(f"it lives, but has told nothing new for {duration(status.quiet)}", "$warning")], width))
     return lines
 
 
@@ -154,14 +159,14 @@ def _alerts(state: RunState) -> list[Part]:
     return [(f"{glyph} {len(alerts)} alert{'s' if len(alerts) > 1 else ''}", style)]
 
 
-def _far(state: RunState, width: int) -> Content:
+def _far(state: RunState, width: int, quiet: bool) -> Content:
     progress = state.progress
     if progress is None:
         return line([("between two tasks" if state.stages else "the engine is starting", FAINT)], width)
     count = rule_of_three(progress.done, progress.total, progress.unit)
-    if state.pace and width >= 74:
+    if state.pace and width >= 74 and not quiet:
         count += f"  {state.pace:,.1f}/s"
-    return bar_line(progress.task, progress.share, count, state.eta, width)
+    return bar_line(progress.task, progress.share, count, None if quiet else state.eta, width)
 
 
 def _over(state: RunState, status: Status, plan: Plan, width: int) -> list[Content]:
@@ -177,7 +182,8 @@ def _over(state: RunState, status: Status, plan: Plan, width: int) -> list[Conte
         keys = hint("e", "recommendations", "t", "train again", "6", "compare")
         return [spread(left, right, width), keys.truncate(width, ellipsis=True)]
     left += _stage(state, plan)
-    left.append((f"  after {duration(status.seconds)}" if status.started else "", FAINT))
+    if status.seconds >= 1:  # one that was cut off before its first heartbeat does not say how long it worked
+        left.append((f"  after {duration(status.seconds)}", FAINT))
     lines = [spread(left, _alerts(state), width)]
     style = "$warning" if status.state in ("stopped", "queued") else "bold $error"
     if status.error:

@@ -26,6 +26,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widgets import Static
 
+import eagertui
 from core.project import Project
 from core.run import launch
 from core.run.folder import RunFolder
@@ -34,26 +35,11 @@ from eagertui.app import EagerApp
 from eagertui.starting import copy_sample
 
 FAKE = Path(__file__).parents[1] / "fake_engine.py"
-TRAIN_KEYS = (
-    "m",
-    "y",
-    "s",
-    "plus",
-    "minus",
-    "0",
-    "tab",
-    "o",
-    "o",
-    "pageup",
-    "end",
-    "y",
-    "s",
-    "s",
-    "s",
-    "1",
-    "down",
-    "4",
+KEYS = (
+    *("m", "y", "s", "plus", "plus", "minus", "0", "tab", "tab", "o", "o", "space", "space", "y", "s", "s", "s"),
+    *("1", "3", "6", "4", "question_mark", "escape"),
 )
+"""Every one of them changes the screen: a key without an effect would be credited with the next live frame."""
 
 
 class Stopwatch(App[None]):
@@ -70,13 +56,15 @@ class Stopwatch(App[None]):
 
     def _display(self, screen: Any, renderable: Any) -> None:
         super()._display(screen, renderable)
-        if isinstance(renderable, CompositorUpdate):
+        if isinstance(renderable, CompositorUpdate) and screen is self.screen and not self._batch_count:
             renderable.render_segments(self.console)  # as for a terminal
             self.drawn = time.monotonic()
 
 
 class OurApp(Stopwatch, EagerApp):
     """EagerTUI under the watch."""
+
+    CSS_PATH = Path(eagertui.__file__).with_name("app.tcss")
 
 
 class EmptyApp(Stopwatch):
@@ -134,7 +122,7 @@ async def measure(shop: Path, keys: int) -> dict[str, Any]:
             await pilot.pause(0.05)
         await pilot.press("4")
         for number in range(keys):
-            key = TRAIN_KEYS[number % len(TRAIN_KEYS)]
+            key = KEYS[number % len(KEYS)]
             took = await press(app, key)
             if took is None:
                 unseen += 1
@@ -143,11 +131,12 @@ async def measure(shop: Path, keys: int) -> dict[str, Any]:
             await asyncio.sleep(0.05)
         seen = app.follower.state.last_seq
     every = [took for times in taken.values() for took in times]
+    p90 = {key: round(statistics.quantiles(times, n=10)[8] * 1e3, 1) for key, times in taken.items() if len(times) > 1}
     worst = {key: round(max(times) * 1e3, 1) for key, times in sorted(taken.items(), key=lambda kv: -max(kv[1]))[:5]}
     ours, theirs = figures(every), figures(reference)
     return {
         "keys": len(every), "without_a_frame": unseen, "eagertui": ours, "empty_app": theirs,
-        "ratio_p99": round(ours["p99_ms"] / theirs["p99_ms"], 2), "slowest_keys_ms": worst, "events_seen": seen,
+        "ratio_p99": round(ours["p99_ms"] / theirs["p99_ms"], 2), "slowest_keys_ms": worst, "p90_ms": p90, "events_seen": seen,
         "bar": "p99 <= 50 ms", "met": ours["p99_ms"] <= 50,
     }  # fmt: skip
 

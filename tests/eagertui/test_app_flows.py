@@ -81,7 +81,7 @@ async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
         await eyes.see("● running", "steps")
         await eyes.press("p")
         await eyes.until(lambda: eyes.app.follower.state.paused)
-        await eyes.see("‖ paused")
+        await eyes.see("‖ paused", "p Go on")
         await eyes.press("k", "p")
         await eyes.see("◆ checkpoint", "● running")
 

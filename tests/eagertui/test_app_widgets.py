@@ -93,7 +93,10 @@ def test_folded_lines_lose_nothing() -> None:
 
 def test_metrics_of_a_run() -> None:
     table = metric_lines({"test": {"sasrec": {"recall@10": 0.07, "ndcg@10": 0.04}, "model": {"recall@10": 0.06}}}, 40)
-    assert [x.plain.split()[0] for x in table] == ["method", "model", "sasrec"]
+    assert [x.plain.split()[0] for x in table] == ["method", "model", "sasrec", "!"]
+    assert table[3].plain == "! behind sasrec in N@10"
+    ahead = metric_lines({"test": {"sasrec": {"ndcg@10": 0.04}, "model": {"ndcg@10": 0.05}}}, 40)
+    assert ahead[-1].plain == "✓ ahead of sasrec in N@10"
     assert ".0700" in table[2].plain
     assert metric_lines({}, 40) == []
     assert metric_lines({"test": {"model": 3, "x": {"ndcg@10": "bad"}}}, 5)

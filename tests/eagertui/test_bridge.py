@@ -28,6 +28,14 @@ def test_the_headless_command(shop: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert bridge.headless("train") == "eagertui --headless train project.toml --set seed=3"
 
 
+async def test_two_that_start_at_the_same_moment_share_one_run(shop: Path) -> None:
+    bridges = [Bridge(shop, engine=fake_engine(*SLOW)) for _ in range(4)]
+    answers = await asyncio.gather(*(asyncio.to_thread(bridge.train) for bridge in bridges))
+    assert len({folder.path for folder, _ in answers}) == 1
+    assert sorted(done for _, done in answers).count("attached") == 3
+    assert len(bridges[0].runs()) == 1
+
+
 async def test_start_attach_continue_and_start_anew(shop: Path) -> None:
     bridge = Bridge(shop, engine=fake_engine(*SLOW))
     one, done = bridge.train()
