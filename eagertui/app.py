@@ -130,7 +130,10 @@ class EagerApp(RunningApp):
         """Show every key of this place."""
         from eagertui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.keys_place, self.config.keys))
+        name = f"help {self.keys_place}"
+        if not self.is_screen_installed(name):
+            self.install_screen(HelpScreen(self.keys_place, self.config.keys), name)
+        self.push_screen(name)  # made once: the next time it is there at once
 
     def action_command_palette(self) -> None:
         """Show every action that can be done now, by name."""

@@ -10,11 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from eagertui.actions import FORMS, PLACES, Action, actions_of, shown_key
 from eagertui.config import config_path
+from eagertui.widgets.data_lines import fold
 from eagertui.widgets.draw import line, safe
+from eagertui.widgets.lines import Lines
+from eagertui.widgets.run_lines import FAINT
 
 MOVING = (
     ("tab", "the next panel"),
@@ -24,6 +26,10 @@ MOVING = (
     ("/", "filter: a text, !text for the rows without it, =EXPRESSION over a table's columns"),
     ("ctrl+p", "find any command by its name; themes as well"),
 )
+INDENT = 10
+"""Cells before the words of a key."""
+UNFOLDED = 10_000
+"""Cells of a line that is copied."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -40,38 +46,46 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, place: str, own: Mapping[str, str]) -> None:
         super().__init__()
         self._place, self._own = place, own
+        self._folded: dict[int, list[Content]] = {}
 
     def compose(self) -> ComposeResult:
         """One line a key."""
         with VerticalScroll(id="help", classes="panel"):
-            yield Static(self._text(), markup=False)
+            yield Lines()
 
     def on_mount(self) -> None:
         """Name the panel."""
         panel = self.query_one("#help")
         panel.border_title = f"Keys of {({**PLACES, **FORMS}).get(self._place, 'this place')}"
         panel.border_subtitle = "esc closes"
+        self.query_one(Lines).show(self._lines)
         panel.focus()
 
     def copy_text(self) -> str:
         """All of it."""
-        return self._text().plain
+        return "\n".join(row.plain for row in self._lines(UNFOLDED))
 
-    def _text(self) -> Content:
+    def _lines(self, width: int) -> list[Content]:
+        """The lines for a width; a layout asks for them several times."""
+        if width not in self._folded:
+            self._folded[width] = self._fold(width)
+        return self._folded[width]
+
+    def _fold(self, width: int) -> list[Content]:
         actions = actions_of(self._place)
-        rows = [row for action in actions if action.places for row in self._rows(action)]
+        rows = [row for action in actions if action.places for row in self._rows(action, width)]
         rows += [Content(""), line([("everywhere", "bold")])]
-        rows += [row for action in actions if not action.places for row in self._rows(action)]
+        rows += [row for action in actions if not action.places for row in self._rows(action, width)]
         rows += [Content(""), line([("in lists, tables and charts", "bold")])]
-        rows += [line([(f"{key:>8}  ", "bold $accent"), text]) for key, text in MOVING]
-        faint = "$foreground 60%"
-        rows += [Content(""), line([("your own keys: ", faint), (safe(config_path()), faint)])]
-        rows.append(line([('  [keys]  then such as  quit = "ctrl+x"; the names stand beside the words', faint)]))
-        return Content("\n").join(rows)
+        for key, text in MOVING:
+            rows += fold([(f"{key:>8}  ", "bold $accent"), (text, "")], width, INDENT)
+        rows += [Content(""), *fold([("your own keys: ", FAINT), (safe(config_path()), FAINT)], width, INDENT)]
+        told = '  [keys]  then such as  quit = "ctrl+x"; the names stand beside the words'
+        return [*rows, *fold([(told, FAINT)], width, INDENT)]
 
-    def _rows(self, action: Action) -> list[Content]:
-        name = (f"  {action.id}", "$foreground 60%")
-        rows = [line([(f"{shown_key(action, self._own):>8}  ", "bold $accent"), action.help, name])]
+    def _rows(self, action: Action, width: int) -> list[Content]:
+        key = f"{shown_key(action, self._own):>8}  "
+        rows = fold([(key, "bold $accent"), (action.help, ""), (f"  {action.id}", FAINT)], width, INDENT)
         if action.headless:
-            rows.append(line([(f"{'':>10}{action.headless}", "$foreground 60%")]))
+            rows += fold([(f"{'':>{INDENT}}{action.headless}", FAINT)], width, INDENT)
         return rows

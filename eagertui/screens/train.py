@@ -70,8 +70,8 @@ class TrainScreen(Place):
         """What stands at the bottom: nothing for the story, `output`, or on small screens `story` over the metrics."""
         self._output: list[str] = []
         self._output_at = 0.0
-        self._stages = (0, 0)
-        """How many stages there were, and how high their list, when it was scrolled."""
+        self._stages = (0, 0, 0)
+        """How many stages there were, how many were planned, and how high their list was, when it was scrolled."""
         self._keys: tuple[bool, ...] = ()
 
     def body(self) -> ComposeResult:
@@ -229,10 +229,11 @@ class TrainScreen(Place):
     def _follow_stages(self, count: int) -> None:
         """Keep the stage at work in sight, and what comes after it."""
         box = self.query_one("#stages", VerticalScroll)
-        key = (count, box.size.height)
+        key = (count, len(self._plan.names), box.size.height)
         if key != self._stages:
             self._stages = key
-            box.scroll_to(y=max(0, count - max(1, box.size.height - 2)), animate=False)
+            y = max(0, count - max(1, box.size.height - 2))
+            self.call_after_refresh(box.scroll_to, y=y, animate=False)  # when the list has its new length
 
     def _show_lines(self, selector: str, draw: DrawLines) -> None:
         widget = self.query_one(selector, Lines)

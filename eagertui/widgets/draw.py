@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -35,7 +36,9 @@ LONGEST = 2000
 
 def safe(text: object) -> str:
     """Foreign text on one line, its control characters visible, never markup."""
-    return steady(visible(str(text)[:LONGEST]))
+    shown = steady(visible(str(text)[:LONGEST]))
+    lone = not shown.isascii() and unicodedata.category(shown[0]).startswith("M")
+    return f"◌{shown}" if lone else shown  # a mark without a letter would stand on whatever is drawn before it
 
 
 def clip(text: object, cells: int) -> str:
@@ -63,7 +66,9 @@ def spread(left: Sequence[Part | str], right: Sequence[Part | str], width: int) 
     room = width - end.cell_length - 1
     if room < 1:
         return line(left, width)
-    start = line(left, room)
+    start = line(left)
+    if start.cell_length > room:  # blanks at its end need no ellipsis
+        start = start.rstrip().truncate(room, ellipsis=True)
     return Content.assemble(start, " " * (room + 1 - start.cell_length), end)
 
 

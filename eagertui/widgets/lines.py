@@ -26,6 +26,10 @@ class Lines(Widget):
     def show(self, draw: Draw) -> None:
         """Draw other lines."""
         self._draw = draw
+        if not self.content_size.width:  # not laid out yet: for no width there is nothing to compare
+            self._shown = None
+            self.refresh(layout=True)
+            return
         drawn = self._content(self.content_size.width)
         if self._shown is None or not drawn.is_same(self._shown):
             self._shown = drawn

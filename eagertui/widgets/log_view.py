@@ -53,6 +53,11 @@ class LogView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self._follows = new_value >= self.max_scroll_y - 1
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """A scrollbar that comes after the scrolling stands where the text is; Textual leaves it at the top."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def show(self, lines: Sequence[Sequence[Part]]) -> None:
         """Show these lines instead."""
         new = tuple(tuple(line) for line in lines)

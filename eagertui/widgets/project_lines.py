@@ -24,6 +24,7 @@ def project_row(project: ProjectInfo, opened: bool, width: int) -> Content:
         return spread([*left, ("  no run yet", FAINT)], [(clip(folder, max(0, width - 40)), FAINT)], width)
     left += [("  ", ""), *status_parts(run.status)]
     if run.status.live and run.status.total > 0:
-        left.append((f"  {clip(run.status.task, 16)} {run.status.done / run.status.total:.0%}", ""))
+        task = f"{clip(run.status.task, 16)} " if width >= 70 else ""
+        left.append((f"  {task}{run.status.done / run.status.total:.0%}", ""))
     known = {name: value for name, value in run.metrics.items() if name == "ndcg@10"}
     return spread([*left, ("  ", ""), *scores(known)], [(when(run.created), FAINT)], width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from core.run.folder import RunInfo
@@ -53,16 +54,21 @@ def run_row(run: RunInfo, width: int) -> Content:
     if status.live and status.total > 0:
         share = status.done / status.total
         best = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
-        left.append((clip(status.task, 8) + " ", "bold"))
         right: list[Part] = [(f"{duration(status.eta)} left" if status.eta is not None else "", FAINT)]
         cells = width - line(left).cell_length - line(right).cell_length - 6
+        task = clip(status.task, 16 if width >= 90 else 8) + " "
+        if cells - cell_len(task) >= SHORTEST:
+            left, cells = [*left, (task, "bold")], cells - cell_len(task)
         if cells - line(best).cell_length >= SHORTEST:  # how far and how long come before how good
             right, cells = [*best, *right], cells - line(best).cell_length
         return spread([*left, *progress_bar(share, max(3, min(40, cells))), (f" {share:4.0%}", "bold")], right, width)
     if status.live:
         return spread([*left, (clip(status.stage or "starting", 20), FAINT)], [], width)
     if status.state == "finished":
-        return spread([*left, *scores(run.metrics)], [(duration(status.seconds), FAINT)], width)
+        took, both = [(duration(status.seconds), FAINT)], scores(run.metrics)
+        if line([*left, *both, *took]).cell_length > width + 1:
+            both = scores({k: v for k, v in run.metrics.items() if k == "ndcg@10"})
+        return spread([*left, *both], took, width)
     why = status.error or ("not started" if status.state == "queued" else "")
     left.append((safe(why), "$error" if status.state in ("failed", "lost") else FAINT))
     return spread(left, scores({k: v for k, v in run.metrics.items() if k == "ndcg@10"}), width)
@@ -149,9 +155,9 @@ def _standing(methods: Mapping[str, Mapping[str, Any]], width: int) -> list[Cont
     if model is None or not others:
         return []
     better = [name for name, value in others.items() if value > _value(model, "ndcg@10")]
+    names = ", ".join(clip(name, 12) for name in better or others)
     if not better:
-        return [line([("✓ ", "bold $success"), (f"ahead of {', '.join(clip(name, 12) for name in others)} in N@10", FAINT)], width)]
-    names = ", ".join(clip(name, 12) for name in better)
+        return [line([("✓ ", "bold $success"), (f"ahead of {names} in N@10", FAINT)], width)]
     return [line([("! ", "bold $warning"), (f"behind {names} in N@10", FAINT)], width)]
 
 

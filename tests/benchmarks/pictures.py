@@ -1,37 +1,69 @@
-"""The README's pictures, taken from a real run: `python tests/benchmarks/pictures.py PROJECT USER`.
+"""The README's pictures, taken from a real run: `python tests/benchmarks/pictures.py PROJECT USER [--out FOLDER]`.
 
-Needs a finished run of the project; writes assets/screenshots/train.svg and explore.svg.
+Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg and explore.svg.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from eagertui.app import EagerApp
+from eagertui.screens.data import DataScreen
+from eagertui.screens.start import StartScreen
 
 OUT = Path(__file__).parents[2] / "assets" / "screenshots"
-SIZE = (100, 28)
+SIZE = (108, 32)
+PATIENCE = 120.0
 
 
-async def take(project: Path, user: str) -> None:
-    """Open the app on the project and save what the two places show."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    app = EagerApp(project, "train")
+async def until(pilot: Pilot[None], there: Callable[[], object]) -> None:
+    """Wait for what should appear, then for the frame that shows it."""
+    for _ in range(int(PATIENCE / 0.1)):
+        if there():
+            await pilot.pause(1.5)
+            return
+        await pilot.pause(0.1)
+    raise SystemExit("it did not appear")
+
+
+async def take(project: Path, user: str, out: Path) -> None:
+    """Open the app on the project, go from place to place and save what each shows."""
+    out.mkdir(parents=True, exist_ok=True)
+    app = EagerApp(project, "runs")
+    app.animation_level = "none"
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause(3.0)
-        app.save_screenshot("train.svg", str(OUT))
-        await pilot.press("3")
-        await pilot.pause(20.0)  # the serving child loads the model
-        await pilot.press(*user, "enter")
-        await pilot.pause(5.0)
-        app.save_screenshot("explore.svg", str(OUT))
+        await until(pilot, lambda: app.runs)
+        app.save_screenshot("home.svg", str(out))
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen) and app.screen.ready)
+        app.save_screenshot("data.svg", str(out))
+        await pilot.press("4")
+        await until(pilot, lambda: app.metrics)
+        app.save_screenshot("train.svg", str(out))
+        app.wanted = ("tune.stages.0.epochs=40",)  # else there would be nothing left to compute
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, StartScreen) and app.screen._plan)
+        app.save_screenshot("start.svg", str(out))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, StartScreen))
+        await pilot.press("5")
+        await until(pilot, lambda: app.serving is not None and app.serving.ready)
+        await pilot.press("slash", *user, "enter")
+        await until(pilot, lambda: app.screen.has_class("-answered"))
+        app.save_screenshot("explore.svg", str(out))
+        if app.serving is not None:
+            await app.serving.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("user")
+    parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
-    asyncio.run(take(args.project, args.user))
+    asyncio.run(take(args.project, args.user, args.out))

@@ -32,6 +32,7 @@ class Terminal:
 
     def __init__(self, size: str, environment: dict[str, str], folder: Path, patience: float) -> None:
         self.name, self.patience = f"walk-{os.getpid()}", patience
+        self.pause = 0.3 * patience  # seconds after a key: a person looks before the next one
         width, height = size.split("x")
         sets = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
         self._tmux(
@@ -47,12 +48,12 @@ class Terminal:
         """Press keys by tmux's names, as a person does: one after the other."""
         for key in keys:
             self._tmux("send-keys", "-t", self.name, key)
-            time.sleep(0.3)
+            time.sleep(self.pause)
 
     def type(self, text: str) -> None:
         """Type a text."""
         self._tmux("send-keys", "-t", self.name, "-l", text)
-        time.sleep(0.3)
+        time.sleep(self.pause)
 
     def screen(self) -> str:
         """What stands on the screen."""
@@ -107,7 +108,7 @@ def change(terminal: Terminal, setting: str, value: str) -> None:
     """Give a setting another value in the form before a training."""
     terminal.keys("/")
     terminal.type(setting)
-    terminal.see(f"found {setting}", re.escape(setting), place=False)
+    terminal.see(f"found {setting}", re.escape(setting.rpartition(".")[2]), r"\b[12] of \d+", place=False)
     terminal.keys("Enter")
     terminal.keys("Enter")
     terminal.keys("C-u")

@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.data import load_dataset
+from core.data import Dataset, load_dataset
 from core.data.read import BAD, ROW, collect
 from core.data.sniff import open_table, sniff
 from core.errors import DataError, EagerError, ProjectError
+from core.project import Project
 from tests.core.data.data_tools import MakeProject
 
 ROWS = [("u1", "a", 3), ("u1", "b", 1), ("u2", "a", 2), ("u2", "c", 5), ("u1", "c", 2), ("u3", "a", 1)]
@@ -131,6 +132,18 @@ def test_folders_and_globs_are_read_in_order_of_name(make: MakeProject, tmp_path
         dataset = load_dataset(make("user_id,item_id\n", interactions=where))
         assert dataset.sequences[0].tolist() == [0, 1, 2]
         assert dataset.report.files == ["logs/a.csv", "logs/b.csv"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_a_path_that_looks_like_a_pattern_is_read_as_it_is(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "[b]old*?"
+    folder.mkdir()
+    (folder / "log[1]").write_bytes(as_bytes(kind))
+    core = "min_user_interactions = 0\nmin_item_interactions = 0\n"
+    (folder / "project.toml").write_text(f'[data]\ninteractions = "log[1]"\ntime = "t"\n{core}')
+    dataset = load_dataset(Project.load(folder))
+    dataset.save(folder)
+    assert Dataset.load(folder).users.to_list() == dataset.users.to_list()
 
 
 def test_missing_files(make: MakeProject, tmp_path: Path) -> None:

@@ -1,0 +1,409 @@
+"""A small world of which everything is known beforehand: projects, data and runs at fixed moments, with fixed names.
+
+Every text that comes from outside goes through `say`, so that the same world can be told in hostile words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from textual.widgets import Input
+
+from core.fields import toml_value
+from core.project import Project
+from core.run.events import EventWriter
+from core.run.folder import RunFolder
+from core.run.process import identity
+from core.run.status import Status, write_atomic
+from eagertui.config import Memory
+
+NOW = 1_781_690_640.0
+"""Wednesday, 2026-06-17, 10:04 UTC."""
+DAY = 86_400.0
+READERS, BOOKS = 60, 24
+WORDS = ("Lighthouse", "Orchard", "Winter", "Cartographer", "Harbour", "Clockmaker", "River", "Library")
+PLAN = {"data": 1, "semantic": 3, "sasrec": 41, "behavior": 1, "teacher": 44, "index": 2, "tune": 860, "baselines": 4,
+        "evaluate": 38}  # fmt: skip
+"""The stages of a run, and how many seconds each was estimated to take."""
+Say = Callable[[str], str]
+
+
+def plain(text: str) -> str:
+    """Words as they are."""
+    return text
+
+
+class _Frozen(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.fromtimestamp(time.time(), tz)
+
+
+class World:
+    """A home folder with a working folder in it; make it with `world`.
+
+    Args:
+        home: an empty folder.
+        patch: takes everything back.
+        say: what becomes of a text from outside.
+        file_name: what becomes of a file's or folder's name.
+    """
+
+    def __init__(self, home: Path, patch: pytest.MonkeyPatch, say: Say = plain, file_name: Say = plain) -> None:
+        self.say, self.file_name = say, file_name
+        self.clock = NOW
+        self.here = home / "work"
+        self.here.mkdir()
+        self.sleeper: subprocess.Popen[bytes] | None = None
+        self.answers: Path | None = None
+        """What the serving process answers, once it is written."""
+        self._tokens = (f"{n:04x}" for n in range(0xA11F, 0xFFFF, 0x0707))
+        patch.chdir(self.here)
+        for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TEXTUAL", "TEXTUAL_ANIMATIONS", "TEXTUAL_THEME"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", "/home/reader/.config")
+        patch.setenv("XDG_STATE_HOME", str(home / "state"))
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        patch.setattr(time, "time", lambda: self.clock)
+        patch.setattr("core.run.folder.datetime", _Frozen)
+        patch.setattr(secrets, "token_hex", lambda count=None: next(self._tokens))
+        patch.setattr(os, "cpu_count", lambda: 8)
+        patch.setattr(Input, "cursor_blink", False)
+        patch.setattr("textual._wait.SLEEP_GRANULARITY", 0.005)  # scenes wait for states, so a look can be short
+
+    @property
+    def log_name(self) -> str:
+        """The log's file that `write_files` writes."""
+        return self.file_name("loans") + ".parquet"
+
+    @property
+    def books_name(self) -> str:
+        """The books' file that `write_files` writes."""
+        return self.file_name("books") + ".parquet"
+
+    def close(self) -> None:
+        """End what seemed to be an engine."""
+        if self.sleeper is not None:
+            self.sleeper.kill()
+            self.sleeper.wait()
+
+    # --- projects ---------------------------------------------------------------------------------------------------
+
+    def project(self, name: str = "bookshop", more: str = "") -> Path:
+        """A project's file."""
+        folder = self.here / self.file_name(name)
+        folder.mkdir(exist_ok=True)
+        path = folder / "project.toml"
+        data = '[data]\ninteractions = "log.parquet"\nitems = "books.parquet"\nuser = "reader"\nitem = "book"\n'
+        data += 'time = "when"\ntext = ["title", "author"]\nmax_rejected = 0.9\n'
+        data += "min_user_interactions = 2\nmax_history = 12\n"
+        told = "".join(c for c in _utf8(self.say(name)) if c.isprintable() and c not in "/\\").lstrip(".")[:100]
+        path.write_text(f"name = {toml_value(told)}\n{data}{more}", encoding="utf-8")
+        return path
+
+    def memory(self, *files: Path) -> Memory:
+        """What the app remembers of projects, the last one the newest."""
+        memory = Memory(None)
+        for file in files:
+            memory.opened(file, self.say(file.parent.name))
+        return memory
+
+    def write_tables(self, folder: Path) -> None:
+        """Readers who take books in an order that can be told, a few rows that cannot be used, and the books."""
+        say = lambda text: _utf8(self.say(text))  # noqa: E731
+        books = [_id(say(f"b{n:02d}")) for n in range(BOOKS)]
+        readers = [_id(say(f"reader-{n:03d}")) for n in range(READERS)]
+        begin = 1_767_225_600
+        rows: list[tuple[Any, ...]] = [
+            (readers[r], books[(r * 5 + n * n) % (BOOKS - r % 7)], begin + n * 777_777 + r * r * 2_400)
+            for r in range(READERS)
+            for n in range(2 + r * r % 29)
+        ]
+        rows += [(None, books[0], begin), (readers[1], None, begin), (readers[2], books[3], None)]
+        rows += [(_id(say("reader-once")), books[1], begin), (say("reader-bad"), say("b-bad"), begin)]
+        log = pl.DataFrame(rows, schema=["reader", "book", "when"], orient="row")
+        log = log.with_columns(pl.from_epoch("when"))
+        log.with_columns(pl.lit(say("web")).alias(say("channel") or "channel")).write_parquet(folder / "log.parquet")
+        pl.DataFrame(
+            {
+                "book": [*books, _id(say("b-unread"))],
+                "title": [say(f"The {WORDS[n % 8]} and the {WORDS[n * 3 % 7]}, volume {n}") for n in range(BOOKS + 1)],
+                "author": [say(("A. Keeper", "Mira Solano", "J. Thorne")[n % 3]) for n in range(BOOKS + 1)],
+                say("price") or "price": [f"{4 + n % 9}.90" for n in range(BOOKS + 1)],
+            }
+        ).write_parquet(folder / "books.parquet")
+
+    def write_files(self) -> None:
+        """Tables in the working folder that are no project yet, and more that may lie beside them."""
+        self.write_tables(self.here)
+        (self.here / "log.parquet").rename(self.here / self.log_name)
+        (self.here / "books.parquet").rename(self.here / self.books_name)
+        for name in ("reviews", "older logs"):
+            (self.here / self.file_name(name)).mkdir()
+        (self.here / (self.file_name("stock") + ".csv")).write_text("book,count\nb01,3\n")
+        for path in self.here.iterdir():
+            os.utime(path, (NOW - 5 * DAY, NOW - 5 * DAY))
+
+    def write_answers(self) -> None:
+        """What a serving process says of a reader."""
+        say, titles = self.say, [f"The {WORDS[n % 8]} and the {WORDS[n * 3 % 7]}, volume {n}" for n in range(32)]
+        told = {
+            "users": [say(f"reader-{n:03d}") for n in range(READERS)],
+            "history": [{"item_id": say(f"b{n:02d}"), "title": say(titles[n])} for n in range(9)],
+            "items": [
+                {"rank": n + 1, "item_id": f"b{n + 6}", "title": say(titles[n + 6]), "score": -0.7 - 0.35 * n,
+                 "seen": n < 3, "code": [n, 2, 3, 4]}
+                for n in range(20)
+            ],
+        }  # fmt: skip
+        self.answers = self.here.parent / "answers.json"
+        self.answers.write_text(json.dumps(told))
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    def run(self, project: Path, began: float, recipe: str = "light") -> tuple[RunFolder, Story]:
+        """A new run that began so many seconds ago, and the writer of its story."""
+        self.clock = NOW - began
+        resolved = Project.load(project).to_toml()
+        folder = RunFolder.create(
+            project.parent / "runs", resolved, self.say(project.parent.name), recipe=self.say(recipe)
+        )
+        renamed = folder.path.with_name(self.file_name(folder.id))
+        folder.path.rename(renamed)
+        folder = RunFolder(renamed)
+        stages = [{"name": name, "seconds": seconds} for name, seconds in PLAN.items()]
+        (folder.path / "estimate.json").write_text(json.dumps({"stages": stages}))
+        return folder, Story(self, folder)
+
+    def end(self, folder: RunFolder, story: Story, status: Status) -> RunFolder:
+        """Write how a run stands; its events end here."""
+        began = story.began
+        known = replace(
+            status,
+            host=socket.gethostname(),
+            started=began,
+            heartbeat=self.clock if status.state != "running" else NOW,
+            ended=0.0 if status.state == "running" else self.clock,
+            clock=1.0,
+            elapsed=self.clock - began,
+        )
+        folder.write_status(known)
+        story.writer.close()
+        self.clock = NOW
+        return folder
+
+    def finished(self, project: Path, began: float = DAY, better: float = 0.0) -> RunFolder:
+        """A run that went to its end, with its metrics and its index."""
+        folder, story = self.run(project, began)
+        story.to_training()
+        story.train(120, better)
+        story.finish_stage("tune", {"parameters": 1_737_408, "valid_ndcg@10": 0.2434 + better})
+        story.stage("baselines", 1.0, {"sasrec recall@50": 0.687})
+        metrics = self.metrics(better)
+        story.stage("evaluate", 31.0, {"ndcg@10": metrics["test"]["model"]["ndcg@10"]})
+        story("run.finished", 0.1, state="finished", exit_code=0)
+        write_atomic(folder.path / "metrics.json", json.dumps(metrics, indent=1))
+        self.index(folder)
+        best = {"ndcg@10": 0.2434 + better, "recall@10": 0.436 + better}
+        status = Status("finished", exit_code=0, stage="evaluate", best=best, checkpoint=self.say("checkpoints/best"))
+        return self.end(folder, story, status)
+
+    def metrics(self, better: float = 0.0) -> dict[str, Any]:
+        """What an evaluation measures."""
+        model = {"recall@10": 0.4152 + better, "ndcg@10": 0.2235 + better}
+        test = {
+            "model": model,
+            self.say("sasrec"): {"recall@10": 0.4021, "ndcg@10": 0.2189},
+            self.say("transitions"): {"recall@10": 0.2125, "ndcg@10": 0.1352},
+            self.say("itemknn"): {"recall@10": 0.234, "ndcg@10": 0.1014},
+            self.say("popularity"): {"recall@10": 0.0275, "ndcg@10": 0.0131},
+        }
+        around = {
+            name: {key: [value - 0.011, value + 0.011] for key, value in values.items()}
+            for name, values in test.items()
+        }
+        return {"test": test, "intervals": {"test": around}}
+
+    def index(self, folder: RunFolder) -> None:
+        """The report of an item index, where the stage writes it."""
+        levels = [
+            {"letter": letter, "source": self.say(source), "width": width, "used": used, "perplexity": used * 0.93,
+             "prefixes": prefixes, "mean_fan_out": fan, "forced_items": 0.1}
+            for letter, source, width, used, prefixes, fan in (
+                ("a", "semantic", 16, 16, 16, 16.0), ("b", "behavior", 8, 6, 91, 5.7),
+                ("c", "semantic", 32, 30, 612, 6.7), ("d", "behavior", 32, 30, 900, 1.5))
+        ]  # fmt: skip
+        kept = [{"preserved": share, "chance": share / 6} for share in (0.71, 0.44, 0.18, 0.0)]
+        report = {"items": 900, "base_id": self.say("8a85cf75699a7723"), "levels": levels,
+                  "preserved": {self.say("semantic"): kept, self.say("behavior"): kept[::-1]}}  # fmt: skip
+        artefact = folder.path.parent / ".store" / "12bb932145e713a54ac9"
+        artefact.mkdir(parents=True, exist_ok=True)
+        (artefact / "report.json").write_text(json.dumps(report))
+        note = {"stage": "index", "artefact": f"../.store/{artefact.name}", "summary": {"items": 900}}
+        (folder.path / "stages" / "index.json").write_text(json.dumps(note))
+
+    def failed(self, project: Path, began: float = 2 * DAY) -> RunFolder:
+        """A run that ended with an error in words."""
+        folder, story = self.run(project, began, "eager-llm")
+        story.to_training()
+        story.train(14)
+        error, remedy = self.say("out of memory"), self.say("a smaller tune.batch_tokens or model needs less")
+        folder.stdout_path.write_bytes(
+            "".join(f"{self.say(row)}\n" for row in ("loading 1,737,408 weights", "RuntimeError: out of memory"))
+            .encode("utf-8", "surrogatepass")
+        )  # fmt: skip
+        story("run.finished", 2.0, state="failed", exit_code=3, error=error, remedy=remedy)
+        return self.end(
+            folder,
+            story,
+            Status("failed", exit_code=3, error=error, remedy=remedy, stage=self.say("tune"), task=self.say("training"),
+                   done=14, total=120, checkpoint=self.say("checkpoints/step-10")),
+        )  # fmt: skip
+
+    def stopped(self, project: Path, began: float = 3 * DAY) -> RunFolder:
+        """A run that somebody stopped."""
+        folder, story = self.run(project, began)
+        story.to_training()
+        story.train(40)
+        error, remedy = self.say("stopped as asked"), self.say("checkpoint: checkpoints/step-40")
+        story("run.finished", 1.0, state="stopped", exit_code=130, error=error, remedy=remedy)
+        status = Status(
+            "stopped", exit_code=130, error=error, remedy=remedy, checkpoint=self.say("checkpoints/step-40")
+        )
+        return self.end(folder, story, status)
+
+    def live(self, project: Path, began: float = 245.0) -> RunFolder:
+        """A run that a process seems to work on, so far that there is something of everything."""
+        folder, story = self.run(project, began)
+        story.to_training()
+        story.train(74)
+        story(
+            "alert", 0.2, level="warning", title=self.say("The disk is almost full"), text=self.say("812 MB are left")
+        )
+        story("log", 0.2, text=self.say("the harbour sleeps beneath a paper moon"))
+        story("progress", 0.2, task=self.say("sequential"), done=740, total=1200, unit=self.say("steps"))
+        if self.sleeper is None:
+            self.sleeper = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+        return self.end(
+            folder,
+            story,
+            Status("running", pid=self.sleeper.pid, process=identity(self.sleeper.pid), stage=self.say("tune"),
+                   task=self.say("sequential"), done=740, total=1200, unit=self.say("steps"), eta=290.0,
+                   best={"ndcg@10": 0.2011}, checkpoint=self.say("checkpoints/step-70")),
+        )  # fmt: skip
+
+
+class Story:
+    """Writes a run's events at moments that are known.
+
+    Args:
+        world: whose clock it moves.
+        folder: the run.
+    """
+
+    def __init__(self, world: World, folder: RunFolder) -> None:
+        self.world = world
+        self.began = self.stage_began = world.clock
+        self.writer = EventWriter(folder.events_path)
+        self("run.started", 0.0, run=folder.id, resumed=False, pid=1)
+
+    def __call__(self, kind: str, after: float, **data: Any) -> None:
+        """Write an event so many seconds after the one before."""
+        self.world.clock += after
+        self.writer.write(kind, **data)
+
+    def stage(self, name: str, seconds: float, summary: dict[str, Any]) -> None:
+        """A stage from its beginning to its end."""
+        self.begin_stage(name)
+        self.world.clock += seconds
+        self.finish_stage(name, summary)
+
+    def begin_stage(self, name: str) -> None:
+        """The beginning of a stage."""
+        self("stage.started", 0.01, stage=self.world.say(name), fingerprint=f"{name}-0001")
+        self.stage_began = self.world.clock
+
+    def finish_stage(self, name: str, summary: dict[str, Any]) -> None:
+        """The end of the stage that began last."""
+        told = {self.world.say(key): self.world.say(v) if isinstance(v, str) else v for key, v in summary.items()}
+        seconds = round(self.world.clock - self.stage_began, 3)
+        self("stage.finished", 0.0, stage=self.world.say(name), seconds=seconds, summary=told)
+
+    def to_training(self) -> None:
+        """Everything before the model trains."""
+        self("stage.reused", 0.1, stage=self.world.say("data"), fingerprint="data-0001")
+        self.stage("semantic", 1.3, {"source": "lsa", "dim": 256})
+        self.stage("sasrec", 17.7, {"parameters": 518_528})
+        self.stage("behavior", 0.2, {"source": "sasrec"})
+        self.stage("teacher", 18.5, {"parameters": 551_296})
+        self.stage("index", 0.4, {"levels": 4, "used_codes": "16/6/30/30", "items": 900})
+        self.begin_stage("tune")
+
+    def train(self, count: int, better: float = 0.0) -> None:
+        """Ten steps at a time: losses, the machine, validations, checkpoints."""
+        say = self.world.say
+        names = [f"loss/{say(task)}" for task in ("next item", "title", "distil")]
+        self("log", 0.1, text=say("1,737,408 parameters, 23,032 supervised targets an epoch, cpu"))
+        for n in range(1, count + 1):
+            step, wave = n * 10, math.sin(n * 1.7)
+            loss = 2.0 + 4.0 * math.exp(-n / 30) + 0.1 * wave
+            parts = dict(zip(names, (loss * 0.7, loss * 0.2 + 0.02 * wave, loss * 0.1), strict=True))
+            self("progress", 2.0, task=say("sequential"), done=step, total=1200, unit=say("steps"))
+            speed = {"tokens_per_second": 9000 + 500 * wave, "gradient_norm": 1 + loss / 9}
+            self(
+                "metric", 0.1, step=step, values={"loss": loss, "learning_rate": 1e-3 * (1 - n / 150), **parts, **speed}
+            )
+            if n % 10 == 0:
+                values = {
+                    "ndcg@10": 0.24 * (1 - math.exp(-n / 40)) + better,
+                    "recall@10": 0.43 * (1 - math.exp(-n / 40)),
+                }
+                self("eval", 1.0, step=step, split="valid", values=values)
+                self("checkpoint", 0.1, path=say(f"checkpoints/step-{step}"), step=step, best=n % 20 == 0)
+            if n % 4 == 0:
+                machine = {"cpu_percent": 690 + 60 * wave, "memory_mb": 1900 + n, "machine_memory_percent": 41 + wave,
+                           "disk_free_mb": 81_234.0}  # fmt: skip
+                self("system", 0.1, values=machine)
+
+
+def _id(text: str) -> str:
+    """What the engine takes for an id."""
+    return re.sub("[\x00-\x1f\x7f\ufffd]", "", text)[-300:]
+
+
+def _utf8(text: str) -> str:
+    """What a table or a project file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+@contextlib.contextmanager
+def world(home: Path, say: Say = plain, file_name: Say = plain) -> Iterator[World]:
+    """A world in a folder; everything is as before at its end."""
+    zone = os.environ.get("TZ")
+    with pytest.MonkeyPatch.context() as patch:
+        made = World(home, patch, say, file_name)
+        try:
+            yield made
+        finally:
+            made.close()
+            shutil.rmtree(made.here, ignore_errors=True)
+    assert os.environ.get("TZ") == zone
+    time.tzset()
