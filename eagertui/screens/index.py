@@ -73,9 +73,18 @@ def _first_report(folders: list[RunFolder]) -> tuple[RunFolder | None, dict[str,
             report = json.loads((folder.path / note["artefact"] / "report.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if isinstance(report, dict):
+        if isinstance(report, dict) and _is_whole(report):
             return folder, report
     return None, {}
+
+
+def _is_whole(report: Mapping[str, Any]) -> bool:
+    """Whether a report holds what it should; a damaged one is none."""
+    try:
+        report_lines(report, 80)
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def report_lines(report: Mapping[str, Any], width: int) -> list[Content]:

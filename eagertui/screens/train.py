@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 
+from core.run.figures import moment
 from core.run.folder import RunFolder
 from core.run.state import RunState
 from core.run.status import Status
@@ -209,8 +210,8 @@ class TrainScreen(Place):
             "-told": self._pane != "",
         }
         self.update_classes(classes)
-        created = seen.manifest.get("created")
-        head.border_title = Content(title(seen.manifest, seen.folder.id, when(_number(created)) if created else ""))
+        created = moment(seen.manifest.get("created"))
+        head.border_title = Content(title(seen.manifest, seen.folder.id, when(created) if created else ""))
         asked = self.eager.asked.get(seen.folder.id)
         lines = headline(state, status, asked, plan, max(1, head.content_size.width))
         head.styles.height = len(lines) + 2  # set by hand: "auto" would lay the whole screen out at every step
@@ -354,7 +355,3 @@ class TrainScreen(Place):
     def action_zoom_reset(self) -> None:
         """Look at the whole curves."""
         self._curves.whole()
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,8 +19,6 @@ LEAST = 16
 LONGEST = 200
 """No column is wider."""
 NULL = "∅"
-_JOINER = "\u200d"
-_LOOSE = re.compile(f"{_JOINER}+(?=\\s|…|$)")
 
 
 class Slot(NamedTuple):
@@ -35,7 +32,7 @@ class Slot(NamedTuple):
 
 def need(text: str | None) -> int:
     """Cells that a text would like; a long text is cut before it is looked at."""
-    return 1 if text is None else min(LONGEST, cell_len(_joined(safe(text[: 2 * LONGEST]))))
+    return 1 if text is None else min(LONGEST, cell_len(safe(text[: 2 * LONGEST])))
 
 
 def fit(needs: Sequence[int], room: int) -> list[int]:
@@ -74,7 +71,7 @@ def scrolled(widths: Sequence[int], first: int, cursor: int, room: int) -> int:
 
 def cell(text: str, width: int, right: bool = False) -> str:
     """Foreign text in exactly so many cells; a long one is cut before it is measured."""
-    shown = _joined(clip(_joined(safe(text[: 4 * width + 16])), width))
+    shown = clip(text[: 4 * width + 16], width)
     if right:
         return " " * (width - cell_len(shown)) + shown
     return set_cell_size(shown, width)
@@ -123,8 +120,3 @@ def _together(parts: Sequence[Part]) -> list[Part]:
         elif text:
             joined.append((text, component))
     return joined
-
-
-def _joined(shown: str) -> str:
-    """Without joiners that join nothing: beside a blank they would eat its cell."""
-    return _LOOSE.sub("", shown.lstrip(_JOINER)) if _JOINER in shown else shown

@@ -64,7 +64,7 @@ def verdict(result: Mapping[str, Any]) -> str:
     parts = [f"live, {duration(took)}" if took >= 1 else f"live, {took * 1000:.0f} ms"] if math.isfinite(took) else []
     if target is not None:
         rank = next((item.get("rank") for item in items if item.get("item_id") == target), None)
-        parts.append(f"held-out item at {rank}" if rank is not None else "held-out item not in the list")
+        parts.append(f"held-out item at {safe(rank)}" if rank is not None else "held-out item not in the list")
     return " · ".join(parts)
 
 

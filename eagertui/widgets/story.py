@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
+from core.run.figures import moment
 from core.run.state import Alert, Checkpoint, RunState, Stage
 from core.run.status import Status
 from eagertui.plain import duration, figures
@@ -51,7 +52,7 @@ def _stages(stage: Stage) -> list[tuple[float, Line]]:
     if stage.started:
         told.append((stage.started, (_clock(int(stage.started)), (f"▸ stage {safe(stage.name)}", "bold"))))
     if stage.state == "finished":
-        end = stage.started + stage.seconds
+        end = moment(stage.started + stage.seconds) or stage.started
         words = figures(stage.summary)
         told.append((end, (
             _clock(int(end)),

@@ -32,7 +32,7 @@ class Terminal:
 
     def __init__(self, size: str, environment: dict[str, str], folder: Path, patience: float) -> None:
         self.name, self.patience = f"walk-{os.getpid()}", patience
-        self.pause = 0.3 * patience  # seconds after a key: a person looks before the next one
+        self.pause = 0.3
         width, height = size.split("x")
         sets = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
         self._tmux(
@@ -47,13 +47,23 @@ class Terminal:
     def keys(self, *keys: str) -> None:
         """Press keys by tmux's names, as a person does: one after the other."""
         for key in keys:
+            self.settle()
             self._tmux("send-keys", "-t", self.name, key)
             time.sleep(self.pause)
 
     def type(self, text: str) -> None:
         """Type a text."""
+        self.settle()
         self._tmux("send-keys", "-t", self.name, "-l", text)
         time.sleep(self.pause)
+
+    def settle(self) -> None:
+        """Wait until a slow screen stands still, as a person does before the next key."""
+        end = time.monotonic() + (15 if self.patience > 1 else 0)
+        before = ""
+        while time.monotonic() < end and (now := self.screen()) != before:
+            before = now
+            time.sleep(1.5)
 
     def screen(self) -> str:
         """What stands on the screen."""

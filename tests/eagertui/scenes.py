@@ -29,6 +29,8 @@ from tests.eagertui.world import PLAN, World
 
 ENDLESS = {"project", "projects", "watch", "files", "act", "quit", "pick", "user"}
 """Groups of workers that look again and again, or wait for a person."""
+FRAMES = 0.02
+"""Seconds in which Textual lays out and draws whatever changed: a little more than one of its frames."""
 Way = Callable[[Eyes, World], Awaitable[None]]
 
 
@@ -122,11 +124,13 @@ async def settled(eyes: Eyes) -> None:
     def busy() -> bool:
         return any(not worker.is_finished and worker.group not in ENDLESS for worker in app.workers)
 
-    quiet = 0
-    while quiet < 2:  # what a worker ended with may begin another
+    while True:  # what a worker ended with may begin another
         await eyes.until(lambda: not busy())
-        await eyes.pilot.pause()
-        quiet = quiet + 1 if not busy() else 0
+        for _ in range(2):
+            await eyes.pilot.press()  # no key: every widget has then answered the messages that it has
+            await eyes.pilot.pause(FRAMES)
+        if not busy():
+            return
 
 
 # --- worlds -----------------------------------------------------------------------------------------------------------

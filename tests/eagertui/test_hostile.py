@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +27,7 @@ from eagertui.widgets.rows import RowList
 from eagertui.widgets.settings_form import SettingsForm
 from eagertui.widgets.typed_line import TypedLine
 from tests.eagertui.app_tools import Eyes
-from tests.eagertui.scenes import SCENES, Scene, Way, settled
+from tests.eagertui.scenes import SCENES, Scene, Way, settled, stay
 from tests.eagertui.terminal_tools import UNSTEADY, cells, grid, looks_whole, sent
 from tests.eagertui.world import World, plain, world
 
@@ -217,6 +219,46 @@ def test_hostile_words_do_nothing(name: str, texts: list[str]) -> None:
             assert (region.x, region.width) == (there.x, there.width), panel
             if name not in FOLDED and not panel.endswith(("#whole-record", "#question")):
                 assert region == there, panel
+
+
+ODD = (None, True, "x", "", -1, 0, 1e300, -1e300, float("nan"), float("inf"), [], {}, ["x"], {"x": None}, 10**30)
+
+
+def spoiled(value: object, luck: random.Random) -> object:
+    """A JSON value of which every third part is something else."""
+    if luck.random() < 0.3:
+        return luck.choice(ODD)
+    if isinstance(value, dict):
+        return {key: spoiled(one, luck) for key, one in value.items()}
+    return [spoiled(one, luck) for one in value] if isinstance(value, list) else value
+
+
+def spoil(made: World, luck: random.Random) -> None:
+    """Spoil every JSON file of every run, and every event, but for what tells its place in the story."""
+    for file in sorted(made.here.rglob("*.json")):
+        told = {key: spoiled(value, luck) for key, value in json.loads(file.read_text()).items()}
+        file.write_text(json.dumps(told))
+    for file in sorted(made.here.rglob("events.jsonl")):
+        rows = []
+        for row in file.read_text().splitlines():
+            event = json.loads(row)
+            own = {key: event.pop(key) for key in ("v", "seq", "ts", "kind")}
+            rows.append(json.dumps({**own, **{key: spoiled(value, luck) for key, value in event.items()}}))
+        file.write_text("\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["live", "finished", "failed"])
+def test_spoiled_files_of_a_run_are_no_end(tmp_path: Path, kind: str, seed: int) -> None:
+    def build(made: World) -> Path:
+        project = made.project()
+        getattr(made, kind)(project)
+        spoil(made, random.Random(f"{kind} {seed}"))
+        return project
+
+    steps = [press(key) for key in "43621"]
+    with world(tmp_path) as made:
+        asyncio.run(tour(Scene(build, stay), made, (80, 24), steps))
 
 
 @settings(derandomize=True, database=None, deadline=None)
