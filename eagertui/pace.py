@@ -1,7 +1,8 @@
-"""How often a live picture is worth drawing: no oftener than the terminal takes it.
+"""How often a picture is worth drawing: no oftener than the terminal takes it.
 
 Over a slow line every frame waits behind the one before; drawn five times a second, the screen would show the past
-and a key would be answered minutes later. So after a frame that the terminal was slow to take, the next one waits.
+and a key would be answered minutes later. So after a frame that the terminal was slow to take, the next one waits, and
+what changes while several wait is shown by one picture at their end.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ from __future__ import annotations
 import asyncio
 import time
 
+from rich.console import RenderableType
 from textual.app import App
+from textual.screen import Screen
+from textual.timer import Timer
 
 SLOW = 0.5
 """Seconds for one frame from which on the line counts as slow."""
 LONGEST = 8.0
 """Most seconds between two frames."""
 LOOK = 0.05
+WAITING = 6
+"""Writes that may wait for the terminal before frames are left out (a frame is up to three writes).
+
+Textual itself stands still, keys and all, once thirty of them wait.
+"""
 
 
 def backlog(app: App[None]) -> int:
@@ -51,3 +60,23 @@ class Pace:
             self.rest_seconds = self.rest_seconds / 2 if self.rest_seconds > SLOW else 0.0
         if self.rest_seconds:
             await asyncio.sleep(self.rest_seconds)
+
+
+class PacedApp(App[None]):
+    """An app that leaves out frames which the terminal could not take anyway, and shows the last state instead."""
+
+    _owed: Timer | None = None
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Draw, or remember to draw everything once the terminal has caught up."""
+        if renderable is not None and backlog(self) >= WAITING:
+            if self._owed is None:
+                self._owed = self.set_interval(LOOK, self._catch_up)
+            renderable = None
+        super()._display(screen, renderable)
+
+    def _catch_up(self) -> None:
+        if self._owed is not None and not backlog(self):
+            self._owed.stop()
+            self._owed = None
+            self.screen.refresh()

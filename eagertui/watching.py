@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from textual import work
-from textual.app import App
 from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
@@ -19,7 +18,7 @@ from core.run.follow import Follower
 from core.run.status import Status
 from eagertui.bridge import Bridge, Serving
 from eagertui.config import Memory, keep_traceback
-from eagertui.pace import Pace
+from eagertui.pace import Pace, PacedApp
 from eagertui.projects import ProjectInfo, ProjectList
 from eagertui.widgets.draw import safe
 from eagertui.widgets.run_lines import summary
@@ -31,7 +30,7 @@ PROJECTS_INTERVAL = 3.0
 """Seconds between two looks at the other projects."""
 
 
-class WatchingApp(App[None]):
+class WatchingApp(PacedApp):
     """Looks at the project through the bridge and tells the places when something changed.
 
     Args:

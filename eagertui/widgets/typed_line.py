@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.events import Key
+from textual.reactive import reactive
 from textual.widgets import Input
 
 from eagertui.plain import steady, visible
@@ -13,8 +14,11 @@ class TypedLine(Input):
     """An `Input` whose letters do not overtake its other keys.
 
     Textual inserts a letter at once but runs a key like backspace only when it has climbed up to the app. Over a slow
-    line keys arrive together, and a backspace would then take away the letter that was typed after it.
+    line keys arrive together, and a backspace would then take away the letter that was typed after it. Its cursor
+    stands still: a blink is a frame, and over ssh nobody wants two of them a second for nothing.
     """
+
+    cursor_blink = reactive(False, init=False)
 
     @property
     def _value(self) -> Text:

@@ -7,10 +7,13 @@ import queue
 from types import SimpleNamespace
 
 import pytest
+from textual.app import App
+from textual.screen import Screen
 
 from eagertui import pace
 from eagertui.app import EagerApp
 from eagertui.pace import LONGEST, Pace, backlog
+from eagertui.widgets.typed_line import TypedLine
 
 
 @pytest.fixture
@@ -94,3 +97,50 @@ async def test_the_place_where_textual_keeps_its_frames_is_still_there() -> None
     driver = SimpleNamespace(_writer_thread=thread)
     assert backlog(SimpleNamespace(_driver=driver)) == 1  # type: ignore[arg-type]
     assert backlog(EagerApp()) == 0
+
+
+class Terminal:
+    """A terminal that takes writes when it is told to."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[str] = queue.Queue()
+
+
+async def test_frames_that_a_slow_terminal_could_not_take_are_left_out_and_the_last_state_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thirty waiting writes would hold the loop, and with it every key."""
+    drawn: list[object] = []
+    monkeypatch.setattr(App, "_display", lambda app, screen, picture: drawn.append(picture))
+    app = EagerApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.1)
+        terminal = Terminal()
+        monkeypatch.setattr(app._driver, "_writer_thread", terminal, raising=False)
+        drawn.clear()
+        for _ in range(pace.WAITING):
+            terminal._queue.put("frame")
+        for _ in range(40):
+            app.screen.refresh()
+            await pilot.pause(0.01)
+        assert drawn and not any(drawn)
+        for _ in range(pace.WAITING):
+            terminal._queue.get()
+        await pilot.pause(4 * pace.LOOK)
+        whole = [picture for picture in drawn if picture]
+        assert [type(picture).__name__ for picture in whole] == ["LayoutUpdate"]
+        await pilot.pause(4 * pace.LOOK)
+        assert app._owed is None
+
+
+async def test_a_cursor_that_nobody_moves_draws_nothing() -> None:
+    app = EagerApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(pick := Screen())
+        await pick.mount(field := TypedLine())
+        field.focus()
+        await pilot.pause(0.2)
+        drawn: list[object] = []
+        app.post_display_hook = lambda: drawn.append(1)  # type: ignore[method-assign]
+        await pilot.pause(1.2)
+        assert not drawn
