@@ -21,6 +21,7 @@ from core import stages
 from core.errors import Interrupted
 from core.project import Project
 from core.run.engine import run_engine
+from core.run.figures import read_object
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter
 from core.run.status import write_atomic
@@ -65,7 +66,7 @@ STAGES = (
     Stage("sasrec", 1, stages.sasrec_settings, stages.inputs("data"), stages.make_sasrec),
     Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
     Stage("teacher", 1, stages.sasrec_settings, stages.inputs("data", "semantic"), stages.make_teacher),
-    Stage("index", 1, stages.index_settings, stages.inputs("data", "semantic", "behavior"), stages.make_index),
+    Stage("index", 2, stages.index_settings, stages.index_inputs, stages.make_index),
     Stage("tune", 1, stages.tune_settings, stages.tune_inputs, stages.make_tune),
     Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),
     Stage("evaluate", 1, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
@@ -153,7 +154,7 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
 
 
 def train_run(folder: RunFolder) -> int:
-    """Do all of a run's work, up to its metrics; returns the exit code of the process."""
+    """Do all of a run's work, up to its goal; returns the exit code of the process."""
     from core.estimate import estimate
 
     def work(reporter: Reporter) -> None:
@@ -161,7 +162,7 @@ def train_run(folder: RunFolder) -> int:
         with contextlib.suppress(Exception):  # a guess of the time is worth having, not worth failing for
             write_atomic(folder.path / "estimate.json", json.dumps(estimate(project).to_dict()))
         made = run_stages(project, reporter, folder)
-        for name in ("metrics.json", "ranks.parquet"):
+        for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
             shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")
             (folder.path / f".{name}").replace(folder.path / name)
             reporter.artefact(name, folder.path / name)
@@ -187,7 +188,9 @@ def artefact_of(folder: RunFolder, stage: str) -> Path:
     note = folder.path / "stages" / f"{stage}.json"
     if not note.is_file():
         raise ProjectError(f"run {folder.id} has no {stage} yet", "train it to the end first")
-    told: str = json.loads(note.read_text(encoding="utf-8"))["artefact"]
+    told = read_object(note).get("artefact")
+    if not isinstance(told, str) or not (folder.path / told).is_dir():
+        raise ProjectError(f"{note}: names no artefact that is there", "`train --new` makes what is missing")
     return (folder.path / told).resolve()
 
 

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from core.run.figures import number, read_object
 from core.run.status import write_atomic
 
 STAGE_FILE = "stage.json"
@@ -40,15 +41,12 @@ class Store:
 
     def has(self, fingerprint: str) -> bool:
         """Whether it is there, whole; one whose story cannot be read is made again."""
-        try:
-            return isinstance(json.loads((self.artefact(fingerprint) / STAGE_FILE).read_text(encoding="utf-8")), dict)
-        except (OSError, ValueError):
-            return False
+        about = self.about(fingerprint)
+        return number(about.get("seconds"), -1.0) >= 0 and isinstance(about.get("summary"), dict)
 
     def about(self, fingerprint: str) -> dict[str, Any]:
-        """What made it: name, settings, inputs, versions, seconds, summary."""
-        text = (self.artefact(fingerprint) / STAGE_FILE).read_text(encoding="utf-8")
-        return dict(json.loads(text))
+        """What made it: name, settings, inputs, versions, seconds, summary; empty where nothing can be read of it."""
+        return read_object(self.artefact(fingerprint) / STAGE_FILE)
 
     def make(self, fingerprint: str, recipe: Mapping[str, Any], work: Callable[[Path], Summary]) -> dict[str, Any]:
         """Do the work and put the artefact into place; return what `about` will say.

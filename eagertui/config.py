@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
+from core.run.figures import read_object
 from core.run.status import write_atomic
 
 SYMBOLS = ("braille", "block", "ascii")
@@ -74,7 +76,7 @@ class Config:
             raw = tomli.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return cls()
-        except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
             raise ProjectError(f"{path}: {error}", "mend or remove the file; the defaults are used") from None
         unknown = sorted(set(raw) - {"theme", "symbols", "keys"})
         if unknown:
@@ -103,9 +105,7 @@ class Memory:
         self._path = path
         self._values: dict[str, Any] = {}
         if path is not None:
-            with contextlib.suppress(OSError, ValueError):
-                raw = json.loads(path.read_text(encoding="utf-8"))
-                self._values = raw if isinstance(raw, dict) else {}
+            self._values = read_object(path)
 
     def get(self, key: str, default: Any = None) -> Any:
         """What was remembered under a name; the default where it is missing or of another type."""
@@ -125,7 +125,7 @@ class Memory:
 
     @property
     def _entries(self) -> list[dict[str, Any]]:
-        return [entry for entry in self.get("projects", []) if isinstance(entry, dict) and entry.get("path")]
+        return [entry for entry in self.get("projects", []) if isinstance(entry, dict) and _is_path(entry.get("path"))]
 
     def opened(self, project: Path, name: str) -> None:
         """Put a project at the front of the list."""
@@ -143,3 +143,11 @@ class Memory:
         with contextlib.suppress(OSError):  # a read-only home is no reason to fail
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._path, json.dumps(self._values, indent=1))
+
+
+def _is_path(value: object) -> bool:
+    """Whether a file could have that name."""
+    try:
+        return isinstance(value, str) and bool(value) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False

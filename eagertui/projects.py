@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.run.figures import figures, read_object
 from core.run.folder import RunInfo
 from core.run.listing import RunList
 
@@ -45,13 +46,18 @@ class ProjectList:
         live = next((run for run in runs if run.status.live), None)
         newest = live or (runs[0] if runs else None)
         users, items = next((size for run in runs if (size := _size(run)) != (0, 0)), (0, 0))
-        return ProjectInfo(file, name, file.is_file(), newest, len(runs), users, items)
+        return ProjectInfo(file, name, _is_there(file), newest, len(runs), users, items)
 
 
 def _size(run: RunInfo) -> tuple[int, int]:
     """Users and items as the run's data stage counted them."""
-    try:
-        summary = json.loads((run.folder.path / "stages" / "data.json").read_text(encoding="utf-8"))["summary"]
-        return int(summary["users"]), int(summary["items"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0, 0
+    summary = figures(read_object(run.folder.path / "stages" / "data.json").get("summary"))
+    users, items = (int(max(0.0, summary.get(name, 0.0))) for name in ("users", "items"))
+    return users, items
+
+
+def _is_there(file: Path) -> bool:
+    """Whether it is a file that can be seen."""
+    with contextlib.suppress(OSError):  # a name beyond every limit, a folder that nobody may enter
+        return file.is_file()
+    return False

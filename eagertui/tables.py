@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +12,7 @@ import polars as pl
 from core.data import Dataset
 from core.data.arrays import Int64
 from core.data.look import find_users, items_taken, user_split
+from core.data.report import Example
 from eagertui.widgets.frame_rows import FrameRows, InteractionRows
 from eagertui.widgets.frame_table import Rows
 
@@ -33,7 +33,7 @@ class Tables:
     """
 
     dataset: Dataset
-    examples: Mapping[str, list[dict[str, Any]]]
+    examples: Mapping[str, list[Example]]
     _made: dict[str, Rows] = field(default_factory=dict)
     _counts: Int64 | None = None
 

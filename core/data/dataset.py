@@ -112,13 +112,13 @@ class Dataset:
             users = pl.read_parquet(folder / "users.parquet", glob=False)
             items = pl.read_parquet(folder / "items.parquet", glob=False)
             flat = pl.read_parquet(folder / "sequences.parquet", glob=False)["item"].to_numpy()
-            report = DataReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+            report = DataReport.read(folder / "report.json")
             lengths = users["interactions"].to_numpy()
         except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"{folder}: the data set cannot be read ({error})", "Train again with --new.") from None
+            raise DataError(f"{folder}: the data set cannot be read ({error})", "Remove that folder and train again: it is then made anew.") from None
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
         if offsets[-1] != len(flat) or (len(flat) and (flat.min() < 0 or flat.max() >= items.height)):
-            raise DataError(f"{folder}: the parts of the data set do not fit together", "Train again with --new.")
+            raise DataError(f"{folder}: the parts of the data set do not fit together", "Remove that folder and train again: it is then made anew.")
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report)
 
 

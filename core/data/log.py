@@ -12,7 +12,7 @@ import polars as pl
 from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, number_expr, order_expr
 from core.data.read import BAD, ROW, Source, collect, schema_of
-from core.data.report import DataReport
+from core.data.report import DataReport, Example
 from core.data.sniff import column_in, open_table
 from core.data.timeline import timeline
 from core.errors import DataError
@@ -138,7 +138,7 @@ def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: Dat
     return rows.filter(pl.col(BAD).is_null())
 
 
-def _example(row: dict[str, Any], sources: list[Source]) -> dict[str, Any]:
+def _example(row: dict[str, Any], sources: list[Source]) -> Example:
     value = f"user {_short(row[_USER])}, item {_short(row[_ITEM])}"
     return {"file": sources[row[_FILE]].path.name, "row": row[ROW], "value": value}
 

@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, TypedDict
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Example(TypedDict):
+    """A rejected row, as it is kept."""
+
+    file: str
+    row: Count
+    value: str
+
+
+class Span(TypedDict):
+    """How much happened in a piece of time."""
+
+    start: str | float
+    count: Count
 
 
 @dataclass
@@ -34,29 +54,42 @@ class DataReport:
     """
 
     files: list[str] = field(default_factory=list)
-    rows: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    below_rating: int = 0
-    duplicates: int = 0
-    core_rounds: int = 0
-    core_rows: int = 0
-    core_users: int = 0
-    core_items: int = 0
+    rows: Count = 0
+    rejected: dict[str, Count] = field(default_factory=dict)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+    below_rating: Count = 0
+    duplicates: Count = 0
+    core_rounds: Count = 0
+    core_rows: Count = 0
+    core_users: Count = 0
+    core_items: Count = 0
     tied: float = 0.0
     order: str = "file"
-    timeline: list[dict[str, Any]] = field(default_factory=list)
+    timeline: list[Span] = field(default_factory=list)
     first_time: str | float | None = None
     last_time: str | float | None = None
     time_step: str = ""
-    item_rows: int = 0
-    item_duplicates: int = 0
-    item_rejected: dict[str, int] = field(default_factory=dict)
-    items_without_row: int = 0
-    items_without_text: int = 0
-    text_missing: dict[str, int] = field(default_factory=dict)
-    text_cut: dict[str, int] = field(default_factory=dict)
-    text_broken: dict[str, int] = field(default_factory=dict)
+    item_rows: Count = 0
+    item_duplicates: Count = 0
+    item_rejected: dict[str, Count] = field(default_factory=dict)
+    items_without_row: Count = 0
+    items_without_text: Count = 0
+    text_missing: dict[str, Count] = field(default_factory=dict)
+    text_cut: dict[str, Count] = field(default_factory=dict)
+    text_broken: dict[str, Count] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, file: Path) -> DataReport:
+        """The report in a file that may be damaged.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it holds no report, or one whose values are of other types.
+        """
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=cls)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
     @property
     def rejected_rows(self) -> int:

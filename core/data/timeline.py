@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.data.arrays import Int64
+from core.data.report import Span
 
 MOST_SPANS = 60
 _EPOCH = datetime(1970, 1, 1)
@@ -38,7 +39,7 @@ class Timeline:
         step: How long a span is, in words.
     """
 
-    spans: list[dict[str, Any]]
+    spans: list[Span]
     first: str | float
     last: str | float
     step: str
@@ -74,7 +75,7 @@ def _of_clock(times: Int64) -> Timeline:
     begin = _begin(first, size, many, unit)
     counts = np.bincount((times - begin) // size)
     days = size % _DAY == 0
-    spans = [{"start": _iso(begin + n * size, days), "count": int(count)} for n, count in enumerate(counts)]
+    spans: list[Span] = [{"start": _iso(begin + n * size, days), "count": int(count)} for n, count in enumerate(counts)]
     whole = first % _DAY == 0 and last % _DAY == 0
     return Timeline(spans, _iso(first, whole), _iso(last, whole), f"{many} {unit}{'s' if many > 1 else ''}")
 
@@ -106,5 +107,5 @@ def _of_numbers(times: np.ndarray[Any, Any]) -> Timeline:
     begin = first // size * size
     counts = np.bincount(np.maximum((times - begin) // size, 0).astype(np.int64))
     starts = [begin + n * size if whole else float(f"{begin + n * size:.15g}") for n in range(len(counts))]
-    spans = [{"start": start, "count": int(count)} for start, count in zip(starts, counts, strict=True)]
+    spans: list[Span] = [{"start": start, "count": int(count)} for start, count in zip(starts, counts, strict=True)]
     return Timeline(spans, first, last, f"{size:,}" if whole else f"{size:g}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from core.estimate.words import in_words
 from core.estimate.work import ON_GPU, Job, work_of
 from core.pipeline import PlannedStage
 from core.project import Project
+from core.run.figures import read_object
 from core.store import Store
 
 START = 2.0
@@ -161,8 +161,9 @@ def _estimated(planned: PlannedStage, job: Job, past: Past, store: Store) -> Sta
         return _stage(planned, None, UNKNOWN_GPU, note=UNKNOWN_GPU)
     if not job.sizes.known:
         why, spread = f"{why}; the size of the data is a guess", SPREAD_GUESS
-    epochs = sum(int(stage["epochs"]) for stage in job.settings("tune")["stages"])
-    note = planned.note or (f"at most {epochs} epochs" if name == "tune" else "")
+    note = planned.note
+    if name == "tune" and not note:
+        note = f"at most {sum(int(stage['epochs']) for stage in job.settings('tune')['stages'])} epochs"
     left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
     return _stage(planned, seconds * left, why, note=note, spread=spread)
 
@@ -183,10 +184,7 @@ def done_share(stage: str, job: Job, partial: Path) -> float:
     done = 0
     for number, part in enumerate(parts):
         folder = partial / "loops" / f"{number}-{part['name']}" if stage == "tune" else partial
-        try:
-            epoch = json.loads((folder / "loop.json").read_text(encoding="utf-8"))["epoch"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+        epoch = read_object(folder / "loop.json").get("epoch")
         if isinstance(epoch, int):
             done += min(max(epoch, 0), int(part["epochs"]))
     return done / max(1, total)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from core.estimate.backbone import Shape, config_shape, shape_of
-from core.estimate.codes import code_widths
 from core.estimate.machine import Machine
 from core.estimate.sizes import Sizes
+from core.index.shape import index_shape
 
 FP32, FP32_TRAINED, BF16, BF16_EMULATED = 90e9, 77e9, 225e9, 40e9  # operations a second and thread
 SASREC_STEP, SASREC_SCORE, SASREC_VECTOR = 8e-3, 2.7e-9, 2.5e-9  # seconds a step; a score; a number of an item vector
@@ -26,6 +27,7 @@ BASELINE_SCORE = 11e-9
 SINKHORN, EXACT_ROWS, EXACT = 5.2e-9 * 4 * 160, 1200, 4e-11 * 4  # four rounds each, see core.index.balance
 VALIDATION_BEAMS = 20
 ON_GPU = ("tune", "evaluate")
+LEARNT = ("rq-vae", "letter", "aligned")  # methods of the index that train a network
 
 Recipes = Mapping[str, Mapping[str, Any]]
 
@@ -72,7 +74,8 @@ class Job:
     @property
     def widths(self) -> tuple[tuple[int, ...], ...]:
         """Codes at each level, source by source."""
-        return code_widths(self.settings("index"), self.sizes.items)
+        settings = self.settings("index")
+        return index_shape(settings, list(settings["active"]), self.sizes.items).widths
 
     @property
     def levels(self) -> int:
@@ -156,8 +159,11 @@ def _behavior(job: Job) -> Work:
 
 
 def _index(job: Job) -> Work:
-    if job.settings("index")["method"] == "random":
+    settings = job.settings("index")
+    if settings["method"] == "random":
         return Work(single=0.1)
+    if settings["method"] != "kmeans-tree":
+        return _codebooks(job, settings)
     total = 0.15
     for widths in job.widths:
         group, groups = float(job.sizes.items), 1.0
@@ -166,6 +172,18 @@ def _index(job: Job) -> Work:
                 total += groups * (EXACT * group**3 if group <= EXACT_ROWS else SINKHORN * group * width)
             group, groups = group / width, groups * width
     return Work(single=total)
+
+
+def _codebooks(job: Job, settings: Mapping[str, Any]) -> Work:
+    """k-means at every level, and where a network is trained, its passes over the items."""
+    items, wide = float(job.sizes.items), sum(map(sum, job.widths))
+    clustering = Work(shared=items * wide * 64 * 20 * 2 / FP32)
+    if settings["method"] not in LEARNT:
+        return Work(single=0.5) + clustering
+    vae = settings["rq_vae"]
+    weights = sum(a * b for a, b in pairwise([256, *vae["layers"], vae["latent"]])) * 2
+    passes = items * float(vae["epochs"]) * len(job.widths)
+    return clustering + Work(shared=passes * (6.0 * weights + 6.0 * wide * float(vae["latent"])) / FP32_TRAINED)
 
 
 def _tune(job: Job) -> Work | None:

@@ -53,7 +53,7 @@ class ControlReader:
 def _command(line: bytes) -> str:
     try:
         raw = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     command = raw.get("command") if isinstance(raw, dict) else None
     return command if isinstance(command, str) else ""

@@ -1,12 +1,23 @@
-"""Numbers out of files that anybody may have written: never a surprise behind them."""
+"""Objects and numbers out of files that anybody may have written or damaged: never a surprise behind them."""
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 LATEST = 253_402_300_800.0
 """The end of the year 9999 in Unix seconds, behind which no calendar goes."""
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a small file; empty where the file is missing, unreadable, or holds something else."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
 
 
 def number(value: Any, default: float = 0.0) -> float:

@@ -20,7 +20,7 @@ from typing import Any
 
 from core.errors import EnvironmentFault, ProjectError
 from core.run.disk import fault_of, gone
-from core.run.figures import figures, moment
+from core.run.figures import figures, moment, read_object
 from core.run.process import identity
 from core.run.status import STALE, Status, read_status, write_atomic, write_status
 
@@ -123,15 +123,15 @@ class RunFolder:
 
     def manifest(self) -> dict[str, Any]:
         """What `run.json` says; empty where it is unreadable."""
-        return _read_json(self.path / "run.json")
+        return read_object(self.path / "run.json")
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""
-        return _read_json(self.path / "metrics.json")
+        return read_object(self.path / "metrics.json")
 
     def launched(self) -> dict[str, Any]:
         """What `launch.json` says; empty where nobody launched the run as a child."""
-        return _read_json(self.launch_path)
+        return read_object(self.launch_path)
 
     def status(self) -> Status:
         """How the run stands, checked against the process itself.
@@ -246,14 +246,17 @@ class RunInfo:
     """Unix seconds."""
     recipe: str
     status: Status
+    goal: str
+    """What it was for: `metrics` or `index`."""
     metrics: dict[str, float]
-    """The model's test metrics where they were measured, else those of the best validation."""
+    """The model's test metrics; of a run that is not finished, those of the best validation until they are measured."""
 
 
 def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
     """What a list of runs shows of one run; `status` is how it stands, where that is known already."""
     manifest, status = folder.manifest(), status or folder.status()
     test = folder.metrics().get("test")
+    measured = figures(test.get("model") if isinstance(test, dict) else None)
     return RunInfo(
         folder=folder,
         id=folder.id,
@@ -261,7 +264,8 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         created=moment(manifest.get("created")),
         recipe=str(manifest.get("recipe") or ""),
         status=status,
-        metrics=figures(test.get("model") if isinstance(test, dict) else None) or status.best,
+        goal="index" if manifest.get("goal") == "index" else "metrics",
+        metrics=measured if status.state == "finished" else measured or status.best,
     )
 
 
@@ -279,8 +283,8 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
     return newest_first(info for path in paths if (info := run_info(RunFolder(path))) and path.is_dir())
 
 
-def find_run(runs_dir: Path, run_id: str | None = None) -> RunFolder:
-    """The run with an id, a part of one that only one run has, or else the newest finished run.
+def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -> RunFolder:
+    """The run with an id, a part of one that only one run has, or else the newest finished run of a goal.
 
     Raises:
         ProjectError: where no run or more than one fits.
@@ -290,7 +294,7 @@ def find_run(runs_dir: Path, run_id: str | None = None) -> RunFolder:
     runs = list_runs(runs_dir)
     if not run_id:
         for run in runs:
-            if run.status.state == "finished":
+            if run.status.state == "finished" and run.goal == goal:
                 return run.folder
         raise ProjectError(f"no finished run in {runs_dir}", "train one first: eagertui --headless train")
     hits = [r for r in runs if r.id == run_id] or [r for r in runs if run_id in r.id]
@@ -308,11 +312,3 @@ def _taken(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return raw if isinstance(raw, dict) else {}

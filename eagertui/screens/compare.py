@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from textual import on
@@ -42,7 +43,7 @@ class CompareScreen(Place):
         word = self.query_one(FilterBar).text.lower()
         runs = [run for run in self.eager.runs if run.status.state == "finished" and run.metrics]
         runs = [run for run in runs if word in f"{run.id} {run.recipe} {run.name}".lower()]
-        return sorted(runs, key=lambda run: -run.metrics.get("ndcg@10", 0.0))
+        return sorted(runs, key=lambda run: -run.metrics.get("ndcg@10", -math.inf))
 
     @property
     def run_folder(self) -> RunFolder | None:
@@ -53,7 +54,7 @@ class CompareScreen(Place):
     def copy_text(self) -> str:
         """The table as text, with tabs between the columns."""
         rows = ["\t".join(("run", "recipe", *METRICS))]
-        rows += ["\t".join((r.id, r.recipe, *(f"{r.metrics.get(m, 0.0):.4f}" for m in METRICS))) for r in self.finished]
+        rows += ["\t".join((r.id, r.recipe, *(_written(r, m) for m in METRICS))) for r in self.finished]
         return "\n".join(rows)
 
     def news(self) -> None:
@@ -106,12 +107,17 @@ class CompareScreen(Place):
             self.eager.action_go("train")
 
 
+def _written(run: RunInfo, name: str) -> str:
+    """A metric for a spreadsheet; empty where it was not measured."""
+    return f"{run.metrics[name]:.4f}" if name in run.metrics else ""
+
+
 def _row(run: RunInfo, best: float, width: int) -> Content:
     left: list[Part] = [(fill(when(run.created), 12), FAINT), (fill(run.recipe, 14), "bold"), (short_id(run), FAINT)]
     right: list[Part] = []
     for name, label in (("recall@10", "R@10"), ("ndcg@10", "N@10")):
         right += [(f"  {label} ", FAINT), (metric(run.metrics.get(name)), "bold")]
-    away = run.metrics.get("ndcg@10", 0.0) - best
-    if width >= 70:
+    away = run.metrics.get("ndcg@10", math.nan) - best
+    if width >= 70 and not math.isnan(away):
         right.append(("      best" if away >= 0 else f"  {away:+.4f}".replace("0.", ".", 1).rjust(10), FAINT))
     return spread(left, right, width)

@@ -11,6 +11,7 @@ from datetime import datetime
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from core.run.figures import number as figure
 from core.run.folder import RunInfo
 from core.run.status import Status
 from eagertui.lists import GLYPHS
@@ -127,9 +128,10 @@ def when(timestamp: float) -> str:
 
 def metric(value: object) -> str:
     """A metric with four decimals and no leading zero."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    known = figure(value, math.nan)
+    if math.isnan(known):
         return "–"
-    text = f"{value:.4f}"
+    text = f"{known:.4f}" if abs(known) < 1e4 else f"{known:.3g}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from rich.cells import cell_len
 from textual.content import Content
 
+from core.run.figures import number
 from core.run.folder import RunInfo
 from core.run.status import UNFINISHED, Status
 from eagertui.plain import duration, near
@@ -84,7 +86,8 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
             lines.append(line([("best on validation  ", FAINT), *scores(status.best)], width))
         lines.append(hint("enter", "watch it live", "x", "stop it"))
     elif status.state == "finished":
-        lines.append(line([*scores(run.metrics), (f"in {duration(status.seconds)}", FAINT)], width))
+        known = scores(run.metrics) or [("no metrics  ", "$warning")]
+        lines.append(line([*known, (f"in {duration(status.seconds)}", FAINT)], width))
         lines.append(hint("enter", "the whole story", "e", "recommendations"))
     else:
         if status.error:
@@ -166,14 +169,13 @@ def _half(metrics: Mapping[str, Any], method: str, key: str) -> str:
     found: Any = metrics.get("intervals")
     for name in ("test", method, key):
         found = found.get(name) if isinstance(found, Mapping) else None
-    if isinstance(found, list) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
-        return f" ±{metric((found[1] - found[0]) / 2)}"
-    return ""
+    ends = found if isinstance(found, list) and len(found) == 2 else (None, None)
+    low, high = (number(end, math.nan) for end in ends)
+    return f" ±{metric((high - low) / 2)}" if high >= low else ""
 
 
 def _value(values: Mapping[str, Any], key: str) -> float:
-    value = values.get(key)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return number(values.get(key))
 
 
 def summary(run: RunInfo) -> str:

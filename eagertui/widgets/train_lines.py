@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ from typing import Any
 
 from textual.content import Content
 
+from core.run.figures import number, read_object
 from core.run.state import Alert, RunState, Stage
 from core.run.status import UNFINISHED, Status
 from eagertui.plain import duration
@@ -78,15 +77,10 @@ def read_plan(folder: Path) -> Plan:
     from core.pipeline import recipes_of
     from core.project import Project
 
-    seconds: dict[str, float] = {}
-    try:
-        told = json.loads((folder / "estimate.json").read_text(encoding="utf-8"))
-        for stage in told["stages"]:
-            value = stage["seconds"]
-            if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
-                seconds[str(stage["name"])] = float(value)
-    except (OSError, ValueError, KeyError, TypeError):
-        seconds = {}
+    told = read_object(folder / "estimate.json").get("stages")
+    stages = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    known = {str(one.get("name")): number(one.get("seconds"), -1.0) for one in stages}
+    seconds = {name: value for name, value in known.items() if value >= 0}
     try:
         names = tuple(recipes_of(Project.load(folder / "project.resolved.toml")))
     except (EagerError, OSError):
