@@ -30,11 +30,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("work", choices=["train", "evaluate", "serve"])
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--lookup", action="store_true", help="serve: answer about the index alone, without the model")
     args = parser.parse_args(argv)
     # Until the engine installs its own, a polite kill during the slow imports is an interruption too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _work(args.work, args.run, args.overrides)
+        return _work(args.work, args.run, args.overrides, args.lookup)
     except EagerError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -45,11 +46,11 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _work(work: str, run: Path, overrides: list[str]) -> int:
+def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
     if work == "serve":
         from core.recommend.serve import serve
 
-        return serve(run)
+        return serve(run, lookup)
     from core import pipeline
     from core.run.folder import RunFolder
 

@@ -62,7 +62,7 @@ class PlannedStage:
 
 STAGES = (
     Stage("data", 2, stages.data_settings, stages.inputs(), stages.make_data),
-    Stage("semantic", 1, stages.semantic_settings, stages.inputs("data"), stages.make_semantic),
+    Stage("semantic", 2, stages.semantic_settings, stages.inputs("data"), stages.make_semantic),
     Stage("sasrec", 1, stages.sasrec_settings, stages.inputs("data"), stages.make_sasrec),
     Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
     Stage("teacher", 1, stages.sasrec_settings, stages.inputs("data", "semantic"), stages.make_teacher),

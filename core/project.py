@@ -23,6 +23,7 @@ from core.settings import (
     EvaluateSettings,
     IndexSettings,
     RecommendSettings,
+    RqVaeSettings,
     RunSettings,
     SasrecSettings,
     StageSettings,
@@ -49,6 +50,7 @@ class Project:
     vectors: VectorSettings = field(default_factory=VectorSettings)
     sasrec: SasrecSettings = field(default_factory=SasrecSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
+    rq_vae: RqVaeSettings = field(default_factory=RqVaeSettings)
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)

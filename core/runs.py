@@ -66,6 +66,7 @@ def create_run(project: Project) -> RunFolder:
         project.to_toml(),
         project.name,
         recipe=project.recipe,
+        goal=project.run.goal,
         fingerprint=project.fingerprint(),
         project=str(project.path or ""),
     )

@@ -55,6 +55,7 @@ class RunSettings:
     device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
+    goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,13 @@ class VectorSettings:
 
     semantic: str = opt("lsa", "source of the text vectors", choices=("lsa", "none"), prefixes=("hf:", "file:"))
     behavior: str = opt(
-        "sasrec", "source of the behaviour vectors", choices=("sasrec", "ppmi-svd", "none"), prefixes=("file:",)
+        "sasrec",
+        "source of the behaviour vectors",
+        choices=("sasrec", "ppmi-svd", "din", "lightgcn", "none"),
+        prefixes=("file:",),
     )
     semantic_dim: int = opt(256, "width of the text vectors (lsa)", low=2, high=8192)
-    behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd)", low=2, high=8192)
+    behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd, din, lightgcn)", low=2, high=8192)
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,42 @@ class IndexSettings:
     sources: tuple[str, ...] = opt(
         ("semantic", "behavior"), "vectors that get a code word each, in this order", choices=("semantic", "behavior")
     )
-    method: str = opt("kmeans-tree", "how vectors become codes", choices=("kmeans-tree", "random"))
-    conflicts: str = opt("matching", "how two items with one code word are told apart", choices=("matching",))
+    method: str = opt(
+        "kmeans-tree",
+        "how vectors become codes",
+        choices=("kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random"),
+        prefixes=("file:",),
+    )
+    paper: bool = opt(False, "kmeans-tree as EAGER-LLM released it, for comparison")
+    conflicts: str = opt(
+        "matching",
+        "how items with one code are told apart; share = not at all",
+        choices=("matching", "sinkhorn", "suffix", "share"),
+    )
     depth: int = opt(0, "codes a source; 0 = from the catalogue's size", low=0, high=8)
-    width: int = opt(256, "codes a level", low=2, high=4096)
+    width: int = opt(256, "codes a level, at most", low=2, high=4096)
+    spare: float = opt(0.1, "share of codes kept free for items to come", low=0.0, high=10.0)
+
+
+@dataclass(frozen=True)
+class RqVaeSettings:
+    """The auto-encoder behind the index methods rq-vae, letter and aligned."""
+
+    layers: tuple[int, ...] = opt((512, 256, 128), "widths of the encoder's hidden layers", low=1, high=65536)
+    latent: int = opt(32, "width of what is quantised", low=1, high=4096)
+    batch_norm: bool = opt(False, "batch norm on the hidden layers; LC-Rec's published script has it on")
+    epochs: int = opt(300, "most passes over the items", low=1, high=100000)
+    patience: int = opt(5, "looks without progress before it stops", low=1, high=1000)
+    learning_rate: float = opt(1e-3, "highest step size of AdamW", above=0.0, high=1.0)
+    weight_decay: float = opt(1e-4, "weight decay of AdamW", low=0.0, high=10.0)
+    batch_items: int = opt(1024, "items a step", low=2, high=10**7)
+    commitment: float = opt(0.25, "weight of the pull of an item to its code", low=0.0, high=100.0)
+    uniform: float = opt(0.003, "softness of the last level's uniform semantic mapping; 0 = off", low=0.0, high=10.0)
+    rounds: int = opt(50, "iterations of the uniform semantic mapping", low=1, high=10000)
+    collaborative: float = opt(0.02, "weight of the behaviour vectors (letter)", low=0.0, high=100.0)
+    diversity: float = opt(1e-4, "weight of the codes' even use (letter)", low=0.0, high=100.0)
+    align: float = opt(0.1, "weight of the pull to the text vectors (aligned)", low=0.0, high=100.0)
+    temperature: float = opt(0.1, "of that pull", above=0.0, high=10.0)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,10 +18,12 @@ Settings = dict[str, Any]
 
 def needed(project: Project) -> set[str]:
     """The stages that a project needs at all."""
-    names = {"data", "index", "tune", "baselines", "evaluate"}
-    sources = active_sources(project)
+    names = {"data", "index"}
+    if project.run.goal == "metrics":
+        names |= {"tune", "baselines", "evaluate"}
+    active_sources(project)
     if project.index.method != "random":
-        names |= set(sources)
+        names |= set(index_inputs(project))
     users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
     read = {read for name, inputs_of in users.items() if name in names for read in inputs_of(project)}
     names |= read & {"sasrec", "teacher"}
@@ -37,6 +38,25 @@ def inputs(*names: str) -> Callable[[Project], tuple[str, ...]]:
 def behavior_inputs(project: Project) -> tuple[str, ...]:
     """What the behaviour vectors are made from."""
     return ("data", "sasrec") if project.vectors.behavior == "sasrec" else ("data",)
+
+
+def index_inputs(project: Project) -> tuple[str, ...]:
+    """What the index is made from: its sources, and the one that guides them.
+
+    Raises:
+        ProjectError: the method reads a source that is not there.
+    """
+    sources = active_sources(project)
+    if project.index.method in ("letter", "aligned"):
+        both = active_sources(project, ("semantic", "behavior"))
+        if len(both) < 2:
+            lacking = "behavior" if both[0] == "semantic" else "semantic"
+            raise ProjectError(
+                f"index.method {project.index.method!r} reads both sources, and there are no {lacking} vectors",
+                "name text columns in data.text and set vectors.behavior, or take another method",
+            )
+        sources = both
+    return ("data", *sources)
 
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
@@ -115,7 +135,8 @@ def make_semantic(project: Project, made: Made, folder: Path, reporter: Reporter
     from core.data.dataset import Dataset
     from core.machine import device_of, use_bf16
     from core.vectors import vectors_from_file
-    from core.vectors.text import encoder_vectors, lsa_vectors
+    from core.vectors.lsa import fit_lsa
+    from core.vectors.text import encoder_vectors
 
     items = Dataset.load(made["data"]).items
     source, texts = project.vectors.semantic, [text or "" for text in items["text"].to_list()]
@@ -127,7 +148,8 @@ def make_semantic(project: Project, made: Made, folder: Path, reporter: Reporter
             texts, _model(project, source.removeprefix("hf:")), dtype, device_of(project.run), reporter
         )
     else:
-        vectors = lsa_vectors(texts, project.vectors.semantic_dim, project.seed)
+        fitted, vectors = fit_lsa(texts, project.vectors.semantic_dim, project.seed)
+        fitted.save(folder / "lsa.npz")  # items to come are read with the same eyes
     vectors.save(folder / "vectors.npz")
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
 
@@ -175,6 +197,8 @@ def make_behavior(project: Project, made: Made, folder: Path, reporter: Reporter
     """Vectors of the items from the training prefixes."""
     from core.data.dataset import Dataset
     from core.vectors import vectors_from_file
+    from core.vectors.din import din_vectors
+    from core.vectors.lightgcn import lightgcn_vectors
     from core.vectors.ppmi import ppmi_svd_vectors
     from core.vectors.sasrec import SasRec
 
@@ -185,33 +209,54 @@ def make_behavior(project: Project, made: Made, folder: Path, reporter: Reporter
     elif source == "sasrec":
         model = SasRec.load(made["sasrec"] / "sasrec.safetensors", dataset.n_items, project.sasrec)
         vectors = model.vectors(dataset.train())
-    else:
+    elif source == "ppmi-svd":
         vectors = ppmi_svd_vectors(dataset.train(), dataset.n_items, project.vectors.behavior_dim, project.seed)
+    else:
+        fit = din_vectors if source == "din" else lightgcn_vectors
+        width = project.vectors.behavior_dim
+        vectors = fit(dataset.train(), dataset.n_items, width, project.seed, reporter, folder)
     vectors.save(folder / "vectors.npz")
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
 
 
 def index_settings(project: Project) -> Settings:
     """What decides the item index."""
-    return {**asdict(project.index), "active": active_sources(project), "seed": project.seed}
+    settings = {**asdict(project.index), "active": active_sources(project), "seed": project.seed}
+    if _codes_file(project):  # what is in the file matters, not where it lies
+        settings |= {"method": "file", **_file(project, project.index.method, "index.method")}
+    return {**settings, "rq_vae": asdict(project.rq_vae)} if _learns(project) else settings
+
+
+def _codes_file(project: Project) -> Path | None:
+    """The file of codes that the method `file:` names."""
+    prefix, _, name = project.index.method.partition(":")
+    return project.resolve(name) if prefix == "file" else None
+
+
+def _learns(project: Project) -> bool:
+    return project.index.method in ("rq-vae", "letter", "aligned")
 
 
 def make_index(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Give every item its code."""
     from core.data.dataset import Dataset
+    from core.index.artefact import save_artefact
     from core.index.build import build_index
-    from core.index.report import index_report
+    from core.machine import device_of
     from core.vectors import ItemVectors
 
     dataset = Dataset.load(made["data"])
     sources = active_sources(project)
     for missing in set(project.index.sources) - set(sources):
         reporter.alert("info", f"no {missing} vectors", f"the index is made from {sources[0]} vectors alone")
-    vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in sources if name in made}
-    index = build_index(dataset.items["item_id"], vectors, sources, project.index, project.seed)
-    index.save(folder / "index.parquet")
-    report = index_report(index, vectors)
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in index_inputs(project)[1:] if name in made}
+    codes_file = _codes_file(project)
+    built = build_index(
+        dataset.items["item_id"], vectors, sources, project.index, project.seed, reporter,
+        project.rq_vae, device_of(project.run), folder / "making", codes_file,
+    )  # fmt: skip
+    report = save_artefact(built, dataset, vectors, folder, reporter, codes_file)
+    index = built.index
     used = "/".join(str(level["used"]) for level in report["levels"])
     return {"levels": index.levels, "used_codes": used, "items": len(index.codes), "base_id": index.base_id}
 
@@ -287,13 +332,13 @@ def _model_files(project: Project, name: str) -> Settings:
     return {"files": {f.name: file_digest(f) for f in sorted(path.iterdir()) if f.is_file()}} if path.is_dir() else {}
 
 
-def _file(project: Project, source: str) -> Settings:
-    """The digest of a `file:` or `hf:` source."""
+def _file(project: Project, source: str, key: str = "vectors.semantic and vectors.behavior") -> Settings:
+    """The digest of a `file:` or `hf:` source; `key` is the setting that names it."""
     if source.startswith("hf:"):
         return _model_files(project, source.removeprefix("hf:"))
     if not source.startswith("file:"):
         return {}
     path = project.resolve(source.removeprefix("file:"))
     if not path.is_file():
-        raise ProjectError(f"{path}: no such file of vectors", "check vectors.semantic and vectors.behavior")
+        raise ProjectError(f"{path}: no such file", f"check {key}")
     return {"file": file_digest(path)}

@@ -84,6 +84,18 @@ ACTIONS: tuple[Action, ...] = (
            footer=False),
     Action("read-again", "ctrl+r", "read_again", "Read again", "Read the files again.", ("data",),
            headless="eagertui --headless check"),
+    # Index
+    Action("find-item", "slash", "find", "Item", "Find an item by its title or id: its code, siblings, neighbours.",
+           ("index",)),
+    Action("branch-items", "i", "items", "Items", "Every item of the branch under the cursor, in a table.", ("index",)),
+    Action("index-view", "v", "next_view", "View", "The tree, then the conflicts, then the whole report.", ("index",),
+           headless="eagertui --headless index show"),
+    Action("build-index", "b", "app.build_index", "Build",
+           "Build an index by another quantizer, or with other settings.", ("index",), headless="eagertui --headless index build"),
+    Action("index-diff", "d", "diff", "Diff", "The index of another run beside this one.", ("index",),
+           headless="eagertui --headless index diff A B"),
+    Action("index-sort", "o", "sort", "Sort", "Sort the conflicts by the column under their cursor.", ("index",),
+           footer=False),
     # Explore
     Action("find", "slash", "filter", "Find user", "Type a user's id, or its beginning.", ("explore",)),
     Action("restart", "ctrl+r", "restart", "Reload model", "End the serving process and start it again.", ("explore",)),

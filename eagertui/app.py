@@ -32,7 +32,9 @@ from eagertui.widgets.run_lines import summary
 
 OVER_A_PLACE = frozenset({"go", "go_back", "train", "new_project", "sample", "explore", "resume", "stop_run"})
 """Actions of a place that must not begin below a form."""
-PLACE_OF_VERB = {"check": "data", "train": "train", "evaluate": "train", "recommend": "explore", "runs": "home"}
+PLACE_OF_VERB = {
+    "check": "data", "index": "index", "train": "train", "evaluate": "train", "recommend": "explore", "runs": "home",
+}  # fmt: skip
 
 
 def _screen(place: str) -> Callable[[], Screen[Any]]:

@@ -20,6 +20,7 @@ from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
 from core.run.listing import RunList
 from core.run.status import Status
+from eagertui.index_verbs import ONLY_INDEX
 from eagertui.plain import near
 
 CHUNK = 4 << 20
@@ -78,12 +79,12 @@ class Bridge:
         """
         return str(self._load().name)
 
-    def _load(self) -> Any:
+    def _load(self, overrides: Sequence[str] | None = None) -> Any:
         from core.project import Project
 
         if self.project_file is None:
             raise ProjectError("no project is open", "eagertui init DIR --interactions FILE --items FILE makes one")
-        return Project.load(self.project_file, self.overrides)
+        return Project.load(self.project_file, self.overrides if overrides is None else overrides)
 
     def runs(self) -> list[RunInfo]:
         """The project's runs, the newest first."""
@@ -106,8 +107,8 @@ class Bridge:
         from core.runs import unfinished_or_new
 
         if overrides is not None:
-            self.overrides = tuple(overrides)
-        project = self._load()
+            self.overrides = tuple(text for text in overrides if text != ONLY_INDEX)
+        project = self._load(overrides)
         folder, fresh = unfinished_or_new(project, new)
         status = folder.status()
         if status.live:
@@ -350,6 +351,6 @@ def _message(line: bytes) -> dict[str, Any]:
     """A message of a child process; empty for anything else that a library prints."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

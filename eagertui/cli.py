@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
+from eagertui.index_verbs import add_index_verb
 
 INTERRUPTED = 130
-VERBS = ("init", "check", "train", "evaluate", "recommend", "runs", "control", "doctor")
+VERBS = ("init", "check", "train", "index", "evaluate", "recommend", "runs", "control", "doctor")
 PLAIN = frozenset({"init", "doctor", "control"})
 """Verbs that never open the app."""
 
@@ -74,6 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--dry-run", action="store_true", help="only say what would run and what it would cost")
     train.add_argument("--new", action="store_true", help="start a new run, even where one could go on")
     train.add_argument("--detach", action="store_true", help="do not wait for the end; prints the run's path")
+
+    index = verbs.add_parser("index", help="item indices alone: build, show, add, remove, diff, import, export")
+    index.description = "Item indices alone."
+    add_index_verb(_verb, index)
 
     _verb(verbs, "evaluate", evaluate_verb, "measure a run again", sets=True, run=True)
 
@@ -170,8 +175,11 @@ def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         return 0
     if args.verb is None and args.headless:
         parser.error("--headless needs a verb")
-    wants_text = args.headless or any(getattr(args, name, False) for name in ("json", "dry_run", "detach"))
+    plain = ("json", "dry_run", "detach", "work_on_index")
+    wants_text = args.headless or any(getattr(args, name, False) for name in plain)
     if args.verb in PLAIN or (args.verb and wants_text):
+        if not hasattr(args, "work"):
+            parser.error(f"{args.verb} needs one of its own verbs")
         work: Callable[[argparse.Namespace], int] = args.work
         return work(args)
     return _open_app(args)

@@ -27,8 +27,17 @@ def _verbs(parser: argparse.ArgumentParser) -> dict[str, tuple[str, dict[str, st
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             helps = {choice.dest: str(choice.help or "") for choice in action._choices_actions}
-            return {name: (helps.get(name, ""), _options(sub)) for name, sub in action.choices.items()}
+            return {name: (helps.get(name, ""), _words(sub)) for name, sub in action.choices.items()}
     return {}
+
+
+def _words(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """What may follow a verb: its options, and where it has verbs of its own, those and theirs."""
+    inner = _verbs(parser)
+    words = {name: text for name, (text, _) in inner.items()} | _options(parser)
+    for _, options in inner.values():
+        words |= options
+    return words
 
 
 def _bash(options: dict[str, str], verbs: dict[str, tuple[str, dict[str, str]]]) -> str:

@@ -18,6 +18,7 @@ from core.errors import ProjectError
 from core.fields import BadValue, Setting, toml_value
 from core.project import Project, all_settings, nearest_recipe
 from core.recipes import recipe_paths
+from eagertui.index_verbs import ONLY_INDEX
 from eagertui.plain import near as near
 
 MOST_USED = (
@@ -297,8 +298,9 @@ class Form:
 
 def train_command(path: Path, overrides: Sequence[str], *, new: bool = False) -> str:
     """The command that starts the same run without a screen."""
-    sets = [part for text in overrides for part in ("--set", text)]
-    return shlex.join(["eagertui", "--headless", "train", near(path), *sets, *(["--new"] if new else [])])
+    verb = ["index", "build"] if ONLY_INDEX in overrides else ["train"]
+    sets = [part for text in overrides if text != ONLY_INDEX for part in ("--set", text)]
+    return shlex.join(["eagertui", "--headless", *verb, near(path), *sets, *(["--new"] if new else [])])
 
 
 def _with_text(one: Field, text: str | None, whole: bool) -> Field:

@@ -172,6 +172,11 @@ def _show_result(folder: RunFolder, as_json: bool) -> int:
         return 0
     if metrics:
         show_metrics(metrics)
+    elif folder.manifest().get("goal") == "index":
+        from core.pipeline import artefact_of
+        from eagertui.index_report import show_report
+
+        show_report(artefact_of(folder, "index"))
     print(folder.path.resolve())
     return 0
 

@@ -77,6 +77,22 @@ class RunningApp(WatchingApp):
         if choice is not None:
             await self._begin(choice.overrides, choice.new)
 
+    @work(group="act", exclusive=True, exit_on_error=False)
+    async def action_build_index(self) -> None:
+        """Look at the settings of the item index, then make it, and nothing behind it."""
+        from eagertui.index_verbs import ONLY_INDEX
+        from eagertui.screens.start import StartScreen
+
+        file = self.bridge.project_file
+        if file is None:
+            return
+        given = self.bridge.overrides if self.wanted is None else self.wanted
+        screen = StartScreen(file, [*given, ONLY_INDEX])
+        choice = await self.push_screen_wait(screen)
+        self.wanted = tuple(text for text in screen.overrides if text != ONLY_INDEX)
+        if choice is not None:
+            await self._begin(choice.overrides, choice.new)
+
     async def _begin(self, overrides: tuple[str, ...], new: bool) -> None:
         """Start, continue or attach to a run."""
         try:

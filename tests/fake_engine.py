@@ -46,6 +46,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--deaf", action="store_true", help="serve: never reply")
     parser.add_argument("--die-on", help="serve: die when asked for this user")
     parser.add_argument("--answers", type=Path, help="serve: a JSON file with users, history and items instead")
+    parser.add_argument("--lookup", action="store_true", help="serve: the index alone; answers as ever")
     parser.add_argument("--no-start", action="store_true", help="die before the engine begins")
     parser.add_argument("work", choices=["train", "serve"])
     parser.add_argument("run", type=Path)

@@ -20,6 +20,8 @@ from core.index.shape import index_shape
 
 FP32, FP32_TRAINED, BF16, BF16_EMULATED = 90e9, 77e9, 225e9, 40e9  # operations a second and thread
 SASREC_STEP, SASREC_SCORE, SASREC_VECTOR = 8e-3, 2.7e-9, 2.5e-9  # seconds a step; a score; a number of an item vector
+DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension; see core.vectors.din
+LIGHTGCN_PAIR, LIGHTGCN_EDGE, LIGHTGCN_EPOCHS = 11e-6, 1.6e-9, 30  # seconds a pair; an edge's dimension, six layers
 TUNE_TOKEN, TUNE_TARGET, TUNE_START = 10e-6, 60e-6, 1.5
 LESSON, LESSON_RECALL = 12e-9, 10e-9  # a model's score; a transition's
 BEAM, VALIDATION = 24e-6, 0.4  # bookkeeping of a beam; a checkpoint at its end
@@ -151,11 +153,21 @@ def _teacher(job: Job) -> Work:
 
 
 def _behavior(job: Job) -> Work:
-    settings = job.settings("behavior")
-    if settings["source"] != "ppmi-svd":
+    settings, sizes = job.settings("behavior"), job.sizes
+    source, dim = settings["source"], float(settings["dim"])
+    if source == "din":
+        targets = float(((sizes.train - 1).clip(min=0) * sizes.users).sum())
+        steps = targets / DIN_BATCH
+        return Work(shared=DIN_EPOCHS * (targets * dim * DIN + steps * sizes.items * dim * SASREC_VECTOR))
+    if source == "lightgcn":
+        pairs, nodes = float((sizes.train * sizes.users).sum()), sizes.items + float(sizes.users.sum())
+        steps = pairs / min(max(pairs / 24, 2048.0), 65_536.0)
+        spread = Work(single=steps * dim * (pairs * LIGHTGCN_EDGE + nodes * SASREC_VECTOR))
+        return (spread + Work(shared=pairs * LIGHTGCN_PAIR)) * LIGHTGCN_EPOCHS
+    if source != "ppmi-svd":
         return Work(single=0.03)
-    pairs = min(job.sizes.interactions * 6.0, float(job.sizes.items) ** 2)
-    return Work(single=0.3 + pairs * (float(settings["dim"]) + 10) * 28e-9)
+    pairs = min(sizes.interactions * 6.0, float(sizes.items) ** 2)
+    return Work(single=0.3 + pairs * (dim + 10) * 28e-9)
 
 
 def _index(job: Job) -> Work:

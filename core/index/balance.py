@@ -5,13 +5,18 @@ from __future__ import annotations
 import faiss
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
-Matrix = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int32]
+from core.index.matching import Costs, Distances, Held, Labels, Matrix, Rows, place, prices, squared_distances
+
+__all__ = ["Labels", "Matrix", "balanced_assignment", "balanced_kmeans", "kmeans", "means", "squared_distances"]
 
 EXACT_ROWS = 1200
 ROUNDS = 4
+MOST_POINTS = 256
+"""Points a centroid that k-means looks at; of more it draws some."""
+BLOCK = 1 << 14
 
 
 def kmeans(points: Matrix, k: int, seed: int) -> Matrix:
@@ -23,21 +28,32 @@ def kmeans(points: Matrix, k: int, seed: int) -> Matrix:
         seed=seed,
         verbose=False,
         min_points_per_centroid=1,
-        max_points_per_centroid=1 << 30,
+        max_points_per_centroid=MOST_POINTS,
     )
     solver.train(np.ascontiguousarray(points, dtype=np.float32))
     return np.asarray(solver.centroids, dtype=np.float32)
 
 
-def squared_distances(points: Matrix, centres: Matrix) -> Matrix:
-    """Shape (points, centres)."""
-    cross = points @ centres.T
-    square = np.square(points).sum(1)[:, None] - 2.0 * cross + np.square(centres).sum(1)[None, :]
-    return np.asarray(square, dtype=np.float32)
+def means(points: Matrix, labels: npt.NDArray[np.integer], k: int) -> Matrix:
+    """The mean of each cluster, none of them empty; shape (k, dim)."""
+    sums = np.zeros((k, points.shape[1]), dtype=np.float32)
+    for start in range(0, len(points), BLOCK):
+        block = slice(start, start + BLOCK)
+        label = labels[block]
+        one = np.ones(len(label), dtype=np.float32)
+        sums += sparse.csr_array((one, (label, np.arange(len(label)))), shape=(k, len(label))) @ points[block]
+    return np.asarray(sums / np.bincount(labels, minlength=k)[:, None].astype(np.float32))
 
 
-def balanced_kmeans(points: Matrix, k: int, seed: int) -> Labels:
-    """Cluster into k parts whose sizes differ by at most one; k >= the number of points gives each its own."""
+def balanced_kmeans(points: Matrix, k: int, seed: int, twins: Rows | None = None) -> Labels:
+    """Cluster into k parts whose sizes differ by at most one; k >= the number of points gives each its own.
+
+    Args:
+        points: shape (points, dim).
+        k: parts.
+        seed: of the first centroids.
+        twins: points with the same number are equal; many of them are placed sooner if this is told.
+    """
     n = len(points)
     if k >= n:
         return np.arange(n, dtype=np.int32)
@@ -45,57 +61,49 @@ def balanced_kmeans(points: Matrix, k: int, seed: int) -> Labels:
         return np.zeros(n, dtype=np.int32)
     centres = kmeans(points, k, seed)
     labels = np.zeros(n, dtype=np.int32)
+    price = None
     for _ in range(ROUNDS):
-        labels = balanced_assignment(squared_distances(points, centres), k)
-        sums = np.zeros_like(centres)
-        np.add.at(sums, labels, points)
-        centres = np.divide(sums, np.bincount(labels, minlength=k)[:, None], dtype=np.float32)
+        costs = Distances(points, centres)
+        if n <= EXACT_ROWS:
+            labels = _exact(costs.of(slice(None)), k)
+        else:
+            labels, price = _spread(costs.held(), k, price, twins)
+        centres = means(points, labels, k)
     return labels
 
 
 def balanced_assignment(cost: Matrix, k: int) -> Labels:
     """Give each row one of k columns at little cost, so that column sizes differ by at most one.
 
-    Exact (a minimum-cost assignment) for small problems; else prices per column are found by Sinkhorn iterations of
-    falling temperature, and the rows are placed greedily, the most decided first.
+    Exact (a minimum-cost assignment) for small problems; else by prices and rounds, see `core.index.matching`.
     """
+    return _exact(cost, k) if len(cost) <= EXACT_ROWS else _spread(Held(cost), k, None, None)[0]
+
+
+def _exact(cost: Matrix, k: int) -> Labels:
     n = len(cost)
     low, extra = divmod(n, k)
-    cost64 = np.asarray(cost, dtype=np.float64)
-    if n <= EXACT_ROWS:
-        seats = low + (extra > 0)
-        column = np.repeat(np.arange(k), seats)
-        # The last seat of every column costs more than any detour, so as few of them as possible are taken.
-        surcharge = (np.ptp(cost) + 1.0) * n
-        last = np.tile(np.arange(seats) >= low, k) * surcharge
-        row, seat = linear_sum_assignment(cost64[:, column] + last)
-        labels = np.empty(n, dtype=np.int32)
-        labels[row] = column[seat]
-        return labels
-    priced = cost64 - _prices(cost64, k)
-    best_two = np.partition(priced, 1, axis=1)[:, :2]
-    preference = np.argsort(priced, axis=1, kind="stable")
-    room = np.full(k, low)
+    seats = low + (extra > 0)
+    column = np.repeat(np.arange(k), seats)
+    # The last seat of every column costs more than any detour, so as few of them as possible are taken.
+    surcharge = (np.ptp(cost) + 1.0) * n
+    last = np.tile(np.arange(seats) >= low, k) * surcharge
+    row, seat = linear_sum_assignment(np.asarray(cost, dtype=np.float64)[:, column] + last)
     labels = np.empty(n, dtype=np.int32)
-    for row in np.argsort(best_two[:, 0] - best_two[:, 1], kind="stable"):
-        for column in preference[row]:
-            if room[column] > 0 or (room[column] == 0 and extra > 0):
-                extra -= room[column] == 0
-                room[column] -= 1
-                labels[row] = column
-                break
+    labels[row] = column[seat]
     return labels
 
 
-def _prices(cost: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.float64]:
-    scale = cost.std() + 1e-12
-    prices = np.zeros(k)
-    for temperature in (0.3, 0.1, 0.05, 0.02):
-        for _ in range(40):
-            logits = (prices - cost) / (temperature * scale)
-            logits -= logits.max(axis=1, keepdims=True)
-            share = np.exp(logits)
-            share /= share.sum(axis=1, keepdims=True)
-            load = np.maximum(share.sum(axis=0) / (len(cost) / k), 1e-9)
-            prices -= 0.9 * temperature * scale * np.log(load)
-    return prices
+def _spread(
+    costs: Costs, k: int, price: npt.NDArray[np.float64] | None, twins: Rows | None
+) -> tuple[Labels, npt.NDArray[np.float64]]:
+    """Labels by prices and rounds, and the prices; those of a round before are a good start."""
+    n = costs.shape[0]
+    low, extra = divmod(n, k)
+    price = prices(costs, np.full(k, n / k), price)
+    labels = place(costs, np.full(k, low), price, twins)
+    if extra:  # the points that lose least are left, fewer than columns: one each
+        left = np.flatnonzero(labels < 0)
+        row, column = linear_sum_assignment(costs.of(left))
+        labels[left[row]] = column
+    return labels, price

@@ -1,59 +1,119 @@
-"""From vectors to the item index: one code word a source, joined, unique."""
+"""From vectors to the item index: one code word a source, joined, conflicts settled, unique."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from core.index.balance import Matrix
+from core.index.quantize import Matrix, Quantized, Task, quantize
+from core.index.resolve import Resolution, resolve
+from core.index.shape import index_shape
 from core.index.table import ItemIndex
-from core.index.tree import Codes, coarse_widths, full_widths, kmeans_tree, random_codes
-from core.settings import IndexSettings
-from core.vectors import ItemVectors
+from core.run.reporter import Reporter
+from core.settings import IndexSettings, RqVaeSettings
+from core.vectors import ItemVectors, refuse_broken
 
-COARSE_SHARE = 0.8
+
+@dataclass(frozen=True)
+class Built:
+    """An index and how it came about.
+
+    Attributes:
+        index: the codes that training uses.
+        parts: what the quantizer found, source by source.
+        resolution: the codes before, and how conflicts were settled.
+        figures: method, shape with its reason, seconds of each step, and what the quantizers told; JSON values.
+    """
+
+    index: ItemIndex
+    parts: tuple[Quantized, ...]
+    resolution: Resolution
+    figures: Mapping[str, Any]
 
 
 def build_index(
-    item_ids: pl.Series, vectors: Mapping[str, ItemVectors], sources: Sequence[str], settings: IndexSettings, seed: int
-) -> ItemIndex:
+    item_ids: pl.Series,
+    vectors: Mapping[str, ItemVectors],
+    sources: Sequence[str],
+    settings: IndexSettings,
+    seed: int,
+    reporter: Reporter,
+    rq_vae: RqVaeSettings | None = None,
+    device: str = "cpu",
+    folder: Path | None = None,
+    codes_file: Path | None = None,
+) -> Built:
     """Give every item its code.
-
-    The last source's tree has a leaf for every item, so the whole code is unique. The trees of the sources before it
-    only sort the items into groups (about `items ** COARSE_SHARE` of them): were they as deep, the first code word
-    alone would name the item and the second one would never be asked.
 
     Args:
         item_ids: id of every item number.
-        vectors: the sources' vectors; not read by the method `random`.
-        sources: which sources, in the order of their code words.
-        settings: method, depth and width.
-        seed: of k-means.
+        vectors: the sources' vectors, also those that only guide another source; not read by the method `random`.
+        sources: which sources get a code word, in this order.
+        settings: method, depth, width, conflicts.
+        seed: of everything random.
+        reporter: hears the progress; may ask to stop.
+        rq_vae: settings of the methods that train a network.
+        device: where a network is trained.
+        folder: where an interrupted training leaves its checkpoint.
+        codes_file: codes that were made elsewhere, for the method `file:`; the vectors only measure them.
+
+    Raises:
+        DataError: the file's codes do not fit the catalogue.
+        ProjectError: a vector holds NaN or infinity; the item is named.
+        StopRequested: somebody asked to stop.
     """
-    count = len(item_ids)
-    parts: list[Codes] = []
-    widths: list[int] = []
-    names: list[str] = []
-    for place, source in enumerate(sources):
-        last = place == len(sources) - 1
-        shape = (
-            full_widths(count, settings.depth, settings.width)
-            if last
-            else coarse_widths(count, settings.depth, settings.width, COARSE_SHARE)
-        )
-        parts.append(
-            random_codes(count, shape, seed + place)
-            if settings.method == "random"
-            else kmeans_tree(centred(vectors[source].matrix), shape, seed)
-        )
-        widths += shape
-        names += [source] * len(shape)
-    return ItemIndex(item_ids, np.concatenate(parts, axis=1).astype(np.int32), tuple(widths), tuple(names))
+    for name, held in vectors.items():
+        refuse_broken(held.matrix, name, item_ids)
+    centre = {name: centred(held.matrix) for name, held in vectors.items()}
+    seconds: dict[str, float] = {}
+    parts = []
+    if codes_file is not None:
+        from core.index.exchange import imported
+
+        parts, sources, why = [imported(codes_file, item_ids, centre)], ("imported",), f"as in {codes_file.name}"
+    else:
+        shape = index_shape(asdict(settings), sources, len(item_ids))
+        why = shape.reason
+        for source, widths in zip(sources, shape.widths, strict=True):
+            began = time.monotonic()
+            task = Task(
+                vectors=centre.get(source, np.zeros((len(item_ids), 1), dtype=np.float32)),
+                widths=widths,
+                seed=seed,
+                index=settings,
+                rq_vae=rq_vae or RqVaeSettings(),
+                reporter=reporter,
+                other=next((matrix for name, matrix in centre.items() if name != source), None),
+                device=device,
+                folder=folder / source if folder else None,
+            )
+            parts.append(quantize(task))
+            seconds[source] = round(time.monotonic() - began, 3)
+    began = time.monotonic()
+    settled = resolve(parts, settings, rq_vae or RqVaeSettings())
+    seconds["conflicts"] = round(time.monotonic() - began, 3)
+    names = [source for source, part in zip(sources, parts, strict=True) for _ in part.widths]
+    names += names[-1:] * (len(settled.widths) - len(names))  # an extra level belongs to the last source
+    index = ItemIndex(item_ids, settled.codes, settled.widths, tuple(names), shared=settings.conflicts == "share")
+    figures = {
+        "method": settings.method.partition(":")[0] + (" (as released)" if settings.paper else ""),
+        "strategy": settings.conflicts,
+        "shape": why,
+        "seconds": seconds,
+        "making": {source: dict(part.figures) for source, part in zip(sources, parts, strict=True)},
+    }
+    return Built(index, tuple(parts), settled, figures)
 
 
 def centred(matrix: Matrix) -> Matrix:
     """Rows of unit length around the mean: what k-means should tell apart is direction, not size or common offset."""
     unit = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
-    return np.asarray(unit - unit.mean(axis=0), dtype=np.float32)
+    unit = np.asarray(unit, dtype=np.float32)
+    unit -= unit.mean(axis=0)
+    return unit

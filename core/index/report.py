@@ -1,79 +1,147 @@
-"""The first report on an index: how its codes are used and whether they keep neighbours together."""
+"""The report on an index: how its codes are used, what they keep together, and what they do not tell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import faiss
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from core.index.build import centred
+from core.index.agreement import agreement, labels_of
+from core.index.branches import sorted_by_code
+from core.index.nearest import BLOCK, nearest_rows
 from core.index.table import LETTERS, ItemIndex
 from core.vectors import ItemVectors
 
+if TYPE_CHECKING:
+    from core.index.build import Built
+    from core.index.quantize import Quantized
+
+Int64 = npt.NDArray[np.int64]
+
 NEIGHBOURS = 10
 SAMPLE = 2000
+"""Items whose neighbours are looked at, at most."""
+LEAST = 200
+WORK = 150_000_000_000
+"""Products of numbers that finding neighbours may take: some ten seconds on two cores."""
 
 
-def index_report(index: ItemIndex, vectors: Mapping[str, ItemVectors], seed: int = 0) -> dict[str, Any]:
-    """Usage of every level, shape of the tree and neighbour preservation, as JSON values.
+def index_report(
+    index: ItemIndex,
+    vectors: Mapping[str, ItemVectors],
+    seed: int = 0,
+    built: Built | None = None,
+    items: pl.DataFrame | None = None,
+) -> dict[str, Any]:
+    """Everything worth knowing of an index, as JSON values.
 
-    A level's `preserved` is the share of an item's ten nearest items (in each source's vectors) that share its codes
-    down to that level; `chance` is the same for random items.
+    Args:
+        index: the index.
+        vectors: the sources in which neighbours are looked for.
+        seed: of the sample of items whose neighbours are looked at.
+        built: how it was made, for the reconstruction error.
+        items: the item table, for the agreement with its categories and brands.
+
+    Returns:
+        `items`, `base_id`, `neighbours`; `levels`, level by level:
+
+        * of the codes at the level: `width`, `used`, `dead` (never used), `entropy` (bits), `perplexity`;
+        * of the prefixes down to it: `prefixes`, `smallest`, `median` and `largest` (items under one), `mean_fan_out`
+          (of the prefixes above it) and `forced_items` (share of items whose code here follows from those before);
+
+        `preserved`: for each source and depth the share of an item's ten nearest items (in direction) that share its
+        codes so far, and `chance`: the share of all items that do, which codes dealt out at random would keep;
+        `agreement`: for each category-like column and depth, see `core.index.agreement`;
+        `reconstruction`: for each source the squared error of the codes' vectors (as quantised, before conflicts were
+        settled) over the variance of what was quantised: 0 tells all, 1 nothing.
     """
-    return {
+    prefixes = _prefixes(index)
+    report: dict[str, Any] = {
         "items": len(index.codes),
         "base_id": index.base_id,
-        "levels": [_level(index, level) for level in range(index.levels)],
-        "preserved": {name: _preserved(index, held, seed) for name, held in vectors.items()},
+        "neighbours": NEIGHBOURS,
+        "levels": [_level(index, level, prefixes) for level in range(index.levels)],
+        "preserved": {name: _preserved(prefixes[1:], held, seed) for name, held in vectors.items()},
     }
+    if items is not None:
+        found = {name: agreement(prefixes[1:], values) for name, values in labels_of(items).items()}
+        report["agreement"] = {name: depths for name, depths in found.items() if depths}
+    if built is not None:
+        errors = {name: _error(part) for name, part in zip(built.figures["making"], built.parts, strict=True)}
+        report["reconstruction"] = {name: error for name, error in errors.items() if error is not None}
+    return report
 
 
-def _level(index: ItemIndex, level: int) -> dict[str, Any]:
+def _prefixes(index: ItemIndex) -> list[Int64]:
+    """For every depth from 0 a number for each item's first codes: 0 ... as many as there are."""
+    order = sorted_by_code(index.codes)
+    ranked = index.codes[order]
+    new = np.zeros(len(order), dtype=bool)
+    found = [np.zeros(len(order), dtype=np.int64)]
+    for level in range(index.levels):
+        new[1:] |= ranked[1:, level] != ranked[:-1, level]
+        numbers = np.empty(len(order), dtype=np.int64)
+        numbers[order] = np.cumsum(new)
+        found.append(numbers)
+    return found
+
+
+def _level(index: ItemIndex, level: int, prefixes: list[Int64]) -> dict[str, Any]:
     counts = np.bincount(index.codes[:, level], minlength=index.widths[level])
     share = counts[counts > 0] / max(counts.sum(), 1)
-    prefixes = _prefixes(index, level + 1)
-    parents = _prefixes(index, level)
-    _, first = np.unique(prefixes, return_index=True)
-    fan_out = np.bincount(parents[first])
-    forced = fan_out[parents] == 1
+    entropy = float(-(share * np.log(share)).sum())
+    above, under = prefixes[level], prefixes[level + 1]
+    sizes = np.bincount(under)
+    _, first = np.unique(under, return_index=True)
+    fan_out = np.bincount(above[first])
+    forced = fan_out[above] == 1
+    used = int((counts > 0).sum())
     return {
         "letter": LETTERS[level],
         "source": index.sources[level],
         "width": index.widths[level],
-        "used": int((counts > 0).sum()),
-        "perplexity": round(float(np.exp(-(share * np.log(share)).sum())), 2),
-        "prefixes": len(first),
-        "mean_fan_out": round(float(fan_out.mean()), 2),
-        "forced_items": round(float(forced.mean()), 4),
+        "used": used,
+        "dead": index.widths[level] - used,
+        "entropy": round(entropy / np.log(2), 4) + 0.0,
+        "perplexity": round(float(np.exp(entropy)), 2),
+        "prefixes": len(sizes),
+        "smallest": int(sizes.min(initial=len(under))),
+        "median": float(np.median(sizes)) if len(sizes) else 0.0,
+        "largest": int(sizes.max(initial=0)),
+        "mean_fan_out": round(float(fan_out.mean()), 2) if len(fan_out) else 0.0,
+        "forced_items": round(float(forced.mean()), 4) if len(forced) else 0.0,
     }
 
 
-def _prefixes(index: ItemIndex, depth: int) -> npt.NDArray[np.int64]:
-    """A number for the first `depth` codes of every item."""
-    if not depth:
-        return np.zeros(len(index.codes), dtype=np.int64)
-    return np.unique(index.codes[:, :depth], axis=0, return_inverse=True)[1].ravel()
-
-
-def _preserved(index: ItemIndex, held: ItemVectors, seed: int) -> list[dict[str, float]]:
-    matrix = np.ascontiguousarray(centred(held.matrix))
-    count = len(matrix)
+def _preserved(prefixes: list[Int64], held: ItemVectors, seed: int) -> list[dict[str, float]]:
+    count, dim = held.matrix.shape
     if count < 2:
         return []
-    rng = np.random.default_rng(seed)
-    asked = rng.choice(count, min(SAMPLE, count), replace=False)
-    search = faiss.IndexFlatL2(matrix.shape[1])
-    search.add(matrix)
-    near = search.search(matrix[asked], min(NEIGHBOURS + 1, count))[1]
-    random = rng.integers(0, count, near.shape)
+    sample = min(SAMPLE, max(LEAST, WORK // (count * dim)), count)
+    asked = np.sort(np.random.default_rng(seed).choice(count, sample, replace=False))
+    near = nearest_rows(held.matrix, asked, min(NEIGHBOURS + 1, count))
+    other = near != asked[:, None]
     levels = []
-    for depth in range(1, index.levels + 1):
-        prefix = _prefixes(index, depth)
-        other = near != asked[:, None]
+    for prefix in prefixes:
         same = (prefix[near] == prefix[asked][:, None])[other].mean()
-        chance = (prefix[random] == prefix[asked][:, None]).mean()
+        sizes = np.bincount(prefix).astype(np.float64)
+        chance = (sizes * (sizes - 1)).sum() / (count * (count - 1.0))
         levels.append({"preserved": round(float(same), 4), "chance": round(float(chance), 4)})
     return levels
+
+
+def _error(part: Quantized) -> float | None:
+    """What the codes' vectors leave of the items' variance; None where all items are the same."""
+    mean = part.latent.mean(axis=0, dtype=np.float64)
+    left = whole = 0.0
+    for start in range(0, len(part.latent), BLOCK):
+        rows = slice(start, start + BLOCK)
+        block = part.latent[rows].astype(np.float64)
+        whole += float(((block - mean) ** 2).sum())
+        for level, book in enumerate(part.codebooks):
+            block -= book[part.codes[rows, level]]
+        left += float((block**2).sum())
+    return round(left / whole, 4) if whole > 1e-12 * max(part.latent.size, 1) else None

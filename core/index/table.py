@@ -13,6 +13,7 @@ import polars as pl
 from core.errors import DataError
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SHARED = "eagertui.shared"
 
 
 def token(level: int, code: int) -> str:
@@ -29,12 +30,14 @@ class ItemIndex:
         codes: int32, shape (items, levels); row = item number; no two rows are equal.
         widths: codes at each level, used or not.
         sources: the source of each level, e.g. ("semantic", "semantic", "behavior", "behavior").
+        shared: whether items may share a code (the conflict strategy `share`); a list then ranks them by number.
     """
 
     item_ids: pl.Series
     codes: npt.NDArray[np.int32]
     widths: tuple[int, ...]
     sources: tuple[str, ...]
+    shared: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a table that is not an index.
@@ -46,7 +49,7 @@ class ItemIndex:
             raise DataError("the item index does not fit its catalogue")
         if len(self.codes) and ((self.codes < 0).any() or (self.codes >= np.array(self.widths)).any()):
             raise DataError("the item index holds a code outside its level")
-        if len(np.unique(self.codes, axis=0)) != len(self.codes):
+        if not self.shared and len(np.unique(self.codes, axis=0)) != len(self.codes):
             raise DataError("two items of the index share one code")
 
     @property
@@ -70,12 +73,13 @@ class ItemIndex:
         return [token(level, code) for level, width in enumerate(self.widths) for code in range(width)]
 
     def save(self, path: Path) -> None:
-        """Write a Parquet file; widths and sources travel in its last column names."""
+        """Write a Parquet file; widths and sources travel in the names of its columns, the rest in its metadata."""
         columns = {
             f"{LETTERS[i]}:{s}:{w}": self.codes[:, i]
             for i, (s, w) in enumerate(zip(self.sources, self.widths, strict=True))
         }
-        pl.DataFrame({"item_id": self.item_ids, **columns}).write_parquet(path)
+        about = {SHARED: "yes"} if self.shared else {}
+        pl.DataFrame({"item_id": self.item_ids, **columns}).write_parquet(path, metadata=about)
 
     @staticmethod
     def load(path: Path) -> ItemIndex:
@@ -89,6 +93,7 @@ class ItemIndex:
             names = [name.split(":") for name in table.columns[1:]]
             codes = table.drop("item_id").to_numpy().astype(np.int32)
             widths = tuple(int(width) for _, _, width in names)
-            return ItemIndex(table["item_id"], codes, widths, tuple(source for _, source, _ in names))
+            shared = SHARED in pl.read_parquet_metadata(path)
+            return ItemIndex(table["item_id"], codes, widths, tuple(source for _, source, _ in names), shared)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{path}: not an item index ({error})") from error

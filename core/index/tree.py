@@ -6,67 +6,63 @@ number means the same under every parent: children are matched to one codebook o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from core.index.balance import Matrix, balanced_kmeans, kmeans, squared_distances
+from core.index.balance import EXACT_ROWS, Matrix, balanced_kmeans, kmeans, means, squared_distances
+from core.index.matching import twins_of
+from core.run.reporter import Reporter
+from core.tune.loop import StopRequested
 
 Codes = npt.NDArray[np.int32]
 
-
-def full_widths(n_items: int, depth: int, width: int) -> tuple[int, ...]:
-    """Branches at each level of a tree with a leaf for every item: the least even ones, at most `width` each.
-
-    A depth of 0 takes as few levels as `width` allows, two at least; too small a depth is deepened.
-    """
-    depth = max(depth or 2, math.ceil(math.log(max(n_items, 2)) / math.log(width) - 1e-9), 1)
-    branches = max(2, math.ceil(n_items ** (1.0 / depth)))
-    while branches**depth < n_items:  # the root was rounded
-        branches += 1
-    return (min(branches, width),) * depth if branches <= width else full_widths(n_items, depth + 1, width)
+BLOCK = 1 << 14
 
 
-def coarse_widths(n_items: int, depth: int, width: int, share: float) -> tuple[int, ...]:
-    """Branches of a tree that only sorts the items into about `n_items ** share` groups, at most `width` a level.
-
-    A depth of 0 takes one level: the fewer decisions, the less can go wrong, and every token costs time.
-    """
-    groups = max(2.0, n_items**share)
-    depth = depth or 1
-    return (min(width, max(2, math.ceil(groups ** (1.0 / depth)))),) * depth
-
-
-def kmeans_tree(vectors: Matrix, widths: Sequence[int], seed: int) -> Codes:
+def kmeans_tree(vectors: Matrix, widths: Sequence[int], seed: int, reporter: Reporter | None = None) -> Codes:
     """Split the items level by level.
 
     Args:
         vectors: shape (items, dim).
         widths: branches at each level.
         seed: of k-means.
+        reporter: hears the progress; may ask to stop.
 
     Returns:
         Codes of shape (items, len(widths)); unique where the widths' product reaches the number of items.
+
+    Raises:
+        StopRequested: somebody asked to stop.
     """
+    items = len(vectors)
     residual = np.array(vectors, dtype=np.float32)
-    codes = np.zeros((len(vectors), len(widths)), dtype=np.int32)
-    groups = [np.arange(len(vectors))]
+    twins = twins_of(residual) if items > EXACT_ROWS else None
+    codes = np.zeros((items, len(widths)), dtype=np.int32)
+    groups = [np.arange(items)]
+    done = 0
     for level, width in enumerate(widths):
         codebook = kmeans(residual, min(width, len(residual)), seed + level) if level else None
         children = []
         for group in groups:
+            if reporter and reporter.wants() == "stop":
+                raise StopRequested
+            points = residual[group] if level else residual
             count = min(width, len(group))
-            labels = balanced_kmeans(residual[group], count, seed)
-            means = np.stack([residual[group[labels == child]].mean(axis=0) for child in range(count)])
-            number = np.arange(count) if codebook is None else _numbers(means, codebook, width)
+            labels = balanced_kmeans(points, count, seed, twins[group] if twins is not None else None)
+            centres = means(points, labels, count)
+            number = np.arange(count) if codebook is None else _numbers(centres, codebook, width)
             codes[group, level] = number[labels]
-            for child in range(count):
-                members = group[labels == child]
-                residual[members] -= means[child]
-                children.append(members)
+            for start in range(0, len(group), BLOCK):
+                block = slice(start, start + BLOCK)
+                residual[group[block]] -= centres[labels[block]]
+            order = np.argsort(labels, kind="stable")
+            children += np.split(group[order], np.cumsum(np.bincount(labels, minlength=count))[:-1])
+            done += len(group)
+            if reporter and (len(group) > EXACT_ROWS or done % items == 0):
+                reporter.progress("tree", done, items * len(widths), "items")
         groups = children
     return codes
 
@@ -80,11 +76,11 @@ def random_codes(n_items: int, widths: Sequence[int], seed: int) -> Codes:
     return codes
 
 
-def _numbers(means: Matrix, codebook: Matrix, width: int) -> npt.NDArray[np.int64]:
+def _numbers(centres: Matrix, codebook: Matrix, width: int) -> npt.NDArray[np.int64]:
     """A number for each child: that of the codebook vector it is matched to at least total distance."""
-    if len(codebook) < len(means):
-        return np.arange(len(means))
-    row, column = linear_sum_assignment(squared_distances(means, codebook))
-    numbers = np.empty(len(means), dtype=np.int64)
+    if len(codebook) < len(centres):
+        return np.arange(len(centres))
+    row, column = linear_sum_assignment(squared_distances(centres, codebook))
+    numbers = np.empty(len(centres), dtype=np.int64)
     numbers[row] = column
     return numbers

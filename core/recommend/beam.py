@@ -4,6 +4,7 @@ A user's history is encoded once. The beams are branches of that one sequence: e
 mask, to the history and to the codes of its own path only, so keys and values are shared and never copied or
 reordered. A score is the log-probability of the item: at every level the softmax runs over the legal codes alone, so
 over the whole catalogue the probabilities sum to one. A beam whose remaining code is forced is done: it costs no step.
+Where items share a code they all get its score, and stand in the list by number.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         model: the tuned generator, in evaluation mode.
         trie: legal codes.
         histories: item numbers, all of one length; shape (users, length).
-        beams: candidates kept at every level.
+        beams: codes kept at every level.
 
     Returns:
         Item numbers and log-probabilities, shape (users, min(beams, items)), best first, equal scores by item number;
@@ -42,7 +43,7 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
     scores = torch.zeros(users, 1, device=device)
     nodes = torch.zeros(users, 1, dtype=torch.long, device=device)
     paths = torch.zeros(users, 1, 0, dtype=torch.long, device=device)
-    done_items = torch.full((users, 0), -1, dtype=torch.long, device=device)
+    leaves = torch.full((users, 0), -1, dtype=torch.long, device=device)
     done_scores = torch.zeros(users, 0, device=device)
     written = length
     for level, branching in enumerate(trie.levels):
@@ -55,21 +56,17 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         finished = picked < done_scores.shape[1]
         place = (picked - done_scores.shape[1]).clamp_min(0).clamp_max(open_count - 1)
         parent, below = place // codes.shape[2], children.flatten(1).gather(1, place)
+        first_leaf, end = trie.leaves(below, level + 1)
+        found = torch.where(end - first_leaf == 1, first_leaf, -1)
+        if leaves.shape[1]:
+            found = torch.where(finished, leaves.gather(1, picked.clamp_max(leaves.shape[1] - 1)), found)
+        leaves, done_scores = found.masked_fill(scores.isneginf(), -1), scores
         if level == len(trie) - 1:
-            items = below
-        else:
-            decided = trie.decided[level + 1][below]
-            items = torch.where(decided, trie.only_item[level + 1][below], -1)
-        if done_items.shape[1]:
-            items = torch.where(finished, done_items.gather(1, picked.clamp_max(done_items.shape[1] - 1)), items)
-        items = items.masked_fill(scores.isneginf(), -1)
-        if level == len(trie) - 1:
-            done_items, done_scores = items, scores
             break
         # Open beams first, so that only as many columns are computed as some user needs.
-        is_open = (items < 0) & scores.isfinite()
+        is_open = (leaves < 0) & scores.isfinite()
         width = int(is_open.sum(dim=1).max())
-        done_items, done_scores = items, scores.masked_fill(is_open, -torch.inf)
+        done_scores = scores.masked_fill(is_open, -torch.inf)
         if width == 0:
             break
         first = torch.argsort(is_open.int(), dim=1, descending=True, stable=True)[:, :width]
@@ -88,7 +85,10 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         position = torch.full((users, width), length + level, device=device)
         states = model.states(embedded, cache=cache, mask=mask, position=position)
     # Paths that are no items lie at the end; there are never more items than the catalogue holds.
-    return _sorted(done_items, done_scores, min(beams, trie.n_items))
+    keep = min(beams, trie.n_items)
+    items = trie.items(leaves, keep)
+    spread = done_scores[..., None].expand_as(items).masked_fill(items < 0, -torch.inf)
+    return _sorted(items.flatten(1), spread.flatten(1), keep)
 
 
 def _sorted(items: Tensor, scores: Tensor, keep: int) -> Lists:

@@ -1,24 +1,30 @@
-"""The recommender: a user or a history in, ranked items with titles out."""
+"""The recommender: a user or a history in, ranked items with titles out; items added since training included."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import polars as pl
 import torch
 
 from core.data.dataset import Dataset
 from core.errors import DataError
+from core.index.revisions import Growth, load_revisions
+from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
 from core.pipeline import artefact_of
 from core.project import Project
 from core.recommend.beam import beam_search
+from core.recommend.trie import Trie
 from core.run.folder import RunFolder
 from core.tune.checkpoint import Checkpoint, load_checkpoint
+from core.tune.generator import Generator
 
 
 @dataclass(frozen=True)
@@ -51,18 +57,39 @@ class Recommendation:
 
 
 class Recommender:
-    """A trained run, loaded. Make it with `load`."""
+    """A trained run, loaded. Make it with `load`.
 
-    def __init__(self, project: Project, dataset: Dataset, checkpoint: Checkpoint) -> None:
-        self.project, self.dataset, self.checkpoint = project, dataset, checkpoint
-        self._item_ids: list[str] = dataset.items["item_id"].to_list()
-        self._titles = [title or item for title, item in zip(dataset.items["title"], self._item_ids, strict=True)]
+    It knows the items that the run was trained on, numbered from 0, and after them those that
+    `core.index.grow.add_items` added up to the moment of loading; removed ones may stand in a history and are never
+    listed.
+
+    Args:
+        project: of the run.
+        dataset: what it was trained on.
+        checkpoint: the tuned model.
+        growth: what was added and removed since; None = nothing.
+    """
+
+    def __init__(
+        self, project: Project, dataset: Dataset, checkpoint: Checkpoint, growth: Growth | None = None
+    ) -> None:
+        self.project, self.dataset = project, dataset
+        items = dataset.items.select("item_id", "title")
+        if growth is not None and growth.number:
+            items = pl.concat([items, growth.items.select("item_id", "title")])
+        self._item_ids: list[str] = items["item_id"].to_list()
+        self._titles = [title or item for title, item in zip(items["title"], self._item_ids, strict=True)]
         self._item_number = {item: number for number, item in enumerate(self._item_ids)}
         self._user_number = {user: number for number, user in enumerate(dataset.users.to_list())}
+        self._listed: npt.NDArray[np.int32] | None = None
+        """Item number of each item of the trie, where these are not the same."""
+        if growth is not None and growth.number:
+            checkpoint = self._grown(checkpoint, growth)
+        self.checkpoint = checkpoint
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
-        """Load a run's folder.
+        """Load a run's folder, and what was added to it and removed from it.
 
         Raises:
             ProjectError: the run is not trained to the end.
@@ -72,7 +99,29 @@ class Recommender:
         project = Project.load(folder.project_path)
         prepare(project.run)
         dataset = Dataset.load(artefact_of(folder, "data"))
-        return cls(project, dataset, load_checkpoint(artefact_of(folder, "tune") / "best", device_of(project.run)))
+        checkpoint = load_checkpoint(artefact_of(folder, "tune") / "best", device_of(project.run))
+        return cls(project, dataset, checkpoint, load_revisions(folder))
+
+    @property
+    def n_items(self) -> int:
+        """Items that can be recommended."""
+        return self.checkpoint.trie.n_items
+
+    def _grown(self, checkpoint: Checkpoint, growth: Growth) -> Checkpoint:
+        """The checkpoint with all items' codes as history, and those of the items that are left as answers."""
+        old, model = checkpoint.index, checkpoint.model
+        if growth.base_id != old.base_id:
+            raise DataError("the run's revisions belong to another index", "move its folder revisions away")
+        codes = np.concatenate([old.codes, growth.codes.reshape(-1, old.levels)])
+        ids = pl.Series(old.item_ids.name, self._item_ids, dtype=pl.String)
+        index = ItemIndex(ids, codes, old.widths, old.sources, old.shared)
+        device = checkpoint.trie.item_nodes.device
+        parts = [model.get_buffer(f"codes_{level}").cpu().numpy() for level in range(model.levels)]
+        tokens = np.stack([part[codes[:, level]] for level, part in enumerate(parts)], axis=1)
+        model = Generator(model.lm, parts, tokens, model.frame.tolist()).to(device).eval()
+        gone = [self._item_number[item] for item in growth.removed]
+        self._listed = np.setdiff1d(np.arange(len(codes), dtype=np.int32), gone)
+        return replace(checkpoint, model=model, index=index, trie=Trie(codes[self._listed], str(device)))
 
     def recommend(
         self,
@@ -127,7 +176,8 @@ class Recommender:
         device = self.checkpoint.trie.item_nodes.device.type
         with torch.autocast(device, torch.bfloat16, enabled=use_bf16(self.project.run)):
             found, scores = beam_search(self.checkpoint.model, self.checkpoint.trie, visible, beams)
-        return found[0], scores[0]
+        listed = found[0] if self._listed is None else np.where(found[0] < 0, -1, self._listed[found[0]])
+        return listed, scores[0]
 
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:

@@ -1,4 +1,9 @@
-"""Which codes may follow which: the item index as arrays, so that legality is a gather for any number of items."""
+"""Which codes may follow which: the item index as arrays, so that legality is a gather for any number of items.
+
+Nodes are numbered level by level in the order of their codes, so the children of a node stand in a row and so do the
+leaves below it. What follows from that is not stored, and numbers take four bytes: an index of four levels needs about
+40 bytes an item. Numbers are widened where they are used, for torch gathers with 64-bit ones only.
+"""
 
 from __future__ import annotations
 
@@ -14,46 +19,44 @@ from core.errors import DataError
 
 @dataclass(frozen=True)
 class Level:
-    """The branches below every node of one level, as sparse rows.
+    """The branches below every node of one level, as sparse rows. A branch's place is the node it leads to.
 
     Attributes:
-        starts: where a node's branches start in the next two; int64, shape (nodes + 1,).
-        codes: code of each branch, rising inside a node; int64.
-        children: node of the next level each branch leads to (item number below the last level); int64.
-        fan_out: the most branches of any node.
+        starts: where a node's branches start; int32, shape (nodes + 1,).
+        codes: code of each branch, rising inside a node; int32.
     """
 
     starts: Tensor
     codes: Tensor
-    children: Tensor
-    fan_out: int
 
     def branches(self, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Branches below some nodes, padded to the widest of them.
 
         Args:
-            nodes: any shape.
+            nodes: int64, any shape.
 
         Returns:
-            Codes, children and whether the place is a branch at all; shape of `nodes` plus one axis. Padding repeats
-            a legal place, so that indexing with it is safe.
+            Codes, the nodes of the next level that they lead to (leaves below the last level), and whether the place
+            is a branch at all; int64 and bool, shape of `nodes` plus one axis. Padding repeats a legal place, so that
+            indexing with it is safe.
         """
-        first, end = self.starts[nodes], self.starts[nodes + 1]
+        first, end = self.starts[nodes].long(), self.starts[nodes + 1].long()
         width = int((end - first).max()) if nodes.numel() else 1
         place = first[..., None] + torch.arange(width, device=nodes.device)
         legal = place < end[..., None]
         place = torch.where(legal, place, first[..., None])
-        return self.codes[place], self.children[place], legal
+        return self.codes[place].long(), place, legal
 
 
 class Trie:
-    """The tree of all item codes.
+    """The tree of all item codes. A leaf holds one item, or several where the index lets items share a code.
 
     Args:
-        codes: item codes, shape (items, levels), unique.
+        codes: item codes, shape (items, levels).
+        device: where its arrays lie.
 
     Raises:
-        DataError: for an empty catalogue or codes that are not unique.
+        DataError: for an empty catalogue.
     """
 
     def __init__(self, codes: npt.NDArray[np.integer], device: str = "cpu") -> None:
@@ -61,39 +64,66 @@ class Trie:
             raise DataError("an index of no items has no trie")
         self.n_items = len(codes)
         self.levels: list[Level] = []
-        item_nodes, item_branches = [], []
+        paths = np.empty(codes.shape, dtype=np.int32)
         node = np.zeros(len(codes), dtype=np.int64)
         for level in range(codes.shape[1]):
-            item_nodes.append(node)
             base = int(codes[:, level].max()) + 1
-            keys, child = np.unique(node * base + codes[:, level], return_inverse=True)
+            keys, node = np.unique(node * base + codes[:, level], return_inverse=True)
+            node = node.reshape(-1)
+            paths[:, level] = node
             parents, branch_codes = np.divmod(keys, base)
-            fan = np.bincount(parents, minlength=int(node.max()) + 1)
-            last = level == codes.shape[1] - 1
-            if last and len(keys) != len(codes):
-                raise DataError("two items of the index share one code")
-            children = np.argsort(child, kind="stable") if last else np.arange(len(keys))
-            offsets = np.concatenate([[0], np.cumsum(fan)])
-            item_branches.append(child.ravel() - offsets[node])
-            arrays = (offsets, branch_codes, children)
-            starts, branch, below = (torch.from_numpy(array.astype(np.int64)).to(device) for array in arrays)
-            self.levels.append(Level(starts, branch, below, int(fan.max())))
-            node = child.ravel()
-        self.item_nodes = torch.from_numpy(np.stack(item_nodes, axis=1)).to(device)
-        """Node that an item's path passes at each level; shape (items, levels)."""
-        self.item_branches = torch.from_numpy(np.stack(item_branches, axis=1)).to(device)
-        """Which of its node's branches an item's path takes at each level; shape (items, levels)."""
-        sizes = [np.bincount(nodes) for nodes in item_nodes]
-        self.decided = [torch.from_numpy(size == 1).to(device) for size in sizes]
-        """At each level: whether only one item lies below a node, so that the rest of its code is forced."""
-        self.only_item = [torch.from_numpy(_first_item(nodes)).to(device) for nodes in item_nodes]
-        """At each level: the lowest item number below a node (the only one where `decided`)."""
+            starts = np.concatenate([[0], np.cumsum(np.bincount(parents))])
+            self.levels.append(Level(_compact(starts, device), _compact(branch_codes, device)))
+        held = np.bincount(node)
+        self.item_nodes = torch.from_numpy(paths).to(device)
+        """Node that an item's path reaches after each code, at last its leaf; int32, shape (items, levels)."""
+        self.order = _compact(np.argsort(node, kind="stable"), device)
+        """Item numbers leaf by leaf, rising inside a leaf; int32, shape (items,)."""
+        self.shared = len(held) < len(codes)
+        """Whether some leaf holds several items."""
+        ends = np.concatenate([[0], np.cumsum(held)]) if self.shared else np.zeros(0)
+        self._ends = _compact(ends, device)  # where each leaf's items start; a leaf's own number where none is shared
 
     def __len__(self) -> int:
         return len(self.levels)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays in bytes."""
+        levels = [tensor for level in self.levels for tensor in (level.starts, level.codes)]
+        return sum(tensor.nbytes for tensor in (*levels, self.item_nodes, self.order, self._ends))
 
-def _first_item(nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    first = np.full(int(nodes.max()) + 1, len(nodes), dtype=np.int64)
-    np.minimum.at(first, nodes, np.arange(len(nodes)))
-    return first
+    def nodes(self, items: Tensor, level: int) -> Tensor:
+        """Node that each item's path passes at a level (0 at level 0); int64, shape of `items`."""
+        return torch.zeros_like(items) if level == 0 else self.item_nodes[items, level - 1].long()
+
+    def leaves(self, nodes: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """The first leaf below each node of a level, and the one after its last; int64, shape of `nodes`."""
+        first, end = nodes, nodes + 1
+        for branching in self.levels[level:]:
+            first, end = branching.starts[first].long(), branching.starts[end].long()
+        return first, end
+
+    def items(self, leaves: Tensor, most: int) -> Tensor:
+        """Items of each leaf, lowest numbers first.
+
+        Args:
+            leaves: shape (..., leaves); below zero = no leaf.
+            most: items of one leaf at most.
+
+        Returns:
+            int64, shape (..., leaves, width); -1 where a leaf holds fewer than the fullest, and for no leaf.
+        """
+        known = leaves.clamp_min(0)
+        if not self.shared:
+            return torch.where(leaves < 0, -1, self.order[known].long())[..., None]
+        first, end = self._ends[known].long(), self._ends[known + 1].long()
+        end = torch.where(leaves < 0, first, end)
+        width = min(max(int((end - first).max()) if leaves.numel() else 1, 1), most)
+        place = first[..., None] + torch.arange(width, device=leaves.device)
+        found = self.order[place.clamp_max(self.n_items - 1)].long()
+        return torch.where(place < end[..., None], found, -1)
+
+
+def _compact(array: npt.NDArray[np.generic], device: str) -> Tensor:
+    return torch.from_numpy(array.astype(np.int32)).to(device)

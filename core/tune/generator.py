@@ -138,18 +138,20 @@ class NextItem(nn.Module):
         chosen, targets = states[wanted], batch.items[wanted]
         total = states.new_zeros((), dtype=torch.float32)
         parts: dict[str, float] = {"loss": 0.0}
+        nodes, same = torch.zeros_like(targets), torch.ones_like(batch.taught, dtype=torch.bool)
         for level, branching in enumerate(self.trie.levels):
-            nodes = self.trie.item_nodes[targets, level]
-            codes, _, legal = branching.branches(nodes)
+            codes, children, legal = branching.branches(nodes)
+            first, nodes = children[:, 0], self.trie.nodes(targets, level + 1)
             logits = self.model.level_logits(chosen[:, level], level).float().gather(1, codes)
             guess = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
-            loss = -guess.gather(1, self.trie.item_branches[targets, level, None]).mean()
+            loss = -guess.gather(1, (nodes - first)[:, None]).mean()
             parts[f"loss_{level + 1}"] = loss.item()
             parts["loss"] += loss.item()
             if batch.taught.numel():
-                same = self.trie.item_nodes[batch.taught, level] == nodes[:, None]
-                branch = self.trie.item_branches[batch.taught, level].where(same, 0)
+                below = self.trie.nodes(batch.taught, level + 1)
+                branch = (below - first[:, None]).where(same, 0)
                 expected = torch.zeros_like(guess).scatter_add_(1, branch, batch.trust * same)
                 loss = (1.0 - self.distill) * loss - self.distill * (expected * guess).sum(dim=1).mean()
+                same = below == nodes[:, None]
             total = total + loss
         return total, parts, len(targets)

@@ -11,6 +11,8 @@ import polars as pl
 
 from core.errors import ProjectError
 
+BLOCK = 1 << 14
+
 
 @dataclass(frozen=True)
 class ItemVectors:
@@ -27,16 +29,19 @@ class ItemVectors:
     source: str
 
     @staticmethod
-    def of(matrix: npt.NDArray[np.floating], known: npt.NDArray[np.bool_], source: str) -> ItemVectors:
+    def of(
+        matrix: npt.NDArray[np.floating],
+        known: npt.NDArray[np.bool_],
+        source: str,
+        item_ids: pl.Series | None = None,
+    ) -> ItemVectors:
         """Fill the rows of unknown items with the mean of the known ones.
 
         Raises:
-            ProjectError: where a known row holds NaN or infinity; the row is named.
+            ProjectError: where a known row holds NaN or infinity; the item is named.
         """
         filled = np.ascontiguousarray(matrix, dtype=np.float32)
-        broken = np.flatnonzero(known & ~np.isfinite(filled).all(axis=1))
-        if len(broken):
-            raise ProjectError(f"the {source} vector of item number {broken[0]} holds NaN or infinity")
+        refuse_broken(filled, source, item_ids, known)
         if known.any() and not known.all():
             filled = np.where(known[:, None], filled, filled[known].mean(axis=0))
         return ItemVectors(np.nan_to_num(filled), known, source)
@@ -50,6 +55,35 @@ class ItemVectors:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as held:
             return ItemVectors(held["matrix"], held["known"], str(held["source"]))
+
+
+def refuse_broken(
+    matrix: npt.NDArray[np.float32],
+    source: str,
+    item_ids: pl.Series | None = None,
+    known: npt.NDArray[np.bool_] | None = None,
+) -> None:
+    """Refuse vectors that are no numbers.
+
+    Args:
+        matrix: shape (items, dim).
+        source: what made it.
+        item_ids: id of every item number, for the message; None = the number has to do.
+        known: rows that are looked at, shape (items,); None = all.
+
+    Raises:
+        ProjectError: where a row holds NaN or infinity; the item is named.
+    """
+    for start in range(0, len(matrix), BLOCK):
+        broken = ~np.isfinite(matrix[start : start + BLOCK]).all(axis=1)
+        if known is not None:
+            broken &= known[start : start + BLOCK]
+        if broken.any():
+            number = start + int(broken.argmax())
+            name = f"item {item_ids[number]!r}, number {number}," if item_ids is not None else f"item number {number}"
+            raise ProjectError(
+                f"the {source} vector of {name} holds NaN or infinity", "leave the item out of the vectors, or mend it"
+            )
 
 
 def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
@@ -75,7 +109,7 @@ def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
                 f"{path}: a matrix of {shape} for {len(item_ids)} items",
                 "a .npy file has one row an item, in the order of the dataset; Parquet with item_id is safer",
             )
-        return ItemVectors.of(matrix, np.ones(len(item_ids), dtype=bool), f"file:{path.name}")
+        return ItemVectors.of(matrix, np.ones(len(item_ids), dtype=bool), f"file:{path.name}", item_ids)
     try:
         table = pl.read_parquet(path, columns=["item_id", "vector"], glob=False)
         table = table.select(pl.col("item_id").cast(pl.String), pl.col("vector").cast(pl.List(pl.Float32)))
@@ -91,4 +125,4 @@ def vectors_from_file(path: Path, item_ids: pl.Series) -> ItemVectors:
         raise ProjectError(f"{path}: none of its item ids is in the catalogue")
     matrix = np.zeros((len(item_ids), widths[0]), dtype=np.float32)
     matrix[known] = np.stack([np.asarray(v, dtype=np.float32) for v in joined["vector"].drop_nulls()])
-    return ItemVectors.of(matrix, known, f"file:{path.name}")
+    return ItemVectors.of(matrix, known, f"file:{path.name}", item_ids)

@@ -1,4 +1,4 @@
-"""Semantic vectors: from the items' text alone."""
+"""Semantic vectors of a language model's encoder: from the items' text alone."""
 
 from __future__ import annotations
 
@@ -12,36 +12,6 @@ from core.run.reporter import Reporter
 from core.vectors import ItemVectors
 
 MAX_TOKENS = 256
-MAX_TERMS = 20_000
-
-
-def lsa_vectors(texts: Sequence[str], dim: int, seed: int) -> ItemVectors:
-    """Latent semantic analysis: TF-IDF of words and word pairs, truncated SVD, rows of unit length.
-
-    Needs no model and no network, in any language that separates words. Items without text get the mean vector.
-    """
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import normalize
-
-    known = np.array([bool(text.strip()) for text in texts])
-    words = TfidfVectorizer(
-        sublinear_tf=True, min_df=min(2, len(texts)), max_df=0.5, ngram_range=(1, 2), max_features=MAX_TERMS
-    )
-    try:
-        counts = words.fit_transform(texts)
-    except ValueError:  # no term survives, e.g. when every text is unique or every text is the same
-        words = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=MAX_TERMS)
-        try:
-            counts = words.fit_transform(texts)
-        except ValueError:
-            return ItemVectors.of(np.zeros((len(texts), 1), dtype=np.float32), known, "lsa")
-    rank = max(1, min(dim, min(counts.shape) - 1))
-    if min(counts.shape) == 1:
-        return ItemVectors.of(counts.toarray()[:, :1], known, "lsa")
-    # ARPACK is exact, and here several times faster than the randomised solver.
-    reduced = TruncatedSVD(rank, algorithm="arpack", random_state=seed).fit_transform(counts)
-    return ItemVectors.of(normalize(reduced), known, "lsa")
 
 
 def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, reporter: Reporter) -> ItemVectors:

@@ -19,6 +19,7 @@ from textual.widgets import Button, Static
 from core.errors import EagerError
 from eagertui.actions import own_bindings
 from eagertui.forms import Form, near, train_command
+from eagertui.index_verbs import ONLY_INDEX
 from eagertui.widgets.draw import line
 from eagertui.widgets.form_parts import button_label, copy_hint, error_lines, folded_command, form_button, heading
 from eagertui.widgets.key_bar import KeyBar
@@ -139,7 +140,8 @@ class StartScreen(Screen[StartChoice | None]):
             return
         form = self._form
         name = next((one.value_text for one in form.fields if one.key == "name"), "")
-        self.query_one("#where", Lines).show(lambda width: [heading("Train", name, near(self.project_file), width)])
+        what = "Build index" if ONLY_INDEX in self.overrides else "Train"
+        self.query_one("#where", Lines).show(lambda width: [heading(what, name, near(self.project_file), width)])
         self.query_one("#settings", SettingsForm).show(form.groups)
         self.query_one("#command", Lines).show(self._command)
         self._compute(patience)

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ import pytest
 
 from core import pipeline
 from core.estimate import Machine, sizes, work
-from core.estimate.codes import code_widths
 from core.estimate.machine import busy, free_disk_mb, free_memory_mb, machine_for, probe
 from core.estimate.words import between, gigabytes, in_words, roughly
 from core.project import Project
@@ -74,16 +74,19 @@ def test_an_empty_kind_of_data():
     assert (none.evaluated, none.history(5), none.windows(5)) == (0, 0.0, (5, 10, 5))
 
 
-@pytest.mark.parametrize("items", [1, 2, 3, 60, 257, 900, 4344, 12101, 65537, 1_000_000])
-@pytest.mark.parametrize(("depth", "width"), [(0, 256), (1, 256), (3, 16), (0, 2), (2, 4096)])
-def test_the_codes_have_the_shape_of_the_index(items, depth, width):
-    from core.index.build import COARSE_SHARE
-    from core.index.tree import coarse_widths, full_widths
+@pytest.mark.parametrize("sources", [("semantic", "behavior"), ("behavior",)])
+def test_the_codes_have_the_shape_of_the_index(finished, sources):
+    """What is estimated with is what `index_shape` says of the data's size, and what the engine then built."""
+    from core.index.shape import index_shape
+    from core.index.table import ItemIndex
 
-    settings = {"active": ["semantic", "behavior"], "depth": depth, "width": width}
-    expected = (coarse_widths(items, depth, width, COARSE_SHARE), full_widths(items, depth, width))
-    assert code_widths(settings, items) == expected
-    assert code_widths({**settings, "active": ["behavior"]}, items) == expected[1:]
+    project = Project.load(finished)
+    project = replace(project, index=replace(project.index, sources=sources))
+    job = work.Job(pipeline.recipes_of(project), sizes.sizes_of(project), Machine(170.0, 2), project.resolve)
+    shape = index_shape(asdict(project.index), sources, job.sizes.items)
+    assert job.widths == shape.widths and job.levels == len(shape.levels)
+    if sources == Project.load(finished).index.sources:
+        assert ItemIndex.load(record(finished, "index").parent / "index.parquet").widths == shape.levels
 
 
 def test_the_small_backbone_has_the_parameters_that_it_will_have(finished):

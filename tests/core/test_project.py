@@ -83,7 +83,8 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "[recommend]\nk = 0\n", "project.toml:4: recommend.k: must be at least 1 and at most 10000, got 0"),
         (MINIMAL + "split = 'time'\n", 'project.toml:3: data.split: "time" is not one of leave-one-out'),
         (MINIMAL + "[index]\nmethod = 'kmeans_tree'\n",
-         'project.toml:4: index.method: "kmeans_tree" is not one of kmeans-tree, random; did you mean "kmeans-tree"?'),
+         'project.toml:4: index.method: "kmeans_tree" is not one of kmeans-tree, rq-kmeans, rq-vae, letter, '
+         'aligned, parallel, random, file:...; did you mean "kmeans-tree"?'),
         (MINIMAL + "[vectors]\nsemantic = 'hf:'\n",
          'project.toml:4: vectors.semantic: "hf:" is not one of lsa, none, hf:..., file:...'),
         (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",

@@ -12,7 +12,7 @@ from typing import Any
 
 from textual.command import CommandList
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from core import errands
 from core.errors import EagerError
@@ -180,6 +180,14 @@ def readers(world: World) -> Path:
     return project
 
 
+def indices(world: World) -> Path:
+    """Two finished runs whose indices differ."""
+    project = world.project()
+    world.index(world.finished(project, began=4 * 86_400.0), seed=1)
+    world.finished(project)
+    return project
+
+
 def shop(world: World) -> Path:
     """A project with its tables."""
     project = world.project()
@@ -245,9 +253,31 @@ async def split(eyes: Eyes, world: World) -> None:
 
 
 async def index(eyes: Eyes, world: World) -> None:
-    """The report is read."""
+    """The index is read, and a branch of it is open."""
     await eyes.press("3")
-    await eyes.until(lambda: getattr(eyes.app.screen, "_report", None))
+    await eyes.until(lambda: getattr(eyes.app.screen, "opened", None))
+    await settled(eyes)
+    await eyes.press("down", "down", "enter", "down")
+
+
+async def index_item(eyes: Eyes, world: World) -> None:
+    """An item that was found by its title, with the neighbours that the serving process knows."""
+    await index(eyes, world)
+    await eyes.press("slash")
+    await eyes.until(lambda: eyes.app.screen.query("#item-text"))
+    eyes.app.screen.query_one(Input).value = "volume 24"
+    await eyes.until(lambda: eyes.app.screen.query_one(RowList).option_count == 11)
+    await eyes.press("enter")
+    await eyes.until(lambda: eyes.app.screen.query("#near-0") and not eyes.app.screen.has_class("-waiting"))
+
+
+async def index_diff(eyes: Eyes, world: World) -> None:
+    """Another index beside it."""
+    await index(eyes, world)
+    await eyes.press("d")
+    await eyes.until(lambda: eyes.app.screen.query("#choose"))
+    await eyes.press("enter")
+    await eyes.until(lambda: eyes.app.screen.query("#diff"))
 
 
 async def explore(eyes: Eyes, world: World) -> None:
@@ -321,6 +351,12 @@ SCENES = {
     "data": Scene(shop, data, "check"),
     "split": Scene(shop, split, "check"),
     "index": Scene(only("finished"), index),
+    "index-conflicts": Scene(only("finished"), then(index, "v")),
+    "index-group": Scene(only("finished"), then(index, "v", "enter")),
+    "index-report": Scene(only("finished"), then(index, "v", "v")),
+    "index-items": Scene(only("finished"), then(index, "i")),
+    "index-item": Scene(readers, index_item),
+    "index-diff": Scene(indices, index_diff),
     "train-live": Scene(only("live"), then(followed, "space"), "train"),
     "train-finished": Scene(only("finished"), followed, "train"),
     "train-failed": Scene(only("failed"), followed, "train"),

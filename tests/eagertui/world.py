@@ -30,6 +30,7 @@ from core.run.folder import RunFolder
 from core.run.process import identity
 from core.run.status import Status, write_atomic
 from eagertui.config import Memory
+from tests.eagertui.index_tools import some_codes, write_index
 from tests.eagertui.run_story import Story
 
 NOW = 1_781_690_640.0
@@ -172,6 +173,10 @@ class World:
                  "seen": n < 3, "code": [n, 2, 3, 4]}
                 for n in range(20)
             ],
+            "near": {
+                say(source): [{"number": (first + n * step) % 900, "similarity": 0.97 - 0.04 * n} for n in range(10)]
+                for source, first, step in (("semantic", 56, 16), ("behavior", 25, 97))
+            },
         }  # fmt: skip
         self.answers = self.here.parent / "answers.json"
         self.answers.write_text(json.dumps(told))
@@ -241,23 +246,32 @@ class World:
         }
         return {"test": test, "intervals": {"test": around}}
 
-    def index(self, folder: RunFolder) -> None:
-        """The report of an item index, where the stage writes it."""
-        levels = [
-            {"letter": letter, "source": self.say(source), "width": width, "used": used, "perplexity": used * 0.93,
-             "prefixes": prefixes, "mean_fan_out": fan, "forced_items": 0.1}
-            for letter, source, width, used, prefixes, fan in (
-                ("a", "semantic", 16, 16, 16, 16.0), ("b", "behavior", 8, 6, 91, 5.7),
-                ("c", "semantic", 32, 30, 612, 6.7), ("d", "behavior", 32, 30, 900, 1.5))
-        ]  # fmt: skip
-        kept = [{"preserved": share, "chance": share / 6} for share in (0.71, 0.44, 0.18, 0.0)]
-        report = {"items": 900, "base_id": self.say("8a85cf75699a7723"), "levels": levels,
-                  "preserved": {self.say("semantic"): kept, self.say("behavior"): kept[::-1]}}  # fmt: skip
-        artefact = folder.path.parent / ".store" / "12bb932145e713a54ac9"
-        artefact.mkdir(parents=True, exist_ok=True)
+    def index(self, folder: RunFolder, seed: int = 0) -> Path:
+        """An item index, where the stages write it: codes, branches with words, conflicts and the report."""
+        say, count = lambda text: _utf8(self.say(text)), 900
+        titles = [f"The {WORDS[n % 8]} and the {WORDS[n * 3 % 7]}, volume {n}" for n in range(count)]
+        store = folder.path.parent / ".store"
+        artefact, data = store / f"12bb932145e713a54ac{9 - seed}", store / "data932145e713a54ac9"
+        write_index(
+            artefact,
+            data,
+            some_codes(count, (16, 8, 32, 32), seed),
+            [_id(say(f"b{n:03d}")) for n in range(count)],
+            [say(title) for title in titles],
+            (16, 8, 32, 32),
+            [name.replace(":", ";") for name in map(say, ("semantic", "semantic", "behavior", "behavior"))],
+            [[say(word.lower()) for word in (WORDS[n % 8], WORDS[n * 5 % 7])] for n in range(56)],
+            [[3, 88, 190, 200, 201], [7, 12, 410], [5, 99], [640, 641]],
+        )
+        report = json.loads((artefact / "report.json").read_text())
+        report["base_id"], report["method"] = self.say("8a85cf75699a7723"), self.say("kmeans-tree")
+        for level in report["levels"]:
+            level["source"] = self.say(level["source"])
         (artefact / "report.json").write_text(json.dumps(report))
-        note = {"stage": "index", "artefact": f"../.store/{artefact.name}", "summary": {"items": 900}}
-        (folder.path / "stages" / "index.json").write_text(json.dumps(note))
+        for stage, made in (("index", artefact), ("data", data)):
+            note = {"stage": stage, "artefact": f"../.store/{made.name}", "summary": {"items": count}}
+            (folder.path / "stages" / f"{stage}.json").write_text(json.dumps(note))
+        return artefact
 
     def failed(self, project: Path, began: float = 2 * DAY) -> RunFolder:
         """A run that ended with an error in words."""

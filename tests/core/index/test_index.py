@@ -13,6 +13,7 @@ from core.errors import DataError
 from core.index.build import build_index
 from core.index.report import index_report
 from core.index.table import ItemIndex
+from core.run.reporter import NullReporter
 from core.settings import IndexSettings
 from core.vectors import ItemVectors
 from tests.core.engine_tools import item_ids, small_index
@@ -28,7 +29,8 @@ BOTH = ("semantic", "behavior")
 
 def build(items: int = 50, sources: tuple[str, ...] = BOTH, seed: int = 0, **changed: object) -> ItemIndex:
     held = {name: vectors(items, n) for n, name in enumerate(BOTH)}
-    return build_index(item_ids(items), held, sources, IndexSettings(**changed), seed)  # type: ignore[arg-type]
+    settings = IndexSettings(**changed)  # type: ignore[arg-type]
+    return build_index(item_ids(items), held, sources, settings, seed, NullReporter()).index
 
 
 def test_what_is_no_index_is_refused() -> None:

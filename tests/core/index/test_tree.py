@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.tree import coarse_widths, full_widths, kmeans_tree, random_codes
-
-
-@given(st.integers(1, 5000), st.integers(0, 8), st.integers(2, 300))
-@example(243, 5, 3)
-@example(1000, 3, 10)
-@example(12_101, 0, 256)
-@example(65_537, 0, 256)
-@settings(max_examples=200, deadline=None)
-def test_a_full_tree_has_room_for_every_item_and_no_level_too_many(items: int, depth: int, width: int) -> None:
-    widths = full_widths(items, depth, width)
-    assert math.prod(widths) >= items and max(widths) <= width and min(widths) >= 2
-    needed = next(d for d in range(1, 20) if width**d >= items)
-    assert len(widths) == max(depth or 2, needed)
-    assert max(widths) - min(widths) <= 1
-    assert max(widths) == 2 or (max(widths) - 1) ** len(widths) < items
-
-
-@given(st.integers(1, 100_000), st.integers(0, 6), st.integers(2, 300))
-@settings(max_examples=100, deadline=None)
-def test_a_coarse_tree_stays_inside_its_width(items: int, depth: int, width: int) -> None:
-    widths = coarse_widths(items, depth, width, 0.65)
-    assert len(widths) == depth or not depth
-    assert widths and all(2 <= w <= width for w in widths)
-    assert widths[0] == max(widths)
-    if depth == 1:
-        assert widths[0] == min(width, max(2, math.ceil(items**0.65)))
+from core.index.quantize.kmeans_tree import mean_steps
+from core.index.shape import index_shape
+from core.index.tree import kmeans_tree, random_codes
+from core.run.reporter import NullReporter
+from core.tune.loop import StopRequested
 
 
 @given(st.integers(1, 80), st.integers(0, 3), st.integers(2, 16), st.integers(1, 80), st.integers(1, 4))
 @settings(max_examples=40, deadline=None)
 def test_a_full_tree_gives_every_item_its_own_code(items: int, depth: int, width: int, distinct: int, dim: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(distinct, dim)).astype(np.float32)[np.arange(items) % distinct]
-    widths = full_widths(items, depth, width)
+    told = {"method": "kmeans-tree", "depth": depth, "width": width}
+    widths = index_shape(told, ["semantic"], items).levels
     for codes in (kmeans_tree(vectors, widths, 0), random_codes(items, widths, 0)):
         assert codes.shape == (items, len(widths)) and codes.dtype == np.int32
         assert (codes >= 0).all() and (codes < np.array(widths)).all()
@@ -84,3 +62,53 @@ def test_nan_is_refused() -> None:
     vectors[3, 0] = np.nan
     with pytest.raises((RuntimeError, ValueError)):
         kmeans_tree(vectors, (5, 5), 0)
+
+
+class Impatient(NullReporter):
+    """Hears the progress, and stops after some of it."""
+
+    def __init__(self, patience: int) -> None:
+        self.told: list[tuple[float, float | None]] = []
+        self.patience = patience
+
+    def progress(self, text: str, done: float, total: float | None = None, unit: str = "") -> None:
+        self.told.append((done, total))
+
+    def wants(self) -> str | None:
+        self.patience -= 1
+        return "stop" if self.patience < 0 else None
+
+
+def test_the_work_is_told_and_can_be_stopped() -> None:
+    vectors = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    patient = Impatient(10**6)
+    kmeans_tree(vectors, (13, 13, 13), 0, patient)
+    assert patient.told[0] == (2000, 6000) and patient.told[-1] == (6000, 6000)
+    assert [done for done, _ in patient.told] == sorted(done for done, _ in patient.told)
+    with pytest.raises(StopRequested):
+        kmeans_tree(vectors, (13, 13, 13), 0, Impatient(5))
+
+
+def test_a_tree_of_many_duplicates_is_still_balanced() -> None:
+    """More rows than are assigned exactly, nine in ten of them the same."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3000, 4)).astype(np.float32)
+    vectors[rng.random(3000) < 0.9] = 1.0
+    codes = kmeans_tree(vectors, (16, 15, 15), 0)
+    assert len(np.unique(codes, axis=0)) == 3000
+    sizes = np.bincount(codes[:, 0], minlength=16)
+    assert sizes.max() - sizes.min() <= 1
+
+
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 6), st.integers(0, 9))
+@settings(max_examples=30, deadline=None)
+def test_the_mean_steps_are_the_means_of_what_is_left(items: int, levels: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, codes = rng.normal(size=(items, 3)).astype(np.float32), rng.integers(0, width, (items, levels))
+    books = mean_steps(vectors, codes.astype(np.int32), (width,) * levels)
+    left = vectors.copy()
+    for level, book in enumerate(books):
+        for code in range(width):
+            mine = left[codes[:, level] == code]
+            assert book[code] == pytest.approx(mine.mean(axis=0) if len(mine) else np.zeros(3), abs=1e-5)
+        left -= book[codes[:, level]]

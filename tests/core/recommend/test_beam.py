@@ -15,9 +15,9 @@ from core.index.table import ItemIndex
 from core.recommend.beam import beam_search
 from core.recommend.trie import Trie
 from core.tune.checkpoint import generator_of
-from core.tune.generator import Generator
+from core.tune.generator import Batch, Generator, NextItem
 from core.tune.vocabulary import Vocabulary
-from tests.core.engine_tools import FAMILIES, exhaustive, plain_beam, small_index, small_lm, uneven_codes
+from tests.core.engine_tools import FAMILIES, exhaustive, item_ids, plain_beam, small_index, small_lm, uneven_codes
 
 COUNT = 30
 HISTORIES = [[4], [0, 29, 7], [11, 11, 11, 2, 3]]
@@ -146,3 +146,50 @@ def test_uneven_users_in_one_batch(any_codes: tuple[PreTrainedModel, Vocabulary]
             vocabulary = Vocabulary(speech.tokenizer, speech.code_ids[:3], speech.frame)
             expected = plain_beam(index, exhaustive(lm, vocabulary, index, history.tolist()), beams)
             assert items[user].tolist() == [item for item, _ in expected]
+
+
+def sharing_index(codes: np.ndarray) -> ItemIndex:
+    """An index of the strategy `share`, four levels of five at most."""
+    levels = codes.shape[1]
+    return ItemIndex(item_ids(len(codes)), codes.astype(np.int32), (5,) * levels, ("semantic",) * levels, shared=True)
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_shared_code_lists_its_items_by_number(any_codes: tuple[PreTrainedModel, Vocabulary], data: Any) -> None:
+    levels, width, count = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4)), data.draw(st.integers(1, 25))
+    codes = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, width, (count, levels))
+    beams = data.draw(st.integers(1, count + 3))
+    lm, speech = any_codes
+    index = sharing_index(codes)
+    vocabulary = Vocabulary(speech.tokenizer, speech.code_ids[:levels], speech.frame)
+    histories = np.array([[0, count - 1], [count // 2, 0]])
+    items, scores = beam_search(generator_of(lm, vocabulary, index).eval(), Trie(codes), histories, beams)
+    assert items.shape == scores.shape == (2, min(beams, count))
+    for user, history in enumerate(histories.tolist()):
+        kept = plain_beam(index, exhaustive(lm, vocabulary, index, history), beams)
+        expected = [
+            (item, score) for first, score in kept for item in range(count) if (codes[item] == codes[first]).all()
+        ][: min(beams, count)]
+        assert len(set(items[user].tolist())) == min(beams, count) and (np.diff(scores[user]) <= 0).all()
+        assert items[user].tolist() == [item for item, _ in expected]
+        assert scores[user] == pytest.approx([score for _, score in expected], abs=1e-4)
+
+
+def test_training_on_shared_codes_learns_the_code(any_codes: tuple[PreTrainedModel, Vocabulary]) -> None:
+    """The loss of an item is that of its code, and what a teacher expects of twins adds up."""
+    lm, speech = any_codes
+    codes = np.array([[0, 0], [0, 1], [0, 0], [1, 2], [1, 2], [1, 2], [2, 0]])
+    index = sharing_index(codes)
+    vocabulary = Vocabulary(speech.tokenizer, speech.code_ids[:2], speech.frame)
+    model, trie = generator_of(lm, vocabulary, index), Trie(codes)
+    row = torch.tensor([[6, 2, 4]])
+    nothing = torch.zeros(0, 0)
+    plain = NextItem(model, trie, 0.0, 0.0, 0.0).eval()
+    loss, _, targets = plain(Batch(row, torch.tensor([1]), nothing.long(), nothing))
+    parts = [exhaustive(lm, vocabulary, index, before)[item].sum() for before, item in (([6], 2), ([6, 2], 4))]
+    assert targets == 2
+    assert loss.item() == pytest.approx(-np.mean(parts), abs=1e-4)
+    taught, trust = torch.tensor([[0, 2], [3, 4]]), torch.full((2, 2), 0.5)
+    taught_loss, _, _ = NextItem(model, trie, 0.0, 0.0, 0.5).eval()(Batch(row, torch.tensor([1]), taught, trust))
+    assert taught_loss.item() == pytest.approx(loss.item(), abs=1e-4)  # the teacher expects the very code

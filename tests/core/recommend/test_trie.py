@@ -18,7 +18,7 @@ Code = tuple[int, ...]
 
 
 def walk(trie: Trie) -> dict[Code, int]:
-    """Every sequence that can be decoded, with the item at its end."""
+    """Every sequence that can be decoded, with the leaf at its end."""
     paths: dict[Code, int] = {(): 0}
     for level in trie.levels:
         nodes = torch.tensor(list(paths.values()))
@@ -41,45 +41,78 @@ def test_what_can_be_decoded_is_what_there_is(data: Any) -> None:
     codes = uneven_codes(count, levels, width, data.draw(st.integers(0, 99)))
     trie = Trie(codes)
     assert len(trie) == levels and trie.n_items == count
-    assert walk(trie) == {tuple(row): item for item, row in enumerate(codes.tolist())}
+    ends = walk(trie)
+    held = trie.items(torch.tensor(list(ends.values())), 1)[:, 0].tolist()
+    assert dict(zip(ends, held, strict=True)) == {tuple(row): item for item, row in enumerate(codes.tolist())}
 
 
 def test_an_items_path_leads_to_it() -> None:
     codes = uneven_codes(30, 3, 5, 0)
     trie = Trie(codes)
-    for item, row in enumerate(codes):
-        for level in range(3):
-            branches, children, legal = trie.levels[level].branches(trie.item_nodes[item, level])
-            mine = (branches == int(row[level])) & legal
+    every = torch.arange(30)
+    for level in range(3):
+        branches, children, legal = trie.levels[level].branches(trie.nodes(every, level))
+        for item, row in enumerate(codes):
+            mine = (branches[item] == int(row[level])) & legal[item]
             assert int(mine.sum()) == 1
-            below = int(children[mine])
-            assert below == (item if level == 2 else int(trie.item_nodes[item, level + 1]))
+            assert int(children[item][mine]) == int(trie.nodes(every, level + 1)[item])
+    assert trie.items(trie.nodes(every, 3), 5).tolist() == [[item] for item in range(30)]
+    assert (trie.nodes(every, 0) == 0).all()
 
 
-def test_decided_and_the_only_item() -> None:
-    codes = uneven_codes(30, 3, 5, 0)
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_leaves_below_a_node_are_its_items(data: Any) -> None:
+    """Codes may be shared: a leaf then holds all of its items, lowest number first."""
+    levels, width, count = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)), data.draw(st.integers(1, 40))
+    codes = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, width, (count, levels))
     trie = Trie(codes)
-    checked = set()
-    for item, row in enumerate(codes.tolist()):
-        for level in range(3):
-            node = int(trie.item_nodes[item, level])
-            below = [n for n, other in enumerate(codes.tolist()) if other[:level] == row[:level]]
-            assert bool(trie.decided[level][node]) == (len(below) == 1)
-            assert int(trie.only_item[level][node]) == min(below)
-            checked.add((level, len(below) == 1))
-    assert {(1, False), (2, False), (2, True)} <= checked
+    rows = [tuple(row) for row in codes.tolist()]
+    assert trie.shared == (len(set(rows)) < count)
+    for level in range(levels + 1):
+        nodes = trie.nodes(torch.arange(count), level)
+        first, end = trie.leaves(nodes, level)
+        for item in range(count):
+            leaves = torch.arange(int(first[item]), int(end[item]))
+            found = trie.items(leaves, count)
+            assert (found[:, 0] >= 0).all() and len(leaves) == len(
+                {row for row in rows if row[:level] == rows[item][:level]}
+            )
+            for held in found.tolist():
+                own = [n for n in held if n >= 0]
+                assert own == sorted(own) == [n for n in range(count) if rows[n] == rows[own[0]]]
+            below = [n for n in found.flatten().tolist() if n >= 0]
+            assert sorted(below) == [n for n in range(count) if rows[n][:level] == rows[item][:level]]
+
+
+def test_no_leaf_holds_no_item_and_a_full_one_is_cut() -> None:
+    for codes in ([[0], [0], [1], [0]], [[0], [1], [2], [3]]):
+        trie = Trie(np.array(codes))
+        assert (trie.items(torch.tensor([[-1, -1]]), 3) == -1).all()
+    trie = Trie(np.array([[0], [0], [1], [0]]))
+    assert trie.items(torch.tensor([[0, -1, 1]]), 2).tolist() == [[[0, 1], [-1, -1], [2, -1]]]
+
+
+def test_its_memory() -> None:
+    """Four levels, most items apart after three: the shape of a published index."""
+    codes = np.random.default_rng(0).integers(0, 256, (30_000, 4))
+    trie = Trie(np.unique(codes, axis=0))
+    assert trie.nbytes <= 64 * trie.n_items
+    held = [value for level in trie.levels for value in vars(level).values()]
+    held += [value for value in vars(trie).values() if isinstance(value, torch.Tensor)]
+    assert sum(value.nbytes for value in held) == trie.nbytes
 
 
 def test_padding_is_never_legal_and_always_safe() -> None:
     trie = Trie(np.array([[0, 3], [0, 1], [0, 2], [4, 0]]))
     codes, children, legal = trie.levels[1].branches(torch.tensor([[0, 1], [1, 1]]))
     assert legal.sum(-1).tolist() == [[3, 1], [1, 1]]
-    assert codes[0, 0].tolist() == [1, 2, 3] and children[0, 0].tolist() == [1, 2, 0]
+    assert codes.dtype == children.dtype == torch.int64
+    assert codes[0, 0].tolist() == [1, 2, 3] and children[0, 0].tolist() == [0, 1, 2]
     assert (codes[0, 1] == 0).all() and (children[0, 1] == 3).all()
+    assert trie.items(children[0, 0], 1)[:, 0].tolist() == [1, 2, 0]
 
 
-def test_no_codes_and_shared_codes_are_refused() -> None:
+def test_no_codes_are_refused() -> None:
     with pytest.raises(DataError):
         Trie(np.zeros((0, 2), dtype=np.int32))
-    with pytest.raises(DataError):
-        Trie(np.array([[0, 1], [0, 2], [0, 1]]))

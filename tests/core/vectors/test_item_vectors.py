@@ -32,6 +32,16 @@ def test_a_known_item_without_a_number_is_refused(bad: float) -> None:
         ItemVectors.of(matrix, np.ones(4, dtype=bool), "test")
 
 
+def test_the_item_of_a_broken_vector_is_named(tmp_path: Path) -> None:
+    ids = pl.Series("item_id", ["a", "b", "c"])
+    rows = [[1.0, 2.0], [3.0, 4.0], [5.0, float("inf")]]
+    np.save(tmp_path / "v.npy", np.array(rows))
+    pl.DataFrame({"item_id": ["c", "a"], "vector": [rows[2], rows[0]]}).write_parquet(tmp_path / "v.parquet")
+    for name in ("v.npy", "v.parquet"):
+        with pytest.raises(ProjectError, match=f"file:{name} vector of item 'c', number 2, holds NaN or infinity"):
+            vectors_from_file(tmp_path / name, ids)
+
+
 def test_round_trip(tmp_path: Path) -> None:
     held = ItemVectors.of(np.arange(6.0).reshape(3, 2), np.array([True, True, False]), "lsa")
     held.save(tmp_path / "vectors.npz")

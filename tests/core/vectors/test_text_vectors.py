@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import EnvironmentFault
+from core.errors import DataError, EnvironmentFault
 from core.run.reporter import NullReporter
 from core.vectors import ItemVectors
-from core.vectors.text import encoder_vectors, lsa_vectors
+from core.vectors.lsa import Lsa, fit_lsa
+from core.vectors.text import encoder_vectors
 from tests.core.engine_tools import TEXTS
 
 SHELF = [f"{adjective} {noun} for the {place}" for noun, place in
@@ -27,7 +28,7 @@ def nearest_two_of_three(held: ItemVectors, groups: list[str]) -> float:
 
 
 def test_lsa_puts_like_texts_together() -> None:
-    held = lsa_vectors(SHELF, 8, 0)
+    held = fit_lsa(SHELF, 8, 0)[1]
     assert held.matrix.shape == (24, 8) and held.matrix.dtype == np.float32
     assert np.linalg.norm(held.matrix, axis=1) == pytest.approx(np.ones(24), abs=1e-5)
     assert held.known.all() and held.source == "lsa"
@@ -35,11 +36,11 @@ def test_lsa_puts_like_texts_together() -> None:
 
 
 def test_lsa_is_the_same_for_the_same_seed() -> None:
-    assert lsa_vectors(SHELF, 8, 3).matrix.tobytes() == lsa_vectors(SHELF, 8, 3).matrix.tobytes()
+    assert fit_lsa(SHELF, 8, 3)[1].matrix.tobytes() == fit_lsa(SHELF, 8, 3)[1].matrix.tobytes()
 
 
 def test_an_item_without_text_gets_the_mean() -> None:
-    held = lsa_vectors([*SHELF, "", "  \n"], 6, 0)
+    held = fit_lsa([*SHELF, "", "  \n"], 6, 0)[1]
     assert held.known.tolist() == [True] * 24 + [False] * 2
     assert held.matrix[24] == pytest.approx(held.matrix[:24].mean(axis=0), abs=1e-6)
     assert held.matrix[25].tolist() == held.matrix[24].tolist()
@@ -62,10 +63,39 @@ def test_an_item_without_text_gets_the_mean() -> None:
     ids=["one", "empty", "same", "same and empty", "no word twice", "letters", "cjk", "no words", "japanese", "nested"],
 )
 def test_lsa_bears_odd_catalogues(texts: list[str]) -> None:
-    held = lsa_vectors(texts, 16, 0)
+    held = fit_lsa(texts, 16, 0)[1]
     assert held.matrix.shape[0] == len(texts) == len(held.known) and 1 <= held.matrix.shape[1] <= 16
     assert np.isfinite(held.matrix).all()
     assert held.known.tolist() == [bool(text.strip()) for text in texts]
+
+
+def test_a_kept_analysis_reads_a_text_as_it_did_when_it_was_fitted(tmp_path: Path) -> None:
+    fitted, held = fit_lsa([*SHELF, ""], 8, 0)
+    fitted.save(tmp_path / "lsa.npz")
+    again = Lsa.load(tmp_path / "lsa.npz").encode([*SHELF, "", "zebra"])
+    assert again.matrix[:24] == pytest.approx(held.matrix[:24], abs=1e-5)
+    assert again.known.tolist() == [True] * 24 + [False] * 2  # no known word, no vector of its own
+    fresh = fitted.encode(["huge pink soap for the garden"]).matrix[0]
+    assert SHELF[int((held.matrix[:24] @ fresh).argmax())].split()[1] == "soap"
+    fitted.save(tmp_path / "twice.npz")
+    assert (tmp_path / "twice.npz").read_bytes() == (tmp_path / "lsa.npz").read_bytes()
+
+
+@pytest.mark.parametrize("texts", [["one"], ["", ""], ["的", "書", "茶", "的書"], ["the same words"] * 7])
+def test_an_analysis_of_an_odd_catalogue_bears_new_texts(texts: list[str], tmp_path: Path) -> None:
+    fitted, held = fit_lsa(texts, 16, 0)
+    fitted.save(tmp_path / "lsa.npz")
+    again = Lsa.load(tmp_path / "lsa.npz").encode([*texts, "something else"])
+    assert again.matrix.shape == (len(texts) + 1, held.matrix.shape[1]) and np.isfinite(again.matrix).all()
+    known = [row for row in range(len(texts)) if again.known[row]]
+    assert again.matrix[known] == pytest.approx(held.matrix[known], abs=1e-5)
+    assert fitted.encode([]).matrix.shape == (0, held.matrix.shape[1])
+
+
+def test_a_broken_analysis_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lsa.npz").write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match=r"lsa\.npz"):
+        Lsa.load(tmp_path / "lsa.npz")
 
 
 def encoder(folder: Path, kind: str) -> str:

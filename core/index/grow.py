@@ -1,0 +1,202 @@
+"""New items for a trained run, and items taken out of it: no code moves, and the model stays as it is.
+
+As a library: ``from core.index.grow import add_items, remove_items``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from core.data.clean import bad_id, id_expr
+from core.data.items import load_items, objects_frame
+from core.data.read import BAD, collect
+from core.data.report import DataReport
+from core.data.sniff import column_in, open_table
+from core.errors import DataError, ProjectError
+from core.index.revisions import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
+from core.index.table import ItemIndex
+from core.pipeline import artefact_of
+from core.project import Project
+from core.run.folder import RunFolder
+from core.run.reporter import NullReporter, Reporter
+
+TELL_EVERY = 200
+
+
+def add_items(
+    run: RunFolder | Path | str, file: Path | str, vectors: Path | str | None = None, reporter: Reporter | None = None
+) -> Revision:
+    """Give the new items of a table a code each; the run's model can recommend them at once.
+
+    Every new item gets a free code under its nearest prefix: text by the encoder of the index, behaviour by the mean
+    of its ten nearest text neighbours that training has seen. A removed item that comes again gets its own code back.
+
+    Args:
+        run: a run with an index.
+        file: an item table in any format that `data.items` may have, with the project's id and text columns.
+        vectors: Parquet with `item_id` and `vector`, for a project whose text vectors come from a file.
+        reporter: hears the progress; may ask to stop, and then nothing is written.
+
+    Returns:
+        What was written; its figures are `rows`, `added`, `known` (skipped), `restored`, `duplicates`, `without_text`,
+        and `rejected` by reason.
+
+    Raises:
+        ProjectError: no such file or column, no index yet, or no way to read new texts.
+        DataError: no usable row, or not enough free codes; nothing is written then.
+        EnvironmentFault: the run's folder cannot be written, or the text encoder is not there.
+        StopRequested: somebody asked to stop.
+    """
+    told = reporter or NullReporter()
+    folder = RunFolder(Path(run)) if not isinstance(run, RunFolder) else run
+    project = Project.load(folder.project_path)
+    index = _index(folder)
+    table, report = _read(project, Path(file))
+    with growing(folder):
+        growth = _growth(folder, index)
+        base = index.item_ids
+        back = table.filter(pl.col("item_id").is_in(growth.removed))
+        known = pl.concat([base.cast(pl.String), growth.items["item_id"]])
+        fresh = table.filter(~pl.col("item_id").is_in(known.implode()))
+        rows = pl.concat([_again(back["item_id"], index, growth, removed=False), _placed(
+            project, folder, index, growth, fresh, Path(vectors) if vectors else None, told
+        )])  # fmt: skip
+        number = write_revision(folder, rows, index.base_id) if len(rows) else 0
+    figures = {
+        "rows": report.item_rows,
+        "added": len(fresh),
+        "known": len(table) - len(fresh) - len(back),
+        "restored": len(back),
+        "duplicates": report.item_duplicates,
+        "without_text": int((fresh["text"] == "").sum()),
+        "rejected": report.item_rejected,
+    }
+    return Revision(number, rows, figures)
+
+
+def remove_items(run: RunFolder | Path | str, ids: Sequence[str]) -> Revision:
+    """Take items out of every list; their codes are not given to others, and histories may still hold them.
+
+    Args:
+        run: a run with an index.
+        ids: of items of the base or of items that were added.
+
+    Returns:
+        What was written; its figures are `removed` and `already` (removed before).
+
+    Raises:
+        ProjectError: no index yet.
+        DataError: an unknown id, or nothing would be left; nothing is written then.
+        EnvironmentFault: the run's folder cannot be written.
+    """
+    folder = RunFolder(Path(run)) if not isinstance(run, RunFolder) else run
+    index = _index(folder)
+    wanted = pl.Series("item_id", ids, dtype=pl.String).unique(maintain_order=True)
+    with growing(folder):
+        growth = _growth(folder, index)
+        known = pl.concat([index.item_ids.cast(pl.String), growth.items["item_id"]])
+        strange = wanted.filter(~wanted.is_in(known.implode()))
+        if len(strange):
+            raise DataError(f"no item {strange[0]!r} among the {len(known):,} of this run", "nothing was removed")
+        going = wanted.filter(~wanted.is_in(list(growth.removed)))
+        if len(going) + len(growth.removed) >= len(known):
+            raise DataError("no item would be left to recommend", "nothing was removed")
+        rows = _again(going, index, growth, removed=True)
+        number = write_revision(folder, rows, index.base_id) if len(rows) else 0
+    return Revision(number, rows, {"removed": len(going), "already": len(wanted) - len(going)})
+
+
+def _index(folder: RunFolder) -> ItemIndex:
+    return ItemIndex.load(artefact_of(folder, "index") / "index.parquet")
+
+
+def _growth(folder: RunFolder, index: ItemIndex) -> Growth:
+    growth = load_revisions(folder)
+    if growth.number and growth.base_id != index.base_id:
+        raise DataError(f"{folder.path / 'revisions'}: added to another index than this run's", "move the files away")
+    return growth
+
+
+def _read(project: Project, file: Path) -> tuple[pl.DataFrame, DataReport]:
+    """The table's items with title and text, cleaned as the project's own are; sorted by id.
+
+    Raises:
+        ProjectError: no such file or column.
+        DataError: unreadable content, or no usable row.
+    """
+    file, key = file.absolute(), project.data.item_key or project.data.item
+    sources = open_table(file, "new items")
+    column_in(sources, key, "data.item_key" if project.data.item_key else "data.item")
+    for source in sources:  # the catalogue is read whole as soon as one item of the log is in it
+        rows = objects_frame(source, source.objects(), key) if source.format == "jsonl" else collect(source, [key])
+        rows = rows.with_columns(id_expr(key, rows.schema[key], str(source.path)).alias("id"))
+        good = rows.filter(pl.col(BAD).is_null() & bad_id("id", "item id").is_null())["id"]
+        if len(good):
+            break
+    else:
+        raise DataError(f"{file}: no row of it has a usable item id")
+    report = DataReport()
+    data = replace(project.data, items=str(file), catalogue="all", max_rejected=1.0)
+    table, _ = load_items(replace(project, data=data), good.head(1), report)
+    return table.select("item_id", "title", "text"), report
+
+
+def _placed(
+    project: Project,
+    folder: RunFolder,
+    index: ItemIndex,
+    growth: Growth,
+    fresh: pl.DataFrame,
+    given: Path | None,
+    told: Reporter,
+) -> pl.DataFrame:
+    """Rows of new items, each with its code."""
+    from core.index.newcomers import spaces_of, text_vectors
+    from core.index.place import Places
+    from core.tune.loop import StopRequested
+    from core.vectors import ItemVectors
+
+    if not len(fresh):
+        return pl.DataFrame(schema=SCHEMA)
+    text = text_vectors(project, artefact_of(folder, "data"), _made(folder, "semantic"), fresh, given, told)
+    behavior = _made(folder, "behavior")
+    spaces, vectors = spaces_of(text, ItemVectors.load(behavior / "vectors.npz") if behavior else None)
+    places = Places(index, growth.codes, spaces)
+    codes: list[list[int]] = []
+    for row in range(len(fresh)):
+        code = places.take({source: matrix[row] for source, matrix in vectors.items()})
+        if code is None:
+            raise DataError(
+                f"the index has room for {row:,} more items, and {len(fresh):,} are new",
+                "nothing was added; build a new index with these items, with a larger index.spare or index.depth",
+            )
+        codes.append(list(code))
+        if row % TELL_EVERY == 0 or row == len(fresh) - 1:
+            told.progress("new items", row + 1, len(fresh), "items")
+            if told.wants() == "stop":
+                raise StopRequested
+    new = pl.Series("codes", codes, dtype=pl.List(pl.Int32))
+    return fresh.with_columns(new, pl.lit(False).alias("removed")).select(list(SCHEMA))
+
+
+def _made(folder: RunFolder, stage: str) -> Path | None:
+    """A stage's artefact, where the run has it."""
+    try:
+        return artefact_of(folder, stage)
+    except ProjectError:
+        return None
+
+
+def _again(ids: pl.Series, index: ItemIndex, growth: Growth, removed: bool) -> pl.DataFrame:
+    """Rows of items that the run knows already, with the codes they have."""
+    every = np.concatenate([index.codes, growth.codes.reshape(-1, index.levels)])
+    known = pl.concat([index.item_ids.cast(pl.String), growth.items["item_id"]]).alias("item_id")
+    numbers = known.to_frame().with_row_index("row").filter(pl.col("item_id").is_in(ids.implode()))
+    codes = pl.Series("codes", every[numbers["row"].to_numpy()].tolist(), dtype=pl.List(pl.Int32))
+    same = [pl.col("item_id").alias("title"), pl.lit("").alias("text"), pl.lit(removed).alias("removed")]
+    return numbers.with_columns(codes, *same).select(list(SCHEMA))

@@ -1,0 +1,194 @@
+"""Training of the residual-quantised auto-encoder: start, looks in between, dead codes, early stop, the best kept."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.index.quantize import Codes, Matrix, Quantized, Task
+from core.index.quantize.network import Guide, Network
+from core.index.quantize.residual import BLOCK, encode, fit
+from core.tune.loop import Loop, Schedule
+
+import os
+PLAIN = float(os.environ.get('PLAIN','0.25'))
+LOOK_STEPS = 120
+"""Steps between two looks at the whole catalogue, at least."""
+BEST = "best.safetensors"
+
+
+@dataclass(frozen=True)
+class View:
+    """The whole catalogue as the network sees it.
+
+    Attributes:
+        latent: the encoder's output, shape (items, latent).
+        books: the code vectors, level by level.
+        codes: nearest codes, no uniform mapping; shape (items, levels).
+        error: squared error of the decoded codes over the variance of the items.
+        collisions: share of the items whose code another one has already.
+    """
+
+    latent: Matrix
+    books: tuple[Matrix, ...]
+    codes: Codes
+    error: float
+    collisions: float
+
+    @property
+    def score(self) -> float:
+        """What is to be low; both terms are shares."""
+        return self.error + self.collisions
+
+
+def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Guide]:
+    """Train until neither the reconstruction nor the collisions get better, and quantise with the best network.
+
+    Args:
+        task: vectors, widths, settings; an interrupted training in its folder goes on.
+        guide: makes what else the codes should follow; called once the random seed is set.
+
+    Raises:
+        StopRequested: somebody asked to stop; the checkpoint is in the task's folder.
+        DataError: the checkpoint cannot be read.
+    """
+    if task.folder is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return learn(replace(task, folder=Path(folder)), guide)
+    settings, folder = task.rq_vae, task.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(task.seed)
+    scale = float(task.vectors.std())
+    items = torch.from_numpy(np.ascontiguousarray(task.vectors / (scale if scale > 0 else 1.0), dtype=np.float32))
+    network = Network(items, task.widths, settings, guide()).to(task.device)
+    plain = math.ceil(PLAIN * settings.epochs)
+    steps = math.ceil(len(items) / settings.batch_items)
+    loop = Loop(
+        network,
+        lambda epoch: _batches(network.groups, steps, (task.seed, epoch)),
+        Schedule(settings.epochs, settings.learning_rate, settings.weight_decay, warmup=0.1, shape="linear"),
+        seed=task.seed,
+        device=task.device,
+        bf16=False,
+        reporter=task.reporter,
+        folder=folder,
+        task="codes",
+    )
+    every = math.ceil(LOOK_STEPS / steps)
+    notes = loop.position.notes
+    notes.setdefault("best", None)
+    notes.setdefault("stale", 0)
+
+    network.coding = loop.position.epoch >= plain
+
+    def after_epoch(epoch: int) -> bool:
+        if epoch == plain:
+            _start(network, task)
+        if not network.coding or ((epoch - plain) % every and epoch < settings.epochs):
+            return True
+        seen = view(network)
+        if notes["best"] is None or seen.score < notes["best"]:
+            notes.update(best=seen.score, stale=0, epoch=epoch)
+            save_file({name: held.contiguous() for name, held in network.state_dict().items()}, folder / BEST)
+        else:
+            notes["stale"] += 1
+        restarted = _revive(network, loop.optimizer, seen, task.seed + epoch)
+        network.guide.look(list(network.embedded))
+        import os
+        if os.environ.get('GROUP')=='1': network.groups.copy_(torch.from_numpy(seen.codes[:, 0]))
+        if os.environ.get('GROUP')=='2': network.groups.copy_(torch.from_numpy(seen.codes[:, 1]))
+        figures = {"error": seen.error, "collisions": seen.collisions, "restarted": float(restarted)}
+        task.reporter.metric(loop.position.step, figures)
+        return bool(notes["stale"] < settings.patience)
+
+    loop.run(after_epoch)
+    network.load_state_dict(load_file(folder / BEST))
+    seen = view(network)
+    figures: dict[str, Any] = {
+        "epochs": loop.position.epoch,
+        "best_epoch": notes["epoch"],
+        "error": round(seen.error, 6),
+        "collisions": round(seen.collisions, 6),
+        "used": [len(np.unique(column)) for column in seen.codes.T],
+        "batch_norm": settings.batch_norm,
+    }
+    loop.forget()
+    (folder / BEST).unlink()
+    return Quantized(seen.codes, task.widths, seen.latent, seen.books, figures), network.guide
+
+
+@torch.inference_mode()
+def view(network: Network) -> View:
+    """Code the whole catalogue, block by block."""
+    network.eval()
+    books = tuple(book.detach().cpu().numpy().astype(np.float32) for book in network.embedded)
+    latent, codes, wrong = [], [], 0.0
+    for start in range(0, len(network.items), BLOCK):
+        wanted = network.items[start : start + BLOCK]
+        coded: Matrix = network.encoder(wanted).cpu().numpy()
+        chosen = encode(coded, books)
+        sums = np.sum([book[chosen[:, level]] for level, book in enumerate(books)], axis=0, dtype=np.float32)
+        decoded = network.decoder(torch.from_numpy(sums).to(wanted.device))
+        wrong += float((decoded - wanted).square().sum(dtype=torch.float64))
+        latent.append(coded)
+        codes.append(chosen)
+    found = np.concatenate(codes)
+    size = float(network.items.square().sum(dtype=torch.float64))
+    collisions = 1.0 - len(np.unique(found, axis=0)) / len(found)
+    return View(np.concatenate(latent), books, found, wrong / size if size else 0.0, collisions)
+
+
+def _start(network: Network, task: Task) -> None:
+    """Codebooks by k-means on what the levels leave of the full catalogue's encodings."""
+    with torch.inference_mode():
+        blocks = [network.encoder(block).cpu().numpy() for block in network.items.split(BLOCK)]
+    _, books = fit(np.concatenate(blocks), task.widths, task.seed, task.reporter)
+    with torch.no_grad():
+        for parameter, book in zip(network.embedded, books, strict=True):
+            parameter.copy_(torch.from_numpy(book))
+    network.guide.look(list(network.embedded))
+    network.coding = True
+
+
+def _batches(groups: Tensor, count: int, seed: tuple[int, int]) -> list[Tensor]:
+    """Parts of like size of the items: groups in random order, items of a group side by side in random order.
+
+    A lone item comes twice, for batch norm needs two rows.
+    """
+    rng = np.random.default_rng(list(seed))
+    numbers = groups.cpu().numpy()
+    shuffled = rng.permutation(int(numbers.max()) + 1)[numbers]
+    order = np.lexsort((rng.random(len(numbers)), shuffled))
+    parts = np.array_split(order if len(order) > 1 else np.repeat(order, 2), count)
+    return [torch.from_numpy(part).to(groups.device) for part in parts]
+
+
+def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: View, seed: int) -> int:
+    """Put codes that nobody has where some item is, level by level; returns how many."""
+    rng = np.random.default_rng([seed, 1])
+    residual = seen.latent.copy()
+    restarted = 0
+    for level, (parameter, book) in enumerate(zip(network.embedded, seen.books, strict=True)):
+        dead = np.flatnonzero(np.bincount(seen.codes[:, level], minlength=len(book)) == 0)
+        if len(dead):
+            chosen = torch.from_numpy(residual[rng.integers(len(residual), size=len(dead))])
+            place = torch.from_numpy(dead).to(parameter.device)
+            with torch.no_grad():
+                parameter[place] = chosen.to(parameter.device)
+                for moment in ("exp_avg", "exp_avg_sq"):
+                    held: npt.NDArray[Any] | Tensor | None = optimizer.state.get(parameter, {}).get(moment)
+                    if isinstance(held, Tensor):
+                        held[place] = 0.0
+            restarted += len(dead)
+        residual -= book[seen.codes[:, level]]
+    return restarted

@@ -1,0 +1,111 @@
+"""The residual-quantised auto-encoder (RQ-VAE) of LC-Rec, LETTER and Semantic Convergence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.index.sinkhorn import sinkhorn
+from core.settings import RqVaeSettings
+
+
+class Guide(nn.Module):
+    """What else the codes should follow, besides the items' own vectors."""
+
+    def forward(self, rows: Tensor, quantised: Tensor, codes: Tensor, books: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Losses by name, weighted.
+
+        Args:
+            rows: item numbers of the batch, shape (batch,).
+            quantised: sums of their code vectors, gradients passing to the encoder; shape (batch, latent).
+            codes: shape (batch, levels).
+            books: the code vectors, level by level.
+        """
+        return {}
+
+    def look(self, books: Sequence[Tensor]) -> None:
+        """Called now and then with the code vectors as they are."""
+
+
+class Network(nn.Module):
+    """Encoder, codebooks, decoder; its forward gives the losses of a batch of items.
+
+    As in LC-Rec (methods dossier, section 1.3): linear layers with ReLU between them, the decoder a mirror image;
+    each level takes the code nearest to what the levels before leave, straight through level by level, so that a later
+    level sends the encoder no gradient; the last level takes its codes by the uniform semantic mapping in training.
+
+    Args:
+        items: what is coded, of about unit variance; shape (items, dim).
+        widths: codes at each level.
+        settings: layers, weights of the losses.
+        guide: what else the codes should follow.
+    """
+
+    def __init__(self, items: Tensor, widths: Sequence[int], settings: RqVaeSettings, guide: Guide) -> None:
+        super().__init__()
+        self.settings, self.guide = settings, guide
+        self.coding = True
+        """Whether codes are learnt yet; before, it is a plain auto-encoder."""
+        self.items: Tensor
+        self.register_buffer("items", items, persistent=False)
+        self.groups: Tensor
+        self.register_buffer("groups", torch.zeros(len(items), dtype=torch.int32))
+        layers = [items.shape[1], *settings.layers, settings.latent]
+        self.encoder = _mlp(layers, settings.batch_norm)
+        self.decoder = _mlp(layers[::-1], settings.batch_norm)
+        # The name keeps the training loop from decaying them.
+        self.embedded = nn.ParameterList(torch.zeros(width, settings.latent) for width in widths)
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, dict[str, float], int]:
+        """The loss of a batch of item numbers, its parts by name, and the number of items."""
+        wanted = self.items[rows]
+        latent = self.encoder(wanted)
+        if not self.coding:
+            error = functional.mse_loss(self.decoder(latent), wanted)
+            return error, {"reconstruction": float(error.detach())}, len(rows)
+        codes, quantised, quantisation = self.quantise(latent)
+        parts = {
+            "reconstruction": functional.mse_loss(self.decoder(quantised), wanted),
+            "quantisation": quantisation,
+            **self.guide(rows, quantised, codes, list(self.embedded)),
+        }
+        total = torch.stack(list(parts.values())).sum()
+        return total, {name: float(part.detach()) for name, part in parts.items()}, len(rows)
+
+    def quantise(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes (batch, levels), the sum of their vectors (straight-through), and the loss of codes and commitment."""
+        residual, total, losses, codes = latent, torch.zeros_like(latent), [], []
+        for level, book in enumerate(self.embedded):
+            distances = torch.addmm(book.square().sum(dim=1), residual, book.T, alpha=-2.0).detach()
+            if self.settings.uniform and level == len(self.embedded) - 1:
+                distances += residual.detach().square().sum(dim=1, keepdim=True)
+                chosen = _uniform(distances, self.settings)
+            else:
+                chosen = distances.argmin(dim=1)
+            vector = functional.embedding(chosen, book)
+            pull = functional.mse_loss(residual, vector.detach())
+            losses.append(functional.mse_loss(vector, residual.detach()) + self.settings.commitment * pull)
+            through = residual + (vector - residual).detach()
+            total, residual = total + through, residual - through
+            codes.append(chosen)
+        return torch.stack(codes, dim=1), total, torch.stack(losses).mean()
+
+
+def _uniform(distances: Tensor, settings: RqVaeSettings) -> Tensor:
+    plan = sinkhorn(distances.cpu().numpy(), settings.uniform, settings.rounds)
+    return torch.from_numpy(plan.argmax(axis=1)).to(distances.device)
+
+
+def _mlp(widths: Sequence[int], batch_norm: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for place, (inner, outer) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        linear = nn.Linear(inner, outer)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers.append(linear)
+        if place < len(widths) - 2:
+            layers += [nn.BatchNorm1d(outer), nn.ReLU()] if batch_norm else [nn.ReLU()]
+    return nn.Sequential(*layers)

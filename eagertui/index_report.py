@@ -1,0 +1,142 @@
+"""The report on an item index, and two of them side by side, as tables on stdout. Never imports textual."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.errors import DataError
+from eagertui.lists import output, plain_table
+from eagertui.plain import visible
+
+BRANCHES_SHOWN = 20
+
+
+def show_report(folder: Path) -> None:
+    """Everything that is known of an index.
+
+    Args:
+        folder: the artefact of the stage `index`.
+
+    Raises:
+        DataError: its report cannot be read.
+    """
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        levels = list(report["levels"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: the report of the index cannot be read ({error})", "build it again") from None
+    console = output()
+    console.print(Text(f"{report['items']:,} items, base {visible(report['base_id'])}"))
+    for name in ("method", "shape"):
+        if told := report.get(name):
+            console.print(Text(f"{name}: {visible(told)}"))
+    console.print(_levels(levels))
+    _conflicts(console, report.get("conflicts") or {})
+    _by_depth(console, report, levels)
+    if seconds := report.get("seconds"):
+        console.print(Text("seconds: " + ", ".join(f"{visible(name)} {value:.1f}" for name, value in seconds.items())))
+    _branches(console, folder)
+
+
+def _levels(levels: list[Mapping[str, Any]]) -> Table:
+    right = ("used", "dead", "entropy", "perplexity", "branches", "fan-out", "forced", "items a branch")
+    table = plain_table("level", "source", *right, right=right)
+    for level in levels:
+        smallest, median, largest = (level.get(name) for name in ("smallest", "median", "largest"))
+        table.add_row(
+            visible(level["letter"]),
+            visible(level["source"]),
+            f"{level['used']}/{level['width']}",
+            str(level.get("dead", level["width"] - level["used"])),
+            f"{level['entropy']:.2f} bit" if "entropy" in level else "",
+            f"{level['perplexity']:.1f}",
+            f"{level['prefixes']:,}",
+            f"{level['mean_fan_out']:.2f}",
+            f"{level['forced_items']:.1%}",
+            f"{smallest}–{median:g}–{largest}" if largest is not None else "",
+        )
+    return table
+
+
+def _conflicts(console: Console, conflicts: Mapping[str, Any]) -> None:
+    if not conflicts.get("steps"):
+        return
+    table = plain_table(
+        "conflicts after", "items", "groups", "largest", "rate", right=("items", "groups", "largest", "rate")
+    )
+    for step in conflicts["steps"]:
+        table.add_row(
+            visible(step["step"]),
+            f"{step['items']:,}",
+            f"{step['groups']:,}",
+            str(step["largest"]),
+            f"{step['rate']:.2%}",
+        )
+    console.print(table)
+    price = conflicts.get("price") or {}
+    told = [f"{conflicts.get('duplicates', 0):,} items have an exact twin", f"{conflicts.get('moved', 0):,} moved"]
+    if conflicts.get("spilled"):
+        told.append(f"{conflicts['spilled']:,} to another prefix")
+    if price.get("relative") is not None:
+        told.append(f"the price is {price['relative']:.2%} more distance")
+    console.print(Text("; ".join(told)))
+
+
+def _by_depth(console: Console, report: Mapping[str, Any], levels: list[Mapping[str, Any]]) -> None:
+    """Per depth: whether neighbours and equal categories stand under one prefix, against chance."""
+    names = [str(level["letter"]) for level in levels]
+    table = plain_table(
+        "share under one prefix", *(f"to {name}" for name in names), right=tuple(f"to {n}" for n in names)
+    )
+    for source, depths in (report.get("preserved") or {}).items():
+        table.add_row(f"nearest in {visible(source)}", *(f"{one['preserved']:.1%}" for one in depths))
+        table.add_row("  by chance", *(f"{one['chance']:.1%}" for one in depths))
+    for column, depths in (report.get("agreement") or {}).items():
+        table.add_row(f"same {visible(column)}", *(f"{one['agree']:.1%}" for one in depths))
+        table.add_row("  by chance", *(f"{one['chance']:.1%}" for one in depths))
+    if table.row_count:
+        console.print(table)
+    if lost := report.get("reconstruction"):
+        console.print(Text("not told by the codes: " + ", ".join(f"{visible(s)} {v:.1%}" for s, v in lost.items())))
+
+
+def _branches(console: Console, folder: Path) -> None:
+    """The largest first-level branches and their words."""
+    from core.index.branches import BranchTable
+
+    try:
+        branches = BranchTable.load(folder)
+    except DataError:
+        return  # made by an older version
+    first = sorted(branches.children(0), key=lambda row: (-int(branches.size[row]), row))
+    table = plain_table("branch", "items", "words", right=("items",))
+    for row in first[:BRANCHES_SHOWN]:
+        words = ", ".join(visible(word) for word in branches.words(row))
+        table.add_row(f"<a_{branches.code[row]}>", f"{branches.size[row]:,}", Text(words))
+    if table.row_count:
+        console.print(table)
+        if len(first) > BRANCHES_SHOWN:
+            console.print(Text(f"{len(first) - BRANCHES_SHOWN:,} more branches"))
+
+
+def show_diff(found: Mapping[str, Any], a: str, b: str) -> None:
+    """Two indices side by side.
+
+    Args:
+        found: of `core.index.diff.diff`.
+        a: name of the first.
+        b: name of the second.
+    """
+    from core.index.diff import diff_lines
+
+    table = plain_table("", visible(a), visible(b), right=(visible(a), visible(b)))
+    for label, left, right in diff_lines(found):
+        table.add_row(Text(visible(label)), Text(visible(left)), Text(visible(right)))
+    output().print(table)

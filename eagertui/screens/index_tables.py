@@ -1,0 +1,132 @@
+"""What the Index place opens over itself as tables: the items of a branch or of a conflict, and two indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Click
+from textual.screen import ModalScreen
+
+from eagertui.widgets.draw import clip, safe
+from eagertui.widgets.filter_bar import FilterBar
+from eagertui.widgets.frame_table import FrameTable, Rows
+from eagertui.widgets.index_lines_diff import diff_rows
+from eagertui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from core.index.lookup import Lookup
+
+
+class Over(ModalScreen[None]):
+    """Something that lies over the place; escape or a click beside it leads back."""
+
+    CSS_PATH = "index.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back", show=False),
+        Binding("c", "app.copy", "Copy", show=False),
+    ]
+
+    def on_click(self, event: Click) -> None:
+        """Beside the panel is the place."""
+        if event.widget is self:
+            self.dismiss()
+
+
+class ItemTableScreen(Over):
+    """Items as a table that filters and sorts; enter on one asks for it.
+
+    Args:
+        lookup: the index.
+        title: what they are.
+        rows: the items; the column `item` holds their ids.
+        opened: called with the number of the item that was chosen.
+    """
+
+    AUTO_FOCUS = "#items"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", show=False),
+        Binding("o", "sort", "Sort", show=False),
+    ]
+
+    def __init__(self, lookup: Lookup, title: str, rows: Rows, opened: Callable[[int], None]) -> None:
+        super().__init__()
+        self._lookup, self._title, self._rows, self._opened = lookup, title, rows, opened
+
+    def compose(self) -> ComposeResult:
+        """The table below its filter."""
+        with Vertical(id="item-table", classes="over"):
+            yield FilterBar("/ a text, !text for rows without it, =EXPRESSION", id="item-filter")
+            yield FrameTable(id="items", classes="panel")
+
+    def on_mount(self) -> None:
+        """Show the items."""
+        table = self.query_one(FrameTable)
+        hint = "/ filter · o sort · esc"
+        room = max(12, self.size.width - len(hint) - 12)
+        table.border_title = Content.assemble(clip(self._title, room), (f"  {hint}", "$foreground 60%"))
+        table.show(self._rows, "no items")
+
+    def action_filter(self) -> None:
+        """Filter the items."""
+        self.query_one(FilterBar).open()
+
+    def action_sort(self) -> None:
+        """Sort by the column under the cursor."""
+        self.query_one(FrameTable).sort()
+
+    @on(FilterBar.Filtered)
+    def _filtered(self, event: FilterBar.Filtered) -> None:
+        self.query_one(FrameTable).filter(event.text)
+
+    @on(FilterBar.Left)
+    def _left(self) -> None:
+        self.query_one(FrameTable).focus()
+
+    @on(FrameTable.Selected)
+    def _selected(self) -> None:
+        table = self.query_one(FrameTable)
+        if table.row is None or table.rows is None:
+            return
+        at = [column.name for column in table.rows.columns].index("item")
+        number = self._lookup.number(table.row[at] or "")
+        if number is not None:
+            self._opened(number)
+
+
+class DiffScreen(Over):
+    """The figures of two indices side by side.
+
+    Args:
+        names: of this index and of the other.
+        found: of `core.index.diff.diff`.
+        rows: the same as rows of text, to copy.
+    """
+
+    AUTO_FOCUS = "#diff"
+
+    def __init__(self, names: tuple[str, str], found: Mapping[str, Any], rows: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__()
+        self._names, self._found, self._rows = names, found, rows
+
+    def compose(self) -> ComposeResult:
+        """One scrolling panel."""
+        with VerticalScroll(id="diff", classes="panel over"):
+            yield Lines(id="diff-text")
+
+    def on_mount(self) -> None:
+        """Show them."""
+        panel = self.query_one("#diff")
+        panel.border_title = "Two indices side by side"
+        panel.border_subtitle = "c copies · esc back"
+        self.query_one(Lines).show(lambda width: diff_rows(self._names, self._found, width))
+
+    def copy_text(self) -> str:
+        """The table with tabs between its columns."""
+        rows = [("", *self._names), *self._rows]
+        return "\n".join("\t".join(safe(cell) for cell in row) for row in rows)

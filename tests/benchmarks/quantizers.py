@@ -1,0 +1,151 @@
+"""Which item index teaches best? Every quantizer with the same small tuning budget, in one table.
+
+    python tests/benchmarks/quantizers.py [scientific] [FOLDER] [--rows default rq-vae ...] [--seeds 0 1 2] [--jobs 2]
+
+Reads `$EAGERTUI_DATA/NAME` (default ../shared/data). Every finished cell is kept in
+tests/benchmarks/results/quantizers.json under its data, row, seed and budget, so an interrupted benchmark goes on; only
+the table is printed where nothing is missing. FOLDER keeps the project and its runs. Each job trains on one thread.
+
+The row `shuffled` is the default index with the last code of every item drawn anew among its siblings: what recall it
+loses, the last level knew. `random` has the default's shape and no meaning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import polars as pl
+from real_data import write_project
+
+RESULTS = Path(__file__).parent / "results" / "quantizers.json"
+BUDGET = {
+    "scientific": ["tune.stages.0.epochs=6"],
+    "beauty": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
+    "online-retail": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
+}
+ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
+ROWS = {
+    "default": [],
+    "shuffled": [],
+    "random": ["index.method=random"],
+    "paper": ["index.paper=true"],
+    **{name: [f"index.method={name}"] for name in ("rq-kmeans", "rq-vae", "letter", "aligned", "parallel")},
+    "text only": ['index.sources=["semantic"]'],
+    "behavior only": ['index.sources=["behavior"]'],
+    "rq-vae, text only": ["index.method=rq-vae", 'index.sources=["semantic"]'],
+}
+FIGURES = ("recall@10", "ndcg@10", "conflicts", "text kept", "behaviour kept", "tokens", "seconds")
+HELD = threading.Lock()
+
+
+def eagertui(*argv: str) -> list[dict[str, Any]]:
+    """The JSON lines of a headless command."""
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", *argv, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(argv)}:\n{done.stderr[-2000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def artefact(run: Path, stage: str) -> Path:
+    """Where a stage's artefact of a run lies."""
+    told: str = json.loads((run / "stages" / f"{stage}.json").read_text())["artefact"]
+    return run / told
+
+
+def shuffled(project: Path, sets: list[str], seed: int) -> str:
+    """The default index with its last level drawn anew among siblings, as a setting."""
+    lines = eagertui("index", "build", str(project), *sets)
+    table = pl.read_parquet(artefact(Path(lines[-1]["run"]), "index") / "index.parquet")
+    *parents, last = table.columns[1:]
+    rng = np.random.default_rng(seed)
+    drawn = table.with_columns(pl.Series("draw", rng.random(table.height)))
+    drawn = drawn.with_columns(pl.col(last).sort_by("draw").over(parents))
+    path = project.parent / f"shuffled-{seed}.parquet"
+    drawn.drop("draw").write_parquet(path)
+    return f"index.method='file:{path.resolve()}'"
+
+
+def run_cell(project: Path, row: str, seed: int, budget: list[str]) -> dict[str, float]:
+    """Train one cell; the model's test metrics and what the report says of its index."""
+    sets = [part for text in [*ROWS[row], *budget, f"seed={seed}"] for part in ("--set", text)]
+    if row == "shuffled":
+        sets += ["--set", shuffled(project, sets, seed)]
+    run = Path(eagertui("train", str(project), *sets)[-1]["run"])
+    model = json.loads((run / "metrics.json").read_text())["test"]["model"]
+    index = artefact(run, "index")
+    report = json.loads((index / "report.json").read_text())
+    steps = (report.get("conflicts") or {}).get("steps") or [{"rate": 0.0}]
+    kept = {source: depths[-2]["preserved"] for source, depths in report["preserved"].items() if len(depths) > 1}
+    return {
+        "recall@10": model["recall@10"],
+        "ndcg@10": model["ndcg@10"],
+        "conflicts": steps[0]["rate"],
+        "text kept": kept.get("semantic", 0.0),
+        "behaviour kept": kept.get("behavior", 0.0),
+        "tokens": len(report["levels"]),
+        "seconds": json.loads((index / "stage.json").read_text())["seconds"],
+    }
+
+
+def key(data: str, row: str, seed: int, budget: list[str]) -> str:
+    """Names a cell."""
+    return " | ".join([data, row, f"seed {seed}", *sorted(budget)])
+
+
+def known() -> dict[str, dict[str, float]]:
+    """The finished cells."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def fill(cell: str, project: Path, row: str, seed: int, budget: list[str]) -> None:
+    """Compute a cell and keep it."""
+    found = run_cell(project, row, seed, [*budget, *ALWAYS])
+    with HELD:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps({**known(), cell: found}, indent=1, sort_keys=True) + "\n")
+        print(cell, found, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Fill in the missing cells, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", default="scientific", choices=sorted(BUDGET))
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args()
+    budget = [*BUDGET[args.data], *args.sets]
+    cells = {(row, seed): key(args.data, row, seed, budget) for row in args.rows for seed in args.seeds}
+    missing = [(row, seed) for (row, seed), cell in cells.items() if cell not in known()]
+    if missing:
+        folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-"))
+        project = write_project(args.data, folder)
+        with ThreadPoolExecutor(args.jobs) as pool:
+            list(pool.map(lambda one: fill(cells[one], project, *one, budget), missing))
+    print(f"{args.data}, {', '.join(budget)}, seeds {args.seeds}\n")
+    print(f"{'index':18} " + " ".join(f"{name:>16}" for name in FIGURES))
+    for row in args.rows:
+        found = [known()[cells[row, seed]] for seed in args.seeds]
+        texts = []
+        for name in FIGURES:
+            values = [cell[name] for cell in found]
+            spread = f" ± {stdev(values):.4f}" if len(values) > 1 and name in FIGURES[:2] else ""
+            texts.append(f"{mean(values):.4f}{spread}" if name not in FIGURES[-2:] else f"{mean(values):.1f}")
+        print(f"{row:18} " + " ".join(f"{text:>16}" for text in texts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""A trained recommender after items were added and removed: the same model, new lists."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from core.errors import DataError
+from core.index.grow import add_items, remove_items
+from core.recommend.recommender import Recommendation, Recommender
+from core.run.folder import RunFolder
+from tests.core.engine_tools import N_ITEMS, exhaustive, walks
+
+LOG = walks()
+USER = next(user for user, items in LOG.items() if len(items) >= 10)
+EVERY = N_ITEMS + 4
+
+
+@pytest.fixture(scope="module")
+def run(trained: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A copy of the trained run with four new items."""
+    runs = tmp_path_factory.mktemp("grown")
+    (runs / ".store").symlink_to(trained.path.parent / ".store")
+    shutil.copytree(trained.path, runs / trained.id)
+    kinds = ["amber", "coral", "ember", "dusk"]
+    rows = {
+        "item_id": [f"new{n}" for n in range(4)],
+        "title": [f"The {kind} book, part {n + 80}" for n, kind in enumerate(kinds)],
+        "blurb": [f"A tale of {kind} and {kind} weather" for kind in kinds],
+    }
+    pl.DataFrame(rows).write_csv(runs / "new.csv")
+    assert add_items(runs / trained.id, runs / "new.csv").figures["added"] == 4
+    return RunFolder(runs / trained.id)
+
+
+@pytest.fixture(scope="module")
+def grown(run: RunFolder) -> Recommender:
+    return Recommender.load(run.path)
+
+
+def ids(found: Recommendation) -> list[str]:
+    return [item.item_id for item in found.items]
+
+
+def test_new_items_are_recommended_with_title_and_code(grown: Recommender) -> None:
+    found = grown.recommend(user=USER, k=EVERY)
+    assert sorted(ids(found)) == sorted([f"i{n:02}" for n in range(N_ITEMS)] + [f"new{n}" for n in range(4)])
+    assert np.exp([item.score for item in found.items]).sum() == pytest.approx(1.0, abs=1e-3)
+    assert grown.n_items == EVERY
+    coral = next(item for item in found.items if item.item_id == "new1")
+    assert coral.title == "The coral book, part 81"
+    assert coral.code == grown.checkpoint.index.text(N_ITEMS + 1)
+    assert len({item.code for item in found.items}) == EVERY
+
+
+def test_the_scores_are_those_of_the_model_over_all_codes(grown: Recommender) -> None:
+    """Checked against transformers' own forward pass over every item, old and new, after a history with both."""
+    from core.tune.vocabulary import Vocabulary
+
+    model, index = grown.checkpoint.model, grown.checkpoint.index
+    parts = tuple(model.get_buffer(f"codes_{level}").numpy() for level in range(model.levels))
+    history = ["i03", "new2", "i04"]
+    numbers = [3, N_ITEMS + 2, 4]
+    found = grown.recommend(history=history, k=EVERY)
+    vocabulary = Vocabulary(None, parts, tuple(model.frame.tolist()))  # type: ignore[arg-type]
+    expected = exhaustive(model.lm, vocabulary, index, numbers).sum(axis=1)
+    names = index.item_ids.to_list()
+    for item in found.items:
+        assert item.score == pytest.approx(float(expected[names.index(item.item_id)]), abs=2e-3)
+    assert [item for item, _ in found.history] == history and found.history[1][1] == "The ember book, part 82"
+
+
+def test_known_items_keep_numbers_and_codes(grown: Recommender, trained: RunFolder) -> None:
+    plain = Recommender.load(trained.path)
+    assert plain.n_items == N_ITEMS and plain.checkpoint.index.item_ids.len() == N_ITEMS
+    assert grown.checkpoint.index.codes[:N_ITEMS].tolist() == plain.checkpoint.index.codes.tolist()
+    before = ids(plain.recommend(user=USER, k=N_ITEMS))
+    after = [item for item in ids(grown.recommend(user=USER, k=EVERY)) if not item.startswith("new")]
+    assert len(set(before[:20]) & set(after[:20])) >= 15  # new ones only take their share
+
+
+def test_removed_items_are_not_listed_but_may_be_history(run: RunFolder, grown: Recommender, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / ".store").symlink_to(run.path.parent / ".store")
+    shutil.copytree(run.path, runs / run.id)
+    history = [item for item, _ in grown.recommend(user=USER).history]
+    gone = [history[-1], "new0", ids(grown.recommend(user=USER))[0]]
+    remove_items(runs / run.id, gone)
+    left = Recommender.load(runs / run.id)
+    found = left.recommend(user=USER, k=EVERY)
+    assert len(found.items) == left.n_items == EVERY - len(set(gone)) and not set(ids(found)) & set(gone)
+    assert np.exp([item.score for item in found.items]).sum() == pytest.approx(1.0, abs=1e-3)
+    assert [item for item, _ in found.history] == history
+    assert {item.item_id: item.title for item in found.items}["new1"] == "The coral book, part 81"
+    numbers = left.checkpoint.index.item_ids.to_list()
+    assert all(item.code == left.checkpoint.index.text(numbers.index(item.item_id)) for item in found.items)
+    hidden = left.recommend(history=["new0", "new1"], k=EVERY, hide_seen=True)
+    assert not {"new0", "new1"} & set(ids(hidden)) and len(hidden.items) == left.n_items - 1
+
+
+def test_revisions_of_another_index_are_refused(run: RunFolder, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / ".store").symlink_to(run.path.parent / ".store")
+    shutil.copytree(run.path, runs / run.id)
+    path = runs / run.id / "revisions" / "0001.parquet"
+    pl.read_parquet(path).write_parquet(path, metadata={"eagertui.base_id": "another"})
+    with pytest.raises(DataError, match="another index"):
+        Recommender.load(runs / run.id)

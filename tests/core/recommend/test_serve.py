@@ -1,0 +1,184 @@
+"""The serving child: the index without a model, and a model with an index."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import DataError, ProjectError
+from core.index.lookup import Lookup
+from core.pipeline import artefact_of, run_stages
+from core.project import Project
+from core.recommend.answers import Answers
+from core.run.folder import RunFolder
+from core.run.reporter import NullReporter
+from tests.core.engine_tools import N_ITEMS, N_USERS, Recorder, walks, write_world
+
+
+def ask(answers: Answers, method: str, **params: Any) -> dict[str, Any]:
+    told = answers.answer(method, params)
+    assert json.loads(json.dumps(told)) == told
+    return told
+
+
+def quiet(text: str) -> None:
+    assert text
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run that has come as far as its index, with a model neither made nor begun."""
+    path = write_world(tmp_path_factory.mktemp("indexed"), walks())
+    project = Project.load(path, ["run.goal=index", "vectors.behavior=ppmi-svd"])
+    folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
+    run_stages(project, NullReporter(), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(indexed: RunFolder) -> Answers:
+    return Answers(indexed.path, True, quiet)
+
+
+@pytest.fixture(scope="module")
+def lookup(indexed: RunFolder) -> Lookup:
+    return Lookup.load(artefact_of(indexed, "index"), artefact_of(indexed, "data"))
+
+
+def test_the_artefact_of_the_index(indexed: RunFolder, lookup: Lookup) -> None:
+    folder = artefact_of(indexed, "index")
+    report = json.loads((folder / "report.json").read_text())
+    named = {"levels", "preserved", "agreement", "reconstruction", "method", "seconds", "conflicts"}
+    assert set(report) >= {"items", "base_id", *named}
+    with np.load(folder / "codebooks.npz") as books:
+        assert [books[f"level_{n}"].shape[0] for n in range(lookup.index.levels)] == list(lookup.index.widths)
+    table = lookup.branches
+    assert table.rows[0] == sum(max(len(items) - 2, 0) for items in walks().values())  # the training part alone
+    assert lookup.raw is not None and lookup.raw.shape == lookup.index.codes.shape
+    named = [table.words(row) for row in range(1, len(table))]
+    assert all(named) and table.words(0) == []
+    assert any({"amber", "birch", "coral", "dusk", "ember"} & set(words) for words in named)
+
+
+def test_hello(answers: Answers, indexed: RunFolder) -> None:
+    has = ["data", "index", "semantic", "behavior"]
+    assert answers.hello() == {"ready": True, "run": indexed.id, "users": N_USERS, "items": N_ITEMS, "has": has}
+
+
+def test_an_item(answers: Answers, lookup: Lookup) -> None:
+    told = ask(answers, "index.item", item="i07")
+    assert told == ask(answers, "index.item", item=7)
+    about = lookup.about(7)
+    assert {name: told[name] for name in about} == about
+    assert list(told["near"]) == ["semantic", "behavior"]
+    codes = lookup.index.codes
+    for source, rows in told["near"].items():
+        assert len(rows) == 10 and 7 not in [row["number"] for row in rows]
+        assert [row["similarity"] for row in rows] == sorted((row["similarity"] for row in rows), reverse=True)
+        for row in rows:
+            other = row["number"]
+            assert (row["item_id"], row["title"]) == (lookup.item_id(other), lookup.title(other))
+            assert row["code"] == lookup.index.text(other)
+            same = [bool((codes[7][:d] == codes[other][:d]).all()) for d in range(1, lookup.index.levels + 1)]
+            assert row["shared"] == sum(same)
+        for depth, share in enumerate(told["kept"][source], 1):
+            assert share == pytest.approx(np.mean([row["shared"] >= depth for row in rows]))
+
+
+def test_branches(answers: Answers, lookup: Lookup) -> None:
+    root = ask(answers, "index.branch", limit=3)
+    assert (root["count"], root["depth"], len(root["items"])) == (N_ITEMS, 0, 3)
+    assert sum(child["items"] for child in root["children"]) == N_ITEMS
+    assert sum(child["rows"] for child in root["children"]) == root["rows"]
+    child = root["children"][1]
+    below = ask(answers, "index.branch", prefix=[child["code"]], offset=1, limit=1000)
+    assert (below["branch"], below["count"], below["words"]) == (child["branch"], child["items"], child["words"])
+    expected = lookup.branches.items(child["branch"])[1:].tolist()
+    assert [row["number"] for row in below["items"]] == expected
+    assert child["token"] == f"<a_{child['code']}>"
+    for prefix in ([999], [child["code"], 999], lookup.index.codes[0].tolist(), [-1], [2**70]):
+        with pytest.raises(DataError, match="branch"):
+            answers.answer("index.branch", {"prefix": prefix})
+
+
+def test_find_and_siblings(answers: Answers, lookup: Lookup) -> None:
+    assert [row["item_id"] for row in ask(answers, "index.find", text="part 7")["items"]] == ["i07"]
+    assert len(ask(answers, "index.find", text="the", limit=4)["items"]) == 4
+    assert ask(answers, "index.find", text="no such book")["items"] == []
+    count, every = lookup.siblings(7, None)
+    told = ask(answers, "index.siblings", item="i07", limit=1)
+    assert told["count"] == count and [row["number"] for row in told["items"]] == every[:1]
+    assert ask(answers, "index.siblings", item=7, offset=count)["items"] == []
+
+
+def test_users_and_refusals(answers: Answers) -> None:
+    assert ask(answers, "users", prefix="u09", limit=2) == {"users": ["u090", "u091"]}
+    with pytest.raises(ProjectError, match="index alone"):
+        answers.answer("recommend", {"user": "u001"})
+    with pytest.raises(DataError, match="no item") as error:
+        answers.answer("index.item", {"item": "i0"})
+    assert "i00" in error.value.remedy
+    for item in (-1, 60, None, [], True):
+        with pytest.raises(DataError):
+            answers.answer("index.item", {"item": item})
+    for method in ("dance", None, 7, "_item"):
+        with pytest.raises(ValueError, match="method"):
+            answers.answer(method, {})
+    with pytest.raises(ValueError):
+        answers.answer("index.find", {"text": "x", "limit": "many"})
+
+
+def test_a_run_without_a_model_still_starts(indexed: RunFolder) -> None:
+    answers = Answers(indexed.path, False, quiet)
+    assert "model" not in answers.hello()["has"]
+    with pytest.raises(ProjectError, match="no model yet"):
+        answers.answer("recommend", {"user": "u001"})
+    assert ask(answers, "index.item", item="i07")["number"] == 7
+
+
+def test_a_run_with_data_alone_starts(tmp_path: Path) -> None:
+    project = Project.load(write_world(tmp_path, walks()))
+    folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
+    with pytest.raises(ProjectError, match="data"):
+        Answers(folder.path, True, quiet)
+    with pytest.raises(Exception, match="stopped"):
+        run_stages(project, Recorder("data"), folder)
+    answers = Answers(folder.path, True, quiet)
+    assert answers.hello()["has"] == ["data"] and answers.hello()["items"] == N_ITEMS
+    with pytest.raises(ProjectError, match="index"):
+        answers.answer("index.item", {"item": "i07"})
+
+
+def test_a_trained_run_answers_both(trained: RunFolder) -> None:
+    answers = Answers(trained.path, False, quiet)
+    assert len(ask(answers, "recommend", user="u001", k=3)["items"]) == 3
+    assert ask(answers, "index.item", item="i07")["near"].keys() == {"semantic", "behavior"}
+
+
+def test_the_process_without_a_model_loads_no_torch(indexed: RunFolder) -> None:
+    lines = [
+        {"id": 1, "method": "index.item", "params": {"item": "i07"}},
+        {"id": 2, "method": "index.branch", "params": {"prefix": "x"}},
+        {"id": 3, "method": "index.find", "params": [1]},
+        {"id": 4, "method": "recommend", "params": {"user": "u001"}},
+    ]
+    code = (
+        "import sys\nfrom core.__main__ import main\n"
+        f"code = main(['serve', {str(indexed.path)!r}, '--lookup'])\n"
+        "print('torch' in sys.modules, 'transformers' in sys.modules, file=sys.stderr)\nsys.exit(code)"
+    )
+    asked = "".join(json.dumps(line) + "\n" for line in lines) + "nonsense\n" + "[" * 100_000 + "\n"
+    done = subprocess.run([sys.executable, "-c", code], input=asked, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr.split()[-2:] == ["False", "False"]
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert next(line for line in told if "ready" in line)["has"][:2] == ["data", "index"]
+    by_id = {line["id"]: line for line in told if line.get("id")}
+    assert by_id[1]["result"]["item_id"] == "i07"
+    assert all("error" in by_id[number] for number in (2, 3, 4))
+    assert sum(line.get("id", 0) is None for line in told) == 2

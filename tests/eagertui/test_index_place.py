@@ -1,0 +1,451 @@
+"""The Index place with keys: the tree, its items, the search, conflicts, another index, and files that are damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from core.index.lookup import Lookup
+from eagertui.screens import index as index_module
+from eagertui.screens.index import IndexScreen
+from eagertui.screens.index_item import FindItemScreen, ItemScreen
+from eagertui.screens.index_tables import DiffScreen, ItemTableScreen
+from eagertui.screens.start import StartScreen
+from eagertui.widgets.code_tree import ASCII, row_parts
+from eagertui.widgets.code_tree_rows import CodeRows, Spot
+from eagertui.widgets.frame_table import FrameTable
+from eagertui.widgets.rows import RowList
+from tests.eagertui.app_tools import Eyes, fake_engine
+from tests.eagertui.damage import ANY, JSON, remove
+from tests.eagertui.index_tools import some_codes, write_index
+from tests.eagertui.scenes import Scene, indices, only, readers, settled, stay
+from tests.eagertui.terminal_tools import looks_whole
+from tests.eagertui.world import World, world
+
+SMALL = (80, 24)
+FINISHED = only("finished")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    made: World, build: Callable[[World], Path | None] = FINISHED, size: tuple[int, int] = SMALL, engine: str = ""
+) -> AsyncIterator[Eyes]:
+    """The place, its index read."""
+    with Scene(build, stay).app(made) as app:
+        if engine:
+            app.bridge.engine = fake_engine(engine)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            eyes = Eyes(app, pilot)
+            await eyes.until(lambda: app.runs_read and app.current_mode)
+            await eyes.press("3")
+            await eyes.until(lambda: place(eyes)._stamp != ())
+            await settled(eyes)
+            yield eyes
+
+
+def place(eyes: Eyes) -> IndexScreen:
+    screen = next(screen for screen in eyes.app.screen_stack if isinstance(screen, IndexScreen))
+    return screen
+
+
+def lookup(eyes: Eyes) -> Lookup:
+    found = place(eyes).lookup
+    assert found is not None
+    return found
+
+
+def artefact(made: World) -> Path:
+    """Where the only index lies."""
+    return next(made.here.glob("*/runs/.store/*/index.parquet")).parent
+
+
+# --- the tree ---------------------------------------------------------------------------------------------------------
+
+
+async def test_from_the_root_to_an_item(made: World) -> None:
+    async with opened(made) as eyes:
+        tree, held = place(eyes).codes, lookup(eyes).branches
+        text = await eyes.see(
+            r"Codes +kmeans-tree · 4 levels · a11f", r"▾ all +900", r"▸ a0 orchard clockmaker +134 ████",
+            r"All items", r"a codes below 16/16 100 %", r"a 16/16 +█+ +15", r"Conflicts +before 12 in 4 groups → 0",
+        )  # fmt: skip
+        looks_whole(eyes.app)
+        assert tree.height == 17 and "1–13 of 17" in text
+        await eyes.press("down", "down", "right")
+        below = held.children(2)
+        assert tree.height == 17 + len(below)
+        await eyes.see(r"▾ a1 winter", r"<a_1> winter, cartographer", r"81 items 9\.0 % · rows", r"b codes below 8/8",
+                       r"semantic near +71 % +12 %")  # fmt: skip
+        await eyes.press("c")
+        assert eyes.app.clipboard == "<a_1>"
+        await eyes.press("right", "right", "right")  # into the first branch, open it, and into that
+        assert (tree.spot.branch, tree.spot.depth) == (held.children(below[0])[0], 3)
+        while tree.spot.item < 0:
+            await eyes.press("enter", "down")
+        await eyes.press("c")
+        assert eyes.app.clipboard == lookup(eyes).item_id(tree.spot.item)
+        await eyes.see(rf"Item {eyes.app.clipboard}", "enter neighbours and siblings")
+        await eyes.press("left", "left", "left")
+        assert tree.spot == Spot(below[0], -1, 2)
+        await eyes.press("left", "left", "left")
+        assert tree.spot.branch == 2 and tree.height == 17
+        await eyes.press("end")
+        assert tree.cursor_row == 16
+        await eyes.press("home", "space")
+        assert tree.height == 1
+
+
+async def test_a_branch_of_many_items_is_paged(made: World) -> None:
+    def build(made: World) -> Path:
+        project = made.project()
+        folder = made.finished(project)
+        store = project.parent / "runs" / ".store"
+        count = 30_000
+        codes = some_codes(count, (2, 2, 40_000))
+        codes[:, :2] = 0
+        codes[:, 2] = range(count)
+        write_index(store / "large", store / "items", codes, [f"i{n}" for n in range(count)],
+                    [f"Book {n}" for n in range(count)], (2, 2, 40_000), ["semantic"] * 3)  # fmt: skip
+        for stage, name in (("index", "large"), ("data", "items")):
+            (folder.path / "stages" / f"{stage}.json").write_text(json.dumps({"artefact": f"../.store/{name}"}))
+        return project
+
+    async with opened(made, build) as eyes:
+        tree = place(eyes).codes
+        await eyes.press("down", "enter", "down", "enter", "pagedown", "pagedown")
+        assert tree.height == 30_003
+        await eyes.see(r"· c20 Book 20\b", r"of 30,003")
+        await eyes.press("end")
+        await eyes.see(r"· c29999 Book 29999", "29,991–30,003 of 30,003|of 30,003")
+        await eyes.press("i")
+        await eyes.see(r"code +title +item", r"of 30,000")
+        table = eyes.app.screen.query_one(FrameTable)
+        await eyes.press("slash", *"book 2999")
+        await eyes.until(lambda: table.rows is not None and table.rows.height == 11)
+        await eyes.press("enter", "down", "enter")
+        await eyes.until(lambda: isinstance(eyes.app.screen, ItemScreen) and eyes.app.screen.shown == 29_990)
+        await eyes.press("escape", "escape")
+        assert tree.spot.item == 29_990
+
+
+async def test_the_items_of_a_branch_sort_and_copy(made: World) -> None:
+    async with opened(made) as eyes:
+        await eyes.press("down", "i")
+        await eyes.see(r"<a_0> orchard, clockmaker", r"code +title", "of 134")
+        table = eyes.app.screen.query_one(FrameTable)
+        assert isinstance(eyes.app.screen, ItemTableScreen) and table.rows is not None
+        await eyes.press("right", "o")
+        await eyes.until(lambda: table.rows.slice(0, 1)[0][1].startswith("The Cartographer"))
+        assert [row[1] for row in table.rows.slice(0, 134)] == sorted(row[1] for row in table.rows.slice(0, 134))
+        await eyes.press("c")
+        assert "\tThe Cartographer" in eyes.app.clipboard
+
+
+# --- items ------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_item_is_found_and_its_neighbours_come(made: World) -> None:
+    async with opened(made, readers) as eyes:
+        await eyes.press("slash", *"volume 88")
+        await eyes.until(
+            lambda: isinstance(eyes.app.screen, FindItemScreen) and eyes.app.screen.searched == "volume 88"
+        )
+        await eyes.see("900 items", r"The Lighthouse and the Harbour, volume 88 +b088")
+        await eyes.press("enter")
+        about = lookup(eyes).about(88)
+        await eyes.see("Nearest in semantic", "Nearest in behavior", r"share a \d · b \d · c \d · d \d of 10",
+                       rf"{about['code']} +b088 +before ", r"<a_\d+> .*items", "the item itself",
+                       "it shared its code with others", rf"{about['sibling_count']} siblings under a\d")  # fmt: skip
+        looks_whole(eyes.app)
+        screen = eyes.app.screen
+        assert isinstance(screen, ItemScreen)
+        near = screen.query_one("#near-0", RowList)
+        codes = lookup(eyes).index.codes
+        shared = [(codes[(56 + n * 16) % 900][0] == codes[88][0]) for n in range(10) if 56 + n * 16 != 88]
+        assert f"a {sum(shared)} ·" in str(near.border_subtitle)
+        await eyes.press("c")
+        sibling = about["siblings"][0]
+        assert eyes.app.clipboard.startswith(lookup(eyes).item_id(sibling))
+        await eyes.press("enter")
+        await eyes.until(lambda: screen.shown == sibling)
+        await eyes.press("escape")
+        await eyes.until(lambda: screen.shown == 88)
+        await eyes.press("escape")
+        assert eyes.app.screen is place(eyes) and place(eyes).codes.spot.item == 88  # the tree shows where it stands
+        child = place(eyes)._neighbours._serving
+        assert child is not None and child.alive and child.log_path.name == "lookup.log"
+    assert not child.alive
+
+
+async def test_an_id_and_what_is_not_there(made: World) -> None:
+    async with opened(made) as eyes:
+        await eyes.press("slash", *"nothing like it")
+        await eyes.see("no such item")
+        await eyes.press("enter")
+        assert isinstance(eyes.app.screen, FindItemScreen)
+        await eyes.press(*["backspace"] * 20, *"b007", "enter")
+        await eyes.until(lambda: isinstance(eyes.app.screen, ItemScreen) and eyes.app.screen.shown == 7)
+        await eyes.press("escape", "slash", "escape")
+        assert eyes.app.screen is place(eyes)
+
+
+async def test_the_rest_stands_there_before_the_neighbours(made: World) -> None:
+    async with opened(made, engine="--deaf") as eyes:
+        place(eyes)._open_item(3)
+        await eyes.see("neighbours", "siblings under", "the item itself")
+        assert eyes.app.screen.has_class("-waiting")
+        await eyes.press("escape")
+        assert eyes.app.screen is place(eyes)
+
+
+async def test_a_child_that_cannot_start_says_why(made: World) -> None:
+    async with opened(made, engine="--no-start") as eyes:
+        place(eyes)._open_item(3)
+        await eyes.see("✗ ", "checkpoint|serving process", "siblings under")
+        eyes.app.bridge.engine = fake_engine()
+        place(eyes)._neighbours._bridge = eyes.app.bridge
+        await eyes.press("ctrl+r")
+        await eyes.see("No vectors, no neighbours")
+
+
+# --- conflicts --------------------------------------------------------------------------------------------------------
+
+
+async def test_conflicts_and_the_items_of_one(made: World) -> None:
+    async with opened(made) as eyes:
+        await eyes.press("tab")
+        assert eyes.app.focused is not None and eyes.app.focused.id == "conflicts"
+        await eyes.press("v")
+        await eyes.see("How they were settled", r"nearest code .* 12 in 4 groups +largest 5", r"matching +0 in 0",
+                       r"1 exact twins, 8 moved, 1 spilled, price 0\.31% more distance", r"items +apart +twins",
+                       r"5 .* matching .*The Cartographer")  # fmt: skip
+        await eyes.press("enter")
+        text = await eyes.see("5 items of one code", r"title +before +after +apart +price +twin +item")
+        codes = lookup(eyes).index.codes
+        before = " ".join(f"{'abcd'[level]}{code}" for level, code in enumerate(codes[3]))
+        assert text.count(before) == 6  # five times before, once after
+        await eyes.press("down", "enter")
+        await eyes.until(lambda: isinstance(eyes.app.screen, ItemScreen) and eyes.app.screen.shown == 88)
+        await eyes.press("escape", "escape", "o", "o")
+        table = place(eyes).query_one("#conflicts", FrameTable)
+        await eyes.until(lambda: table.rows.slice(0, 1)[0][0] == "5")
+        await eyes.press("v")
+        await eyes.see("Item index of ", "nearest items in semantic", "pairs under one prefix of the same author")
+        await eyes.press("c")
+        assert json.loads(eyes.app.clipboard)["items"] == 900
+        await eyes.press("v")
+        assert place(eyes).codes.has_focus
+
+
+async def test_items_that_made_room_stand_last(made: World) -> None:
+    def build(made: World) -> Path:
+        project = FINISHED(made)
+        path = artefact(made) / "conflicts.parquet"
+        rows = pl.read_parquet(path)
+        alone = rows.head(9).with_columns(group=pl.lit(None, pl.Int32), item=pl.int_range(700, 709, dtype=pl.Int32))
+        pl.concat([alone, rows]).write_parquet(path)
+        return project
+
+    async with opened(made, build) as eyes:
+        await eyes.press("v")
+        table = place(eyes).query_one("#conflicts", FrameTable)
+        assert table.rows is not None and table.rows.height == 5
+        assert table.rows.slice(4, 1)[0][5].startswith("made room: ")
+        await eyes.press("end", "enter")
+        await eyes.see("9 items made room", "b700")
+
+
+async def test_without_conflicts_there_is_room_for_the_tree(made: World) -> None:
+    def build(made: World) -> Path:
+        project = FINISHED(made)
+        path = artefact(made) / "conflicts.parquet"
+        pl.read_parquet(path).clear().write_parquet(path)
+        return project
+
+    async with opened(made, build) as eyes:
+        await eyes.see("No two items had the same code")
+        assert place(eyes).query_one("#conflicts").size.height == 1
+
+
+# --- another index ----------------------------------------------------------------------------------------------------
+
+
+async def test_two_indices_side_by_side(made: World) -> None:
+    async with opened(made, indices) as eyes:
+        await eyes.press("d")
+        await eyes.see("Beside which index", "kmeans-tree")
+        await eyes.press("enter")
+        text = await eyes.see("Two indices side by side", r"run a11f", r"items +900 +900", "agreement over 900 items",
+                              r"a used +16/16 █+ +16/16 █+")  # fmt: skip
+        assert isinstance(eyes.app.screen, DiffScreen) and "by chance" in text
+        looks_whole(eyes.app)
+        await eyes.press("c")
+        assert "items\t900\t900" in eyes.app.clipboard
+        await eyes.press("escape")
+        assert eyes.app.screen is place(eyes)
+
+
+async def test_nothing_to_compare_with(made: World) -> None:
+    async with opened(made) as eyes:
+        await eyes.press("d")
+        await eyes.see("no other run has another index; b builds one")
+
+
+async def test_a_damaged_report_beside_it(made: World) -> None:
+    def build(made: World) -> Path:
+        project = indices(made)
+        for path in project.parent.glob("runs/.store/12*8/report.json"):
+            path.write_text('{"levels": [{"letter": 3}]}')
+        return project
+
+    async with opened(made, build) as eyes:
+        await eyes.press("d")
+        await eyes.see("Beside which index")
+        await eyes.press("enter")
+        await eyes.see("cannot be read", "That did not work")
+
+
+async def test_b_opens_the_form_for_an_index(made: World) -> None:
+    async with opened(made) as eyes:
+        await eyes.press("b")
+        await eyes.until(lambda: isinstance(eyes.app.screen, StartScreen))
+        await eyes.see("Build index", "index.method", "eagertui --headless index build")
+
+
+# --- what may be there ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40), (200, 60), (40, 12)])
+async def test_every_view_at_every_size(made: World, size: tuple[int, int]) -> None:
+    async with opened(made, readers, size) as eyes:
+        await eyes.press("down", "right", "down")
+        looks_whole(eyes.app)
+        for _ in range(3):
+            await eyes.press("v")
+            looks_whole(eyes.app)
+        for keys in (["i"], ["v", "enter"], ["slash", *"volume 88", "enter"]):
+            await eyes.press(*keys)
+            await settled(eyes)
+            looks_whole(eyes.app)
+            while eyes.app.screen is not place(eyes):
+                await eyes.press("escape")
+
+
+async def test_nothing_yet_names_the_next_key(made: World) -> None:
+    async with opened(made, lambda made: made.project()) as eyes:
+        await eyes.see("No item index yet", "4 train", "b build an index alone")
+        assert not eyes.app.screen.check_action("find", ()) and not eyes.app.screen.check_action("diff", ())
+
+
+async def test_an_old_index_shows_its_report(made: World) -> None:
+    def build(made: World) -> Path:
+        project = FINISHED(made)
+        for name in ("branches.parquet", "order.npy", "raw.npy", "conflicts.parquet"):
+            (artefact(made) / name).unlink()
+        return project
+
+    async with opened(made, build) as eyes:
+        await eyes.see("an earlier version made it", "b builds the index again", "900 items", "semantic +16/16")
+        looks_whole(eyes.app)
+        await eyes.press("v", "i", "slash")
+        assert eyes.app.screen is place(eyes)
+
+
+FILES = {
+    "branches.parquet": ANY, "order.npy": ANY, "index.parquet": ANY, "conflicts.parquet": ANY, "raw.npy": ANY,
+    "report.json": JSON, "items.parquet": ANY,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FILES)
+async def test_a_damaged_file_is_told_and_the_rest_is_shown(made: World, file: str) -> None:
+    async with opened(made) as eyes:
+        path = next(artefact(made).parent.glob(f"*/{file}"))
+        whole = path.read_bytes()
+        for name, damage in FILES[file].items():
+            remove(path)
+            path.write_bytes(whole)
+            damage(path)
+            if name == "forbidden" and os.geteuid() == 0:
+                remove(path)
+            before, place(eyes)._stamp = place(eyes)._open, ()
+            place(eyes).news()
+            await eyes.until(lambda before=before: place(eyes)._stamp != () and place(eyes)._open is not before)
+            await settled(eyes)
+            looks_whole(eyes.app)
+            shown = place(eyes).opened
+            assert shown is not None
+            if file == "report.json":
+                assert shown.lookup is not None and shown.conflicts is not None
+            elif file == "conflicts.parquet":
+                assert shown.lookup is not None and shown.report
+                if "conflicts" in shown.trouble:
+                    await eyes.see("✗ ")
+            elif name != "noisy" and not (file == "raw.npy" and name == "gone"):
+                assert shown.lookup is None and shown.report and "tree" in shown.trouble
+                await eyes.see("900 items", "✗ ")
+            for key in ("v", "v", "v", "d"):
+                await eyes.press(key)
+                looks_whole(eyes.app)
+
+
+async def test_the_index_is_read_once_and_again_when_it_is_another(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[object] = []
+    whole = index_module.open_index
+    monkeypatch.setattr(index_module, "open_index", lambda at: reads.append(at) or whole(at))
+    async with opened(made) as eyes:
+        for _ in range(5):
+            place(eyes).news()
+            await settled(eyes)
+        assert len(reads) == 1
+        run = place(eyes).run_folder
+        assert run is not None
+        first = lookup(eyes).index.codes
+        made.index(run, seed=1)
+        place(eyes).news()
+        await eyes.until(lambda: len(reads) == 2 and place(eyes).lookup is not None)
+        await eyes.until(lambda: not (lookup(eyes).index.codes == first).all())
+
+
+async def test_without_colour_the_cursor_is_seen(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(made) as eyes:
+        await eyes.press("down")
+        tree = place(eyes).codes
+        assert tree.render_line(1)._segments[0].style.reverse  # type: ignore[union-attr]
+        assert not tree.render_line(2)._segments[0].style.reverse  # type: ignore[union-attr]
+        text = await eyes.see(r"▸ a1 ")
+        assert "▾ all" in text
+
+
+def test_a_row_of_the_tree_is_as_wide_as_it_should_be(tmp_path: Path) -> None:
+    titles = ["\x1b[31mred", "界" * 60, "[red]x[/]", "e\u0301" * 30, "x" * 500, ""] * 5
+    codes = some_codes(30, (3, 3, 30))
+    write_index(tmp_path / "i", tmp_path / "d", codes, [f"\u202e{n}" for n in range(30)], titles, (3, 3, 30),
+                ["semantic"] * 3, [["界面", "\x1b]0;x\x07", "[b]"]])  # fmt: skip
+    held = Lookup.load(tmp_path / "i", tmp_path / "d")
+    rows = CodeRows(held.branches)
+    for branch in range(len(held.branches)):
+        rows.open(branch)
+    from rich.cells import cell_len
+
+    for width in (1, 3, 10, 33, 34, 60, 90, 140):
+        for row in range(rows.height):
+            for signs in (ASCII, ASCII._replace(full="")):
+                parts = row_parts(held, rows, rows.spot(row), width, signs)
+                assert sum(cell_len(text) for text, _ in parts) == width, (width, parts)
+                assert not any(sign < " " or sign == "\u202e" for text, _ in parts for sign in text)
