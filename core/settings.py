@@ -150,12 +150,12 @@ class IndexSettings:
 class RqVaeSettings:
     """The auto-encoder behind the index methods rq-vae, letter and aligned."""
 
-    layers: tuple[int, ...] = opt((512, 256, 128), "widths of the encoder's hidden layers", low=1, high=65536)
-    latent: int = opt(32, "width of what is quantised", low=1, high=4096)
+    layers: tuple[int, ...] = opt((512, 256), "widths of the encoder's hidden layers", low=1, high=65536)
+    latent: int = opt(10, "width of what is quantised; wider keeps more and shares more codes", low=1, high=4096)
     batch_norm: bool = opt(False, "batch norm on the hidden layers; LC-Rec's published script has it on")
-    epochs: int = opt(300, "most passes over the items", low=1, high=100000)
+    epochs: int = opt(100, "most passes over the items; the first quarter without codes", low=1, high=100000)
     patience: int = opt(5, "looks without progress before it stops", low=1, high=1000)
-    learning_rate: float = opt(1e-3, "highest step size of AdamW", above=0.0, high=1.0)
+    learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
     weight_decay: float = opt(1e-4, "weight decay of AdamW", low=0.0, high=10.0)
     batch_items: int = opt(1024, "items a step", low=2, high=10**7)
     commitment: float = opt(0.25, "weight of the pull of an item to its code", low=0.0, high=100.0)

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from eagertui.index_verbs import add_index_verb
+from eagertui.plain import project_file
 
 INTERRUPTED = 130
 VERBS = ("init", "check", "train", "index", "evaluate", "recommend", "runs", "control", "doctor")
@@ -195,16 +196,6 @@ def _open_app(args: argparse.Namespace) -> int:
     given = getattr(args, "project", None)
     project, overrides = (project_file(given) if given else None), getattr(args, "overrides", [])
     return run_app(project, verb=args.verb or "", overrides=overrides, user=getattr(args, "user", None) or "")
-
-
-def project_file(given: Path | None) -> Path:
-    """The project file that an argument names: the file, or the `project.toml` of a folder, here by default."""
-    path = given or Path("project.toml")
-    if path.is_dir():
-        path = path / "project.toml"
-    if not path.is_file():
-        raise ProjectError(f"no project file at {path}", "`eagertui init DIR --sample` makes one to try")
-    return path
 
 
 def init_verb(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ProjectError
-from eagertui.plain import visible
+from eagertui.plain import project_file, visible
 
 if TYPE_CHECKING:
     from core.run.folder import RunFolder
@@ -32,19 +32,15 @@ def add_index_verb(make: Callable[..., argparse.ArgumentParser], parser: argpars
 
     make(works, "show", show_verb, "report on the item index of a run", run=True)
 
-    add = make(works, "add", add_verb, "give new items a free code; a finished run recommends them at once",
-               project=False, run=True)  # fmt: skip
+    add = make(works, "add", add_verb, "give new items a free code; a finished run recommends them at once", run=True)
     add.add_argument("file", type=Path, metavar="FILE", help="item table, with the project's columns")
-    add.add_argument("project", nargs="?", type=Path, help="project file or its folder (default: project.toml)")
 
-    remove = make(works, "remove", remove_verb, "recommend items no longer", project=False, run=True)
+    remove = make(works, "remove", remove_verb, "recommend items no longer", run=True)
     remove.add_argument("items", metavar="ID,ID", help="item ids")
-    remove.add_argument("project", nargs="?", type=Path, help="project file or its folder (default: project.toml)")
 
-    diff = make(works, "diff", diff_verb, "two item indices side by side", project=False)
+    diff = make(works, "diff", diff_verb, "two item indices side by side")
     diff.add_argument("a", metavar="A", help="a run: its id, a part of it, or its folder")
     diff.add_argument("b", metavar="B", help="another one")
-    diff.add_argument("project", nargs="?", type=Path, help="project file or its folder (default: project.toml)")
 
     take = make(works, "import", import_verb, "take an index that was made elsewhere, and report on it", sets=True)
     take.add_argument("file", type=Path, metavar="FILE", help="LC-Rec's .index.json, or Parquet with item_id and codes")
@@ -57,7 +53,6 @@ def add_index_verb(make: Callable[..., argparse.ArgumentParser], parser: argpars
 def build_verb(args: argparse.Namespace) -> int:
     """Make the index."""
     from eagertui import headless
-    from eagertui.cli import project_file
 
     path, overrides = project_file(args.project), [*args.overrides, ONLY_INDEX]
     if args.dry_run:
@@ -96,7 +91,6 @@ def remove_verb(args: argparse.Namespace) -> int:
 def diff_verb(args: argparse.Namespace) -> int:
     """Compare the indices of two runs."""
     from core.index.diff import diff
-
     from eagertui.index_report import show_diff
 
     runs = [_find(args, name) for name in (args.a, args.b)]
@@ -112,7 +106,6 @@ def import_verb(args: argparse.Namespace) -> int:
     """Build an index from a file of codes."""
     from core.fields import toml_value
     from eagertui import headless
-    from eagertui.cli import project_file
     from eagertui.printer import narration
 
     path = project_file(args.project)
@@ -153,7 +146,6 @@ def _run(args: argparse.Namespace) -> RunFolder:
 def _find(args: argparse.Namespace, name: str | None) -> RunFolder:
     from core.project import Project
     from core.run.folder import find_run, list_runs
-    from eagertui.cli import project_file
 
     if name and (Path(name) / "run.json").is_file():
         return find_run(Path(), name)

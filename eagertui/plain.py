@@ -8,6 +8,8 @@ import re
 import unicodedata
 from pathlib import Path
 
+from core.errors import ProjectError
+
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")
 """Printable by the book, and yet nothing of them is seen."""
 _JOINERS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")
@@ -96,3 +98,13 @@ def figures(values: object) -> str:
         return ""
     flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
     return ", ".join(f"{visible(k).replace('_', ' ')} {figure(v)}" for k, v in flat.items())
+
+
+def project_file(given: Path | None) -> Path:
+    """The project file that an argument names: the file, or the `project.toml` of a folder, here by default."""
+    path = given or Path("project.toml")
+    if path.is_dir():
+        path = path / "project.toml"
+    if not path.is_file():
+        raise ProjectError(f"no project file at {path}", "`eagertui init DIR --sample` makes one to try")
+    return path

@@ -14,13 +14,13 @@ __all__ = ["Labels", "Matrix", "balanced_assignment", "balanced_kmeans", "kmeans
 
 EXACT_ROWS = 1200
 ROUNDS = 4
-MOST_POINTS = 256
-"""Points a centroid that k-means looks at; of more it draws some."""
+MOST_POINTS, MOST_EACH = 1 << 15, 256
+"""Points that k-means looks at, and points a centroid where that makes more; of still more it draws some."""
 BLOCK = 1 << 14
 
 
 def kmeans(points: Matrix, k: int, seed: int) -> Matrix:
-    """Centroids of faiss' k-means; shape (k, dim)."""
+    """Centroids of faiss' k-means, on a part of many points; shape (k, dim)."""
     solver = faiss.Kmeans(
         points.shape[1],
         k,
@@ -28,7 +28,7 @@ def kmeans(points: Matrix, k: int, seed: int) -> Matrix:
         seed=seed,
         verbose=False,
         min_points_per_centroid=1,
-        max_points_per_centroid=MOST_POINTS,
+        max_points_per_centroid=max(MOST_POINTS // k, MOST_EACH),
     )
     solver.train(np.ascontiguousarray(points, dtype=np.float32))
     return np.asarray(solver.centroids, dtype=np.float32)

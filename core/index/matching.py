@@ -149,7 +149,9 @@ def _exact(cost: Matrix, room: Rows) -> Labels | None:
     return labels
 
 
-def prices(costs: Costs, room: npt.NDArray[Any], start: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+def prices(
+    costs: Costs, room: npt.NDArray[Any], start: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.float64]:
     """What each centre costs on top, so that asking the cheapest one spreads the points nearly as `room` says.
 
     Large problems are asked about an even sample of their points. Where there is more room than points, no price is

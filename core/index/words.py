@@ -1,7 +1,9 @@
 """Words for every branch: the terms that set its items apart, so that `<a_12>` reads "nail, polish, lacquer".
 
-Class-based TF-IDF (Grootendorst, BERTopic, 2022) over the items' titles and texts, with a branch as the class and its
-parent as the collection: deeper words say what is special below, they do not repeat what is said above.
+Class-based TF-IDF (after Grootendorst, BERTopic, 2022) over the items' titles and texts, with a branch as the class and
+its parent as the collection: deeper words say what is special below, they do not repeat what is said above. A term's
+score is its share of the branch's items, times the root of the logarithm of how much oftener it is there than in the
+parent, times how far it keeps to few branches of the first level, which no stop word of any language does.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ OFTENER = 1.5
 LONGER = 0.1
 """So much more counts a piece of a text without spaces for each character: of equal ones the longest is the word."""
 NOTHING = 1e-9
+"""A score up to twice this tells nothing."""
 WORTH = 0.1
 """The fourth and fifth word must set the items apart at least this much, against the first one."""
 

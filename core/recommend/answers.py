@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from core.errors import DataError, ProjectError
+from core.errors import DataError, EagerError, ProjectError
 from core.index.lookup import Lookup
 from core.index.table import token
 from core.pipeline import artefact_of
@@ -57,7 +58,8 @@ class Answers:
             self._data("users", ["user_id"])  # there must be data at least
         if lookup and "index" in self.has:
             progress("loading the index")
-            _ = self.lookup
+            with contextlib.suppress(EagerError):  # whoever asks it something is told
+                _ = self.lookup
 
     def _made(self, stage: str) -> bool:
         try:

@@ -242,6 +242,7 @@ class IndexScreen(Place):
             return
         lookup, report = shown.lookup, shown.report
         room = max(8, panel.size.width - 4)
+        panel.border_subtitle = "enter neighbours" if spot.item >= 0 else ""
         if spot.item >= 0:
             panel.border_title = Content(clip(f"Item {lookup.item_id(spot.item)}", room))
             panel.show(lambda width, height: item_lines(lookup, spot.item, width, height))
@@ -339,7 +340,7 @@ class IndexScreen(Place):
         name = branch_name(lookup, spot.branch)
         self.app.push_screen(ItemTableScreen(lookup, name, ItemRows(lookup, spot.branch), self._open_item))
 
-    @work(group="find", exclusive=True, exit_on_error=False)
+    @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_find(self) -> None:
         """Find an item, and show its code."""
         from eagertui.screens.index_item import FindItemScreen
@@ -377,7 +378,7 @@ class IndexScreen(Place):
 
     # --- another index ----------------------------------------------------------------------------------------------
 
-    @work(group="diff", exclusive=True, exit_on_error=False)
+    @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_diff(self) -> None:
         """Choose another run with an index, and show both side by side."""
         from eagertui.screens.index_diff import choose_other, compare

@@ -106,10 +106,8 @@ class FindItemScreen(ModalScreen[int | None]):
         self._find(event.value.strip())
 
     @on(Input.Submitted)
-    @work(group="take", exclusive=True, exit_on_error=False)
     async def _entered(self, event: Input.Submitted) -> None:
-        rows = self.query_one(RowList)
-        exact = await asyncio.to_thread(self._lookup.number, event.value.strip())
+        rows, exact = self.query_one(RowList), self._lookup.number(event.value.strip())
         if exact is None and rows.current is None:  # the search of what was typed last may still be at work
             exact = next(iter(await asyncio.to_thread(self._lookup.search, event.value.strip(), 1)), None)
         if exact is not None or rows.current is not None:
@@ -165,6 +163,7 @@ class ItemScreen(ModalScreen[int]):
 
     def on_mount(self) -> None:
         """Show the item."""
+        self.query_one("#item-code").styles.height = self._lookup.index.levels + 3
         self._show()
 
     def copy_text(self) -> str:
@@ -219,7 +218,7 @@ class ItemScreen(ModalScreen[int]):
             self._say_error(error)
             return
         levels, codes = lookup.index.levels, about["codes"]
-        code.styles.height = len(about["path"]) + (about.get("conflict") is not None) + 4
+        code.styles.height = lookup.index.levels + 3 + (about.get("conflict") is not None)
         code.show(lambda width, height: path_lines(about, width, height))
         numbers = [int(number) for number in about["siblings"]]
         same = shared_levels(codes, lookup.index.codes[numbers[0]].tolist()) if numbers else 0

@@ -64,7 +64,7 @@ def _artefact(run: RunFolder) -> Artefact | None:
     try:
         if folder is None or not folder.is_dir():
             return None
-        stamps = [(path.name, (told := path.stat()).st_mtime_ns, told.st_size) for path in sorted(folder.iterdir())]
+        stamps = [(path.name, (told := path.lstat()).st_mtime_ns, told.st_size) for path in sorted(folder.iterdir())]
     except OSError:
         return None
     return Artefact(run, folder, data, (folder, data, tuple(stamps)))

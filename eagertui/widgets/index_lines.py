@@ -270,7 +270,6 @@ def item_lines(lookup: Lookup, item: int, width: int, height: int) -> list[Conte
     tree, codes = lookup.branches, [int(code) for code in lookup.index.codes[item]]
     rows = [
         line([(clip(lookup.title(item), 2 * width), "bold")]),
-        line([(safe(lookup.item_id(item)), FAINT)], width),
         line([(safe(lookup.index.text(item)), "bold $primary")], width),
     ]
     for depth in range(1, tree.levels):
@@ -281,4 +280,4 @@ def item_lines(lookup: Lookup, item: int, width: int, height: int) -> list[Conte
         rows.append(
             line([(fill(f"{chr(96 + depth)}{codes[depth - 1]}", 6), "$primary"), clip(words, width - 6)], width)
         )
-    return [*rows, hint("enter", "neighbours and siblings")]
+    return rows[:height]

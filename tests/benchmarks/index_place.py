@@ -103,8 +103,11 @@ class Hand:
             now = time.monotonic()
             if now - begun > PATIENCE:
                 raise SystemExit(f"{kind}: key {key} had no effect")
-            if there is None and seen and now - seen > STILL:
-                self.still[kind] = self.still.get(kind, 0) + 1  # such as up on the first row
+            if seen and now - seen > STILL:
+                if there is None:  # such as up on the first row
+                    self.still[kind] = self.still.get(kind, 0) + 1
+                else:  # such as a letter more that finds the same items: it was drawn before they were known
+                    self.taken.setdefault(kind, []).append(seen - begun)
                 return
             if not seen and (begun < app.acted if there is None else there()):
                 seen = app.acted if there is None else now

@@ -41,6 +41,7 @@ from core.index.place import Places
 from core.index.revisions import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.pipeline import artefact_of
+from core.recommend.beam import beam_search
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
 from core.vectors import ItemVectors
@@ -50,7 +51,7 @@ RESULTS = Path(__file__).parent / "results" / "new_items.json"
 BUDGET = ["tune.stages.0.epochs=6", "sasrec.epochs=10", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0",
           "data.min_user_interactions=0", "data.min_item_interactions=0"]  # fmt: skip
 TEXT = ["title", "brand", "categories", "description"]
-SHARE, DRAWS, K = 0.1, 3, 10
+SHARE, DRAWS, K, USERS = 0.1, 3, 10, 64
 
 Histories = list[tuple[list[str], str]]
 Cell = dict[str, float]
@@ -96,20 +97,40 @@ def random_growth(growth: Growth, index: ItemIndex, seed: int) -> Growth:
     return replace(growth, codes=np.array([free[n] for n in drawn], dtype=np.int32))
 
 
-def recall(ranked: Callable[[list[str]], list[str]], asked: Histories) -> float:
+def recall(ranked: Callable[[list[list[str]]], list[list[str]]], asked: Histories) -> float:
     """Share of the questions whose answer is in the list."""
-    return round(sum(target in ranked(history) for history, target in asked) / len(asked), 5)
+    lists = ranked([history for history, _ in asked])
+    return round(sum(target in found for found, (_, target) in zip(lists, asked, strict=True)) / len(asked), 5)
 
 
-def by_model(loaded: Recommender, growth: Growth, only_new: bool) -> Callable[[list[str]], list[str]]:
-    """Lists of the run's model, with some growth in place of the run's own."""
-    if only_new:
-        growth = replace(growth, removed=frozenset(loaded.dataset.items["item_id"].to_list()))
-    model = Recommender(loaded.project, loaded.dataset, loaded.checkpoint, growth)
-    return lambda history: [item.item_id for item in model.recommend(history=history, k=K).items]
+def by_model(loaded: Recommender, growth: Growth, only_new: bool) -> Callable[[list[list[str]]], list[list[str]]]:
+    """Lists of the run's model, with some growth in place of the run's own; histories of one length together."""
+    base = loaded.dataset.items["item_id"].to_list()
+    first = len(base) if only_new else 0
+    growth = replace(growth, removed=frozenset(base[:first]))
+    held = Recommender(loaded.project, loaded.dataset, loaded.checkpoint, growth).checkpoint
+    names = held.index.item_ids.to_list()
+    number = {name: place for place, name in enumerate(names)}
+    beams, most = max(loaded.project.recommend.beams, K), loaded.project.data.max_history
+
+    def ranked(histories: list[list[str]]) -> list[list[str]]:
+        rows = [[number[item] for item in history[-most:]] for history in histories]
+        lists: list[list[str]] = [[] for _ in rows]
+        for length in sorted({len(row) for row in rows}):
+            same = [place for place, row in enumerate(rows) if len(row) == length]
+            for start in range(0, len(same), USERS):
+                part = same[start : start + USERS]
+                found, _ = beam_search(held.model, held.trie, np.array([rows[place] for place in part]), beams)
+                for place, items in zip(part, found[:, :K].tolist(), strict=True):
+                    lists[place] = [names[first + item] for item in items if item >= 0]
+        return lists
+
+    return ranked
 
 
-def by_text(run: RunFolder, growth: Growth, ids: list[str], only_new: bool) -> Callable[[list[str]], list[str]]:
+def by_text(
+    run: RunFolder, growth: Growth, ids: list[str], only_new: bool
+) -> Callable[[list[list[str]]], list[list[str]]]:
     """The items whose text is nearest to that of the last one; that one left out."""
     made = artefact_of(run, "semantic")
     fresh = Lsa.load(made / "lsa.npz").encode(growth.items["text"].to_list()).matrix
@@ -119,14 +140,14 @@ def by_text(run: RunFolder, growth: Growth, ids: list[str], only_new: bool) -> C
     number = {name: place for place, name in enumerate(names)}
     first = len(ids) if only_new else 0
 
-    def ranked(history: list[str]) -> list[str]:
+    def nearest(history: list[str]) -> list[str]:
         last = number[history[-1]]
         near = rows[first:] @ rows[last]
         if last >= first:
             near[last - first] = -np.inf
         return [names[first + place] for place in np.argsort(-near, kind="stable")[:K]]
 
-    return ranked
+    return lambda histories: [nearest(history) for history in histories]
 
 
 def measure(folder: Path, seed: int, sets: list[str]) -> Cell:
@@ -150,7 +171,6 @@ def measure(folder: Path, seed: int, sets: list[str]) -> Cell:
             draws = [by_model(loaded, random_growth(growth, index, draw), only) for draw in range(DRAWS)]
             cell[f"random codes, {among}{said}"] = round(sum(recall(one, questions) for one in draws) / DRAWS, 5)
             cell[f"nearest text, {among}{said}"] = recall(by_text(run, growth, ids, only), questions)
-            print(said, among, cell, flush=True)
     return cell
 
 

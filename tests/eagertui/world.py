@@ -41,6 +41,11 @@ WORDS = ("Lighthouse", "Orchard", "Winter", "Cartographer", "Harbour", "Clockmak
 PLAN = {"data": 1, "semantic": 3, "sasrec": 41, "behavior": 1, "teacher": 44, "index": 2, "tune": 860, "baselines": 4,
         "evaluate": 38}  # fmt: skip
 """The stages of a run, and how many seconds each was estimated to take."""
+NEAR = {
+    "semantic": (370, 72, 19, 880, 299, 9, 691, 245, 108, 31),
+    "behavior": (25, 530, 219, 36, 316, 413, 510, 607, 704, 801),
+}
+"""The neighbours that the serving process tells of, whichever item it is asked for."""
 Say = Callable[[str], str]
 
 
@@ -174,8 +179,8 @@ class World:
                 for n in range(20)
             ],
             "near": {
-                say(source): [{"number": (first + n * step) % 900, "similarity": 0.97 - 0.04 * n} for n in range(10)]
-                for source, first, step in (("semantic", 56, 16), ("behavior", 25, 97))
+                say(source): [{"number": number, "similarity": 0.97 - 0.04 * n} for n, number in enumerate(numbers)]
+                for source, numbers in NEAR.items()
             },
         }  # fmt: skip
         self.answers = self.here.parent / "answers.json"

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from core.errors import DataError
 from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.network import Guide, Network
 from core.index.quantize.residual import BLOCK, encode, fit
 from core.tune.loop import Loop, Schedule
 
-import os
-PLAIN = float(os.environ.get('PLAIN','0.25'))
+PLAIN = 0.25
+"""Share of the epochs in which the auto-encoder learns without codes, so that k-means sorts encodings that mean
+something; codebooks made from a fresh encoder's take many times as long to become useful."""
 LOOK_STEPS = 120
 """Steps between two looks at the whole catalogue, at least."""
 BEST = "best.safetensors"
@@ -37,6 +39,7 @@ class View:
         codes: nearest codes, no uniform mapping; shape (items, levels).
         error: squared error of the decoded codes over the variance of the items.
         collisions: share of the items whose code another one has already.
+        guided: what the guide's losses come to.
     """
 
     latent: Matrix
@@ -44,11 +47,12 @@ class View:
     codes: Codes
     error: float
     collisions: float
+    guided: float
 
     @property
     def score(self) -> float:
-        """What is to be low; both terms are shares."""
-        return self.error + self.collisions
+        """What is to be low: two shares, and what the codes should follow besides, weighted as in training."""
+        return self.error + self.collisions + self.guided
 
 
 def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Guide]:
@@ -63,8 +67,8 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
         DataError: the checkpoint cannot be read.
     """
     if task.folder is None:
-        with tempfile.TemporaryDirectory() as folder:
-            return learn(replace(task, folder=Path(folder)), guide)
+        with tempfile.TemporaryDirectory() as scratch:
+            return learn(replace(task, folder=Path(scratch)), guide)
     settings, folder = task.rq_vae, task.folder
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(task.seed)
@@ -72,10 +76,10 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
     items = torch.from_numpy(np.ascontiguousarray(task.vectors / (scale if scale > 0 else 1.0), dtype=np.float32))
     network = Network(items, task.widths, settings, guide()).to(task.device)
     plain = math.ceil(PLAIN * settings.epochs)
-    steps = math.ceil(len(items) / settings.batch_items)
+    steps = max(1, min(math.ceil(len(items) / settings.batch_items), len(items) // 2))  # two rows a batch at least
     loop = Loop(
         network,
-        lambda epoch: _batches(network.groups, steps, (task.seed, epoch)),
+        lambda epoch: _batches(len(items), steps, (task.seed, epoch), task.device),
         Schedule(settings.epochs, settings.learning_rate, settings.weight_decay, warmup=0.1, shape="linear"),
         seed=task.seed,
         device=task.device,
@@ -99,20 +103,21 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
         seen = view(network)
         if notes["best"] is None or seen.score < notes["best"]:
             notes.update(best=seen.score, stale=0, epoch=epoch)
-            save_file({name: held.contiguous() for name, held in network.state_dict().items()}, folder / BEST)
+            save_file(network.state_dict(), folder / f"{BEST}.new")
+            (folder / f"{BEST}.new").replace(folder / BEST)
         else:
             notes["stale"] += 1
         restarted = _revive(network, loop.optimizer, seen, task.seed + epoch)
         network.guide.look(list(network.embedded))
-        import os
-        if os.environ.get('GROUP')=='1': network.groups.copy_(torch.from_numpy(seen.codes[:, 0]))
-        if os.environ.get('GROUP')=='2': network.groups.copy_(torch.from_numpy(seen.codes[:, 1]))
-        figures = {"error": seen.error, "collisions": seen.collisions, "restarted": float(restarted)}
-        task.reporter.metric(loop.position.step, figures)
+        told = {"error": seen.error, "collisions": seen.collisions, "score": seen.score, "restarted": float(restarted)}
+        task.reporter.metric(loop.position.step, told)
         return bool(notes["stale"] < settings.patience)
 
     loop.run(after_epoch)
-    network.load_state_dict(load_file(folder / BEST))
+    try:
+        network.load_state_dict(load_file(folder / BEST))
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{folder / BEST}: the checkpoint cannot be read ({error})", "train with --new") from error
     seen = view(network)
     figures: dict[str, Any] = {
         "epochs": loop.position.epoch,
@@ -145,11 +150,26 @@ def view(network: Network) -> View:
     found = np.concatenate(codes)
     size = float(network.items.square().sum(dtype=torch.float64))
     collisions = 1.0 - len(np.unique(found, axis=0)) / len(found)
-    return View(np.concatenate(latent), books, found, wrong / size if size else 0.0, collisions)
+    error = wrong / size if size else 0.0
+    return View(np.concatenate(latent), books, found, error, collisions, _guided(network, found))
+
+
+def _guided(network: Network, codes: Codes) -> float:
+    """The mean of the guide's losses over the catalogue, in parts as large as in training."""
+    total, size = 0.0, network.settings.batch_items
+    books = list(network.embedded)
+    for start in range(0, len(codes), size):
+        chosen = torch.from_numpy(codes[start : start + size]).to(books[0].device, torch.long)
+        rows = torch.arange(start, start + len(chosen), device=books[0].device)
+        sums = torch.stack([book[chosen[:, level]] for level, book in enumerate(books)]).sum(dim=0)
+        losses = network.guide(rows, sums, chosen, books)
+        total += sum(float(loss) for loss in losses.values()) * len(rows)
+    return total / len(codes)
 
 
 def _start(network: Network, task: Task) -> None:
     """Codebooks by k-means on what the levels leave of the full catalogue's encodings."""
+    network.eval()
     with torch.inference_mode():
         blocks = [network.encoder(block).cpu().numpy() for block in network.items.split(BLOCK)]
     _, books = fit(np.concatenate(blocks), task.widths, task.seed, task.reporter)
@@ -160,17 +180,11 @@ def _start(network: Network, task: Task) -> None:
     network.coding = True
 
 
-def _batches(groups: Tensor, count: int, seed: tuple[int, int]) -> list[Tensor]:
-    """Parts of like size of the items: groups in random order, items of a group side by side in random order.
-
-    A lone item comes twice, for batch norm needs two rows.
-    """
-    rng = np.random.default_rng(list(seed))
-    numbers = groups.cpu().numpy()
-    shuffled = rng.permutation(int(numbers.max()) + 1)[numbers]
-    order = np.lexsort((rng.random(len(numbers)), shuffled))
-    parts = np.array_split(order if len(order) > 1 else np.repeat(order, 2), count)
-    return [torch.from_numpy(part).to(groups.device) for part in parts]
+def _batches(items: int, count: int, seed: tuple[int, int], device: str) -> list[Tensor]:
+    """Parts of like size of the items in random order; a lone item comes twice, for batch norm needs two rows."""
+    order = np.random.default_rng(list(seed)).permutation(items)
+    parts = np.array_split(order if items > 1 else np.repeat(order, 2), count)
+    return [torch.from_numpy(part).to(device) for part in parts]
 
 
 def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: View, seed: int) -> int:
@@ -185,10 +199,8 @@ def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: View, seed
             place = torch.from_numpy(dead).to(parameter.device)
             with torch.no_grad():
                 parameter[place] = chosen.to(parameter.device)
-                for moment in ("exp_avg", "exp_avg_sq"):
-                    held: npt.NDArray[Any] | Tensor | None = optimizer.state.get(parameter, {}).get(moment)
-                    if isinstance(held, Tensor):
-                        held[place] = 0.0
+                for moment in {"exp_avg", "exp_avg_sq"} & optimizer.state.get(parameter, {}).keys():
+                    optimizer.state[parameter][moment][place] = 0.0
             restarted += len(dead)
         residual -= book[seen.codes[:, level]]
     return restarted

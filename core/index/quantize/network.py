@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,9 @@ class Guide(nn.Module):
 
         Args:
             rows: item numbers of the batch, shape (batch,).
-            quantised: sums of their code vectors, gradients passing to the encoder; shape (batch, latent).
-            codes: shape (batch, levels).
+            quantised: sums of their code vectors, gradients passing to the encoder; shape (batch, latent). Before
+                there are codes, the encodings themselves.
+            codes: shape (batch, levels); no level before there are codes.
             books: the code vectors, level by level.
         """
         return {}
@@ -51,8 +53,6 @@ class Network(nn.Module):
         """Whether codes are learnt yet; before, it is a plain auto-encoder."""
         self.items: Tensor
         self.register_buffer("items", items, persistent=False)
-        self.groups: Tensor
-        self.register_buffer("groups", torch.zeros(len(items), dtype=torch.int32))
         layers = [items.shape[1], *settings.layers, settings.latent]
         self.encoder = _mlp(layers, settings.batch_norm)
         self.decoder = _mlp(layers[::-1], settings.batch_norm)
@@ -63,15 +63,12 @@ class Network(nn.Module):
         """The loss of a batch of item numbers, its parts by name, and the number of items."""
         wanted = self.items[rows]
         latent = self.encoder(wanted)
-        if not self.coding:
-            error = functional.mse_loss(self.decoder(latent), wanted)
-            return error, {"reconstruction": float(error.detach())}, len(rows)
-        codes, quantised, quantisation = self.quantise(latent)
-        parts = {
-            "reconstruction": functional.mse_loss(self.decoder(quantised), wanted),
-            "quantisation": quantisation,
-            **self.guide(rows, quantised, codes, list(self.embedded)),
-        }
+        if self.coding:
+            codes, quantised, quantisation = self.quantise(latent)
+            parts = {"quantisation": quantisation, **self.guide(rows, quantised, codes, list(self.embedded))}
+        else:
+            quantised, parts = latent, self.guide(rows, latent, rows[:, None][:, :0], [])
+        parts["reconstruction"] = functional.mse_loss(self.decoder(quantised), wanted)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}, len(rows)
 
@@ -101,7 +98,7 @@ def _uniform(distances: Tensor, settings: RqVaeSettings) -> Tensor:
 
 def _mlp(widths: Sequence[int], batch_norm: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for place, (inner, outer) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for place, (inner, outer) in enumerate(pairwise(widths)):
         linear = nn.Linear(inner, outer)
         nn.init.xavier_normal_(linear.weight)
         nn.init.zeros_(linear.bias)

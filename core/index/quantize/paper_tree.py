@@ -10,6 +10,7 @@ an item's first copy may be any of them: which branch it goes down is drawn amon
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,12 +56,15 @@ def quantize(task: Task) -> Quantized:
     for level, width in enumerate(task.widths[:-1]):
         children = []
         for done, node in enumerate(nodes):
-            if task.reporter.wants() == "stop":
-                raise StopRequested
-            for child, part in enumerate(_split(node, task.vectors, width, rng)):
+
+            def told(iteration: int, before: int = done, name: str = f"level {level + 1} of the tree") -> None:
+                task.reporter.progress(name, before * ITERATIONS + iteration, len(nodes) * ITERATIONS, "iterations")
+                if task.reporter.wants() == "stop":
+                    raise StopRequested
+
+            for child, part in enumerate(_split(node, task.vectors, width, rng, told)):
                 codes[part.items[part.first], level] = child
                 children.append(part)
-            task.reporter.progress(f"level {level + 1} of the tree", done + 1, len(nodes), "nodes")
         nodes = children
     for node in nodes:
         _number(node, codes, rng)
@@ -73,7 +77,9 @@ def _number(node: _Node, codes: Codes, rng: np.random.Generator) -> None:
     codes[node.items[node.first], -1] = rows[(np.cumsum(node.copies) - node.copies)[node.first]]
 
 
-def _split(node: _Node, vectors: Matrix, width: int, rng: np.random.Generator) -> list[_Node]:
+def _split(
+    node: _Node, vectors: Matrix, width: int, rng: np.random.Generator, told: Callable[[int], None]
+) -> list[_Node]:
     """Split a node's rows into `width` parts of equal size by the released k-means."""
     points = vectors[node.items]
     size = int(node.copies.sum()) // width
@@ -82,7 +88,8 @@ def _split(node: _Node, vectors: Matrix, width: int, rng: np.random.Generator) -
     shares = np.zeros((len(points), width), dtype=np.int64)
     np.add.at(shares, (whose, random_part), 1)
     centres = _means(points, shares, size)
-    for _ in range(ITERATIONS):
+    for iteration in range(ITERATIONS):
+        told(iteration)
         shares = _fill(_ranks(points, centres), node.copies, size, rng)
         moved = _means(points, shares, size)
         shift = float(np.square(moved - centres).sum())

@@ -15,9 +15,12 @@ from core.errors import DataError, EnvironmentFault, ProjectError
 from core.index.build import build_index
 from core.index.exchange import export_index, imported, keep_import, read_index, write_index
 from core.index.table import LETTERS, ItemIndex
+from core.pipeline import run_stages
+from core.project import Project
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
 from core.vectors import ItemVectors
+from tests.core.engine_tools import walks, write_world
 
 IDS = pl.Series("item_id", ["a", "b", "c"])
 CODES = [[1, 0], [0, 3], [1, 0]]
@@ -213,6 +216,23 @@ def test_the_published_index(real_data: Path, tmp_path: Path) -> None:
     assert (read_index(tmp_path / "raw.parquet", ids).codes == read.codes).all()
     export_index(tmp_path, tmp_path / "settled.json")
     assert (read_index(tmp_path / "settled.json", ids).codes == built.index.codes).all()
+
+
+def test_a_run_with_an_imported_index(tmp_path: Path) -> None:
+    path = write_world(tmp_path, walks())
+    tokens = {f"i{n:02}": [f"<a_{n // 12}>", f"<b_{n % 5}>"] for n in range(60)}
+    write(tmp_path, tokens, "books.index.json")
+    sets = ['index.method="file:books.index.json"', "run.goal=index", "vectors.behavior=none"]
+    made = run_stages(Project.load(path, sets), NullReporter())["index"]
+    assert (made / "imported.json").read_bytes() == (tmp_path / "books.index.json").read_bytes()
+    index = ItemIndex.load(made / "index.parquet")
+    assert index.sources == ("imported", "imported") and len(np.unique(index.codes, axis=0)) == 60
+    assert (index.codes[:, 0] == np.load(made / "raw.npy")[:, 0]).mean() > 0.5
+    steps = json.loads((made / "report.json").read_text())["conflicts"]["steps"]
+    assert (steps[0]["items"], steps[0]["groups"], steps[-1]["items"]) == (60, 25, 0)
+    write(tmp_path, {**tokens, "i00": ["<a_7>", "<b_0>"]}, "books.index.json")
+    other = run_stages(Project.load(path, sets), NullReporter())["index"]  # another content, another index
+    assert other != made and np.load(other / "raw.npy")[0].tolist() == [7, 0]
 
 
 def test_damaged_artefacts_are_refused(tmp_path: Path) -> None:

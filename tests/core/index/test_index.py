@@ -113,7 +113,7 @@ def test_depth_and_width_are_obeyed() -> None:
 def test_both_sources_matter() -> None:
     """Items alike in one source share that source's first code more often than chance."""
     held = {"semantic": vectors(120, 0), "behavior": vectors(120, 1)}
-    index = build_index(item_ids(120), held, ("semantic", "behavior"), IndexSettings(width=8), 0)
+    index = build_index(item_ids(120), held, ("semantic", "behavior"), IndexSettings(width=8), 0, NullReporter()).index
     report = index_report(index, held)
     first = {name: index.sources.index(name) for name in held}
     for name, level in first.items():
@@ -127,7 +127,7 @@ def test_both_sources_matter() -> None:
 def test_broken_vectors_do_not_break_it() -> None:
     """Zero rows, and rows that are all the same, still get different codes."""
     held = {"semantic": ItemVectors(np.zeros((40, 3), np.float32), np.zeros(40, dtype=bool), "lsa")}
-    assert len(build_index(item_ids(40), held, ("semantic",), IndexSettings(), 0).codes) == 40
+    assert len(build_index(item_ids(40), held, ("semantic",), IndexSettings(), 0, NullReporter()).index.codes) == 40
 
 
 def test_the_report() -> None:

@@ -155,6 +155,16 @@ def test_a_run_with_data_alone_starts(tmp_path: Path) -> None:
         answers.answer("index.item", {"item": "i07"})
 
 
+def test_a_damaged_index_is_told_when_it_is_asked(tmp_path: Path) -> None:
+    project = Project.load(write_world(tmp_path, walks()), ["run.goal=index", "vectors.behavior=none"])
+    folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
+    (run_stages(project, NullReporter(), folder)["index"] / "order.npy").write_bytes(b"")
+    answers = Answers(folder.path, True, quiet)
+    assert "index" in answers.hello()["has"]
+    with pytest.raises(DataError, match="branches"):
+        answers.answer("index.item", {"item": "i07"})
+
+
 def test_a_trained_run_answers_both(trained: RunFolder) -> None:
     answers = Answers(trained.path, False, quiet)
     assert len(ask(answers, "recommend", user="u001", k=3)["items"]) == 3

@@ -1,0 +1,90 @@
+"""RQ-VAE on Beauty's text vectors: seconds, shared codes before and after LC-Rec's rounds, codes in use, by seed.
+
+    python tests/benchmarks/rq_vae.py [--seeds 5] [--method rq-vae] [--set key=value ...]
+
+Reads `$EAGERTUI_DATA/beauty` (default ../shared/data). Text is title, brand, categories and keywords; identical
+vectors are left aside in the shares, for no code can tell them apart. `--set` changes settings of [rq_vae].
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from core.data.dataset import load_dataset
+from core.index.build import centred
+from core.index.quantize import Codes, Matrix, Task, quantize
+from core.index.sinkhorn import sinkhorn_rounds
+from core.project import Project
+from core.run.reporter import NullReporter
+from core.settings import IndexSettings
+from core.vectors.lsa import fit_lsa
+from tests.benchmarks.real_data import write_project
+
+LEVELS = (256,) * 4
+COLUMNS = ["title", "brand", "categories", "keywords"]
+
+
+def text_vectors() -> tuple[Project, Matrix]:
+    """Beauty's project, and its items' text vectors as the index gets them."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = write_project("beauty", Path(folder))
+        project = Project.load(file, [f"data.text={json.dumps(COLUMNS)}"])
+        texts = [text or "" for text in load_dataset(project).items["text"].to_list()]
+    return project, centred(fit_lsa(texts, project.vectors.semantic_dim, project.seed)[1].matrix)
+
+
+def shared(codes: Codes) -> float:
+    """Share of the items whose code another one has already."""
+    return 1.0 - len(np.unique(codes, axis=0)) / len(codes)
+
+
+def main() -> None:
+    """Quantise once a seed, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--method", choices=("rq-kmeans", "rq-vae", "parallel"), default="rq-vae")
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args()
+    project, vectors = text_vectors()
+    changed = {key: json.loads(value) for key, _, value in (text.partition("=") for text in args.sets)}
+    changed = {key: tuple(value) if isinstance(value, list) else value for key, value in changed.items()}
+    settings = replace(project.rq_vae, **changed)
+    _, once = np.unique(vectors, axis=0, return_index=True)
+    print(
+        f"{len(vectors):,} items, {len(once):,} distinct vectors of {vectors.shape[1]}; bars: at most 360 s, 3 %, 1 %;"
+    )
+    print("at least 150 first codes\n\nseed  seconds   nearest  rounds      after  first codes   error")
+    worst = [0.0, 0.0, 0.0, 0.0]
+    for seed in range(args.seeds):
+        began = time.monotonic()
+        index = IndexSettings(method=args.method)
+        found = quantize(Task(vectors, LEVELS, seed, index, settings, NullReporter()))
+        seconds = time.monotonic() - began
+        residual = found.latent.copy()
+        for level, book in enumerate(found.codebooks[:-1]):
+            residual -= book[found.codes[:, level]]
+        rounds, mapping = project.rq_vae.rounds, project.rq_vae.uniform
+        after, took = sinkhorn_rounds(found.codes, residual, found.codebooks[-1], mapping, rounds)
+        first = len(np.unique(found.codes[:, 0]))
+        before, settled = shared(found.codes[once]), shared(after[once])
+        error = found.figures.get("error", float("nan"))
+        print(f"{seed:4} {seconds:8.1f} {before:9.3%} {took:7} {settled:10.3%} {first:12} {error:7.3f}", flush=True)
+        worst = [
+            max(a, b) for a, b in zip(worst, (seconds / 360, before / 0.03, settled / 0.01, 150 / first), strict=True)
+        ]
+    told = zip(("seconds", "nearest", "after rounds", "first codes"), worst, strict=True)
+    print("\nworst, as a share of its bar: " + ", ".join(f"{name} {share:.2f}" for name, share in told))
+
+
+if __name__ == "__main__":
+    main()
