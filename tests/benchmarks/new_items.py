@@ -231,7 +231,8 @@ def main() -> None:
         print(f"{'recall@10 over':30} {'ours':>8} {'random':>8} {'ratio':>7} {'text':>8}")
         for place in ("all", "new", "all without new history", "new without new history"):
             ours, chance, text = (cell[f"{who}, {place}"] for who in ("our codes", "random codes", "nearest text"))
-            print(f"{place:30} {ours:8.4f} {chance:8.4f} {ours / max(chance, 1e-9):6.1f}x {text:8.4f}")
+            ratio = f"{ours / chance:6.1f}x" if chance else "-"  # where no random code hit at all
+            print(f"{place:30} {ours:8.4f} {chance:8.4f} {ratio:>7} {text:8.4f}")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ class View:
 def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Guide]:
     """Train until neither the reconstruction nor the collisions get better, and quantise with the best network.
 
+    First without codes, then codebooks start by k-means on what the levels leave of all items' encodings.
+
     Args:
         task: vectors, widths, settings; an interrupted training in its folder goes on.
         guide: makes what else the codes should follow; called once the random seed is set.
@@ -92,7 +94,6 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
     notes = loop.position.notes
     notes.setdefault("best", None)
     notes.setdefault("stale", 0)
-
     network.coding = loop.position.epoch >= plain
 
     def after_epoch(epoch: int) -> bool:

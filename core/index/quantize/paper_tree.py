@@ -20,6 +20,7 @@ from core.errors import ProjectError
 from core.index.balance import squared_distances
 from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.kmeans_tree import mean_steps
+from core.run.reporter import Reporter
 from core.tune.loop import StopRequested
 
 Numbers = npt.NDArray[np.int64]
@@ -56,12 +57,7 @@ def quantize(task: Task) -> Quantized:
     for level, width in enumerate(task.widths[:-1]):
         children = []
         for done, node in enumerate(nodes):
-
-            def told(iteration: int, before: int = done, name: str = f"level {level + 1} of the tree") -> None:
-                task.reporter.progress(name, before * ITERATIONS + iteration, len(nodes) * ITERATIONS, "iterations")
-                if task.reporter.wants() == "stop":
-                    raise StopRequested
-
+            told = _teller(task.reporter, f"level {level + 1} of the tree", done, len(nodes))
             for child, part in enumerate(_split(node, task.vectors, width, rng, told)):
                 codes[part.items[part.first], level] = child
                 children.append(part)
@@ -69,6 +65,17 @@ def quantize(task: Task) -> Quantized:
     for node in nodes:
         _number(node, codes, rng)
     return Quantized(codes, task.widths, task.vectors, mean_steps(task.vectors, codes, task.widths))
+
+
+def _teller(reporter: Reporter, name: str, done: int, nodes: int) -> Callable[[int], None]:
+    """Tells an iteration of the node after `done` of `nodes`, and hears a wish to stop."""
+
+    def told(iteration: int) -> None:
+        reporter.progress(name, done * ITERATIONS + iteration, nodes * ITERATIONS, "iterations")
+        if reporter.wants() == "stop":
+            raise StopRequested
+
+    return told
 
 
 def _number(node: _Node, codes: Codes, rng: np.random.Generator) -> None:

@@ -239,7 +239,8 @@ def test_adding_at_the_same_time(run: RunFolder, tmp_path: Path) -> None:
         child.join(120)
     assert [child.exitcode for child in children] == [0, 0, 0]
     growth = load_revisions(run)
-    assert growth.number == 3 and sorted(growth.items["item_id"]) == sorted(f"n{n}" for n in range(16))
+    assert growth.number in (2, 3)  # the middle one may come last and find nothing new
+    assert sorted(growth.items["item_id"]) == sorted(f"n{n}" for n in range(16))
     every = np.concatenate([index_of(run).codes, growth.codes])
     assert len(np.unique(every, axis=0)) == len(every)
 
