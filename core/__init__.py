@@ -10,12 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.index.grow import add_items, remove_items
     from core.project import Project
     from core.recommend.recommender import Recommender
 
-__all__ = ["Project", "Recommender"]
+__all__ = ["Project", "Recommender", "add_items", "remove_items"]
 
-_HOMES = {"Project": "core.project", "Recommender": "core.recommend.recommender"}
+_HOMES = {
+    "Project": "core.project",
+    "Recommender": "core.recommend.recommender",
+    "add_items": "core.index.grow",
+    "remove_items": "core.index.grow",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -30,7 +30,9 @@ from eagertui.themes import THEMES
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
 
-OVER_A_PLACE = frozenset({"go", "go_back", "train", "new_project", "sample", "explore", "resume", "stop_run"})
+OVER_A_PLACE = frozenset(
+    {"go", "go_back", "train", "build_index", "new_project", "sample", "explore", "resume", "stop_run"}
+)
 """Actions of a place that must not begin below a form."""
 PLACE_OF_VERB = {
     "check": "data", "index": "index", "train": "train", "evaluate": "train", "recommend": "explore", "runs": "home",
@@ -205,7 +207,7 @@ class EagerApp(RunningApp):
             return False  # a form or a question lies over the place
         if action == "sample":
             return not self.runs
-        if action == "train" and self.bridge.project_file is None:
+        if action in ("train", "build_index") and self.bridge.project_file is None:
             return False
         if action in ("stop_run", "pause_run", "checkpoint_run", "resume", "explore"):
             folder = self.meant()
@@ -215,7 +217,7 @@ class EagerApp(RunningApp):
             if action == "resume":
                 return status.state in UNFINISHED and not status.live and folder is not None and folder.path.is_dir()
             if action == "explore":
-                return status.state == "finished"
+                return status.state == "finished" and any(run.folder == folder and run.has_model for run in self.runs)
             return status.live
         return True
 

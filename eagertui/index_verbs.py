@@ -34,6 +34,7 @@ def add_index_verb(make: Callable[..., argparse.ArgumentParser], parser: argpars
 
     add = make(works, "add", add_verb, "give new items a free code; a finished run recommends them at once", run=True)
     add.add_argument("file", type=Path, metavar="FILE", help="item table, with the project's columns")
+    add.add_argument("--vectors", type=Path, metavar="FILE", help="their vectors, where vectors.semantic is a file")
 
     remove = make(works, "remove", remove_verb, "recommend items no longer", run=True)
     remove.add_argument("items", metavar="ID,ID", help="item ids")
@@ -77,7 +78,7 @@ def add_verb(args: argparse.Namespace) -> int:
     from core.index.grow import add_items
 
     run = _run(args)
-    return _told(args, run, add_items(run, args.file).to_dict())
+    return _told(args, run, add_items(run, args.file, args.vectors).to_dict())
 
 
 def remove_verb(args: argparse.Namespace) -> int:
@@ -139,7 +140,7 @@ def _told(args: argparse.Namespace, run: RunFolder, told: dict[str, object]) -> 
 
 
 def _run(args: argparse.Namespace) -> RunFolder:
-    """The run that is meant: by default the newest with an index, finished first."""
+    """The run that is meant: by default the newest with an index."""
     return _find(args, args.run)
 
 

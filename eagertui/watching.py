@@ -192,7 +192,8 @@ class WatchingApp(PacedApp):
         It is the one that was chosen there, else the one at work there already, else the current or the newest that
         is finished: a run that ends meanwhile does not take the place of another under a person's eyes.
         """
-        finished = {run.folder.path: run.folder for run in self.runs if run.status.state == "finished"}
+        ready = (run.folder for run in self.runs if run.status.state == "finished" and run.has_model)
+        finished = {folder.path: folder for folder in ready}
         wanted = (self.chosen, self.serving.folder if self.serving else None, self.current)
         for folder in wanted:
             if folder is not None and folder.path in finished:

@@ -16,6 +16,7 @@ from core.data.report import DataReport
 from core.errors import DataError
 from core.project import Project
 
+REMEDY = "Remove that folder and train again: it is then made anew."
 MIN_EVALUATED = 3  # interactions a user needs to be evaluated: history, validation target, test target
 
 
@@ -115,10 +116,10 @@ class Dataset:
             report = DataReport.read(folder / "report.json")
             lengths = users["interactions"].to_numpy()
         except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"{folder}: the data set cannot be read ({error})", "Remove that folder and train again: it is then made anew.") from None
+            raise DataError(f"{folder}: the data set cannot be read ({error})", REMEDY) from None
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
         if offsets[-1] != len(flat) or (len(flat) and (flat.min() < 0 or flat.max() >= items.height)):
-            raise DataError(f"{folder}: the parts of the data set do not fit together", "Remove that folder and train again: it is then made anew.")
+            raise DataError(f"{folder}: the parts of the data set do not fit together", REMEDY)
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report)
 
 

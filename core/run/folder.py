@@ -251,6 +251,11 @@ class RunInfo:
     metrics: dict[str, float]
     """The model's test metrics; of a run that is not finished, those of the best validation until they are measured."""
 
+    @property
+    def has_model(self) -> bool:
+        """Whether it is to have a model: recommendations can be asked of it once it is finished."""
+        return self.goal != "index"
+
 
 def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
     """What a list of runs shows of one run; `status` is how it stands, where that is known already."""

@@ -68,6 +68,8 @@ def run_row(run: RunInfo, width: int) -> Content:
         return spread([*left, (clip(status.stage or "starting", 20), FAINT)], [], width)
     if status.state == "finished":
         took, both = [(duration(status.seconds), FAINT)], scores(run.metrics)
+        if not run.has_model:
+            both = [("item index  ", FAINT)]
         if line([*left, *both, *took]).cell_length > width + 1:
             both = scores({k: v for k, v in run.metrics.items() if k == "ndcg@10"})
         return spread([*left, *both], took, width)
@@ -86,9 +88,9 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
             lines.append(line([("best on validation  ", FAINT), *scores(status.best)], width))
         lines.append(hint("enter", "watch it live", "x", "stop it"))
     elif status.state == "finished":
-        known = scores(run.metrics) or [("no metrics  ", "$warning")]
-        lines.append(line([*known, (f"in {duration(status.seconds)}", FAINT)], width))
-        lines.append(hint("enter", "the whole story", "e", "recommendations"))
+        none: Part = ("no metrics  ", "$warning") if run.has_model else ("item index alone  ", FAINT)
+        lines.append(line([*(scores(run.metrics) or [none]), (f"in {duration(status.seconds)}", FAINT)], width))
+        lines.append(hint("enter", "the whole story", *(("e", "recommendations") if run.has_model else ("3", "index"))))
     else:
         if status.error:
             lines.append(line([(safe(status.error), "$error" if status.state != "stopped" else "")], width))
