@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import DataError
+from core.run.figures import figures, read_object
 from eagertui.lists import output, plain_table
 from eagertui.plain import visible
 
@@ -40,7 +41,7 @@ def show_report(folder: Path) -> None:
     console.print(_levels(levels))
     _conflicts(console, report.get("conflicts") or {})
     _by_depth(console, report, levels)
-    if seconds := report.get("seconds"):
+    if seconds := figures(read_object(folder / "seconds.json")):
         console.print(Text("seconds: " + ", ".join(f"{visible(name)} {value:.1f}" for name, value in seconds.items())))
     _branches(console, folder)
 

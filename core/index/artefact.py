@@ -32,7 +32,7 @@ def save_artefact(
 
     `index.parquet`; `raw.npy`: the codes before conflicts were settled; `conflicts.parquet`; `branches.parquet` and
     `order.npy`: the code tree with its words; `codebooks.npz`: `level_0` ... and `tokens_0` ..., vectors of the codes;
-    `imported.*`: the file that the codes came from; `report.json`.
+    `imported.*`: the file that the codes came from; `report.json`; `seconds.json`.
 
     Args:
         built: the index.
@@ -64,8 +64,10 @@ def save_artefact(
     report = index_report(index, vectors, built=built, items=items)
     seconds = {**built.figures["seconds"], "words": worded - began, "report": time.monotonic() - worded}
     report |= {**built.figures, "conflicts": dict(built.resolution.figures)}
-    report["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    del report["seconds"]  # the report is the same whenever it is made
+    rounded = {name: round(value, 3) for name, value in seconds.items()}
+    for name, told in (("report.json", report), ("seconds.json", rounded)):
+        (folder / name).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return report
 
 

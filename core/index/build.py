@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,9 @@ def build_index(
                 device=device,
                 folder=folder / source if folder else None,
             )
-            parts.append(quantize(task))
+            part = quantize(task)
+            # Only vectors in the space of the text can start a language model's tokens.
+            parts.append(replace(part, token_vectors=None) if source == "semantic" else part)
             seconds[source] = round(time.monotonic() - began, 3)
     began = time.monotonic()
     settled = resolve(parts, settings, rq_vae or RqVaeSettings())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, EagerError
+from core.run.figures import figures, read_object
 from core.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def open_index(at: Artefact) -> OpenIndex:
     report: Mapping[str, Any] = {}
     lookup, conflicts, usage = None, None, list[list[int]]()
     try:
-        report = _report(at.folder / "report.json")
+        report = {**_report(at.folder / "report.json"), "seconds": figures(read_object(at.folder / "seconds.json"))}
     except EagerError as error:
         trouble["report"] = error
     try:

@@ -6,8 +6,9 @@ Reads `$EAGERTUI_DATA/NAME` (default ../shared/data). Every finished cell is kep
 tests/benchmarks/results/quantizers.json under its data, row, seed and budget, so an interrupted benchmark goes on; only
 the table is printed where nothing is missing. FOLDER keeps the project and its runs. Each job trains on one thread.
 
-The row `shuffled` is the default index with the last code of every item drawn anew among its siblings: what recall it
-loses, the last level knew. `random` has the default's shape and no meaning.
+The row `shuffled` is the default index with the last codes of the items under one branch of the last tree dealt anew
+among them: what recall it loses, the last level knew. `published` is the LC-Rec index that lies with the data (887
+items share their codes in it), conflicts settled. `random` has the default's shape and no meaning.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from real_data import write_project
+from real_data import data_folder, write_project
 
 RESULTS = Path(__file__).parent / "results" / "quantizers.json"
 BUDGET = {
@@ -43,6 +44,7 @@ ROWS = {
     "text only": ['index.sources=["semantic"]'],
     "behavior only": ['index.sources=["behavior"]'],
     "rq-vae, text only": ["index.method=rq-vae", 'index.sources=["semantic"]'],
+    "published": [],
 }
 FIGURES = ("recall@10", "ndcg@10", "conflicts", "text kept", "behaviour kept", "tokens", "seconds")
 HELD = threading.Lock()
@@ -64,10 +66,11 @@ def artefact(run: Path, stage: str) -> Path:
 
 
 def shuffled(project: Path, sets: list[str], seed: int) -> str:
-    """The default index with its last level drawn anew among siblings, as a setting."""
+    """The default index with its last level dealt anew among siblings, as a setting."""
     lines = eagertui("index", "build", str(project), *sets)
     table = pl.read_parquet(artefact(Path(lines[-1]["run"]), "index") / "index.parquet")
-    *parents, last = table.columns[1:]
+    *before, last = table.columns[1:]
+    parents = [name for name in before if name.split(":")[1] == last.split(":")[1]]  # the last source's own tree
     rng = np.random.default_rng(seed)
     drawn = table.with_columns(pl.Series("draw", rng.random(table.height)))
     drawn = drawn.with_columns(pl.col(last).sort_by("draw").over(parents))
@@ -76,11 +79,18 @@ def shuffled(project: Path, sets: list[str], seed: int) -> str:
     return f"index.method='file:{path.resolve()}'"
 
 
+def published() -> Path:
+    """The index that lies beside Scientific's data."""
+    return next(data_folder("scientific").glob("lc-rec-format/*.index.json"))
+
+
 def run_cell(project: Path, row: str, seed: int, budget: list[str]) -> dict[str, float]:
     """Train one cell; the model's test metrics and what the report says of its index."""
     sets = [part for text in [*ROWS[row], *budget, f"seed={seed}"] for part in ("--set", text)]
     if row == "shuffled":
         sets += ["--set", shuffled(project, sets, seed)]
+    if row == "published":
+        sets += ["--set", f"index.method='file:{published()}'"]
     run = Path(eagertui("train", str(project), *sets)[-1]["run"])
     model = json.loads((run / "metrics.json").read_text())["test"]["model"]
     index = artefact(run, "index")
@@ -122,11 +132,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", default="scientific", choices=sorted(BUDGET))
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--rows", nargs="+", default=[], choices=list(ROWS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
+    args.rows = args.rows or [row for row in ROWS if row != "published" or args.data == "scientific"]
     budget = [*BUDGET[args.data], *args.sets]
     cells = {(row, seed): key(args.data, row, seed, budget) for row in args.rows for seed in args.seeds}
     missing = [(row, seed) for (row, seed), cell in cells.items() if cell not in known()]

@@ -26,11 +26,17 @@ ORDER = {"beauty": "position", "scientific": "position", "online-retail": "time"
 COLUMN = {"position": "position", "time": "timestamp"}
 
 
-def write_project(name: str, folder: Path) -> Path:
-    """A project file for one of the data sets; one that is there already is kept."""
+def data_folder(name: str) -> Path:
+    """Where a data set lies."""
     data = Path(os.environ.get("EAGERTUI_DATA", "../shared/data")).resolve() / name
     if not data.is_dir():
         sys.exit(f"no data in {data}: set EAGERTUI_DATA")
+    return data
+
+
+def write_project(name: str, folder: Path) -> Path:
+    """A project file for one of the data sets; one that is there already is kept."""
+    data = data_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
     order = ORDER[name]
     lines = [
