@@ -23,7 +23,7 @@ from eagertui.screens.pick_file import PickFileScreen
 from eagertui.widgets.frame_table import FrameTable
 from eagertui.widgets.rows import RowList
 from eagertui.widgets.settings_form import SettingsForm
-from tests.eagertui.app_tools import Eyes, fake_engine
+from tests.eagertui.app_tools import Eyes, fake_engine, screen_text
 from tests.eagertui.form_tools import Errands
 from tests.eagertui.world import PLAN, World
 
@@ -118,19 +118,22 @@ class Scene:
 
 
 async def settled(eyes: Eyes) -> None:
-    """Wait until every worker is done that ever will be, and what they did is drawn."""
+    """Wait until every worker is done that ever will be, what they did is drawn, and the picture stands still."""
     app = eyes.app
 
     def busy() -> bool:
         return any(not worker.is_finished and worker.group not in ENDLESS for worker in app.workers)
 
+    before = ""
     while True:  # what a worker ended with may begin another
         await eyes.until(lambda: not busy())
         for _ in range(2):
             await eyes.pilot.press()  # no key: every widget has then answered the messages that it has
             await eyes.pilot.pause(FRAMES)
-        if not busy():
+        now = screen_text(app)
+        if not busy() and now == before:
             return
+        before = now
 
 
 # --- worlds -----------------------------------------------------------------------------------------------------------
