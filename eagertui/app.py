@@ -22,6 +22,7 @@ from core.run.status import UNFINISHED
 from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
 from eagertui.bridge import Bridge
 from eagertui.config import Config, Memory, config_path, state_path
+from eagertui.pace import knows_styles
 from eagertui.plain import visible
 from eagertui.running import RunningApp
 from eagertui.screens.home import HomeScreen
@@ -43,8 +44,7 @@ def _screen(place: str) -> Callable[[], Screen[Any]]:
     """A place's screen, its module loaded when somebody goes there."""
 
     def make() -> Screen[Any]:
-        screen: Screen[Any] = getattr(import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")()
-        return screen
+        return knows_styles(getattr(import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")())
 
     return make
 

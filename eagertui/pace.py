@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from rich.console import RenderableType
+from textual._context import active_app
 from textual.app import App
 from textual.screen import Screen
 from textual.timer import Timer
@@ -35,6 +37,17 @@ def backlog(app: App[None]) -> int:
     thread = getattr(getattr(app, "_driver", None), "_writer_thread", None)
     queue = getattr(thread, "_queue", None)
     return queue.qsize() if queue is not None else 0
+
+
+def knows_styles(screen: Screen[Any]) -> Screen[Any]:
+    """A screen made just now, whose styles need no new look.
+
+    Textual takes a new screen for one that missed a change of the theme, and parses all styles again at its first
+    visit: half of what that visit costs. But its widgets get the present styles anyway when they are mounted.
+    """
+    app = active_app.get()
+    screen._css_update_count = app._css_update_count
+    return screen
 
 
 class Pace:

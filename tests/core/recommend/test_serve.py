@@ -54,7 +54,7 @@ def lookup(indexed: RunFolder) -> Lookup:
 def test_the_artefact_of_the_index(indexed: RunFolder, lookup: Lookup) -> None:
     folder = artefact_of(indexed, "index")
     report = json.loads((folder / "report.json").read_text())
-    named = {"levels", "preserved", "agreement", "reconstruction", "method", "seconds", "conflicts"}
+    named = {"levels", "preserved", "agreement", "reconstruction", "method", "conflicts"}
     assert set(report) >= {"items", "base_id", *named}
     with np.load(folder / "codebooks.npz") as books:
         assert [books[f"level_{n}"].shape[0] for n in range(lookup.index.levels)] == list(lookup.index.widths)
