@@ -325,6 +325,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
             told = key if ("data", key) in origins else named[column]
             fail(f"data.{told}", f'the column "{column}" is named for two things')
         named[column] = key
+    if project.index.paper and project.index.method != "kmeans-tree":
+        fail("index.paper", f'is about the method kmeans-tree, but index.method is "{project.index.method}"')
     if not project.index.sources:
         fail("index.sources", "needs at least one source")
     for table in ("backbone", "sasrec"):

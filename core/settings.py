@@ -130,12 +130,12 @@ class IndexSettings:
         ("semantic", "behavior"), "vectors that get a code word each, in this order", choices=("semantic", "behavior")
     )
     method: str = opt(
-        "kmeans-tree",
+        "rq-vae",
         "how vectors become codes",
         choices=("kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random"),
         prefixes=("file:",),
     )
-    paper: bool = opt(False, "kmeans-tree as EAGER-LLM released it, for comparison")
+    paper: bool = opt(False, "method kmeans-tree as EAGER-LLM released it, for comparison")
     conflicts: str = opt(
         "matching",
         "how items with one code are told apart; share = not at all",
@@ -154,6 +154,7 @@ class RqVaeSettings:
     latent: int = opt(10, "width of what is quantised; wider keeps more and shares more codes", low=1, high=4096)
     batch_norm: bool = opt(False, "batch norm on the hidden layers; LC-Rec's published script has it on")
     epochs: int = opt(100, "most passes over the items; the first quarter without codes", low=1, high=100000)
+    steps: int = opt(5000, "most steps; a large catalogue gets fewer passes", low=1, high=10**8)
     patience: int = opt(5, "looks without progress before it stops", low=1, high=1000)
     learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
     weight_decay: float = opt(1e-4, "weight decay of AdamW", low=0.0, high=10.0)

@@ -16,7 +16,7 @@ from typing import Any
 from core.estimate.backbone import Shape, config_shape, shape_of
 from core.estimate.machine import Machine
 from core.estimate.sizes import Sizes
-from core.index.shape import index_shape
+from core.index.shape import index_shape, passes
 
 FP32, FP32_TRAINED, BF16, BF16_EMULATED = 90e9, 77e9, 225e9, 40e9  # operations a second and thread
 SASREC_STEP, SASREC_SCORE, SASREC_VECTOR = 8e-3, 2.7e-9, 2.5e-9  # seconds a step; a score; a number of an item vector
@@ -194,8 +194,8 @@ def _codebooks(job: Job, settings: Mapping[str, Any]) -> Work:
         return Work(single=0.5) + clustering
     vae = settings["rq_vae"]
     weights = sum(a * b for a, b in pairwise([256, *vae["layers"], vae["latent"]])) * 2
-    passes = items * float(vae["epochs"]) * len(job.widths)
-    return clustering + Work(shared=passes * (6.0 * weights + 6.0 * wide * float(vae["latent"])) / FP32_TRAINED)
+    seen = items * passes(vae, job.sizes.items)[1] * len(job.widths)
+    return clustering + Work(shared=seen * (6.0 * weights + 6.0 * wide * float(vae["latent"])) / FP32_TRAINED)
 
 
 def _tune(job: Job) -> Work | None:

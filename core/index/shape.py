@@ -13,6 +13,8 @@ from typing import Any
 COARSE_SHARE = 0.8
 DEEPEST = 64
 TREES = frozenset({"kmeans-tree", "random"})
+LEAST_PASSES = 4
+"""Passes of an auto-encoder over the items, however many they are: one without codes and three with them."""
 PAPER_LEVELS = 4
 """Levels of LC-Rec's, LETTER's and Semantic Convergence's item indices (methods dossier, sections 1.3, 2, 4.1)."""
 
@@ -71,6 +73,17 @@ def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int)
     if coarse:
         why += f"; before them {' + '.join(str(part[0]) for part in coarse)} groups of the other source"
     return Shape((*coarse, last), why)
+
+
+def passes(rq_vae: Mapping[str, Any], items: int) -> tuple[int, int]:
+    """Steps a pass over the items, and how many passes the training of an auto-encoder makes at most.
+
+    Args:
+        rq_vae: its settings: batch_items, epochs, steps.
+        items: size of the catalogue.
+    """
+    steps = max(1, min(math.ceil(items / rq_vae["batch_items"]), items // 2))  # two rows a batch at least
+    return steps, min(int(rq_vae["epochs"]), max(LEAST_PASSES, math.ceil(rq_vae["steps"] / steps)))
 
 
 def _levels(items: int, width: int) -> int:

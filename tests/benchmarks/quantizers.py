@@ -1,14 +1,14 @@
 """Which item index teaches best? Every quantizer with the same small tuning budget, in one table.
 
-    python tests/benchmarks/quantizers.py [scientific] [FOLDER] [--rows default rq-vae ...] [--seeds 0 1 2] [--jobs 2]
+    python tests/benchmarks/quantizers.py [scientific] [FOLDER] [--rows NAME ...] [--seeds 0 1 2] [--jobs 2]
 
 Reads `$EAGERTUI_DATA/NAME` (default ../shared/data). Every finished cell is kept in
 tests/benchmarks/results/quantizers.json under its data, row, seed and budget, so an interrupted benchmark goes on; only
 the table is printed where nothing is missing. FOLDER keeps the project and its runs. Each job trains on one thread.
 
-The row `shuffled` is the default index with the last codes of the items under one branch of the last tree dealt anew
-among them: what recall it loses, the last level knew. `published` is the LC-Rec index that lies with the data (887
-items share their codes in it), conflicts settled. `random` has the default's shape and no meaning.
+The rows `shuffled` are the index of `kmeans-tree` with the last codes of the items under one branch of the last tree
+dealt anew among them: what recall they lose, the last level knew. `published` is the LC-Rec index that lies with the
+data (887 items share their codes in it), conflicts settled. `random` has the tree's shape and no meaning.
 """
 
 from __future__ import annotations
@@ -35,15 +35,19 @@ BUDGET = {
     "online-retail": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
 }
 ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
+TREE = "index.method=kmeans-tree"
+TEXT, BEHAVIOR = 'index.sources=["semantic"]', 'index.sources=["behavior"]'
 ROWS = {
-    "default": [],
-    "shuffled": [],
+    "kmeans-tree": [TREE],
+    "shuffled": [TREE],
     "random": ["index.method=random"],
-    "paper": ["index.paper=true"],
+    "paper": [TREE, "index.paper=true"],
     **{name: [f"index.method={name}"] for name in ("rq-kmeans", "rq-vae", "letter", "aligned", "parallel")},
-    "text only": ['index.sources=["semantic"]'],
-    "behavior only": ['index.sources=["behavior"]'],
-    "rq-vae, text only": ["index.method=rq-vae", 'index.sources=["semantic"]'],
+    "rq-vae, text": ["index.method=rq-vae", TEXT],
+    "rq-vae, behaviour": ["index.method=rq-vae", BEHAVIOR],
+    "tree, text": [TREE, TEXT],
+    "tree, behaviour": [TREE, BEHAVIOR],
+    "shuffled, behaviour": [TREE, BEHAVIOR],
     "published": [],
 }
 FIGURES = ("recall@10", "ndcg@10", "conflicts", "text kept", "behaviour kept", "tokens", "seconds")
@@ -66,7 +70,7 @@ def artefact(run: Path, stage: str) -> Path:
 
 
 def shuffled(project: Path, sets: list[str], seed: int) -> str:
-    """The default index with its last level dealt anew among siblings, as a setting."""
+    """The index with its last level dealt anew among siblings, as a setting."""
     lines = eagertui("index", "build", str(project), *sets)
     table = pl.read_parquet(artefact(Path(lines[-1]["run"]), "index") / "index.parquet")
     *before, last = table.columns[1:]
@@ -74,7 +78,7 @@ def shuffled(project: Path, sets: list[str], seed: int) -> str:
     rng = np.random.default_rng(seed)
     drawn = table.with_columns(pl.Series("draw", rng.random(table.height)))
     drawn = drawn.with_columns(pl.col(last).sort_by("draw").over(parents))
-    path = project.parent / f"shuffled-{seed}.parquet"
+    path = project.parent / f"shuffled-{'-'.join(dict.fromkeys(name.split(':')[1] for name in before))}-{seed}.parquet"
     drawn.drop("draw").write_parquet(path)
     return f"index.method='file:{path.resolve()}'"
 
@@ -87,7 +91,7 @@ def published() -> Path:
 def run_cell(project: Path, row: str, seed: int, budget: list[str]) -> dict[str, float]:
     """Train one cell; the model's test metrics and what the report says of its index."""
     sets = [part for text in [*ROWS[row], *budget, f"seed={seed}"] for part in ("--set", text)]
-    if row == "shuffled":
+    if row.startswith("shuffled"):
         sets += ["--set", shuffled(project, sets, seed)]
     if row == "published":
         sets += ["--set", f"index.method='file:{published()}'"]

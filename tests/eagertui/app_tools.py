@@ -29,14 +29,14 @@ def fake_engine(*options: str) -> list[str]:
     return [sys.executable, str(FAKE), *options]
 
 
-def screen_text(app: EagerApp) -> str:
-    """What stands on the screen, line by line."""
+def screen_text(app: EagerApp, *, styles: bool = False) -> str:
+    """What stands on the screen, line by line; with its colours as escapes if asked for."""
     width, height = app.size
     console = Console(
         width=width, height=height, file=io.StringIO(), record=True, force_terminal=True, legacy_windows=False
     )
     console.print(app.screen._compositor.render_update(full=True), end="")
-    return console.export_text()
+    return console.export_text(styles=styles)
 
 
 class Eyes:

@@ -130,7 +130,7 @@ async def settled(eyes: Eyes) -> None:
         for _ in range(2):
             await eyes.pilot.press()  # no key: every widget has then answered the messages that it has
             await eyes.pilot.pause(FRAMES)
-        now = screen_text(app)
+        now = screen_text(app, styles=True)
         if not busy() and now == before:
             return
         before = now

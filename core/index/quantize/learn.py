@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.errors import DataError
 from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.network import Guide, Network
 from core.index.quantize.residual import BLOCK, encode, fit
+from core.index.shape import passes
 from core.tune.loop import Loop, Schedule
 
 PLAIN = 0.25
@@ -77,12 +78,12 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
     scale = float(task.vectors.std())
     items = torch.from_numpy(np.ascontiguousarray(task.vectors / (scale if scale > 0 else 1.0), dtype=np.float32))
     network = Network(items, task.widths, settings, guide()).to(task.device)
-    plain = math.ceil(PLAIN * settings.epochs)
-    steps = max(1, min(math.ceil(len(items) / settings.batch_items), len(items) // 2))  # two rows a batch at least
+    steps, epochs = passes(asdict(settings), len(items))
+    plain = math.ceil(PLAIN * epochs)
     loop = Loop(
         network,
         lambda epoch: _batches(len(items), steps, (task.seed, epoch), task.device),
-        Schedule(settings.epochs, settings.learning_rate, settings.weight_decay, warmup=0.1, shape="linear"),
+        Schedule(epochs, settings.learning_rate, settings.weight_decay, warmup=0.1, shape="linear"),
         seed=task.seed,
         device=task.device,
         bf16=False,
@@ -99,7 +100,7 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
     def after_epoch(epoch: int) -> bool:
         if epoch == plain:
             _start(network, task)
-        if not network.coding or ((epoch - plain) % every and epoch < settings.epochs):
+        if not network.coding or ((epoch - plain) % every and epoch < epochs):
             return True
         seen = view(network)
         if notes["best"] is None or seen.score < notes["best"]:
