@@ -19,14 +19,18 @@ from core.fields import BadValue, Setting
 from core.recipes import recipe_paths
 from core.settings import (
     BackboneSettings,
+    ContrastSettings,
     DataSettings,
     EvaluateSettings,
     IndexSettings,
+    LoraSettings,
+    NegativeSettings,
     RecommendSettings,
     RqVaeSettings,
     RunSettings,
     SasrecSettings,
     StageSettings,
+    TextSettings,
     TuneSettings,
     VectorSettings,
     opt,
@@ -52,6 +56,10 @@ class Project:
     index: IndexSettings = field(default_factory=IndexSettings)
     rq_vae: RqVaeSettings = field(default_factory=RqVaeSettings)
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    texts: TextSettings = field(default_factory=TextSettings)
+    negatives: NegativeSettings = field(default_factory=NegativeSettings)
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
