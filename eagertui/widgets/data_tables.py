@@ -27,6 +27,17 @@ BESIDE = 100
 """Titles of a user's history that stand beside the table."""
 
 
+class RecordPanel(VerticalScroll):
+    """The record beside the table; tells when the layout brings it into sight."""
+
+    class Shown(Message):
+        """It can be seen now."""
+
+    def on_show(self) -> None:
+        """A wider screen, or the panels' first layout, which may come after the rows."""
+        self.post_message(self.Shown())
+
+
 class DataTables(Horizontal):
     """A table at a time, and beside it, where there is room, the whole record under the cursor."""
 
@@ -48,7 +59,7 @@ class DataTables(Horizontal):
         with Vertical(id="table-side"):
             yield FilterBar("/ a text, !text for rows without it, =EXPRESSION", id="filter")
             yield FrameTable(id="table", classes="panel")
-        with VerticalScroll(id="record", classes="panel"):
+        with RecordPanel(id="record", classes="panel"):
             yield Lines(id="record-text")
 
     @property
@@ -126,9 +137,10 @@ class DataTables(Horizontal):
             text.show(lambda width: record_lines(record, width))
         panel.scroll_home(animate=False)
 
-    def on_resize(self) -> None:
-        """The record may have come into sight."""
-        self.call_after_refresh(self._look)
+    @on(RecordPanel.Shown)
+    def _shown(self, event: RecordPanel.Shown) -> None:
+        event.stop()
+        self._look()
 
     @on(FrameTable.Highlighted)
     def _moved(self, event: FrameTable.Highlighted) -> None:

@@ -228,10 +228,12 @@ async def followed(eyes: Eyes, world: World) -> None:
 
 
 async def data(eyes: Eyes, world: World) -> None:
-    """The data are read and their table is there."""
+    """The data are read, their table is there, and beside it the record under the cursor where there is room."""
     screen = eyes.app.screen
     assert isinstance(screen, DataScreen)
     await eyes.until(lambda: screen.ready and screen.tables.table.rows is not None)
+    await settled(eyes)
+    await eyes.until(lambda: not screen.query_one("#record").display or screen.query_one("#record").border_title)
 
 
 def then(way: Way, *keys: str) -> Way:

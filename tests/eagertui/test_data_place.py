@@ -96,6 +96,16 @@ async def test_any_user_by_the_id(open_app: Open, readers: Path) -> None:
         await eyes.until(lambda: isinstance(eyes.app.screen, SplitScreen))
 
 
+async def test_the_record_beside_the_table_comes_with_the_room(open_app: Open, readers: Path) -> None:
+    async with open_app(project=readers, verb="check", size=(80, 24)) as eyes:
+        await ready(eyes)
+        await eyes.until(lambda: not eyes.app.screen.query_one("#record").display)
+        for size in ((120, 40), (80, 24), (140, 44)):
+            await eyes.pilot.resize_terminal(*size)
+            await eyes.until(lambda size=size: eyes.app.screen.query_one("#record").display == (size[0] > 80))
+        await eyes.see("Item b0")
+
+
 async def test_a_record_is_whole_and_harmless(open_app: Open, readers: Path) -> None:
     async with open_app(project=readers, verb="check", size=(120, 40)) as eyes:
         await ready(eyes)
