@@ -26,7 +26,7 @@ def needed(project: Project) -> set[str]:
         names |= set(index_inputs(project))
     users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
     read = {read for name, inputs_of in users.items() if name in names for read in inputs_of(project)}
-    names |= read & {"sasrec", "teacher"}
+    names |= read - {"data", "index"}
     return names | {"semantic"} if "teacher" in names else names
 
 
@@ -61,7 +61,7 @@ def index_inputs(project: Project) -> tuple[str, ...]:
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
     """What tuning reads: its teachers too where it has some."""
-    return ("data", "index", *_teachers(project))
+    return ("data", "index", *_teachers(project), *contrasted(project))
 
 
 def _teachers(project: Project) -> tuple[str, ...]:
@@ -265,20 +265,34 @@ def tune_settings(project: Project) -> Settings:
     """What decides the tuned model."""
     data = {"max_history": project.data.max_history}
     files = _model_files(project, project.backbone.model)
-    return {**asdict(project.tune), "backbone": {**asdict(project.backbone), **files}, **data, **_computing(project)}
+    more = {"contrast": asdict(project.contrast)} if project.contrast.form != "none" else {}
+    return {
+        **asdict(project.tune), "backbone": {**asdict(project.backbone), **files}, **data, **more, **_computing(project)
+    }  # fmt: skip
+
+
+def contrasted(project: Project) -> list[str]:
+    """Sources that the contrast pulls to."""
+    wished = {"semantic": project.contrast.semantic, "behavior": project.contrast.behavior}
+    if project.contrast.form == "none" or not any(stage.contrast for stage in project.tune.stages):
+        return []
+    wanted = tuple(name for name, weight in wished.items() if weight > 0)
+    return active_sources(project, wanted) if wanted else []
 
 
 def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Teach the language model the codes."""
     from core.data.dataset import Dataset
     from core.index.table import ItemIndex
-    from core.tune.train import tune
+    from core.tune.train import Tuner
+    from core.vectors import ItemVectors
 
     index = ItemIndex.load(made["index"] / "index.parquet")
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
     backbone = replace(project.backbone, model=_model(project, project.backbone.model))
     project = replace(project, backbone=backbone)
-    return tune(project, Dataset.load(made["data"]), index, teachers, folder, reporter)
+    vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
+    return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, folder, reporter).run()
 
 
 def baseline_settings(project: Project) -> Settings:

@@ -19,6 +19,7 @@ from core.index.table import ItemIndex
 from core.recommend.trie import Trie
 from core.run.status import write_atomic
 from core.tune.attention import NAME as CPU_ATTENTION
+from core.tune.contrast import Dense, load_dense, save_dense
 from core.tune.generator import Generator
 from core.tune.vocabulary import Vocabulary, load_tokenizer
 
@@ -32,6 +33,7 @@ class Checkpoint:
     model: Generator
     trie: Trie
     index: ItemIndex
+    dense: Dense | None = None
 
 
 def generator_of(lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex) -> Generator:
@@ -40,14 +42,21 @@ def generator_of(lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex) 
 
 
 def save_checkpoint(
-    folder: Path, lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex, about: dict[str, Any]
+    folder: Path,
+    lm: PreTrainedModel,
+    vocabulary: Vocabulary,
+    index: ItemIndex,
+    about: dict[str, Any],
+    dense: Dense | None = None,
 ) -> None:
-    """Write the model, tokenizer, index and manifest into a folder that nobody reads yet."""
+    """Write the model, tokenizer, index, scorer and manifest into a folder that nobody reads yet."""
     folder.mkdir(parents=True, exist_ok=True)
     transformers_logging.disable_progress_bar()
     lm.save_pretrained(folder, safe_serialization=True)
     vocabulary.tokenizer.save_pretrained(folder)
     index.save(folder / "index.parquet")
+    if dense is not None:
+        save_dense(dense, folder)
     code_ids = [ids.tolist() for ids in vocabulary.code_ids]
     files = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
     manifest = {
@@ -82,7 +91,7 @@ def load_checkpoint(folder: Path, device: str = "cpu", dtype: torch.dtype = torc
     if manifest["index"] != index.base_id:
         raise DataError(f"{folder}: the index does not belong to this model", "train again with --new")
     model = generator_of(lm, vocabulary, index).to(device).eval()
-    return Checkpoint(model, Trie(index.codes, device), index)
+    return Checkpoint(model, Trie(index.codes, device), index, load_dense(folder, device))
 
 
 def _digest(path: Path) -> str:

@@ -5,6 +5,7 @@ It runs under `accelerate`, so the same code trains in one process or, started b
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -102,7 +103,7 @@ class Position:
     step: int = 0
     due: bool = False
     ended: bool = False
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -119,6 +120,7 @@ class Loop:
         reporter: hears the progress; may ask for a checkpoint or a stop.
         folder: where the checkpoint for resuming lies (`loop.safetensors`, `loop.json`).
         task: name in the progress events.
+        accumulate: batches before each step; where several processes train, each of them takes as many.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class Loop:
         reporter: Reporter,
         folder: Path,
         task: str,
+        accumulate: int = 1,
     ) -> None:
         torch.manual_seed(seed)
         # Autocast is entered by hand: accelerate's number format is one for the whole process.
@@ -140,6 +143,7 @@ class Loop:
         self.bf16 = bf16
         self.module, self.batches, self.schedule = module, batches, schedule
         self.reporter, self.folder, self.task = reporter, folder, task
+        self.accumulate = accumulate
         self.position = Position()
         self._told, self._targets = 0.0, 0  # when the last figures were told, and the targets since
         decayed = [p for n, p in module.named_parameters() if p.ndim > 1 and "embed" not in n and "items" not in n]
@@ -161,8 +165,8 @@ class Loop:
         Raises:
             StopRequested: somebody asked to stop; the checkpoint is written.
         """
-        per_epoch = len(self.batches(0))
-        total = self.schedule.epochs * per_epoch
+        taken = self.accumulate * self.accelerator.num_processes
+        total = self.schedule.epochs * math.ceil(len(self.batches(0)) / taken)
         place = self.position
         while True:
             if place.due:
@@ -178,8 +182,9 @@ class Loop:
             batches = self.batches(place.epoch)
             self.wrapped.train()
             while place.batch < len(batches):
-                self._step(batches[place.batch], total)
-                place.batch += 1
+                group = range(place.batch, min(place.batch + taken, len(batches)))
+                self._step(batches, group, total)
+                place.batch = group.stop
                 place.step += 1
                 self.reporter.progress(self.task, place.step, total, "steps")
                 self._obey()
@@ -245,22 +250,37 @@ class Loop:
             torch.cuda.set_rng_state(state["random.cuda"])
         self.reporter.log(f"{self.task}: resumed at step {self.position.step}")
 
-    def _step(self, batch: Any, total: int) -> None:
+    def _step(self, batches: Sequence[Any], group: range, total: int) -> None:
+        """One step with the mean loss of some batches; this process takes every so many-th of them."""
         rate = self.schedule.learning_rate * self.schedule.factor(self.position.step, total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
-            loss, parts, targets = self.wrapped(batch)
+        for held in self.optimizer.param_groups:
+            held["lr"] = rate
+        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        own = group[rank::processes]
         self.prepared.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
+        told, counts = dict[str, float](), dict[str, int]()
+        targets = 0
+        for turn in range(max(1, len(group[::processes]))):
+            idle = turn >= len(own)  # all processes call the model equally often, else they wait for each other
+            last = turn == len(group[::processes]) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):
+                with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
+                    loss, parts, count = self.wrapped(batches[group[0] if idle else own[turn]])
+                self.accelerator.backward(loss * (0.0 if idle else processes / len(group)))
+            if not idle:
+                targets += int(count)
+                for name, value in parts.items():  # not every batch has every part
+                    told[name] = told.get(name, 0.0) + value * count
+                    counts[name] = counts.get(name, 0) + int(count)
+        told = {name: value / max(counts[name], 1) for name, value in told.items()}
         norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), 1.0)
         self.prepared.step()
-        self._targets += int(targets)
-        sums = self.position.sums
-        for name, value in {"targets": float(targets), **{n: v * targets for n, v in parts.items()}}.items():
-            sums[name] = sums.get(name, 0.0) + value
+        self._targets += targets
+        for name, value in told.items():
+            before, weight = self.position.sums.get(name, (0.0, 0))
+            self.position.sums[name] = (before + value * counts[name], weight + counts[name])
         if self.position.step % METRIC_EVERY == 0:
-            told = {**parts, "learning_rate": rate, "gradient_norm": float(norm if norm is not None else 0.0)}
+            told = {**told, "learning_rate": rate, "gradient_norm": float(norm if norm is not None else 0.0)}
             now = time.monotonic()
             if self._told and self._targets:
                 told["targets_per_second"] = round(self._targets / max(now - self._told, 1e-6), 1)
@@ -274,8 +294,8 @@ class Loop:
 
     def _tell(self) -> None:
         sums, self.position.sums = self.position.sums, {}
-        targets = max(sums.pop("targets", 0.0), 1.0)
-        self.reporter.metric(self.position.step, {f"epoch_{n}": v / targets for n, v in sums.items()})
+        means = {f"epoch_{name}": value / max(weight, 1) for name, (value, weight) in sums.items()}
+        self.reporter.metric(self.position.step, means)
 
     def _obey(self) -> None:
         wish = self.reporter.wants()

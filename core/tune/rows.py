@@ -1,8 +1,9 @@
-"""Training rows: windows over the users' training sequences in which every item but the first is a target once."""
+"""Rows of the sequential task: windows over the users' training sequences, in which every target stands once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,11 @@ import torch
 from torch import Tensor
 
 from core.data.arrays import Sequences
+from core.settings import TASKS
+from core.tune.batch import Example
+
+SEQUENTIAL = TASKS.index("sequential")
+_NOTHING = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,49 @@ class Rows:
         return torch.from_numpy(items), torch.from_numpy(self.first_target[rows])
 
 
+@dataclass(frozen=True)
+class SequentialRows:
+    """Rows as examples: a frame, the codes of the window's items, nothing between them.
+
+    Attributes:
+        rows: the windows.
+        item_tokens: token ids of every item's code; shape (items, levels).
+        frames: what may stand before a history, as token ids; a row draws one of them.
+        end: the token that ends a row; None = none.
+    """
+
+    rows: Rows
+    item_tokens: npt.NDArray[np.int64]
+    frames: tuple[tuple[int, ...], ...]
+    end: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows.first_target)
+
+    @cached_property
+    def lessons(self) -> npt.NDArray[np.int64]:
+        """Place of each row's first target among all targets."""
+        return np.concatenate([[0], np.cumsum(self.rows.windows.lengths - self.rows.first_target)]).astype(np.int64)
+
+    def example(self, row: int, frame: int, taught: bool) -> Example:
+        """One row.
+
+        Args:
+            row: its number.
+            frame: which frame stands before it.
+            taught: whether teachers have an opinion on its targets.
+        """
+        window, first = self.rows.windows[row], int(self.rows.first_target[row])
+        before, levels = self.frames[frame], self.item_tokens.shape[1]
+        end = [] if self.end is None else [self.end]
+        tokens = np.concatenate([before, self.item_tokens[window].reshape(-1), end]).astype(np.int64)
+        codes = len(before) + levels * np.arange(first, len(window), dtype=np.int64)
+        targets = np.zeros(len(tokens), dtype=np.bool_)
+        targets[codes[0] : len(before) + levels * len(window)] = True
+        lessons = np.arange(self.lessons[row], self.lessons[row + 1]) if taught else _NOTHING
+        return Example(tokens, targets, codes, window[first:].astype(np.int64), SEQUENTIAL, lessons)
+
+
 def every_item_rows(train: Sequences, max_history: int) -> Rows:
     """Cut the sequences into windows of at most `max_history` + 1 items.
 
@@ -59,6 +108,21 @@ def every_item_rows(train: Sequences, max_history: int) -> Rows:
             windows.append(items[start:end])
             first.append(done - start)
             done = end
+    return _rows(windows, first)
+
+
+def last_item_rows(train: Sequences, max_history: int) -> Rows:
+    """The papers' way: a row for every target, with at most `max_history` items before it."""
+    windows = [
+        items[max(0, end - max_history) : end + 1]
+        for number in range(len(train))
+        for items in [train[number]]
+        for end in range(1, len(items))
+    ]
+    return _rows(windows, [len(window) - 1 for window in windows])
+
+
+def _rows(windows: list[npt.NDArray[np.int32]], first: list[int]) -> Rows:
     offsets = np.concatenate([[0], np.cumsum([len(w) for w in windows], dtype=np.int64)]).astype(np.int64)
     flat = np.concatenate(windows) if windows else np.zeros(0, dtype=np.int32)
     return Rows(Sequences(flat, offsets), np.array(first, dtype=np.int64))

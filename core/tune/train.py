@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from core.data.dataset import Dataset
 from core.evaluate.generative import ranks_of
@@ -21,10 +22,15 @@ from core.run.reporter import Reporter
 from core.settings import StageSettings
 from core.tune.backbone import build_backbone, build_vocabulary
 from core.tune.checkpoint import generator_of, save_checkpoint
-from core.tune.generator import Batch, NextItem
-from core.tune.loop import Loop, Schedule, bucketed
-from core.tune.rows import Rows, every_item_rows
+from core.tune.contrast import Contrast, Dense, NextContrast
+from core.tune.generator import Generator
+from core.tune.loop import Loop, Schedule
+from core.tune.objective import Objective
+from core.tune.plan import Plan
+from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
 from core.tune.teacher import Lessons, lessons
+from core.tune.vocabulary import Vocabulary
+from core.vectors import ItemVectors
 from core.vectors.sasrec import SasRec
 
 BEST = "best"
@@ -37,122 +43,167 @@ class _Best:
 
     score: float = -1.0
     epoch: int = 0
+    stage: str = ""
     worse: int = 0
 
 
-def tune(
-    project: Project, dataset: Dataset, index: ItemIndex, teachers: list[Path], folder: Path, reporter: Reporter
-) -> dict[str, Any]:
-    """Train through every stage; leaves the best checkpoint in `folder/best`.
+class Tuner:
+    """Trains a project's model through all of its stages.
 
     Args:
         project: the settings.
         dataset: logs and catalogue.
         index: codes of the items.
         teachers: weights of SASRec models to learn from; empty = no distillation.
+        vectors: of the items, by source; the contrast pulls to them.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
-
-    Returns:
-        Figures worth showing: parameters, targets an epoch, the best epoch and its validation NDCG@10.
-
-    Raises:
-        StopRequested: somebody asked to stop; the checkpoint is written.
     """
-    device, bf16 = device_of(project.run), use_bf16(project.run)
-    texts = [text for text in dataset.items["text"].to_list() if text]
-    vocabulary = build_vocabulary(project.backbone, index, texts, project.tune.frame)
-    lm = build_backbone(project.backbone, vocabulary, project.tune.dropout, device, project.seed)
-    model = generator_of(lm, vocabulary, index).to(device)
-    trie = Trie(index.codes, device)
-    rows = every_item_rows(dataset.train(), project.data.max_history)
-    parameters = sum(p.numel() for p in lm.parameters())
-    reporter.log(f"{parameters:,} parameters, {rows.targets:,} supervised targets an epoch, {device}, bf16 {bf16}")
-    validation = dataset.evaluation("valid")
-    sample = _sample(len(validation), project.tune.validate_users, project.seed)
-    lengths = rows.windows.lengths * index.levels + len(vocabulary.frame)
-    taught = None
-    if teachers and rows.targets:
-        models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
-        taught = lessons(models, dataset.train(), rows, project.tune.transitions_share, bf16, reporter)
-    best = _Best()
-    for number, stage in enumerate(project.tune.stages):
-        if not rows.targets:
-            break
-        objective = NextItem(
-            model, trie, project.tune.dropout, project.tune.token_dropout, project.tune.distill if taught else 0.0
+
+    def __init__(
+        self,
+        project: Project,
+        dataset: Dataset,
+        index: ItemIndex,
+        teachers: Sequence[Path],
+        vectors: Mapping[str, ItemVectors],
+        folder: Path,
+        reporter: Reporter,
+    ) -> None:
+        self.project, self.dataset, self.index = project, dataset, index
+        self.vectors, self.folder, self.reporter = vectors, folder, reporter
+        self.device, self.bf16 = device_of(project.run), use_bf16(project.run)
+        tune = project.tune
+        texts = [text for text in dataset.items["text"].to_list() if text]
+        self.vocabulary: Vocabulary = build_vocabulary(project.backbone, index, texts, tune.frame)
+        self.lm = build_backbone(project.backbone, self.vocabulary, tune.dropout, self.device, project.seed)
+        self.model: Generator = generator_of(self.lm, self.vocabulary, index).to(self.device)
+        self.trie = Trie(index.codes, self.device)
+        train = dataset.train()
+        rows = every_item_rows if tune.supervise == "every" else last_item_rows
+        self.rows = rows(train, project.data.max_history)
+        self.validation = dataset.evaluation("valid")
+        self.sample = _sample(len(self.validation), tune.validate_users, project.seed)
+        self.lessons: Lessons | None = None
+        if teachers and tune.distill and self.rows.targets:
+            models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
+            self.lessons = lessons(models, train, self.rows, tune.transitions_share, self.bf16, reporter)
+        self.contrast = self._contrast()
+        self.best = _Best()
+
+    def run(self) -> dict[str, Any]:
+        """Train every stage; leaves the best checkpoint in `folder/best`.
+
+        Returns:
+            Figures worth showing: parameters, targets an epoch, the best epoch and its validation NDCG@10.
+
+        Raises:
+            StopRequested: somebody asked to stop; the checkpoint is written.
+        """
+        parameters = sum(p.numel() for p in self.lm.parameters())
+        self.reporter.log(
+            f"{parameters:,} parameters, {self.rows.targets:,} supervised targets an epoch, {self.device}, "
+            f"bf16 {self.bf16}"
         )
+        for number, stage in enumerate(self.project.tune.stages):
+            if self.rows.targets:
+                self._train(number, stage)
+        if not (self.folder / BEST).exists():
+            self._save(self.folder / BEST, {"epoch": 0})
+        shutil.rmtree(self.folder / "loops", ignore_errors=True)
+        return {
+            "parameters": parameters,
+            "targets": self.rows.targets,
+            "best_epoch": self.best.epoch,
+            "best_stage": self.best.stage,
+            "valid_ndcg@10": self.best.score,
+            "valid_users": len(self.sample),
+        }
 
-        def batches(epoch: int, number: int = number) -> list[Batch]:
-            order = bucketed(lengths, len(lengths), (project.seed, number, epoch), project.tune.batch_tokens)
-            return [_batch(rows, taught, batch, device) for batch in order]
+    def _contrast(self) -> Contrast | NextContrast | None:
+        settings = self.project.contrast
+        if settings.form == "none" or not self.vectors:
+            return None
+        hidden = int(self.lm.config.hidden_size)
+        if settings.form == "summary":
+            return Contrast(settings, hidden, self.vectors).to(self.device)
+        return NextContrast(settings, hidden, self.vectors).to(self.device)
 
+    def _plan(self, number: int, stage: StageSettings) -> Plan:
+        summaries = isinstance(self.contrast, Contrast) and stage.contrast
+        item_tokens = self.vocabulary.item_tokens(self.index)
+        frames = (self.vocabulary.frame,)
+        end = self.vocabulary.end if summaries else None
+        sequential = SequentialRows(self.rows, item_tokens, frames, end) if stage.tasks.get("sequential") else None
+        return Plan(
+            sequential, {}, stage, self.project.tune, self.index.levels, self.lessons, summaries, self.device,
+            (self.project.seed, number),
+        )  # fmt: skip
+
+    def _train(self, number: int, stage: StageSettings) -> None:
+        tune = self.project.tune
+        contrast = self.contrast if stage.contrast else None
         loop = Loop(
-            objective,
-            batches,
-            _schedule(project, stage),
-            seed=project.seed + number,
-            device=device,
-            bf16=bf16,
-            reporter=reporter,
-            folder=folder / "loops" / f"{number}-{stage.name}",
+            Objective(self.model, self.trie, tune, stage.tasks, contrast),
+            self._plan(number, stage).epoch,
+            Schedule(stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema),
+            seed=self.project.seed + number,
+            device=self.device,
+            bf16=self.bf16,
+            reporter=self.reporter,
+            folder=self.folder / "loops" / f"{number}-{stage.name}",
             task=stage.name,
+            accumulate=tune.accumulate,
         )
         # A new stage has all its patience, and the best of the stages before it to beat.
-        best = _Best(**loop.position.notes.get("best", {**vars(best), "worse": 0}))
+        best = self.best = _Best(**loop.position.notes.get("best", {**vars(self.best), "worse": 0}))
 
-        def after_epoch(epoch: int, loop: Loop = loop, best: _Best = best) -> bool:
+        def after_epoch(epoch: int) -> bool:
             with loop.averaged():
-                model.eval()
-                ranks = ranks_of(
-                    model, trie, validation, sample, project.data.max_history, VALIDATION_BEAMS, bf16, reporter
-                )
-                found = ranking_metrics(ranks.ranks)
-                score, recall = found["ndcg@10"], found["recall@10"]
-                reporter.evaluation(loop.position.step, "valid", {"ndcg@10": score, "recall@10": recall})
+                score = self._validate(loop.position.step)
                 best.worse += 1
                 if score > best.score:
-                    best.score, best.epoch, best.worse = score, epoch, 0
-                    about = {"epoch": epoch, "valid_users": len(sample), "valid_ndcg@10": score}
-                    fresh = folder / f"{BEST}.new"
-                    shutil.rmtree(fresh, ignore_errors=True)
-                    save_checkpoint(fresh, lm, vocabulary, index, about)
-                    shutil.rmtree(folder / BEST, ignore_errors=True)
-                    fresh.rename(folder / BEST)
-                    reporter.checkpoint(folder / BEST, loop.position.step, best=True)
+                    best.score, best.epoch, best.stage, best.worse = score, epoch, stage.name, 0
+                    about = {"epoch": epoch, "stage": stage.name, "valid_users": len(self.sample)}
+                    self._keep({**about, "valid_ndcg@10": score}, loop.position.step)
             loop.position.notes["best"] = vars(best).copy()
-            if best.worse > 1 and len(sample):
-                left = project.tune.patience - best.worse
+            if best.worse > 1 and len(self.sample):
+                left = tune.patience - best.worse
                 ending = f"it ends after {left} more" if left > 0 else "so it ends here"
-                reporter.alert("info", "no progress", f"{best.worse} validations without a better N@10; {ending}")
-            return best.worse < project.tune.patience
+                told = f"{best.worse} validations without a better N@10; {ending}"
+                self.reporter.alert("info", "no progress", told)
+            return best.worse < tune.patience
 
         loop.run(after_epoch)
-    if not (folder / BEST).exists():
-        save_checkpoint(folder / BEST, lm, vocabulary, index, {"epoch": 0})
-    shutil.rmtree(folder / "loops", ignore_errors=True)
-    return {
-        "parameters": parameters,
-        "targets": rows.targets,
-        "best_epoch": best.epoch,
-        "valid_ndcg@10": best.score,
-        "valid_users": len(sample),
-    }
+
+    def _validate(self, step: int) -> float:
+        """NDCG@10 of the validation's users."""
+        self.model.eval()
+        history = self.project.data.max_history
+        found = ranking_metrics(
+            ranks_of(
+                self.model, self.trie, self.validation, self.sample, history, VALIDATION_BEAMS, self.bf16, self.reporter
+            ).ranks
+        )
+        told = {name: found[name] for name in ("ndcg@10", "recall@10")}
+        self.reporter.evaluation(step, "valid", told)
+        return told["ndcg@10"]
+
+    def _keep(self, about: dict[str, Any], step: int) -> None:
+        """Put the weights in the place of the best ones."""
+        fresh = self.folder / f"{BEST}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._save(fresh, about)
+        shutil.rmtree(self.folder / BEST, ignore_errors=True)
+        fresh.rename(self.folder / BEST)
+        self.reporter.checkpoint(self.folder / BEST, step, best=True)
+
+    def _save(self, folder: Path, about: dict[str, Any]) -> None:
+        dense: Dense | None = self.contrast.dense() if isinstance(self.contrast, NextContrast) else None
+        save_checkpoint(folder, self.lm, self.vocabulary, self.index, about, dense)
 
 
-def _batch(rows: Rows, taught: Lessons | None, chosen: np.ndarray[Any, np.dtype[np.int64]], device: str) -> Batch:
-    items, first = rows.batch(chosen)
-    empty = torch.zeros(0, dtype=torch.long)
-    lesson = taught.of(chosen) if taught else (empty, empty.float())
-    return Batch(*(tensor.to(device) for tensor in (items, first, *lesson)))
-
-
-def _schedule(project: Project, stage: StageSettings) -> Schedule:
-    tune = project.tune
-    return Schedule(stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema)
-
-
-def _sample(users: int, wanted: int, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _sample(users: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
     """Places of the users to validate on: drawn at random, since logs are rarely in random order."""
     if not wanted or wanted >= users:
         return np.arange(users)

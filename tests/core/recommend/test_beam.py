@@ -15,9 +15,20 @@ from core.index.table import ItemIndex
 from core.recommend.beam import beam_search
 from core.recommend.trie import Trie
 from core.tune.checkpoint import generator_of
-from core.tune.generator import Batch, Generator, NextItem
+from core.tune.generator import Generator
+from core.tune.rows import every_item_rows
 from core.tune.vocabulary import Vocabulary
-from tests.core.engine_tools import FAMILIES, exhaustive, item_ids, plain_beam, small_index, small_lm, uneven_codes
+from tests.core.engine_tools import (
+    FAMILIES,
+    exhaustive,
+    item_ids,
+    plain_beam,
+    sequences,
+    small_index,
+    small_lm,
+    uneven_codes,
+)
+from tests.core.tune.tools import batch_of, objective_of
 
 COUNT = 30
 HISTORIES = [[4], [0, 29, 7], [11, 11, 11, 2, 3]]
@@ -182,14 +193,11 @@ def test_training_on_shared_codes_learns_the_code(any_codes: tuple[PreTrainedMod
     codes = np.array([[0, 0], [0, 1], [0, 0], [1, 2], [1, 2], [1, 2], [2, 0]])
     index = sharing_index(codes)
     vocabulary = Vocabulary(speech.tokenizer, speech.code_ids[:2], speech.frame)
-    model, trie = generator_of(lm, vocabulary, index), Trie(codes)
-    row = torch.tensor([[6, 2, 4]])
-    nothing = torch.zeros(0, 0)
-    plain = NextItem(model, trie, 0.0, 0.0, 0.0).eval()
-    loss, _, targets = plain(Batch(row, torch.tensor([1]), nothing.long(), nothing))
+    rows = every_item_rows(sequences([6, 2, 4]), 20)
+    loss, _, targets = objective_of(lm, vocabulary, index)(batch_of(rows, vocabulary, index))
     parts = [exhaustive(lm, vocabulary, index, before)[item].sum() for before, item in (([6], 2), ([6, 2], 4))]
     assert targets == 2
     assert loss.item() == pytest.approx(-np.mean(parts), abs=1e-4)
-    taught, trust = torch.tensor([[0, 2], [3, 4]]), torch.full((2, 2), 0.5)
-    taught_loss, _, _ = NextItem(model, trie, 0.0, 0.0, 0.5).eval()(Batch(row, torch.tensor([1]), taught, trust))
+    lessons = (np.array([[0, 2], [3, 4]], dtype=np.int32), np.full((2, 2), 0.5, dtype=np.float32))
+    taught_loss, _, _ = objective_of(lm, vocabulary, index, distill=0.5)(batch_of(rows, vocabulary, index, lessons))
     assert taught_loss.item() == pytest.approx(loss.item(), abs=1e-4)  # the teacher expects the very code

@@ -9,22 +9,15 @@ import pytest
 import torch
 
 from core.errors import EnvironmentFault
-from core.recommend.trie import Trie
 from core.settings import BackboneSettings
 from core.tune.backbone import build_backbone, build_vocabulary
-from core.tune.checkpoint import generator_of
-from core.tune.generator import Batch, NextItem
 from core.tune.rows import Rows, every_item_rows
 from tests.core.engine_tools import FAMILIES, TEXTS, exhaustive, sequences, small_index, small_lm, uneven_codes
+from tests.core.tune.tools import batch_of, objective_of
 
 COUNT = 30
 TRAIN = [[3, 17, 4, 4, 29], [8, 1], list(range(9))]
 TINY = BackboneSettings("tiny", hidden_size=16, layers=1, heads=2, intermediate_size=32, text_vocabulary=300)
-
-
-def untaught(rows: Rows) -> Batch:
-    """All rows, without a teacher."""
-    return Batch(*rows.batch(np.arange(len(rows.first_target))), torch.zeros(0, dtype=torch.long), torch.zeros(0))
 
 
 def questions(rows: Rows) -> list[tuple[list[int], int]]:
@@ -38,10 +31,10 @@ def test_the_loss_is_what_decoding_scores(family: str, tmp_path: Path) -> None:
     """Minus the log-probability of every target among the whole catalogue, after all that stands before it."""
     index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
     lm, vocabulary = small_lm(family, tmp_path, index, "a coral story")
-    objective = NextItem(generator_of(lm, vocabulary, index), Trie(index.codes), 0.0, 0.0, 0.0).eval()
+    objective = objective_of(lm, vocabulary, index)
     rows = every_item_rows(sequences(*TRAIN), 4)
     with torch.no_grad():
-        loss, parts, targets = objective(untaught(rows))
+        loss, parts, targets = objective(batch_of(rows, vocabulary, index))
     expected = [-exhaustive(lm, vocabulary, index, history)[target].sum() for history, target in questions(rows)]
     assert targets == len(expected) == 4 + 1 + 8
     assert float(loss) == pytest.approx(np.mean(expected), abs=1e-3)
@@ -53,7 +46,7 @@ def test_a_teachers_word_is_mixed_in_code_by_code(tmp_path: Path) -> None:
     index = small_index(uneven_codes(COUNT, 3, 3, 0)[:20], (3, 3, 3))
     lm, vocabulary = small_lm("tiny", tmp_path, index)
     rows = every_item_rows(sequences([3, 17, 4, 4, 19], [8, 1], list(range(9))), 4)
-    plain, asked = untaught(rows), questions(rows)
+    asked = questions(rows)
     rng = np.random.default_rng(0)
     taught = np.stack([rng.choice(20, 6, replace=False) for _ in asked])
     taught[:, 0] = [target for _, target in asked]
@@ -70,11 +63,10 @@ def test_a_teachers_word_is_mixed_in_code_by_code(tmp_path: Path) -> None:
             if codes[item][:level] == codes[target][:level]
         )
         expected.append(-(1 - share) * table[target].sum() - share * word)
-    model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
-    lesson = (torch.from_numpy(taught), torch.from_numpy(trust).float())
+    lessons = (taught.astype(np.int32), trust.astype(np.float32))
     with torch.no_grad():
-        loss, parts, _ = NextItem(model, trie, 0.0, 0.0, share).eval()(Batch(*plain[:2], *lesson))
-        alone, own, _ = NextItem(model, trie, 0.0, 0.0, 0.0).eval()(plain)
+        loss, parts, _ = objective_of(lm, vocabulary, index, distill=share)(batch_of(rows, vocabulary, index, lessons))
+        alone, own, _ = objective_of(lm, vocabulary, index)(batch_of(rows, vocabulary, index))
     assert float(loss) == pytest.approx(np.mean(expected), abs=1e-3)
     assert parts["loss"] == pytest.approx(own["loss"], abs=1e-5)  # what is shown is the answer's own loss
     assert float(loss) != pytest.approx(float(alone), abs=1e-2)
@@ -84,9 +76,9 @@ def test_training_lowers_the_loss_and_dropout_is_only_in_training(tmp_path: Path
     torch.manual_seed(0)
     index = small_index(uneven_codes(COUNT, 2, 6, 0), (6, 6))
     lm, vocabulary = small_lm("tiny", tmp_path, index)
-    objective = NextItem(generator_of(lm, vocabulary, index), Trie(index.codes), 0.3, 0.2, 0.0)
+    objective = objective_of(lm, vocabulary, index, dropout=0.3, token_dropout=0.2)
     rows = every_item_rows(sequences(*[[(n + step) % COUNT for step in range(5)] for n in range(COUNT)]), 20)
-    batch = untaught(rows)
+    batch = batch_of(rows, vocabulary, index)
     objective.eval()
     before = objective(batch)[0].item()
     assert objective(batch)[0].item() == before

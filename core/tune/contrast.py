@@ -1,0 +1,187 @@
+"""EAGER-LLM's contrast: states of the language model are pulled to the vectors that the codes were made from.
+
+`summary` is the paper's form (methods dossier, section 3.4): the state at a row's last token, which has read the
+target's code, is projected to every source and finds the item's vector among others (InfoNCE). Accidental positives
+are masked and items without a vector left out, as the released code does not.
+
+`next` is our form: the state before the target's code, which has not seen it, finds the target among all items by one
+softmax over both sources. What it learns is a scorer of the whole catalogue besides the beams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.settings import ContrastSettings
+from core.vectors import ItemVectors
+
+DENSE = "dense.safetensors"
+
+
+class Contrast(nn.Module):
+    """Projectors from states to the sources' spaces.
+
+    Args:
+        settings: form, weights, temperature, negatives.
+        hidden: width of a state.
+        sources: vectors of the items, by name: `semantic`, `behavior`; those of weight 0 are left out.
+    """
+
+    def __init__(self, settings: ContrastSettings, hidden: int, sources: Mapping[str, ItemVectors]) -> None:
+        super().__init__()
+        self.settings = settings
+        weights = {"semantic": settings.semantic, "behavior": settings.behavior}
+        self.weights = {name: weights[name] for name in sources if weights[name] > 0}
+        self.projectors = nn.ModuleDict()
+        for name in self.weights:
+            held = sources[name]
+            unit = functional.normalize(torch.from_numpy(held.matrix).float(), dim=1)
+            self.register_buffer(f"vectors_{name}", unit, persistent=False)
+            self.register_buffer(f"known_{name}", torch.from_numpy(held.known), persistent=False)
+            self.projectors[name] = nn.Linear(hidden, unit.shape[1], bias=False)
+
+    __call__: Callable[..., tuple[Tensor, dict[str, Tensor]]]
+
+    def vectors(self, name: str) -> Tensor:
+        """Unit vectors of a source; shape (items, dim)."""
+        return self.get_buffer(f"vectors_{name}")
+
+    def forward(self, states: Tensor, items: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted loss, and each source's own.
+
+        Args:
+            states: shape (rows, hidden).
+            items: the row's item; shape (rows,).
+        """
+        parts: dict[str, Tensor] = {}
+        total = states.new_zeros((), dtype=torch.float32)
+        drawn = self._drawn(items.device)
+        for name, weight in self.weights.items():
+            known = self.get_buffer(f"known_{name}")[items]
+            if not bool(known.any()):
+                continue
+            loss = self._loss(name, states[known], items[known], drawn)
+            parts[name] = loss.detach()
+            total = total + weight * loss
+        return total, parts
+
+    def _drawn(self, device: torch.device) -> Tensor | None:
+        """Negatives for the whole batch and both sources; None = the whole catalogue."""
+        count = len(self.vectors(next(iter(self.weights)))) if self.weights else 0
+        wanted = self.settings.negatives
+        return torch.randint(count, (wanted,), device=device) if 0 < wanted < count else None
+
+    def _loss(self, name: str, states: Tensor, items: Tensor, drawn: Tensor | None) -> Tensor:
+        found = functional.normalize(self.projectors[name](states).float(), dim=1)
+        vectors, known = self.vectors(name), self.get_buffer(f"known_{name}")
+        if drawn is None:
+            cosines = (found @ vectors.T).masked_fill(~known, -torch.inf)
+            return functional.cross_entropy(cosines / self.settings.temperature, items)
+        right = (found * vectors[items]).sum(dim=1, keepdim=True)
+        wrong = found @ vectors[drawn].T
+        wrong = wrong.masked_fill((drawn == items[:, None]) | ~known[drawn], -torch.inf)
+        logits = torch.cat([right, wrong], dim=1) / self.settings.temperature
+        return functional.cross_entropy(logits, torch.zeros_like(items))
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A scorer of the whole catalogue, as a checkpoint holds it.
+
+    Attributes:
+        query: from a state to a query; shape (dim, hidden).
+        items: unit vectors; shape (items, dim).
+        temperature: cosines are divided by it.
+    """
+
+    query: Tensor
+    items: Tensor
+    temperature: float
+
+    def scores(self, states: Tensor) -> Tensor:
+        """Log-probabilities of all items; (rows, hidden) -> (rows, items)."""
+        found = functional.normalize(functional.linear(states.float(), self.query), dim=1)
+        return torch.log_softmax(found @ self.items.T / self.temperature, dim=1)
+
+
+def save_dense(dense: Dense, folder: Path) -> None:
+    """Write a scorer into a checkpoint's folder."""
+    held = {"query": dense.query.contiguous().cpu(), "items": dense.items.contiguous().cpu()}
+    save_file(held, folder / DENSE, metadata={"temperature": str(dense.temperature)})
+
+
+def load_dense(folder: Path, device: str = "cpu") -> Dense | None:
+    """The scorer of a checkpoint; None where it has none."""
+    if not (folder / DENSE).is_file():
+        return None
+    with safe_open(folder / DENSE, framework="pt", device=device) as held:
+        temperature = float(held.metadata()["temperature"])
+        return Dense(held.get_tensor("query"), held.get_tensor("items"), temperature)
+
+
+class NextContrast(nn.Module):
+    """One softmax over the catalogue: an item is the sum of its projected source vectors.
+
+    Args:
+        settings: weights of the sources (their sum weighs the loss), temperature, negatives.
+        hidden: width of a state, and of the common space.
+        sources: vectors of the items, by name.
+    """
+
+    def __init__(self, settings: ContrastSettings, hidden: int, sources: Mapping[str, ItemVectors]) -> None:
+        super().__init__()
+        self.settings = settings
+        weights = {"semantic": settings.semantic, "behavior": settings.behavior}
+        self.names = [name for name in sources if weights[name] > 0]
+        self.weight = sum(weights[name] for name in self.names)
+        self.query = nn.Linear(hidden, hidden, bias=False)
+        self.maps = nn.ModuleDict()
+        for name in self.names:
+            held = sources[name]
+            unit = functional.normalize(torch.from_numpy(held.matrix).float(), dim=1)
+            self.register_buffer(f"vectors_{name}", unit * torch.from_numpy(held.known)[:, None], persistent=False)
+            self.maps[name] = nn.Linear(unit.shape[1], hidden, bias=False)
+
+    __call__: Callable[..., Tensor]
+
+    def item_vectors(self) -> Tensor:
+        """Unit vectors of all items in the common space; shape (items, hidden)."""
+        mixed = [self.maps[name](self.get_buffer(f"vectors_{name}")) for name in self.names]
+        return functional.normalize(torch.stack(mixed).sum(dim=0).float(), dim=1)
+
+    def forward(
+        self,
+        states: Tensor,
+        items: Tensor,
+        taught: Tensor | None = None,
+        trust: Tensor | None = None,
+        distill: float = 0.0,
+    ) -> Tensor:
+        """The loss of finding each row's item.
+
+        Args:
+            states: before the item's code; shape (rows, hidden).
+            items: shape (rows,).
+            taught: items that the teachers expect; shape (rows, top).
+            trust: their probabilities.
+            distill: share of the loss that follows the teachers.
+        """
+        found = functional.normalize(self.query(states).float(), dim=1)
+        chances = torch.log_softmax(found @ self.item_vectors().T / self.settings.temperature, dim=1)
+        loss = functional.nll_loss(chances, items)
+        if taught is not None and trust is not None and distill:
+            loss = (1 - distill) * loss - distill * (chances.gather(1, taught) * trust).sum(dim=1).mean()
+        return loss
+
+    @torch.no_grad()
+    def dense(self) -> Dense:
+        """What scores the catalogue from now on."""
+        return Dense(self.query.weight.detach().clone(), self.item_vectors(), self.settings.temperature)

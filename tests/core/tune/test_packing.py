@@ -1,0 +1,106 @@
+"""A batch is the same however it is laid out: padded, packed, or example by example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.settings import TASKS
+from core.tune.batch import Batch, Example, collate
+from core.tune.plan import PACKED_ROW
+from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
+from tests.core.engine_tools import FAMILIES, sequences, small_index, small_lm, uneven_codes
+from tests.core.tune.tools import objective_of
+
+COUNT, LEVELS = 30, 3
+SEQUENTIAL, TITLE, PICK = (TASKS.index(name) for name in ("sequential", "code-to-title", "title-to-code"))
+
+
+def text_row(rng: np.random.Generator, words: int) -> Example:
+    """A prompt of some words, an answer of others."""
+    tokens = rng.integers(3, 250, size=words + 6)
+    targets = np.arange(len(tokens)) >= words
+    return Example(tokens, targets, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), TITLE)
+
+
+def code_row(rng: np.random.Generator, item_tokens: np.ndarray, words: int, end: int) -> Example:
+    """A prompt of some words, an item as the answer, and the end."""
+    item = int(rng.integers(COUNT))
+    tokens = np.concatenate([rng.integers(3, 250, size=words), item_tokens[item], [end]])
+    targets = np.arange(len(tokens)) >= words
+    return Example(tokens, targets, np.array([words]), np.array([item]), PICK)
+
+
+@pytest.mark.parametrize("softmax", ["legal", "level", "vocabulary"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_is_unpacked(family: str, softmax: str, tmp_path: Path) -> None:
+    """The loss and every gradient, in fp32."""
+    index = small_index(uneven_codes(COUNT, LEVELS, 4, 0), (4, 4, 4))
+    lm, vocabulary = small_lm(family, tmp_path, index, "a coral story")
+    rng = np.random.default_rng(1)
+    rows = every_item_rows(sequences([3, 17, 4, 4, 29], [8, 1], list(range(9))), 4)
+    item_tokens = vocabulary.item_tokens(index)
+    sequential = SequentialRows(rows, item_tokens, (vocabulary.frame,), vocabulary.end)
+    examples = [sequential.example(row, 0, False) for row in range(len(sequential))]
+    examples += [text_row(rng, words) for words in (2, 9, 5)]
+    examples += [code_row(rng, item_tokens, words, vocabulary.end) for words in (7, 3)]
+    objective = objective_of(lm, vocabulary, index, softmax=softmax)
+    objective.task_weights[:] = torch.rand(len(TASKS)) + 0.5
+    found = []
+    for packed, summaries in ((0, False), (0, True), (40, False), (64, True)):
+        batch = collate(examples, LEVELS, packed, summaries)
+        objective.zero_grad()
+        loss, parts, targets = objective(batch)
+        loss.backward()
+        gradients = [p.grad.clone() for p in objective.parameters() if p.grad is not None]
+        states = objective._states(batch)[batch.ends].detach()
+        found.append((loss.item(), parts, targets, gradients, states, sorted(batch.end_items.tolist())))
+    first = found[0]
+    assert first[2] == rows.targets + 3 * 6 + 2 * (1 + 1)
+    for other in found[1:]:
+        assert other[0] == pytest.approx(first[0], abs=1e-5)
+        assert other[1] == pytest.approx(first[1], abs=1e-5)
+        for one, two in zip(first[3], other[3], strict=True):
+            assert torch.allclose(one, two, atol=1e-5)
+    padded, packed = found[1], found[3]
+    assert padded[5] == packed[5] and len(packed[5]) == len(sequential) + 2
+    assert torch.allclose(padded[4].sum(dim=0), packed[4].sum(dim=0), atol=1e-3)
+
+
+def test_last_item_rows_are_the_same_targets_one_by_one() -> None:
+    train = sequences([3, 17, 4, 4, 29], [8, 1], [5], list(range(9)))
+    every, last = every_item_rows(train, 4), last_item_rows(train, 4)
+    assert every.targets == last.targets == len(last.first_target)
+    histories = [last.windows[n].tolist() for n in range(len(last.first_target))]
+    assert histories[:4] == [[3, 17], [3, 17, 4], [3, 17, 4, 4], [3, 17, 4, 4, 29]]
+    assert histories[-1] == [4, 5, 6, 7, 8]
+    targets = [int(item) for n, first in enumerate(every.first_target) for item in every.windows[n][int(first) :]]
+    assert sorted(targets) == sorted(items[-1] for items in histories)
+
+
+@given(lengths=st.lists(st.integers(2, 90), min_size=1, max_size=30), room=st.sampled_from([0, 32, 90, PACKED_ROW]))
+def test_every_example_lies_whole_in_one_row(lengths: list[int], room: int) -> None:
+    examples = [
+        Example(
+            np.full(size, n + 1), np.arange(size) > 0, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), TITLE
+        )
+        for n, size in enumerate(lengths)
+    ]
+    batch: Batch = collate(examples, LEVELS, room)
+    width = batch.tokens.shape[1]
+    assert width <= max(room, max(lengths) - 1)
+    flat, seen = batch.tokens.reshape(-1), []
+    for n, size in enumerate(lengths):
+        places = (flat == n + 1).nonzero()[:, 0]
+        assert len(places) == size - 1 and int(places[-1] - places[0]) == size - 2
+        assert int(places[0]) // width == int(places[-1]) // width
+        if room:
+            assert batch.positions.reshape(-1)[places].tolist() == list(range(size - 1))
+        seen += places.tolist()
+    assert sorted(batch.words.tolist()) == sorted(seen)  # all but the first are targets, each from the place before
+    assert (flat[batch.words] == batch.word_ids).all()

@@ -1,0 +1,28 @@
+"""Objectives and batches of the sequential task, for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.index.table import ItemIndex
+from core.recommend.trie import Trie
+from core.settings import TuneSettings
+from core.tune.batch import Batch, collate
+from core.tune.checkpoint import generator_of
+from core.tune.objective import Objective
+from core.tune.rows import Rows, SequentialRows
+from core.tune.vocabulary import Vocabulary
+
+
+def batch_of(rows: Rows, vocabulary: Vocabulary, index: ItemIndex, lessons: Any = None, **layout: Any) -> Batch:
+    """All rows as one batch, with a teacher's word or without."""
+    sequential = SequentialRows(rows, vocabulary.item_tokens(index), (vocabulary.frame,))
+    examples = [sequential.example(row, 0, lessons is not None) for row in range(len(sequential))]
+    return collate(examples, index.levels, lessons=lessons, **layout)
+
+
+def objective_of(lm: Any, vocabulary: Vocabulary, index: ItemIndex, **settings: Any) -> Objective:
+    """The sequential task alone."""
+    plain = {"dropout": 0.0, "token_dropout": 0.0, "distill": 0.0}
+    tune = TuneSettings(**{**plain, **settings})
+    return Objective(generator_of(lm, vocabulary, index), Trie(index.codes), tune, {"sequential": 1.0}).eval()
