@@ -38,6 +38,46 @@ class Ranking:
     shown_masked: npt.NDArray[np.int64]
 
 
+class Tally:
+    """Counts what the lists of some users say.
+
+    Args:
+        users: how many.
+        items: size of the catalogue.
+    """
+
+    def __init__(self, users: int, items: int) -> None:
+        self.ranks, self.masked = (np.zeros(users, dtype=np.int32) for _ in range(2))
+        self.shown, self.shown_masked = (np.zeros(items, dtype=np.int64) for _ in range(2))
+
+    def add(
+        self,
+        places: npt.NDArray[np.int64],
+        lists: npt.NDArray[np.integer],
+        split: Evaluation,
+        chosen: npt.NDArray[np.integer],
+    ) -> None:
+        """Count lists: item numbers, best first, -1 where there are none.
+
+        Args:
+            places: whose lists these are, among the chosen.
+            lists: shape (users, depth).
+            split: histories and targets.
+            chosen: places of the users in the split.
+        """
+        for place, row in zip(places, lists, strict=True):
+            user = chosen[place]
+            target = split.targets[user]
+            new = row[~np.isin(row, split.histories[int(user)])]
+            self.ranks[place], self.masked[place] = _rank(row, target), _rank(new, target)
+            self.shown_masked[new[:10][new[:10] >= 0]] += 1
+            self.shown[row[:10][row[:10] >= 0]] += 1
+
+    def ranking(self) -> Ranking:
+        """What was counted."""
+        return Ranking(self.ranks, self.masked, self.shown, self.shown_masked)
+
+
 def ranks_of(
     model: Generator,
     trie: Trie,
@@ -63,27 +103,17 @@ def ranks_of(
     Raises:
         StopRequested: somebody asked to stop.
     """
-    ranks = np.zeros(len(chosen), dtype=np.int32)
-    masked = np.zeros(len(chosen), dtype=np.int32)
-    shown = np.zeros(trie.n_items, dtype=np.int64)
-    shown_masked = np.zeros(trie.n_items, dtype=np.int64)
+    tally = Tally(len(chosen), trie.n_items)
     done = 0
-    for places, histories in _batches(split, chosen, max_history):
+    for places, histories in batches(split, chosen, max_history):
         with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
             items, _ = beam_search(model, trie, histories, beams)
-        items = items[:, :DEPTH]
-        for place, row in zip(places, items, strict=True):
-            user = chosen[place]
-            target = split.targets[user]
-            new = row[~np.isin(row, split.histories[int(user)])]
-            ranks[place], masked[place] = _rank(row, target), _rank(new, target)
-            shown_masked[new[:10][new[:10] >= 0]] += 1
-            shown[row[:10][row[:10] >= 0]] += 1
+        tally.add(places, items[:, :DEPTH], split, chosen)
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
         if reporter.wants() == "stop":
             raise StopRequested
-    return Ranking(ranks, masked, shown, shown_masked)
+    return tally.ranking()
 
 
 def _rank(row: npt.NDArray[np.integer], target: int) -> int:
@@ -91,7 +121,7 @@ def _rank(row: npt.NDArray[np.integer], target: int) -> int:
     return int(hits[0]) + 1 if len(hits) else 0
 
 
-def _batches(
+def batches(
     split: Evaluation, chosen: npt.NDArray[np.integer], max_history: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:
     """Users whose visible histories have one length, so nothing is padded: places in `chosen`, and the histories."""

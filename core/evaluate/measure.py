@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from core.data.dataset import Dataset
+from core.data.dataset import Dataset, Evaluation
+from core.evaluate.blend import WEIGHTS, best_weight, ranks_of_blend
 from core.evaluate.generative import Ranking, ranks_of
 from core.evaluate.metrics import (
     INTERVAL_METRICS,
@@ -25,10 +26,11 @@ from core.evaluate.scoring import load_ranking, ranks_frame, save_ranking
 from core.machine import device_of, use_bf16
 from core.project import Project
 from core.run.reporter import Reporter
-from core.tune.checkpoint import load_checkpoint
+from core.run.status import write_atomic
+from core.tune.checkpoint import Checkpoint, load_checkpoint
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
-MODEL = "model"
+MODEL, BLEND, DENSE = "model", "model+dense", "dense"
 
 
 def measure(
@@ -72,6 +74,8 @@ def measure(
             save_ranking(file, found)
             speed[f"{split}_users_per_second"] = round(len(questions) / (time.monotonic() - began), 1)
         rankings = {MODEL: load_ranking(file)}
+        if held.dense is not None:
+            rankings |= _blended(project, held, questions, split, folder, bf16, reporter)
         for name in project.evaluate.baselines:
             rankings[name] = load_ranking(made["baselines"] / f"{name}-{split}.npz")
         tables.append(ranks_frame(dataset, split, rankings))
@@ -94,8 +98,32 @@ def measure(
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     pl.concat(tables).write_parquet(folder / "ranks.parquet")
     headline = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
+    if (folder / "blend.json").is_file():
+        metrics_of_blend = {f"{BLEND} {name}": metrics["test"][BLEND][name] for name in INTERVAL_METRICS}
+        headline |= {**metrics_of_blend, "dense weight": json.loads((folder / "blend.json").read_text())["weight"]}
     reporter.evaluation(0, "test", headline)
     return {**headline, **speed}
+
+
+def _blended(
+    project: Project, held: Checkpoint, questions: Evaluation, split: str, folder: Path, bf16: bool, reporter: Reporter
+) -> dict[str, Ranking]:
+    """The dense scorer alone, and with the model; the scorer's weight is the best one on `valid`, which comes first."""
+    assert held.dense is not None
+    files = {name: folder / f"{name}-{split}.npz" for name in (BLEND, DENSE)}
+    chosen = folder / "blend.json"
+    if not all(file.is_file() for file in files.values()):
+        known = json.loads(chosen.read_text())["weight"] if chosen.is_file() else None
+        found = ranks_of_blend(
+            held.model, held.trie, held.dense, questions, np.arange(len(questions)), project.data.max_history,
+            project.recommend.beams, WEIGHTS if known is None else (known, 1.0), bf16, reporter,
+        )  # fmt: skip
+        if known is None:
+            known = best_weight(found, project.evaluate.mask_seen)
+            write_atomic(chosen, json.dumps({"weight": known}))
+        save_ranking(files[DENSE], found[1.0])
+        save_ranking(files[BLEND], found[known])
+    return {name: load_ranking(file) for name, file in files.items()}
 
 
 def _figures(ranking: Ranking, popularity: np.ndarray[Any, Any], masked: bool) -> dict[str, float]:

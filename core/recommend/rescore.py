@@ -1,0 +1,60 @@
+"""Exact log-probabilities of chosen items: a few passes for any number of them, without a search."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from core.recommend.trie import Trie
+from core.tune.generator import Generator
+
+
+@torch.inference_mode()
+def encode(model: Generator, histories: npt.NDArray[np.integer]) -> tuple[Tensor, DynamicCache]:
+    """Read histories of one length; the state before the next item's code, (users, hidden), and the cache."""
+    device = model.item_tokens.device
+    cache = DynamicCache(config=model.lm.config)
+    prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
+    return model.states(model.embed(prompt), cache=cache)[:, -1], cache
+
+
+@torch.inference_mode()
+def item_scores(model: Generator, trie: Trie, states: Tensor, cache: DynamicCache, items: Tensor) -> Tensor:
+    """Log-probability of each item among the whole catalogue, as the beam search scores it.
+
+    All paths are branches of the one history: under a tree mask a code attends to the history and to the codes of its
+    own item before it.
+
+    Args:
+        model: the generator, in evaluation mode.
+        trie: legal codes.
+        states: before the next item's code; shape (users, hidden).
+        cache: of the histories; is extended.
+        items: item numbers; shape (users, items).
+    """
+    users, count = items.shape
+    length, steps = cache.get_seq_length(), len(trie) - 1
+    everywhere = states[:, None, None].expand(users, count, 1, -1)
+    if steps:
+        tokens = model.item_tokens[items][..., :steps]
+        embedded = model.embed(tokens.flatten(1))  # item by item, level by level
+        own = torch.block_diag(*[torch.ones(steps, steps, dtype=torch.bool, device=items.device).tril()] * count)
+        seen = torch.cat([own.new_ones(count * steps, length), own], dim=1)
+        mask = torch.zeros(seen.shape, dtype=embedded.dtype, device=items.device).masked_fill(~seen, -torch.inf)
+        position = length + torch.arange(steps, device=items.device).repeat(count)
+        after = model.states(
+            embedded, cache=cache, mask=mask.expand(users, 1, -1, -1), position=position.expand(users, -1)
+        )
+        everywhere = torch.cat([everywhere, after.unflatten(1, (count, steps))], dim=2)
+    total = torch.zeros(users, count, device=items.device)
+    for level, branching in enumerate(trie.levels):
+        parents = trie.nodes(items, level)
+        codes, _, legal = branching.branches(parents)
+        logits = model.level_logits(everywhere[:, :, level], level).float().gather(-1, codes)
+        chances = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=-1)
+        place = trie.nodes(items, level + 1) - branching.starts[parents].long()
+        total = total + chances.gather(-1, place[..., None])[..., 0]
+    return total

@@ -1,0 +1,99 @@
+"""Exact scores of chosen items, and lists that mix two scorers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.data.dataset import Evaluation
+from core.evaluate.blend import best_weight, candidates, ranks_of_blend
+from core.evaluate.generative import ranks_of
+from core.recommend.beam import beam_search
+from core.recommend.rescore import encode, item_scores
+from core.recommend.trie import Trie
+from core.run.reporter import NullReporter
+from core.settings import ContrastSettings
+from core.tune.checkpoint import generator_of
+from core.tune.contrast import Dense, NextContrast
+from core.vectors import ItemVectors
+from tests.core.engine_tools import FAMILIES, exhaustive, sequences, small_index, small_lm, uneven_codes
+
+COUNT = 30
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("levels", [1, 3])
+def test_scores_are_those_of_scoring_every_item(family: str, levels: int, tmp_path: Path) -> None:
+    codes = uneven_codes(COUNT, 3, 4, 0) if levels == 3 else np.arange(COUNT)[:, None]
+    index = small_index(codes, (4, 4, 4)[:levels] if levels == 3 else (COUNT,))
+    lm, vocabulary = small_lm(family, tmp_path, index)
+    model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
+    histories = np.array([[4, 9], [0, 29]])
+    items = torch.tensor([[3, 3, 17, 0, 29], [1, 2, 28, 5, 0]])
+    states, cache = encode(model, histories)
+    found = item_scores(model, trie, states, cache, items)
+    for user, history in enumerate(histories.tolist()):
+        wanted = exhaustive(lm, vocabulary, index, history).sum(axis=1)
+        assert found[user].numpy() == pytest.approx(wanted[items[user].numpy()], abs=1e-4)
+
+
+def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
+    index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
+    lm, vocabulary = small_lm("tiny", tmp_path, index)
+    model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
+    draw = torch.Generator().manual_seed(3)
+    dense = Dense(
+        torch.randn(8, 16, generator=draw),
+        torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1),
+        0.1,
+    )
+    histories = sequences([4, 9], [0, 29], [7, 8, 9], [5])
+    split = Evaluation(np.arange(4), histories, np.array([3, 17, 2, 0], dtype=np.int32))
+    told = (20, COUNT)  # as many beams as items: nothing is missed
+    weights = (0.0, 0.4, 1.0)
+    mixed = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, False, NullReporter())
+    alone = ranks_of(model, trie, split, np.arange(4), *told, False, NullReporter())
+    assert mixed[0.0].ranks.tolist() == alone.ranks.tolist() and mixed[0.0].masked.tolist() == alone.masked.tolist()
+    for user in range(4):
+        history = np.array([histories[user]])
+        states, _ = encode(model, history)
+        liked = dense.scores(states)[0].numpy()
+        found, spoken = beam_search(model, trie, history, COUNT)
+        table = np.empty(COUNT)
+        table[found[0]] = spoken[0]
+        for weight in weights[1:]:
+            both = (1 - weight) * table + weight * liked
+            assert mixed[weight].ranks[user] == 1 + int((both > both[split.targets[user]]).sum())
+    few = candidates(model, trie, dense, np.array([[4, 9]]), 5)
+    kept = few[0][0][few[0][0] >= 0].tolist()
+    assert len(kept) == len(set(kept)) and 5 <= len(kept) <= 10
+    assert best_weight(mixed, masked=False) in weights
+
+
+def test_the_contrast_learns_a_scorer() -> None:
+    """States that carry the item's number find it after some steps; what is kept scores like what was trained."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    vectors = {
+        name: ItemVectors(rng.normal(size=(COUNT, dim)).astype(np.float32), np.arange(COUNT) != unknown, name)
+        for name, dim, unknown in (("semantic", 12, 3), ("behavior", 6, 4))
+    }
+    contrast = NextContrast(ContrastSettings("next", semantic=0.1, behavior=0.2), 16, vectors)
+    assert contrast.weight == pytest.approx(0.3)
+    states, items = torch.randn(COUNT, 16), torch.arange(COUNT)
+    optimizer = torch.optim.Adam(contrast.parameters(), 0.02)
+    before = contrast(states, items).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = contrast(states, items)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.2 * before
+    scores = contrast.dense().scores(states)
+    assert -scores.gather(1, items[:, None]).mean().item() == pytest.approx(contrast(states, items).item(), abs=1e-4)
+    taught, trust = torch.tensor([[3, 4]] * COUNT), torch.tensor([[0.5, 0.25]] * COUNT)
+    wanted = 0.6 * contrast(states, items) - 0.4 * (scores[:, [3, 4]] * trust).sum(dim=1).mean()
+    assert contrast(states, items, taught, trust, 0.4).item() == pytest.approx(wanted.item(), abs=1e-4)
