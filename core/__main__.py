@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return errands.main(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
-    parser.add_argument("work", choices=["train", "evaluate", "serve"])
-    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("work", choices=["train", "evaluate", "serve", "join"])
+    parser.add_argument("run", type=Path, help="the run's folder; join: the project file")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--lookup", action="store_true", help="serve: answer about the index alone, without the model")
     args = parser.parse_args(argv)
@@ -52,7 +52,12 @@ def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
 
         return serve(run, lookup)
     from core import pipeline
+    from core.project import Project
     from core.run.folder import RunFolder
+
+    if work == "join":
+        pipeline.join(Project.load(run, overrides))
+        return 0
 
     folder = RunFolder(run)
     if work == "train":

@@ -35,9 +35,10 @@ def release() -> None:
 
 def device_of(settings: RunSettings) -> str:
     """The device to compute on: what the project names, or the best there is."""
-    if settings.device != "auto":
-        return settings.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best if settings.device == "auto" else settings.device
+    own = os.environ.get("LOCAL_RANK")  # of several processes on one machine each has a device of its own
+    return f"cuda:{own}" if device == "cuda" and own else device
 
 
 def use_bf16(settings: RunSettings) -> bool:

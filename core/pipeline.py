@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from core.run.figures import read_object
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter
 from core.run.status import write_atomic
-from core.store import Store, fingerprint
+from core.store import WAIT, Store, fingerprint
 
 Made = Mapping[str, Path]
 Work = Callable[[Project, Made, Path, Reporter], Mapping[str, Any]]
@@ -67,9 +68,9 @@ STAGES = (
     Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
     Stage("teacher", 1, stages.sasrec_settings, stages.inputs("data", "semantic"), stages.make_teacher),
     Stage("index", 2, stages.index_settings, stages.index_inputs, stages.make_index),
-    Stage("tune", 1, stages.tune_settings, stages.tune_inputs, stages.make_tune),
+    Stage("tune", 2, stages.tune_settings, stages.tune_inputs, stages.make_tune),
     Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),
-    Stage("evaluate", 1, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
+    Stage("evaluate", 2, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
 )
 
 
@@ -151,6 +152,27 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
         if reporter.wants() == "stop":
             raise Interrupted(f"stopped after stage {name}", "the same command goes on from there")
     return made
+
+
+def join(project: Project) -> None:
+    """Take part in the tuning of a run that the first of several processes computes.
+
+    What comes before the tuning the first process makes alone; what comes after it too.
+    """
+    from core.machine import prepare
+
+    prepare(project.run)
+    store = Store(project.runs_dir / ".store")
+    made: dict[str, Path] = {}
+    for name, recipe in recipes_of(project).items():
+        mark = fingerprint(recipe)
+        made[name] = store.artefact(mark)
+        if name == "tune":
+            if not store.has(mark):
+                stages.make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
+            return
+        while not store.has(mark):
+            time.sleep(WAIT)
 
 
 def train_run(folder: RunFolder) -> int:

@@ -22,7 +22,7 @@ from core.errors import DataError, EagerError, EnvironmentFault, ProjectError
 from core.project import Project
 from core.run.events import VERSION, Event, EventReader
 from core.run.folder import RunFolder, find_run, list_runs
-from core.run.launch import engine_command, engine_environment, kill, send, start, stop
+from core.run.launch import engine_command, engine_environment, join, kill, rank, send, start, stop
 from core.run.state import RunState, reduce, reduce_all
 from core.runs import create_run, find_unfinished
 from eagertui.plain import visible
@@ -51,6 +51,8 @@ def train(
     Returns:
         The exit code.
     """
+    if rank():
+        join(path, overrides)
     if run_id is not None and (new or overrides):
         raise ProjectError("--run continues a run as it was started", "leave out --new and --set")
     project = Project.load(path, overrides)

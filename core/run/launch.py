@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import core
 from core.errors import EnvironmentFault, ProjectError
@@ -43,6 +44,23 @@ def engine_environment() -> dict[str, str]:
         paths = [str(home), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
     return environment
+
+
+def world_size() -> int:
+    """How many processes `torchrun` or `accelerate launch` started together; 1 where none of them did."""
+    return int(os.environ.get("WORLD_SIZE", "1") or 1)
+
+
+def rank() -> int:
+    """Which of these processes this one is; the first is 0."""
+    return int(os.environ.get("RANK", "0") or 0)
+
+
+def join(project: Path, overrides: Sequence[str]) -> NoReturn:
+    """Turn this process into one that trains with the first; it ends when the tuning ends."""
+    sets = [part for text in overrides for part in ("--set", text)]
+    argv = [*engine_command(), "join", str(project), *sets]
+    os.execve(argv[0], argv, engine_environment())
 
 
 def start(

@@ -1,6 +1,6 @@
 """One training loop for everything that learns by gradient: resumable to the step, deterministic, and quiet.
 
-It runs under `accelerate`, so the same code trains in one process or, started by `accelerate launch`, in several.
+The same code trains in one process or, where several were started together, in all of them (`core.tune.processes`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from accelerate import Accelerator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from core.errors import DataError
 from core.run.reporter import Reporter
 from core.run.status import write_atomic
+from core.tune.processes import processes
 
 METRIC_EVERY = 20
 CHUNK = 32
@@ -121,6 +121,7 @@ class Loop:
         folder: where the checkpoint for resuming lies (`loop.safetensors`, `loop.json`).
         task: name in the progress events.
         accumulate: batches before each step; where several processes train, each of them takes as many.
+        shared: whether all processes that were started together do this training.
     """
 
     def __init__(
@@ -136,10 +137,11 @@ class Loop:
         folder: Path,
         task: str,
         accumulate: int = 1,
+        shared: bool = False,
     ) -> None:
-        torch.manual_seed(seed)
-        # Autocast is entered by hand: accelerate's number format is one for the whole process.
-        self.accelerator = Accelerator(cpu=device == "cpu")
+        self.processes = processes(shared, device)
+        self.device = torch.device(device)
+        torch.manual_seed(seed + self.processes.rank)  # each process drops other activations
         self.bf16 = bf16
         self.module, self.batches, self.schedule = module, batches, schedule
         self.reporter, self.folder, self.task = reporter, folder, task
@@ -152,7 +154,7 @@ class Loop:
         groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98), fused=True)
         self.average = [p.detach().clone() for p in module.parameters()] if schedule.ema else []
-        self.wrapped, self.prepared = self.accelerator.prepare(module, self.optimizer)
+        self.wrapped = self.processes.wrap(module)
         if (folder / "loop.json").is_file():
             self._load()
 
@@ -165,15 +167,12 @@ class Loop:
         Raises:
             StopRequested: somebody asked to stop; the checkpoint is written.
         """
-        taken = self.accumulate * self.accelerator.num_processes
+        taken = self.accumulate * self.processes.count
         total = self.schedule.epochs * math.ceil(len(self.batches(0)) / taken)
         place = self.position
         while True:
             if place.due:
-                try:
-                    place.ended = not after_epoch(place.epoch)
-                except StopRequested as stop:
-                    raise StopRequested(self.save()) from stop
+                place.ended = not self._judged(after_epoch)
                 place.due = False
                 self._told = 0.0  # the validation's time is not the training's
                 self.save()
@@ -191,6 +190,24 @@ class Loop:
             place.epoch, place.batch, place.due = place.epoch + 1, 0, True
             self._tell()
 
+    def _judged(self, after_epoch: Callable[[int], bool]) -> bool:
+        """Whether training goes on; the first process finds out for all."""
+        verdict: bool | str = False
+        if self.first:
+            try:
+                verdict = after_epoch(self.position.epoch)
+            except StopRequested:
+                verdict = "stop"
+        verdict = self.processes.agreed(verdict)
+        if verdict == "stop":
+            raise StopRequested(self.save())
+        return bool(verdict)
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes and validates for all."""
+        return self.processes.rank == 0
+
     def averaged(self) -> _Swapped:
         """A context in which the module holds the running mean of its weights."""
         return _Swapped(list(self.module.parameters()), self.average)
@@ -202,9 +219,9 @@ class Loop:
             state.update({f"optimizer.{i}.{name}": tensor for name, tensor in held.items()})
         state.update({f"average.{i}": tensor for i, tensor in enumerate(self.average)})
         state["random"] = torch.get_rng_state()
-        if self.accelerator.device.type == "cuda":
+        if self.device.type == "cuda":
             state["random.cuda"] = torch.cuda.get_rng_state()
-        if self.accelerator.is_main_process:
+        if self.first:
             self.folder.mkdir(parents=True, exist_ok=True)
             # The step in the tensors' file ties the two files together.
             meta = {
@@ -245,9 +262,10 @@ class Loop:
         self.optimizer.load_state_dict({"state": held, "param_groups": plan["param_groups"]})
         for i, tensor in enumerate(self.average):
             tensor.copy_(state[f"average.{i}"])
-        torch.set_rng_state(state["random"])
-        if "random.cuda" in state:
-            torch.cuda.set_rng_state(state["random.cuda"])
+        if self.first:
+            torch.set_rng_state(state["random"])
+            if "random.cuda" in state:
+                torch.cuda.set_rng_state(state["random.cuda"])
         self.reporter.log(f"{self.task}: resumed at step {self.position.step}")
 
     def _step(self, batches: Sequence[Any], group: range, total: int) -> None:
@@ -255,32 +273,32 @@ class Loop:
         rate = self.schedule.learning_rate * self.schedule.factor(self.position.step, total)
         for held in self.optimizer.param_groups:
             held["lr"] = rate
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        own = group[rank::processes]
-        self.prepared.zero_grad(set_to_none=True)
+        count_all = self.processes.count
+        own = group[self.processes.rank :: count_all]
+        self.optimizer.zero_grad(set_to_none=True)
         told, counts = dict[str, float](), dict[str, int]()
         targets = 0
-        for turn in range(max(1, len(group[::processes]))):
+        for turn in range(len(group[::count_all])):
             idle = turn >= len(own)  # all processes call the model equally often, else they wait for each other
-            last = turn == len(group[::processes]) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):
-                with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
+            last = turn == len(group[::count_all]) - 1
+            with contextlib.nullcontext() if last else self.processes.quiet(self.wrapped):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                     loss, parts, count = self.wrapped(batches[group[0] if idle else own[turn]])
-                self.accelerator.backward(loss * (0.0 if idle else processes / len(group)))
+                self.processes.backward(loss * (0.0 if idle else count_all / len(group)))
             if not idle:
                 targets += int(count)
                 for name, value in parts.items():  # not every batch has every part
                     told[name] = told.get(name, 0.0) + value * count
                     counts[name] = counts.get(name, 0) + int(count)
         told = {name: value / max(counts[name], 1) for name, value in told.items()}
-        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), 1.0)
-        self.prepared.step()
+        norm = self.processes.clip(self.wrapped.parameters(), 1.0)
+        self.optimizer.step()
         self._targets += targets
         for name, value in told.items():
             before, weight = self.position.sums.get(name, (0.0, 0))
             self.position.sums[name] = (before + value * counts[name], weight + counts[name])
         if self.position.step % METRIC_EVERY == 0:
-            told = {**told, "learning_rate": rate, "gradient_norm": float(norm if norm is not None else 0.0)}
+            told = {**told, "learning_rate": rate, "gradient_norm": norm}
             now = time.monotonic()
             if self._told and self._targets:
                 told["targets_per_second"] = round(self._targets / max(now - self._told, 1e-6), 1)
@@ -298,7 +316,7 @@ class Loop:
         self.reporter.metric(self.position.step, means)
 
     def _obey(self) -> None:
-        wish = self.reporter.wants()
+        wish = self.processes.agreed(self.reporter.wants())
         if wish == "go":
             return
         place = self.save()

@@ -18,6 +18,7 @@ from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
 from core.project import Project
 from core.recommend.trie import Trie
+from core.run.launch import rank
 from core.run.reporter import Reporter
 from core.settings import StageSettings
 from core.tune.backbone import build_backbone, build_vocabulary
@@ -108,9 +109,10 @@ class Tuner:
         for number, stage in enumerate(self.project.tune.stages):
             if self.rows.targets:
                 self._train(number, stage)
-        if not (self.folder / BEST).exists():
-            self._save(self.folder / BEST, {"epoch": 0})
-        shutil.rmtree(self.folder / "loops", ignore_errors=True)
+        if rank() == 0:
+            if not (self.folder / BEST).exists():
+                self._save(self.folder / BEST, {"epoch": 0})
+            shutil.rmtree(self.folder / "loops", ignore_errors=True)
         return {
             "parameters": parameters,
             "targets": self.rows.targets,
@@ -154,6 +156,7 @@ class Tuner:
             folder=self.folder / "loops" / f"{number}-{stage.name}",
             task=stage.name,
             accumulate=tune.accumulate,
+            shared=True,
         )
         # A new stage has all its patience, and the best of the stages before it to beat.
         best = self.best = _Best(**loop.position.notes.get("best", {**vars(self.best), "worse": 0}))
