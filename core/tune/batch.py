@@ -54,6 +54,7 @@ class Batch(NamedTuple):
         lesson_heads: places in `heads` of the items that a teacher has an opinion on; shape (taught,).
         taught: item numbers that the teachers expect there; shape (taught, top).
         trust: the teachers' probabilities of these; same shape.
+        real: how many of the tokens are no padding.
     """
 
     tokens: Tensor
@@ -69,6 +70,7 @@ class Batch(NamedTuple):
     lesson_heads: Tensor
     taught: Tensor
     trust: Tensor
+    real: Tensor
 
     def to(self, device: str) -> Batch:
         """The same on another device."""
@@ -139,6 +141,7 @@ def collate(
         lesson_heads,
         taught,
         trust,
+        np.array(sum(sizes), dtype=np.int64),
     )
     return Batch(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
 

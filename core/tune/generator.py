@@ -51,6 +51,10 @@ class Generator(nn.Module):
         """Codes an item."""
         return int(self.item_tokens.shape[1])
 
+    def width(self, level: int) -> int:
+        """Codes of a level."""
+        return len(self.get_buffer(f"codes_{level}"))
+
     def prompt(self, histories: Tensor) -> Tensor:
         """Token ids of frame and histories; (users, length) item numbers -> (users, tokens)."""
         frame = self.frame.expand(len(histories), -1)

@@ -21,13 +21,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from core.errors import DataError
+from core.errors import DataError, EagerError
 from core.run.reporter import Reporter
 from core.run.status import write_atomic
 from core.tune.processes import processes
 
 METRIC_EVERY = 20
 CHUNK = 32
+FALLING = 0.1
 
 
 class StopRequested(Exception):
@@ -47,7 +48,7 @@ class Schedule:
         learning_rate: the highest step size.
         weight_decay: of AdamW, on matrices that are not embeddings.
         warmup: share of all steps in which the step size rises.
-        shape: `cosine`, `linear` or `constant` afterwards.
+        shape: `cosine`, `linear`, `constant` or `wsd` (constant, then linear in the last tenth) afterwards.
         ema: decay of the running mean of the weights; 0 = none.
     """
 
@@ -64,7 +65,12 @@ class Schedule:
         if step < rising:
             return (step + 1) / rising
         left = 1.0 - (step - rising) / max(1, total - rising)
-        return {"cosine": 0.5 * (1.0 - math.cos(math.pi * left)), "linear": left}.get(self.shape, 1.0)
+        shapes = {
+            "cosine": 0.5 * (1.0 - math.cos(math.pi * left)),
+            "linear": left,
+            "wsd": min(1.0, left / FALLING),
+        }
+        return shapes.get(self.shape, 1.0)
 
 
 def bucketed(
@@ -147,7 +153,7 @@ class Loop:
         self.reporter, self.folder, self.task = reporter, folder, task
         self.accumulate = accumulate
         self.position = Position()
-        self._told, self._targets = 0.0, 0  # when the last figures were told, and the targets since
+        self._told, self._targets, self._tokens = 0.0, 0, 0  # when the last figures were told; what came since
         decayed = [p for n, p in module.named_parameters() if p.ndim > 1 and "embed" not in n and "items" not in n]
         kept = {id(p) for p in decayed}
         others = [p for p in module.parameters() if id(p) not in kept]
@@ -280,17 +286,26 @@ class Loop:
         targets = 0
         for turn in range(len(group[::count_all])):
             idle = turn >= len(own)  # all processes call the model equally often, else they wait for each other
+            batch = batches[group[0] if idle else own[turn]]
             last = turn == len(group[::count_all]) - 1
             with contextlib.nullcontext() if last else self.processes.quiet(self.wrapped):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    loss, parts, count = self.wrapped(batches[group[0] if idle else own[turn]])
+                    loss, parts, count = self.wrapped(batch)
                 self.processes.backward(loss * (0.0 if idle else count_all / len(group)))
             if not idle:
                 targets += int(count)
+                self._tokens += int(getattr(batch, "real", 0))
                 for name, value in parts.items():  # not every batch has every part
                     told[name] = told.get(name, 0.0) + value * count
                     counts[name] = counts.get(name, 0) + int(count)
         told = {name: value / max(counts[name], 1) for name, value in told.items()}
+        if not all(map(math.isfinite, told.values())):
+            broken = next(name for name, value in told.items() if not math.isfinite(value))
+            self.reporter.alert("error", "training broke", f"{broken} is no number at step {self.position.step}")
+            raise EagerError(
+                f"{self.task}: {broken} is no number at step {self.position.step}",
+                "a smaller learning_rate of the stage, or run.dtype = 'fp32'; `train --new` begins again",
+            )
         norm = self.processes.clip(self.wrapped.parameters(), 1.0)
         self.optimizer.step()
         self._targets += targets
@@ -300,9 +315,13 @@ class Loop:
         if self.position.step % METRIC_EVERY == 0:
             told = {**told, "learning_rate": rate, "gradient_norm": norm}
             now = time.monotonic()
-            if self._told and self._targets:
-                told["targets_per_second"] = round(self._targets / max(now - self._told, 1e-6), 1)
-            self._told, self._targets = now, 0
+            if self._told:
+                for name, done in (("targets", self._targets), ("tokens", self._tokens)):
+                    if done:
+                        told[f"{name}_per_second"] = round(done / max(now - self._told, 1e-6), 1)
+            self._told, self._targets, self._tokens = now, 0, 0
+            if self.device.type == "cuda":
+                told["gpu_memory_gib"] = torch.cuda.max_memory_allocated(self.device) / 2**30
             self.reporter.metric(self.position.step, told)
         if self.average:
             # A short memory at first, so that the mean forgets the random start.

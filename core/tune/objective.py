@@ -49,6 +49,8 @@ class Objective(nn.Module):
         self.model, self.trie, self.settings, self.contrast = model, trie, settings, contrast
         self.task_weights: Tensor
         self.register_buffer("task_weights", torch.tensor([weights.get(t, 0.0) for t in TASKS]), persistent=False)
+        self.code_mass = -1.0
+        """Belief that the last batch gave to codes where an item's first code came; known under `vocabulary` alone."""
         self.several = sum(weight > 0 for weight in weights.values()) > 1
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float], int]:
@@ -66,8 +68,10 @@ class Objective(nn.Module):
         if self.several:
             parts |= _by_task(each, batch.item_tasks) | _by_task(words.detach(), batch.word_tasks)
         total = total + self._contrast(states, batch, parts)
-        told = torch.stack([part.float() for part in parts.values()]).tolist()
-        return total, dict(zip(parts, told, strict=True)), batch.targets
+        values = torch.stack([part.float() for part in parts.values()]).tolist()
+        told = dict(zip(parts, values, strict=True))
+        self.code_mass = told.get("code_mass", -1.0)
+        return total, told, batch.targets
 
     def _states(self, batch: Batch) -> Tensor:
         """Last states of all tokens; (tokens, hidden)."""
@@ -96,6 +100,9 @@ class Objective(nn.Module):
             if sequential.any():
                 parts[f"loss_{level + 1}"] = loss.detach()[sequential].mean()
             answers = answers + loss
+            if self.settings.softmax == "vocabulary" and level == 0:
+                codes = self.model.code_tokens(torch.arange(self.model.width(level), device=guess.device), level)
+                parts["code_mass"] = guess.detach()[:, codes].exp().sum(dim=1).mean()
             if share:
                 below = self.trie.nodes(batch.taught, level + 1)
                 branch = self._branch(batch.taught, below, first[batch.lesson_heads], level).where(same, 0)
@@ -118,11 +125,11 @@ class Objective(nn.Module):
             logits = self.model.level_logits(states, level).float().gather(1, codes)
             guess = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
             return guess, nodes - first
-        tokens = self.model.item_tokens[items, level]
         if self.settings.softmax == "level":
             codes = self.trie.levels[level].codes[nodes].long()
             return torch.log_softmax(self.model.level_logits(states, level).float(), dim=1), codes
-        return torch.log_softmax(self.model.word_logits(states).float(), dim=1), tokens
+        guess = torch.log_softmax(self.model.word_logits(states).float(), dim=1)
+        return guess, self.model.item_tokens[items, level]
 
     def _branch(self, items: Tensor, below: Tensor, first: Tensor, level: int) -> Tensor:
         """Place of expected items among what `_guess` gives."""

@@ -35,6 +35,8 @@ from core.vectors import ItemVectors
 from core.vectors.sasrec import SasRec
 
 BEST = "best"
+LEGAL_MASS = 0.5
+"""Belief that must lie on codes after an epoch; less means that the new tokens are not learnt (methods dossier, R15)."""
 VALIDATION_BEAMS = 20  # enough for NDCG@10, whatever width the lists are measured with later
 
 
@@ -145,8 +147,9 @@ class Tuner:
     def _train(self, number: int, stage: StageSettings) -> None:
         tune = self.project.tune
         contrast = self.contrast if stage.contrast else None
+        objective = Objective(self.model, self.trie, tune, stage.tasks, contrast)
         loop = Loop(
-            Objective(self.model, self.trie, tune, stage.tasks, contrast),
+            objective,
             self._plan(number, stage).epoch,
             Schedule(stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema),
             seed=self.project.seed + number,
@@ -170,6 +173,9 @@ class Tuner:
                     about = {"epoch": epoch, "stage": stage.name, "valid_users": len(self.sample)}
                     self._keep({**about, "valid_ndcg@10": score}, loop.position.step)
             loop.position.notes["best"] = vars(best).copy()
+            if 0 <= objective.code_mass < LEGAL_MASS:
+                told = f"the model gives {objective.code_mass:.0%} of its belief to codes where a code must follow"
+                self.reporter.alert("warning", "few legal tokens", told)
             if best.worse > 1 and len(self.sample):
                 left = tune.patience - best.worse
                 ending = f"it ends after {left} more" if left > 0 else "so it ends here"
