@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.errors import DataError
+from core.errors import DataError, EagerError
 from core.run.reporter import NullReporter, Reporter, Wish
 from core.tune.loop import Loop, Schedule, StopRequested
 from tests.core.engine_tools import StopAfter
@@ -333,3 +333,39 @@ def test_number_formats_may_change_within_one_process(tmp_path: Path) -> None:
         )
         made.run()
         assert all(p.dtype == torch.float32 and p.isfinite().all() for p in made.module.parameters())
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
+    class Broken(Plain):
+        def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
+            loss, _, count = super().forward(batch)
+            loss = loss * float("nan")
+            return loss, {"loss": loss.item()}, count
+
+    with pytest.raises(EagerError, match="loss is no number at step 0") as caught:
+        loop(tmp_path, module=Broken()).run()
+    assert "learning_rate" in caught.value.remedy
+
+
+def test_a_step_of_several_batches_is_one_of_their_mean(tmp_path: Path) -> None:
+    """Accumulated, and as one batch: the same weights, the last smaller step included."""
+
+    class Joined(Plain):
+        def forward(self, batch: Any) -> tuple[Tensor, dict[str, float], int]:
+            parts = [super(Joined, self).forward(one)[0] for one in batch]
+            loss = torch.stack(parts).mean()
+            return loss, {"loss": loss.item()}, 8 * len(batch)
+
+    found = []
+    for kind, accumulate in ((Plain, 3), (Joined, 1)):
+        module = kind()
+        module.drop = nn.Dropout(0.0)
+        one = loop(tmp_path / kind.__name__, module=module)
+        one.accumulate = accumulate
+        if kind is Joined:
+            one.batches = lambda epoch: [batches(epoch)[:3], batches(epoch)[3:]]
+        one.run()
+        found.append([parameter.detach().clone() for parameter in module.parameters()])
+        assert one.position.step == EPOCHS * 2
+    for first, second in zip(*found, strict=True):
+        assert torch.allclose(first, second, atol=1e-6)
