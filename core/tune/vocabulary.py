@@ -24,11 +24,13 @@ class Vocabulary:
         tokenizer: text and code tokens.
         code_ids: token id of each code, level by level; each int64, shape (width,).
         frame: what stands before every history, as token ids; never empty.
+        end: id of the token that ends a row of text.
     """
 
     tokenizer: PreTrainedTokenizerBase
     code_ids: tuple[npt.NDArray[np.int64], ...]
     frame: tuple[int, ...]
+    end: int = 0
 
     @staticmethod
     def build(tokenizer: PreTrainedTokenizerBase, index: ItemIndex, frame: str) -> Vocabulary:
@@ -51,7 +53,7 @@ class Vocabulary:
         start = tuple(begin + words) or (int(tokenizer.eos_token_id or 0),)
         ends = np.cumsum(index.widths)
         parts = tuple(ids[end - width : end] for end, width in zip(ends, index.widths, strict=True))
-        return Vocabulary(tokenizer, parts, start)
+        return Vocabulary(tokenizer, parts, start, int(tokenizer.eos_token_id or 0))
 
     def item_tokens(self, index: ItemIndex) -> npt.NDArray[np.int64]:
         """Token ids of every item's code; shape (items, levels)."""
