@@ -114,7 +114,9 @@ class Encoder:
     def _ids(self, texts: list[str], special: bool) -> list[list[int]]:
         if not texts:
             return []
-        found = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=not special)["input_ids"]
+        found = self.tokenizer(
+            texts, add_special_tokens=False, split_special_tokens=not special, return_attention_mask=False
+        )["input_ids"]
         return [list(one) for one in found]
 
     def _inside(self, texts: list[str], special: bool) -> list[list[int]]:

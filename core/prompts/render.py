@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -184,7 +185,8 @@ class Renderer:
     def _piece(self, part: Ids | _Slot, fields: Fields) -> Piece:
         if not isinstance(part, _Slot):
             return Piece(FIXED, [part])
-        name, value = part.name, fields[part.name]
+        name = part.name
+        value: Any = fields[name]
         if name == "item":
             return Piece(FIXED, [self.item_tokens[value]])
         if name == "history":
@@ -195,12 +197,11 @@ class Renderer:
             opening, others = (
                 self._bank("title", before + QUOTE, QUOTE) for before in (part.before, BETWEEN)
             )  # fmt: skip
-            numbers = np.asarray(value).tolist()
-            return Piece(HISTORY, [others[n] for n in numbers], [opening[n] for n in numbers])
+            return Piece(HISTORY, [others[n] for n in value], [opening[n] for n in value])
         if name == "answer":
             return Piece(FIXED, [self._answer(part.before + str(value))])
         if isinstance(value, str):
-            return Piece(TEXT, [self._encoder.many([part.before + value], self._limit(name))[0]])
+            return Piece(TEXT, [self._encoder.many([part.before + value if value else ""], self._limit(name))[0]])
         table, number = value if isinstance(value, tuple) else (name, int(value))
         return Piece(TEXT, [self._bank(table, part.before, "")[number]])
 

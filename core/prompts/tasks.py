@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.data.arrays import Sequences
+from core.data.arrays import Int32, Sequences
 from core.prompts.example import Example
 from core.prompts.negatives import Negatives
-from core.prompts.render import BARE, Fields, Renderer, Value
+from core.prompts.render import BARE, Renderer, Value
 from core.prompts.texts import ItemTexts
 from core.prompts.users import UserTexts
 from core.settings import TASKS
@@ -142,7 +142,7 @@ class _Prefixes:
         """Keep some of them."""
         self.places, self.users = self.places[kept], self.users[kept]
 
-    def of(self, row: int) -> tuple[Int64, int]:
+    def of(self, row: int) -> tuple[Int32, int]:
         """History, the oldest first, and target."""
         place, start = int(self.places[row]), int(self._train.offsets[self.users[row]])
         return self._train.items[max(start, place - self._most) : place], int(self._train.items[place])

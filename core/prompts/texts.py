@@ -22,6 +22,7 @@ KINDS = ("categories", "category", "genres", "genre", "tags", "brand", "author",
 """Columns that say what kind of item it is."""
 WORDS_OF_A_KIND = 4
 """A longer entry of such a column is a sentence or a title again, and no kind."""
+NO_KINDS = frozenset({"unknown", "other", "others", "none", "n/a", "na", "various", "misc", "miscellaneous"})
 _SPLIT = re.compile(r"[,;|>\n]| / ")
 _MARKS = " \t\n.,;:"
 
@@ -109,6 +110,8 @@ def _kinds(items: pl.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...]
         for labels, text in zip(found, _column(items, name), strict=True):
             for part in _SPLIT.split(text or ""):
                 label = _tidy(part).strip(_MARKS)
+                if label.casefold() in NO_KINDS:
+                    continue
                 if label and len(label.split()) <= WORDS_OF_A_KIND and len(label) <= 60:
                     labels[label] = None
     return tuple(tuple(labels) for labels in found)

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from core.data.arrays import Sequences
 from core.errors import EnvironmentFault, ProjectError
@@ -22,7 +22,7 @@ from core.run.protocol import Reporter
 from core.store import file_digest
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 BATCH = 16
 """Prompts at a time."""
@@ -158,13 +158,19 @@ def _answers(
     from core.tune.loop import StopRequested
 
     tokenizer, lm = _loaded(path, device)
+    longest = max(int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20) - NEW_TOKENS, 1)
     order = sorted(prompts, key=lambda prompt: (len(prompt), prompt))
     for start in range(0, len(order), BATCH):
         some = order[start : start + BATCH]
-        inputs = tokenizer([_asked(tokenizer, one) for one in some], return_tensors="pt", padding=True).to(device)
+        inputs = tokenizer(
+            [_asked(tokenizer, one) for one in some], return_tensors="pt", padding=True, truncation=True,
+            max_length=longest,
+        ).to(device)  # fmt: skip
         inputs.pop("token_type_ids", None)
         with torch.no_grad():
-            rows = lm.generate(**inputs, max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+            rows = lm.generate(
+                **inputs, max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id
+            )
         new = rows[:, inputs["input_ids"].shape[1] :]
         yield some, [_first_line(text) for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
         if reporter is not None:
@@ -173,19 +179,20 @@ def _answers(
                 raise StopRequested
 
 
-def _loaded(path: Path, device: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+def _loaded(path: Path, device: str) -> tuple[PreTrainedTokenizerBase, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
     from core.tune.vocabulary import load_tokenizer
 
     tokenizer = load_tokenizer(path)
-    tokenizer.padding_side = "left"
+    tokenizer.padding_side = tokenizer.truncation_side = "left"  # the question stands at the end
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     try:
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
-        lm = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype).to(device).eval()
+        lm: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype)
+        lm = lm.to(device).eval()
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EnvironmentFault(f"cannot load the model {path}: {reason}", "check texts.users") from error

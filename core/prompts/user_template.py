@@ -6,9 +6,11 @@ preference names what is frequent in a history. Nothing is said but words of the
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from core.data.arrays import Sequences
 from core.index.branches import BranchTable
@@ -25,6 +27,8 @@ COMMON = 0.1
 SMALL = 200
 RARE = 3.0
 """A term of so many items counts half: nobody asks for the rarest words."""
+LOOKED_AT = 16
+"""Labels and terms of a history that may be named."""
 RECENT = 3
 """Items of a history that are the short term."""
 BRANCH_DEPTH = 2
@@ -50,8 +54,9 @@ class _Words:
         self._kept: dict[int, tuple[list[str], list[str]]] = {}
 
     def labels(self, item: int) -> list[str]:
-        """Kinds of an item, those that say most first: rare ones, but not its alone."""
-        some = self.texts.kinds[item]
+        """Kinds of an item, the narrowest first, but last what it alone has; those of most items say nothing."""
+        most = self.size if self.size < SMALL else self.size // 2
+        some = [label for label in self.texts.kinds[item] if self._labels[label] <= most]
         return sorted(some, key=lambda label: (self._labels[label] < 2, self._labels[label], label))
 
     def branch(self, item: int) -> list[str]:
@@ -68,10 +73,18 @@ class _Words:
             )
         return self._kept[item]
 
+    def worth(self, term: str) -> float:
+        """How much a term tells: more, the fewer items have it, but little where hardly any has."""
+        count = self._counts[term]
+        return math.log(self.size / count + 1) * count / (count + RARE)
+
     def _ranked(self, terms: list[str]) -> list[str]:
         most = self.size * (0.5 if self.size < SMALL else COMMON)
         worth = {
-            term: count * math.log(self.size / self._counts[term] + 1) * self._counts[term] / (self._counts[term] + RARE)
+            term: count
+            * math.log(self.size / self._counts[term] + 1)
+            * self._counts[term]
+            / (self._counts[term] + RARE)
             for term, count in Counter(terms).items()
             if self._counts[term] <= max(most, 1)
         }
@@ -138,10 +151,10 @@ def _without_title(words: list[str], title: str) -> list[str]:
 
 def _liking(words: _Words, items: Sequence[int]) -> str:
     """The most frequent labels and terms of some items."""
-    labels = Counter(label for item in items for label in words.texts.kinds[item])
+    labels = Counter(label for item in items for label in words.labels(item))
     terms = Counter(term for item in items for part in words.terms(item) for term in part[:4])
-    often = [label for label, _ in sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))]
-    special = [term for term, _ in sorted(terms.items(), key=lambda pair: (-pair[1], pair[0]))]
+    often = heapq.nsmallest(LOOKED_AT, labels, key=lambda label: (-labels[label], label))
+    special = heapq.nsmallest(LOOKED_AT, terms, key=lambda term: (-terms[term] * words.worth(term), term))
     return ", ".join(_different([*_different(often, 3), *special], 6))
 
 
@@ -151,6 +164,11 @@ def _different(words: Iterable[str], most: int) -> list[str]:
     for word in words:
         if len(kept) == most:
             break
-        if not any(alike(word.casefold(), other.casefold()) for other in kept):
+        if not any(_alike(word, other) for other in kept):
             kept.append(word)
     return kept
+
+
+@lru_cache(maxsize=1 << 18)
+def _alike(one: str, other: str) -> bool:
+    return alike(one.casefold(), other.casefold())

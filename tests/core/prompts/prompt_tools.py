@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -28,7 +29,7 @@ ABOUT = [
     f"A story about {KINDS[n % 5]} and {KINDS[(n // 5) % 5]} weather, told in {n + 2} chapters. It ends well! (mostly)"
     for n in range(ITEMS)
 ]
-WORDS = [*TITLES, *ABOUT, "Yes No True False A B 1 2 \n \" , . ? ! : ( ) – / I II Left Right First Second take took"]
+WORDS = [*TITLES, *ABOUT, 'Yes No True False A B 1 2 \n " , . ? ! : ( ) – / I II Left Right First Second take took']
 COLUMNS = ("title", "genre", "description")
 
 
@@ -52,16 +53,20 @@ def tokenizer_of(family: str) -> PreTrainedTokenizerFast:
         )
         made.train_from_iterator(WORDS, trainer)
     else:
-        bytes_ = [f"<0x{n:02X}>" for n in range(256)]
-        made = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+        learnt = Tokenizer(models.BPE())
+        learnt.pre_tokenizer = pre_tokenizers.Metaspace()
+        plain = [text.replace("\n", "") for text in WORDS]
+        learnt.train_from_iterator(plain, trainers.BpeTrainer(vocab_size=400, show_progress=False))
+        model = json.loads(learnt.to_str())["model"]
+        names = [*special, *(f"<0x{n:02X}>" for n in range(256)), *model["vocab"]]
+        merges = [tuple(pair) for pair in model["merges"]]
+        vocab = {name: number for number, name in enumerate(names)}
+        made = Tokenizer(models.BPE(vocab=vocab, merges=merges, unk_token="<unk>", byte_fallback=True))
         made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
         made.decoder = decoders.Sequence(
             [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
         )
-        trainer = trainers.BpeTrainer(
-            vocab_size=700, special_tokens=[*special, *bytes_], max_token_length=12, show_progress=False
-        )
-        made.train_from_iterator([text.replace("\n", "") for text in WORDS], trainer)
+        made.add_special_tokens(special)
     return PreTrainedTokenizerFast(
         tokenizer_object=made, unk_token="<unk>", bos_token="<s>", eos_token="</s>", clean_up_tokenization_spaces=False
     )
