@@ -74,7 +74,8 @@ class Encoder:
         self.tokenizer = tokenizer
         special = [n for n, one in tokenizer.added_tokens_decoder.items() if one.special]
         # A tokenizer whose model holds them finds them in a text even where it is told not to look.
-        self._reserved = np.setdiff1d([*special, *codes], [tokenizer.unk_token_id or 0])
+        unknown = [] if tokenizer.unk_token_id is None else [tokenizer.unk_token_id]
+        self._reserved = np.setdiff1d([*special, *codes], unknown).astype(np.int64)
         self._leads = self._working_leads()
 
     def first(self, text: str) -> Ids:

@@ -72,8 +72,9 @@ def gather(
         project.texts.users if said else "none", dataset, texts, folder=project.directory, branches=branches,
         cache=cache, device=device, users=users, reporter=reporter,
     )  # fmt: skip
-    for note in about.notes if reporter else ():
-        reporter.log(note)  # type: ignore[union-attr]
+    if reporter is not None:
+        for note in about.notes:
+            reporter.log(note)
     renderer = Renderer(
         vocabulary, vocabulary.item_tokens(index), wordings, texts, max_tokens, project.texts.description_tokens,
         user_tables(about),
