@@ -1,8 +1,8 @@
 """Texts about users, written by a language model that lies on this machine.
 
 LC-Rec and EAGER-LLM bought theirs from an interface that no longer exists (methods dossier, section 1.5); any causal
-language model in a Hugging Face folder takes its place here. It decodes greedily, so the texts depend on model and
-prompt alone, and each is kept under a hash of both: an interrupted run goes on where it was.
+language model in a Hugging Face folder takes its place here. It decodes greedily, so that but for rounding a text
+depends on model and prompt alone, and each is kept under a hash of both: an interrupted run goes on where it was.
 """
 
 from __future__ import annotations

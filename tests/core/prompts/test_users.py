@@ -162,8 +162,10 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A language model in a folder, with lively random weights."""
     from tests.core.engine_tools import small_lm
 
-    folder = tmp_path_factory.mktemp("writer")
-    small_lm("llama", folder, small_index([[0, 0], [0, 1]]))
+    base, folder = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("writer")
+    lm, vocabulary = small_lm("llama", base, small_index([[0, 0], [0, 1]]))
+    lm.save_pretrained(folder)  # these weights come from a seed, and leave no two tokens nearly equal
+    vocabulary.tokenizer.save_pretrained(folder)
     return folder
 
 
