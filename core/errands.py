@@ -31,6 +31,12 @@ def main(argv: list[str]) -> int:
     guess.add_argument("--items", default="")
     guess.add_argument("--directory", type=Path, required=True)
     guess.add_argument("--set", dest="told", action="append", default=[], metavar="data.user=COLUMN")
+    prompts = works.add_parser("prompts")
+    prompts.add_argument("project", type=Path)
+    prompts.add_argument("--set", dest="overrides", action="append", default=[])
+    prompts.add_argument("--task")
+    prompts.add_argument("--wording", type=int)
+    prompts.add_argument("--rows", type=int, default=1)
     args = parser.parse_args(argv)
     out = sys.stdout
 
@@ -39,7 +45,8 @@ def main(argv: list[str]) -> int:
 
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is ours
         try:
-            _say(out, result={"data": data, "plan": plan, "guess": guess_errand}[args.work](args, tell))
+            works_by_name = {"data": data, "plan": plan, "guess": guess_errand, "prompts": prompts_errand}
+            _say(out, result=works_by_name[args.work](args, tell))
         except EagerError as error:
             _say(out, error={"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code})
             return error.exit_code
@@ -102,6 +109,14 @@ def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     known = {key.removeprefix("data."): parse_text(column, str) for key, _, column in told}
     text = guess_project(Path(args.interactions), items, args.directory, known)
     return {"text": text, "fields": guessed_fields(text)}
+
+
+def prompts_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """Examples of the tasks as the model would get them."""
+    from core.project import Project
+    from core.prompts.show import shown_prompts
+
+    return shown_prompts(Project.load(args.project, args.overrides), args.task, args.wording, args.rows, tell)
 
 
 def guessed_fields(text: str) -> list[dict[str, str]]:

@@ -16,10 +16,11 @@ from typing import NoReturn
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from eagertui.index_verbs import add_index_verb
 from eagertui.plain import project_file
+from eagertui.prompt_verbs import add_prompts_verb
 
 INTERRUPTED = 130
-VERBS = ("init", "check", "train", "index", "evaluate", "recommend", "runs", "control", "doctor")
-PLAIN = frozenset({"init", "doctor", "control"})
+VERBS = ("init", "check", "prompts", "train", "index", "evaluate", "recommend", "runs", "control", "doctor")
+PLAIN = frozenset({"init", "prompts", "doctor", "control"})
 """Verbs that never open the app."""
 
 
@@ -71,6 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     init.add_argument("--sample", action="store_true", help="copy the sample project, a synthetic bookshop")
 
     _verb(verbs, "check", check_verb, "read and profile the data, change nothing", sets=True)
+
+    add_prompts_verb(_verb, verbs)
 
     train = _verb(verbs, "train", train_verb, "run every stage that is stale, to the metrics", sets=True, run=True)
     train.add_argument("--dry-run", action="store_true", help="only say what would run and what it would cost")

@@ -1,0 +1,1 @@
+"""From wordings to training examples: one renderer for training, evaluation and the explorer."""

@@ -1,0 +1,118 @@
+"""Rendered examples of a project's tasks, for a person to read before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import pipeline
+from core.data.dataset import Dataset
+from core.errors import ProjectError
+from core.index.branches import BranchTable
+from core.index.table import ItemIndex
+from core.project import Project
+from core.prompts.material import gather, wordings_of
+from core.prompts.tasks import task_rows
+from core.run.reporter import NullReporter
+from core.settings import TASKS
+from core.store import Store, fingerprint
+
+Tell = Callable[[str], None]
+
+ASKED = 32
+"""Users that a local model is asked about, for a look."""
+LEVELS = 3
+"""Codes of an item while there is no index."""
+
+
+def shown_prompts(project: Project, task: str | None, wording: int | None, rows: int, tell: Tell) -> dict[str, Any]:
+    """Render examples.
+
+    Args:
+        project: the settings.
+        task: one task; None = all.
+        wording: its number, from 1; None = drawn for each row as in training.
+        rows: examples of a task, spread over its rows.
+        tell: hears what is going on.
+
+    Returns:
+        `index` (its base id, or "" where the codes are stand-ins), `users` (the provider), `notes`, and for each task
+        `task`, `rows`, `reason`, `wordings` and `examples`: `row`, `wording` (from 1), `tokens`, `predicted` (tokens),
+        `items` (ids), `spans` (`text`, `predicted`).
+
+    Raises:
+        ProjectError: no such task or wording, or see `gather`.
+    """
+    from core.tune.backbone import build_vocabulary
+
+    wordings = wordings_of(project)
+    if task is not None and task not in wordings:
+        raise ProjectError(f"no task {task!r}", "tasks: " + ", ".join(TASKS))
+    if wording is not None and task is None:
+        raise ProjectError("a wording is one of a task's", "name the task too")
+    if wording is not None and task is not None and not 1 <= wording <= len(wordings[task]):
+        raise ProjectError(f"{task} has no wording {wording}", f"it has {len(wordings[task])}, numbered from 1")
+    tell("reading the data")
+    recipes = pipeline.recipes_of(project)
+    store = Store(project.runs_dir / ".store")
+    dataset = Dataset.load(_data(project, recipes, store))
+    found = store.artefact(fingerprint(recipes["index"]))
+    there = store.has(found.name)
+    index = ItemIndex.load(found / "index.parquet") if there else _stand_in(dataset, project.seed)
+    tell("preparing the words")
+    texts = [text for text in dataset.items["text"].to_list() if text]
+    vocabulary = build_vocabulary(project.backbone, index, texts, project.tune.frame)
+    local = project.texts.users.startswith("local:")
+    material = gather(
+        project, dataset, index, vocabulary, project.tune.batch_tokens,
+        branches=BranchTable.load(found) if there else None,
+        users=range(min(ASKED, dataset.n_users)) if local else None,
+    )  # fmt: skip
+    told = []
+    ids = dataset.items["item_id"]
+    for name in TASKS if task is None else [task]:
+        made = task_rows(name, material)
+        examples = []
+        count = min(rows, len(made))
+        for row in (np.arange(count) * len(made) // max(count, 1)).tolist():
+            rng = np.random.default_rng([project.seed, row])
+            number = int(rng.integers(len(made.wordings)))
+            if wording is not None:
+                number = wording - 1
+            example = made.worded(row, rng, number)
+            spans = [{"text": text, "predicted": predicted} for text, predicted in material.renderer.spans(example)]
+            examples.append(
+                {
+                    "row": row, "wording": number + 1, "tokens": len(example.tokens),
+                    "predicted": int(example.targets.sum()), "items": [ids[int(item)] for item in example.items],
+                    "spans": spans,
+                }
+            )  # fmt: skip
+        told.append(
+            {"task": name, "rows": len(made), "reason": made.reason, "wordings": len(wordings[name]),
+             "examples": examples}
+        )  # fmt: skip
+    notes = list(material.users.notes)
+    return {"index": index.base_id if there else "", "users": material.users.source, "notes": notes, "tasks": told}
+
+
+def _data(project: Project, recipes: dict[str, dict[str, Any]], store: Store) -> Path:
+    """The artefact of the data, made where it is missing."""
+    recipe = recipes["data"]
+    mark = fingerprint(recipe)
+    if not store.has(mark):
+        work = pipeline.STAGES[0].work
+        store.make(mark, recipe, lambda folder: work(project, {}, folder, NullReporter()))
+    return store.artefact(mark)
+
+
+def _stand_in(dataset: Dataset, seed: int) -> ItemIndex:
+    """Codes drawn by lot, where the index is not built yet: what a prompt looks like does not depend on them."""
+    count = dataset.n_items
+    width = next(width for width in range(2, 1 << 20) if width**LEVELS >= count)
+    places = np.random.default_rng(seed).permutation(count)
+    codes = np.stack([places // width**level % width for level in reversed(range(LEVELS))], axis=1)
+    return ItemIndex(dataset.items["item_id"], codes.astype(np.int32), (width,) * LEVELS, ("semantic",) * LEVELS)

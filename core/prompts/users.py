@@ -1,0 +1,92 @@
+"""Texts about users: what they want now and what they like, from one of several providers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.data.dataset import Dataset
+from core.errors import ProjectError
+from core.prompts.texts import ItemTexts
+from core.run.protocol import Reporter
+
+if TYPE_CHECKING:
+    from core.index.branches import BranchTable
+
+Texts = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class UserTexts:
+    """Texts about every user, by user number.
+
+    Attributes:
+        intents: what a user looked for when they took their last training item; other ways to say it behind the first.
+        preferences: what a user likes, from all training items but the last: overall, long-term, short-term.
+        source: of the texts: `none`, `template`, `file` or `local`.
+        notes: sentences for a person: what was read, and what was refused and why.
+    """
+
+    intents: Texts
+    preferences: Texts
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> int:
+        """How many texts there are."""
+        return sum(map(len, (*self.intents, *self.preferences)))
+
+
+def user_texts(
+    source: str,
+    dataset: Dataset,
+    texts: ItemTexts,
+    *,
+    folder: Path | None = None,
+    branches: BranchTable | None = None,
+    cache: Path | None = None,
+    device: str = "cpu",
+    users: Sequence[int] | None = None,
+    reporter: Reporter | None = None,
+) -> UserTexts:
+    """Get the texts from the provider of a project.
+
+    Args:
+        source: `texts.users` of the project: `none`, `template`, `file:PATH` or `local:PATH`.
+        dataset: logs and catalogue; only training sequences are looked at.
+        texts: of the items.
+        folder: the project's folder, where relative paths start.
+        branches: of the index, whose words the template may say.
+        cache: file of what a local model wrote already; None = it is not kept.
+        device: of a local model.
+        users: only these are asked about; None = all.
+        reporter: hears the progress of a local model; may ask it to stop.
+
+    Raises:
+        ProjectError: there is no such file or folder.
+        DataError: a file of texts cannot be used.
+        EnvironmentFault: a model cannot be loaded.
+        StopRequested: somebody asked to stop; what was written is kept in the cache.
+    """
+    train = dataset.train()
+    chosen = range(len(train)) if users is None else users
+    kind, _, name = source.partition(":")
+    path = (folder or Path()) / Path(name).expanduser()
+    if kind == "template":
+        from core.prompts.user_template import template_texts
+
+        return template_texts(train, texts, branches, chosen)
+    if kind == "file":
+        from core.prompts.user_file import file_texts
+
+        return file_texts(path, dataset, chosen)
+    if kind == "local":
+        from core.prompts.user_local import local_texts
+
+        return local_texts(path, train, texts, chosen, cache, device, reporter)
+    if kind != "none":
+        raise ProjectError(f"texts.users: no provider {source!r}", "none, template, file:PATH or local:PATH")
+    return UserTexts(((),) * len(train), ((),) * len(train), "none")

@@ -1,0 +1,92 @@
+"""The verb `prompts`: rendered examples of the tasks, without a screen. Never imports textual."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from core.errors import EagerError, EnvironmentFault, ProjectError
+from eagertui.plain import project_file, visible
+
+ROWS = 3
+"""Examples of one task; of all tasks one each."""
+
+
+def add_prompts_verb(make: Callable[..., argparse.ArgumentParser], verbs: argparse._SubParsersAction[Any]) -> None:
+    """Add the verb.
+
+    Args:
+        make: adds a verb to a group, with the options that every verb has.
+        verbs: the group.
+    """
+    text = "show what the model is given and what it has to predict, task by task"
+    verb = make(verbs, "prompts", prompts_verb, text, sets=True, run=True)
+    verb.add_argument("--task", metavar="NAME", help="one task, e.g. yes-no (default: all)")
+    verb.add_argument("--wording", type=int, metavar="N", help="one wording of the task, from 1 (default: drawn)")
+    verb.add_argument("--rows", type=int, metavar="K", help=f"examples a task (default: 1, of one task {ROWS})")
+
+
+def prompts_verb(args: argparse.Namespace) -> int:
+    """Show examples."""
+    from eagertui.lists import output
+    from eagertui.printer import narration
+    from eagertui.prompt_report import show_prompts
+
+    if args.rows is not None and args.rows < 1:
+        raise ProjectError(f"--rows {args.rows}: expected at least 1")
+    path = project_file(args.project)
+    if args.run:
+        from core.project import Project
+        from core.run.folder import find_run
+
+        path = find_run(Project.load(path).runs_dir, args.run).project_path
+    argv = [str(path), "--rows", str(args.rows or (ROWS if args.task else 1))]
+    argv += [part for text in args.overrides for part in ("--set", text)]
+    argv += [f"--task={args.task}"] if args.task is not None else []
+    argv += [f"--wording={args.wording}"] if args.wording is not None else []
+    console = narration()
+    found = _asked(argv, lambda text: console.print(visible(text), style="dim"))
+    if args.json:
+        print(json.dumps(found))
+    else:
+        show_prompts(output(), found)
+    return 0
+
+
+def _asked(argv: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
+    """The engine's answer to the errand `prompts`, in a process of its own.
+
+    Raises:
+        EagerError: what went wrong, in the engine's words.
+    """
+    import subprocess
+
+    from core.run.launch import engine_command, engine_environment
+
+    command = [*engine_command(), "errand", "prompts", *argv]
+    try:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            env=engine_environment(),
+        )  # fmt: skip
+    except OSError as error:
+        raise EnvironmentFault(f"cannot start the engine: {error}") from error
+    try:
+        with child:
+            assert child.stdout is not None
+            for line in child.stdout:
+                message = json.loads(line)
+                if "progress" in message:
+                    tell(str(message["progress"]))
+                if told := message.get("error"):
+                    fault = EagerError(str(told["message"]), str(told["remedy"]))
+                    fault.exit_code = int(told["exit_code"])
+                    raise fault
+                if "result" in message:
+                    return dict(message["result"])
+    finally:
+        if child.poll() is None:
+            child.kill()
+    raise EagerError(f"the engine gave no answer (exit code {child.returncode})", "its messages stand above")
