@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import Cache, PreTrainedModel
 
 from core.recommend.trie import Trie
 from core.tune.dropout import dropout
+from core.tune.trainable import embed, head_logits
 
 
 class Generator(nn.Module):
@@ -62,7 +62,7 @@ class Generator(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Input vectors of token ids."""
-        return torch.as_tensor(self.lm.get_input_embeddings()(tokens))
+        return embed(self.lm, tokens)
 
     def states(
         self, embedded: Tensor, cache: Cache | None = None, mask: Tensor | None = None, position: Tensor | None = None
@@ -79,9 +79,7 @@ class Generator(nn.Module):
 
     def level_logits(self, states: Tensor, level: int) -> Tensor:
         """Logits of the level's codes alone; (..., width)."""
-        head = self.lm.get_output_embeddings()
-        rows = self.get_buffer(f"codes_{level}")
-        return functional.linear(states, head.weight[rows], None if head.bias is None else head.bias[rows])
+        return head_logits(self.lm, states, self.get_buffer(f"codes_{level}"))
 
 
 class Batch(NamedTuple):
