@@ -278,7 +278,7 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
     backbone = replace(project.backbone, model=_model(project, project.backbone.model))
     project = replace(project, backbone=backbone)
-    return tune(project, Dataset.load(made["data"]), index, teachers, folder, reporter)
+    return tune(project, Dataset.load(made["data"]), index, teachers, folder, reporter, made["index"])
 
 
 def baseline_settings(project: Project) -> Settings:

@@ -151,7 +151,7 @@ def load_new_rows(lm: PreTrainedModel, file: Path) -> None:
 
 
 def _tuned(lm: PreTrainedModel) -> Iterator[tuple[nn.Module, str, Any]]:
-    """peft's modules: parent, name in it, module. Those inside another one of them are passed over."""
+    """What peft put into the model: parent, name in it, module."""
     from peft.tuners.lora import LoraLayer
 
     ours = {id(module) for module in wrappers(lm)}

@@ -14,6 +14,7 @@ from transformers import Cache, PreTrainedModel
 from core.recommend.trie import Trie
 from core.tune.dropout import dropout
 from core.tune.trainable import embed, head_logits
+from core.tune.windows import Mask
 
 
 class Generator(nn.Module):
@@ -65,9 +66,9 @@ class Generator(nn.Module):
         return embed(self.lm, tokens)
 
     def states(
-        self, embedded: Tensor, cache: Cache | None = None, mask: Tensor | None = None, position: Tensor | None = None
+        self, embedded: Tensor, cache: Cache | None = None, mask: Mask | None = None, position: Tensor | None = None
     ) -> Tensor:
-        """Last-layer states; `cache` is extended, `mask` is additive, (users, 1, queries, keys)."""
+        """Last-layer states; `cache` is extended, `mask` as `core.tune.windows.masks` makes it."""
         out = self.lm.base_model(
             inputs_embeds=embedded,
             attention_mask=mask,

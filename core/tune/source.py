@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
 from core.tune.attention import NAME as CPU_ATTENTION
-from core.tune.trainable import embed, head_logits, input_layer
+from core.tune.trainable import embed, head_layer, head_logits, input_layer
+from core.tune.windows import masks
 
 PROBE = 6
 """Tokens of the sentence on which a model is tried."""
@@ -207,8 +208,7 @@ def _folder(model: str, revision: str) -> Path:
 
 def _reason(model: str, error: Exception) -> str:
     """The cause in one line; transformers tells several stories around it."""
-    text = str(error).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
+    text, first = str(error), _line(error)
     folder = Path(model)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -226,21 +226,55 @@ def _reason(model: str, error: Exception) -> str:
     return first
 
 
+def _line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 @torch.no_grad()
 def _try(name: str, lm: PreTrainedModel) -> None:
-    """Refuse a model that reads ahead, or whose logits are not made the way `head_logits` makes them.
+    """Refuse a model that reads ahead, makes its logits otherwise than `head_logits`, or cannot decode in branches.
 
-    Either would train and recommend without a complaint, and wrongly.
+    Each would train and recommend without a complaint, and wrongly: encoders with a head, unknown scales of logits,
+    recurrent layers, positions that are counted instead of given.
     """
     lm.eval()
+    kernel = lm.config._attn_implementation
+    if kernel == "flash_attention_2":  # needs a GPU, and the model is not there yet
+        lm.set_attn_implementation("sdpa")
     size = len(input_layer(lm).weight)
     ids = torch.arange(2 * PROBE).reshape(2, PROBE).remainder(size)
     ids[1, :-1] = ids[0, :-1]
     whole = lm(input_ids=ids).logits.float()
-    states: Tensor = lm.base_model(inputs_embeds=embed(lm, ids), use_cache=False).last_hidden_state
-    own = head_logits(lm, states, torch.arange(whole.shape[-1])).float()
-    near = 1e-3 if whole.dtype == own.dtype == lm.dtype else 0.1
+    near = 1e-3 if lm.dtype == torch.float32 else 0.1
     if not torch.allclose(whole[0, :-1], whole[1, :-1], atol=near, rtol=near):
         raise EnvironmentFault(f"{name!r} reads ahead: it is not a decoder-only language model", _REMEDY)
-    if not torch.allclose(whole, own, atol=near, rtol=near):
+    try:
+        own = _branches(lm, ids)
+    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+        raise EnvironmentFault(f"{name!r} cannot decode several branches at once ({_line(error)})", _REMEDY) from error
+    if not torch.allclose(whole[0, : PROBE - 1], own[: PROBE - 1], atol=near, rtol=near):
         raise EnvironmentFault(f"{name!r} makes its logits in a way that is not supported", _REMEDY)
+    if not torch.allclose(whole[:, -1], own[PROBE - 1 :], atol=near, rtol=near):
+        raise EnvironmentFault(f"{name!r} cannot decode several branches at once: its layers are not all attention "
+                               "over given positions", _REMEDY)  # fmt: skip
+    lm.set_attn_implementation(kernel)
+
+
+def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
+    """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are."""
+    cache = DynamicCache()
+    common = lm.base_model(inputs_embeds=embed(lm, ids[:1, :-1]), past_key_values=cache, use_cache=True)
+    seen = torch.ones(1, 1, 2, PROBE + 1, dtype=torch.bool)
+    seen[0, 0, 0, PROBE] = seen[0, 0, 1, PROBE - 1] = False
+    at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)
+    query = at[-2:][None]
+    branches = lm.base_model(
+        inputs_embeds=embed(lm, ids[:, -1][None]),
+        attention_mask=masks(lm.config, seen, query, at, lm.dtype),
+        position_ids=query,
+        past_key_values=cache,
+        use_cache=True,
+    )
+    states = torch.cat([common.last_hidden_state[0], branches.last_hidden_state[0]])
+    return head_logits(lm, states, torch.arange(len(head_layer(lm).weight))).float()

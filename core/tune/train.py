@@ -19,11 +19,12 @@ from core.project import Project
 from core.recommend.trie import Trie
 from core.run.reporter import Reporter
 from core.settings import StageSettings
-from core.tune.backbone import build_backbone, build_vocabulary
+from core.tune.backbone import build_backbone, build_vocabulary, code_starts
 from core.tune.checkpoint import generator_of, save_checkpoint
 from core.tune.generator import Batch, NextItem
 from core.tune.loop import Loop, Schedule, bucketed
 from core.tune.rows import Rows, every_item_rows
+from core.tune.source import check_length
 from core.tune.teacher import Lessons, lessons
 from core.vectors.sasrec import SasRec
 
@@ -41,8 +42,9 @@ class _Best:
 
 
 def tune(
-    project: Project, dataset: Dataset, index: ItemIndex, teachers: list[Path], folder: Path, reporter: Reporter
-) -> dict[str, Any]:
+    project: Project, dataset: Dataset, index: ItemIndex, teachers: list[Path], folder: Path, reporter: Reporter,
+    codes: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Train through every stage; leaves the best checkpoint in `folder/best`.
 
     Args:
@@ -52,6 +54,7 @@ def tune(
         teachers: weights of SASRec models to learn from; empty = no distillation.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
+        codes: the artefact of the index stage, which knows words and vectors of the codes.
 
     Returns:
         Figures worth showing: parameters, targets an epoch, the best epoch and its validation NDCG@10.
@@ -62,7 +65,9 @@ def tune(
     device, bf16 = device_of(project.run), use_bf16(project.run)
     texts = [text for text in dataset.items["text"].to_list() if text]
     vocabulary = build_vocabulary(project.backbone, index, texts, project.tune.frame)
-    lm = build_backbone(project.backbone, vocabulary, project.tune.dropout, device, project.seed)
+    starts = code_starts(project.backbone, index, codes)
+    lm = build_backbone(project.backbone, vocabulary, project.tune.dropout, device, project.seed, *starts)
+    check_length(lm, len(vocabulary.frame), index.levels, project.data.max_history)
     model = generator_of(lm, vocabulary, index).to(device)
     trie = Trie(index.codes, device)
     rows = every_item_rows(dataset.train(), project.data.max_history)

@@ -145,9 +145,9 @@ def linear_layers(lm: PreTrainedModel) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, module in lm.named_modules():
         name = name.removesuffix(".base_layer")
-        if isinstance(module, (nn.Linear, Conv1D)) and id(module) not in outside and ".lora_" not in name:
-            if name.partition(".")[0] == lm.base_model_prefix and "token_adapter" not in name:
-                found.setdefault(name.rpartition(".")[2], []).append(name)
+        inside = name.partition(".")[0] == lm.base_model_prefix and id(module) not in outside
+        if isinstance(module, (nn.Linear, Conv1D)) and inside and ".lora_" not in name and ".token_adapter" not in name:
+            found.setdefault(name.rpartition(".")[2], []).append(name)
     return found
 
 
@@ -280,9 +280,10 @@ def _inject(
             layers[_name_of(lm, lm.get_output_embeddings())] = ids.tolist()
     names = [name for group in linear_layers(lm).values() for name in group]
     columns = any(isinstance(lm.get_submodule(name), Conv1D) for name in names)
+    alpha: Any = lora.alpha  # peft says int, and takes any number
     config = LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,
+        lora_alpha=alpha,
         lora_dropout=lora.dropout,
         target_modules=targets if targets is not None else "dummy-target-modules",  # peft's word for none
         fan_in_fan_out=columns,
@@ -341,5 +342,5 @@ def adapter_parameters(lm: PreTrainedModel, key: str | None = None) -> Iterator[
 def _name_of(lm: PreTrainedModel, wanted: Any) -> str:
     for name, module in lm.named_modules():
         if module is wanted:
-            return name
+            return str(name)
     raise ValueError("the model has no such layer")

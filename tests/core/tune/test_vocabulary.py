@@ -53,7 +53,10 @@ def test_every_code_of_every_level_is_one_token(family: str, tmp_path: Path) -> 
     vocabulary = Vocabulary.build(tokenizer, index, "")
     ids = np.concatenate(vocabulary.code_ids)
     assert [len(level) for level in vocabulary.code_ids] == [7, 7, 9]
-    assert len(tokenizer) == before + 23 and len(np.unique(ids)) == 23 and (ids >= before).all()
+    ends = int(family in ("words", "pieces"))  # these had no end token
+    assert len(tokenizer) == before + 23 + ends == vocabulary.size
+    assert len(np.unique(ids)) == 23 and (ids >= before).all()
+    assert vocabulary.added == tuple(range(before, before + 23 + ends)) and vocabulary.end == tokenizer.eos_token_id
     assert [tokenizer.convert_ids_to_tokens(int(number)) for number in ids] == index.tokens()
     items = vocabulary.item_tokens(index)
     assert items.shape == (40, 3)
@@ -66,7 +69,8 @@ def test_every_code_of_every_level_is_one_token(family: str, tmp_path: Path) -> 
     again = Vocabulary.build(load_tokenizer(tmp_path), index, "")
     assert [level.tolist() for level in again.code_ids] == [level.tolist() for level in vocabulary.code_ids]
     assert again.frame == vocabulary.frame
-    assert len(again.tokenizer) == before + 23  # codes it knows already are not added again
+    assert len(again.tokenizer) == before + 23 + ends and not again.added  # what it knows is not added again
+    assert again.new_ids.tolist() == sorted(ids.tolist())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
