@@ -18,6 +18,9 @@ from core.tune.checkpoint import load_checkpoint
 from tests.core.engine_tools import walks, write_world
 from tests.eagertui.cli_tools import eager
 
+PATIENCE = 300
+"""Seconds that an engine may take on a busy machine."""
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
@@ -30,13 +33,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return folder
 
 
-def test_a_project_or_a_run_is_exported(run: RunFolder, tmp_path: Path) -> None:
-    done = eager("export", run.path.parent.parent, "--out", tmp_path / "model")
+def test_a_run_is_exported(run: RunFolder, tmp_path: Path) -> None:
+    done = eager("export", run.path, "--out", tmp_path / "model", "--json", timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(tmp_path / "model")
-    again = eager("export", run.path, "--out", tmp_path / "again", "--json")
-    assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout) == {"run": str(run.path.resolve()), "folder": str(tmp_path / "again")}
+    assert json.loads(done.stdout) == {"run": str(run.path.resolve()), "folder": str(tmp_path / "model")}
     held = load_checkpoint(artefact_of(run, "tune") / "best")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     lm = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
@@ -67,12 +67,13 @@ def test_usage(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_leaves_nothing(run: RunFolder, tmp_path: Path) -> None:
+    """A project stands for its newest finished run."""
     manifest = artefact_of(run, "tune") / "best" / "manifest.json"
     kept = manifest.read_text()
     manifest.write_text("{")
     try:
-        done = eager("export", run.path, "--out", tmp_path / "model")
+        done = eager("export", run.path.parent.parent, "--out", tmp_path / "model", timeout=PATIENCE)
     finally:
         manifest.write_text(kept)
-    assert done.returncode == 4 and "cannot be loaded" in done.stderr
+    assert done.returncode == 4 and "cannot be loaded" in done.stderr and str(run.path) in done.stderr
     assert list(tmp_path.iterdir()) == []
