@@ -26,6 +26,7 @@ def attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     softcap: float | None = None,
+    is_causal: bool | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention in fp32; the signature is transformers' own.
@@ -39,9 +40,11 @@ def attention(
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.float()
     share = dropout if module.training else 0.0
+    ahead = not (getattr(module, "is_causal", True) if is_causal is None else is_causal)
+    causal = mask is None and query.shape[2] > 1 and not ahead
     with torch.autocast(query.device.type, enabled=False):
         if softcap is not None:
-            mixed = _capped(query.float(), key.float(), value.float(), mask, share, scaling, softcap)
+            mixed = _capped(query.float(), key.float(), value.float(), mask, share, scaling, softcap, causal)
         else:
             mixed = functional.scaled_dot_product_attention(
                 query.float(),
@@ -50,17 +53,18 @@ def attention(
                 attn_mask=mask,
                 dropout_p=share,
                 scale=scaling,
-                is_causal=mask is None and query.shape[2] > 1,
+                is_causal=causal,
             )
     return mixed.transpose(1, 2).contiguous().to(value.dtype), None
 
 
 def _capped(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scaling: float | None, cap: float
-) -> Tensor:
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scaling: float | None, cap: float,
+    causal: bool,
+) -> Tensor:  # fmt: skip
     scores = query @ key.transpose(2, 3) * (scaling if scaling is not None else query.shape[-1] ** -0.5)
     scores = torch.tanh(scores / cap) * cap
-    if mask is None and query.shape[2] > 1:
+    if causal:
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask

@@ -61,14 +61,13 @@ def build_backbone(
         lm = _tiny(settings, vocabulary.tokenizer, size, dropout, kernel)
     else:
         lm = load_model(settings.model, device, dtype, settings.attention)
-        revision = getattr(lm.config, "_commit_hash", None) or ""
         state = state_of(lm)
-        state.base = Source.of(settings.model, revision).to_dict()
+        state.base = Source.of(settings.model).to_dict()
         state.new_ids = vocabulary.new_ids
         grow(lm, size)
         start_rows(lm, vocabulary, settings.new_rows, seed, words, vectors)
     if settings.gradient_checkpointing:
-        lm.gradient_checkpointing_enable({"use_reentrant": False})
+        lm.activation_checkpointing_enable({"use_reentrant": False})
     if settings.compile:
         lm.base_model.compile(dynamic=True)  # in place: names and the checkpoint stay what they are
     return lm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 from collections.abc import Mapping
@@ -47,8 +48,11 @@ class Source:
         """
         folder = _folder(model, revision)
         names = [path for path in sorted(folder.iterdir()) if path.suffix == ".safetensors" or path.name in _INDICES]
-        place = str(folder.resolve()) if Path(model).is_dir() else model
-        return Source(place, revision, {path.name: digest(path) for path in names})
+        if Path(model).is_dir():
+            model, revision = str(folder.resolve()), ""
+        else:
+            revision = folder.name  # the cache names a snapshot by its commit
+        return Source(model, revision, {path.name: digest(path) for path in names})
 
     @staticmethod
     def from_dict(told: Mapping[str, Any]) -> Source:
@@ -199,8 +203,11 @@ def _folder(model: str, revision: str) -> Path:
     if Path(model).is_dir():
         return Path(model)
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(model, "config.json", revision=revision or None)
+    found = None
+    with contextlib.suppress(HFValidationError):  # a path, of a folder that is gone
+        found = try_to_load_from_cache(model, "config.json", revision=revision or None)
     if not isinstance(found, str):
         raise EnvironmentFault(f"the backbone {model!r} is not on this machine", "download it, or check the path")
     return Path(found).parent
@@ -219,9 +226,9 @@ def _reason(model: str, error: Exception) -> str:
             return f"a file of weights is damaged ({first})"
         return first
     lowered = text.lower()
-    if "gated" in lowered or "401" in lowered or "403" in lowered:
+    if "gated repo" in lowered or "401 client" in lowered or "403 client" in lowered:
         return "it is gated: accept its licence on the hub and log in with `hf auth login`"
-    if "offline" in lowered or "connect" in lowered or "resolve" in lowered:
+    if any(word in lowered for word in ("offline", "connect to", "outgoing traffic", "name resolution")):
         return "it is not on this machine, and the hub cannot be reached"
     return first
 
