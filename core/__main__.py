@@ -1,4 +1,4 @@
-"""The engine's own processes: ``python -m core train|evaluate|serve RUN_DIR``, ``python -m core errand WORK ...``.
+"""The engine's own processes: ``python -m core train|evaluate|export|serve RUN``, ``python -m core errand WORK ...``.
 
 Nobody types these: the command line and the screens start them. Exit codes are those of the command line.
 """
@@ -27,14 +27,17 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return errands.main(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
-    parser.add_argument("work", choices=["train", "evaluate", "serve", "join"])
+    parser.add_argument("work", choices=["train", "evaluate", "export", "serve", "join"])
     parser.add_argument("run", type=Path, help="the run's folder; join: the project file")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="export: the new folder")
     parser.add_argument("--lookup", action="store_true", help="serve: answer about the index alone, without the model")
     args = parser.parse_args(argv)
     # Until the engine installs its own, a polite kill during the slow imports is an interruption too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if args.work == "export":
+            return _export(args.run, args.out)
         return _work(args.work, args.run, args.overrides, args.lookup)
     except EagerError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -65,6 +68,14 @@ def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is the metrics alone
         metrics = pipeline.evaluate_run(folder, overrides)
     print(json.dumps(metrics))
+    return 0
+
+
+def _export(run: Path, out: Path) -> int:
+    with contextlib.redirect_stdout(sys.stderr):
+        from core.tune.export import export_model
+
+        export_model(run, out)
     return 0
 
 

@@ -292,7 +292,7 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
     backbone = replace(project.backbone, model=_model(project, project.backbone.model))
     project = replace(project, backbone=backbone)
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
-    return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, folder, reporter).run()
+    return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter).run()
 
 
 def baseline_settings(project: Project) -> Settings:

@@ -19,8 +19,10 @@ from eagertui.plain import project_file
 from eagertui.prompt_verbs import add_prompts_verb
 
 INTERRUPTED = 130
-VERBS = ("init", "check", "prompts", "train", "index", "evaluate", "recommend", "runs", "control", "doctor")
-PLAIN = frozenset({"init", "prompts", "doctor", "control"})
+VERBS = (
+    "init", "check", "prompts", "train", "index", "evaluate", "recommend", "export", "runs", "control", "doctor"
+)  # fmt: skip
+PLAIN = frozenset({"init", "prompts", "doctor", "control", "export"})
 """Verbs that never open the app."""
 
 
@@ -90,6 +92,11 @@ def build_parser() -> argparse.ArgumentParser:
     recommend.add_argument("--user", metavar="ID", help="a user of the data")
     recommend.add_argument("--history", metavar="ID,ID", action="append", help="item ids, the oldest first; repeatable")
     recommend.add_argument("--k", type=_positive, metavar="N", help="items in the list (default: the project's)")
+
+    told = "write a run's model as a plain Hugging Face folder, its index beside it"
+    give = _verb(verbs, "export", export_verb, told, project=False, run=True)
+    give.add_argument("project", nargs="?", type=Path, help="project file, its folder, or a run's folder")
+    give.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the new folder")
 
     _verb(verbs, "runs", runs_verb, "list the runs")
 
@@ -268,6 +275,13 @@ def recommend_verb(args: argparse.Namespace) -> int:
     if args.k:
         request["k"] = args.k
     return headless.recommend(project_file(args.project), request, args.run, args.json)
+
+
+def export_verb(args: argparse.Namespace) -> int:
+    """Write a model for others."""
+    from eagertui import headless
+
+    return headless.export(args.project, args.out, args.run, args.json)
 
 
 def runs_verb(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The verbs that start an engine, without a screen: train, evaluate, recommend. Never imports textual.
+"""The verbs that start an engine, without a screen: train, evaluate, recommend, export. Never imports textual.
 
 The engine is a process of its own, so nothing heavy is imported here. stdout is data, stderr is narration.
 """
@@ -25,7 +25,7 @@ from core.run.folder import RunFolder, find_run, list_runs
 from core.run.launch import engine_command, engine_environment, join, kill, rank, send, start, stop
 from core.run.state import RunState, reduce, reduce_all
 from core.runs import create_run, find_unfinished
-from eagertui.plain import visible
+from eagertui.plain import project_file, visible
 from eagertui.printer import Printer, narration
 
 TICK = 0.1
@@ -288,6 +288,31 @@ def recommend(path: Path, request: dict[str, Any], run_id: str | None, as_json: 
         print(json.dumps({"run": str(folder.path.resolve()), **result}))
     else:
         show_recommendation(result)
+    return 0
+
+
+def export(path: Path | None, out: Path, run_id: str | None, as_json: bool) -> int:
+    """Write a run's model as a plain Hugging Face folder and print where.
+
+    Args:
+        path: the project file, its folder, or a run's folder.
+        out: the new folder.
+        run_id: the run; None is the newest finished one.
+        as_json: print one object.
+    """
+    if out.exists():
+        raise ProjectError(f"{out} is there already", "name a folder that is not there yet")
+    if path is not None and (path / "run.json").is_file():
+        folder = RunFolder(path)
+    else:
+        folder = find_run(Project.load(project_file(path)).runs_dir, run_id)
+    narration().print(f"exports: {visible(folder.path)}")
+    with _engine("export", folder, "--out", str(out.resolve())) as child:
+        child.communicate()
+    if child.returncode:
+        return child.returncode if child.returncode > 0 else 1
+    told = str(out.resolve())
+    print(json.dumps({"run": str(folder.path.resolve()), "folder": told}) if as_json else told)
     return 0
 
 

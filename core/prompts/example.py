@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ class Example:
         codes: places in `tokens` of the first code token of every supervised item; shape (k,).
         items: item number of each of these; shape (k,).
         task: place in `core.settings.TASKS`.
+        lessons: place of each item's lesson among the teachers' (`core.tune.teacher`); empty = none.
     """
 
     tokens: npt.NDArray[np.int64]
@@ -25,3 +26,4 @@ class Example:
     codes: npt.NDArray[np.int64]
     items: npt.NDArray[np.int64]
     task: int
+    lessons: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))

@@ -17,6 +17,7 @@ from transformers import DynamicCache
 
 from core.recommend.trie import Trie
 from core.tune.generator import Generator
+from core.tune.windows import masks
 
 Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
@@ -38,7 +39,9 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
     device = trie.item_nodes.device
     prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
     users, length = prompt.shape
-    cache = DynamicCache(config=model.lm.config)
+    # Without the configuration: layers of a sliding window would drop keys by their place, which here is no position.
+    cache = DynamicCache()
+    at = torch.arange(length, device=device)  # position of every key
     states = model.states(model.embed(prompt), cache=cache)[:, -1:]
     scores = torch.zeros(users, 1, device=device)
     nodes = torch.zeros(users, 1, dtype=torch.long, device=device)
@@ -81,8 +84,9 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         seen = torch.zeros(users, 1, width, written, dtype=torch.bool, device=device)
         seen[..., :length] = True
         seen[:, 0].scatter_(2, paths, True)
-        mask = torch.zeros(seen.shape, dtype=embedded.dtype, device=device).masked_fill(~seen, -torch.inf)
         position = torch.full((users, width), length + level, device=device)
+        at = torch.cat([at, position[0]])
+        mask = masks(model.lm.config, seen, position, at, embedded.dtype)
         states = model.states(embedded, cache=cache, mask=mask, position=position)
     # Paths that are no items lie at the end; there are never more items than the catalogue holds.
     keep = min(beams, trie.n_items)

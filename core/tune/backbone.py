@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from transformers import AutoModelForCausalLM, Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
 from core.settings import BackboneSettings
-from core.tune.attention import NAME as CPU_ATTENTION
 from core.tune.dropout import Dropout
+from core.tune.new_rows import code_vectors, code_words, start_rows
+from core.tune.source import Source, kernel_of, load_model
+from core.tune.trainable import input_layer, state_of
 from core.tune.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
 
 MAX_POSITIONS = 4096
@@ -25,36 +29,81 @@ def build_vocabulary(settings: BackboneSettings, index: ItemIndex, texts: Iterab
 
 
 def build_backbone(
-    settings: BackboneSettings, vocabulary: Vocabulary, dropout: float, device: str, seed: int
+    settings: BackboneSettings,
+    vocabulary: Vocabulary,
+    dropout: float,
+    device: str,
+    seed: int,
+    words: Sequence[Sequence[str]] | None = None,
+    vectors: Sequence[npt.NDArray[np.floating] | None] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> PreTrainedModel:
     """The model with a row for every token of the vocabulary.
 
     Args:
-        settings: which model.
+        settings: which model, how its new rows start, and how it computes.
         vocabulary: tokenizer and codes.
         dropout: on the residual branches of `tiny`; a checkpoint keeps its own.
         device: where it will run; the CPU gets an attention kernel of its own.
         seed: of new weights.
+        words: terms of every code, for `new_rows = "words"` (`core.tune.new_rows.code_words`).
+        vectors: a vector of every code, for `new_rows = "aligned"` (`core.tune.new_rows.code_vectors`).
+        dtype: of a checkpoint's weights; those that learn want fp32.
 
     Raises:
         EnvironmentFault: where a checkpoint cannot be loaded.
+        ProjectError: settings that do not go with it.
     """
     torch.manual_seed(seed)
-    size = len(vocabulary.tokenizer)
-    kernel = CPU_ATTENTION if device == "cpu" else "sdpa"
+    size = vocabulary.size
     if settings.model == "tiny":
-        return _tiny(settings, vocabulary.tokenizer, size, dropout, kernel)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(settings.model, dtype=torch.float32, attn_implementation=kernel)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EnvironmentFault(
-            f"cannot load the backbone {settings.model!r}: {reason}",
-            "name a folder that holds it, or use backbone.model = 'tiny'",
-        ) from error
-    if size > int(model.config.vocab_size):
-        model.resize_token_embeddings(size)
-    return model
+        kernel = kernel_of(settings.attention, device)
+        lm = _tiny(settings, vocabulary.tokenizer, size, dropout, kernel)
+    else:
+        lm = load_model(settings.model, device, dtype, settings.attention)
+        state = state_of(lm)
+        state.base = Source.of(settings.model).to_dict()
+        state.new_ids = vocabulary.new_ids
+        grow(lm, size)
+        start_rows(lm, vocabulary, settings.new_rows, seed, words, vectors)
+    made_ready(lm, settings, dropout)
+    return lm
+
+
+def made_ready(lm: PreTrainedModel, settings: BackboneSettings, dropout: float) -> None:
+    """Let a model that was made or loaded train the way the settings ask for."""
+    if isinstance(lm, Phi3ForCausalLM) and settings.model == "tiny":
+        for layer in lm.model.layers:
+            layer.resid_attn_dropout = layer.resid_mlp_dropout = Dropout(dropout)
+    if settings.gradient_checkpointing:
+        lm.activation_checkpointing_enable({"use_reentrant": False})
+    if settings.compile:
+        lm.base_model.compile(dynamic=True)  # in place: names and the checkpoint stay what they are
+
+
+def code_starts(
+    settings: BackboneSettings, index: ItemIndex, folder: Path | None
+) -> tuple[list[list[str]] | None, list[npt.NDArray[np.float32] | None] | None]:
+    """What the rows of a checkpoint's new tokens may start from: words and vectors of every code.
+
+    Args:
+        settings: of the backbone; only what `new_rows` asks for is read.
+        index: the codes.
+        folder: the artefact of the index stage; None = there is none.
+
+    Raises:
+        DataError: the artefact is damaged.
+    """
+    if settings.model == "tiny" or folder is None:
+        return None, None
+    words = code_words(folder, index) if settings.new_rows == "words" else None
+    return words, code_vectors(folder, index) if settings.new_rows == "aligned" else None
+
+
+def grow(lm: PreTrainedModel, size: int) -> None:
+    """Make room for `size` tokens; a vocabulary that is padded to more already stays as it is."""
+    if size > len(input_layer(lm).weight):
+        lm.resize_token_embeddings(size, mean_resizing=False)
 
 
 def _tiny(
@@ -81,7 +130,4 @@ def _tiny(
         pad_token_id=tokenizer.pad_token_id,
     )
     config._attn_implementation = kernel
-    model = Phi3ForCausalLM(config)
-    for layer in model.model.layers:
-        layer.resid_attn_dropout = layer.resid_mlp_dropout = Dropout(dropout)
-    return model
+    return Phi3ForCausalLM(config)

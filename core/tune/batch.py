@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,28 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from core.prompts.example import Example
+
 Int64 = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One row of a task.
-
-    Attributes:
-        tokens: the whole row: begin, prompt, response, end.
-        targets: which tokens are predicted; same length. The first one never is.
-        codes: places of the first code token of every item whose code is predicted.
-        items: number of each of these items.
-        task: place of the task in `core.settings.TASKS`.
-        lessons: place of each item's lesson among the teachers' (`core.tune.teacher`); empty = none.
-    """
-
-    tokens: Int64
-    targets: npt.NDArray[np.bool_]
-    codes: Int64
-    items: Int64
-    task: int
-    lessons: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 class Batch(NamedTuple):

@@ -1,9 +1,14 @@
-"""A tuned model on disk: one folder, loaded whole or refused."""
+"""A tuned model on disk: one folder, loaded whole or refused.
+
+Where a stage trained the weights themselves, they lie in the folder. Where only adapters learned, it holds the
+adapters, the rows of the new tokens, and the name and digests of the base that they belong to.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shutil
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +23,16 @@ from core.errors import DataError
 from core.index.table import ItemIndex
 from core.recommend.trie import Trie
 from core.run.status import write_atomic
-from core.tune.attention import NAME as CPU_ATTENTION
+from core.tune.adapters import NEW_ROWS, bare, load_adapter, load_new_rows, save_adapter, save_new_rows
+from core.tune.backbone import grow
 from core.tune.contrast import Dense, load_dense, save_dense
 from core.tune.generator import Generator
+from core.tune.source import Source, digest, kernel_of
+from core.tune.trainable import Adapter, state_of
 from core.tune.vocabulary import Vocabulary, load_tokenizer
 
-MANIFEST = "manifest.json"
+MANIFEST, ADAPTERS, PROMPTS = "manifest.json", "adapters", "prompts"
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Checkpoint:
     model: Generator
     trie: Trie
     index: ItemIndex
+    vocabulary: Vocabulary | None = None
     dense: Dense | None = None
 
 
@@ -47,53 +57,119 @@ def save_checkpoint(
     vocabulary: Vocabulary,
     index: ItemIndex,
     about: dict[str, Any],
+    prompts: Sequence[Path] = (),
     dense: Dense | None = None,
 ) -> None:
-    """Write the model, tokenizer, index, scorer and manifest into a folder that nobody reads yet."""
+    """Write the model, tokenizer, index, prompts, scorer and manifest into a folder that nobody reads yet.
+
+    Args:
+        folder: where to write.
+        lm: the model, adapted or not.
+        vocabulary: tokenizer and codes.
+        index: the codes of the items.
+        about: more to say in the manifest.
+        prompts: files of wordings that the model was trained on.
+        dense: the scorer that was trained beside it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     transformers_logging.disable_progress_bar()
-    lm.save_pretrained(folder, safe_serialization=True)
+    state = state_of(lm)
+    if state.keeps_base:
+        with bare(lm):
+            lm.save_pretrained(folder, safe_serialization=True)
+    else:
+        save_new_rows(lm, folder / NEW_ROWS)
+    for adapter in state.adapters:
+        save_adapter(lm, adapter, folder / ADAPTERS / adapter.key)
     vocabulary.tokenizer.save_pretrained(folder)
     index.save(folder / "index.parquet")
     if dense is not None:
         save_dense(dense, folder)
-    code_ids = [ids.tolist() for ids in vocabulary.code_ids]
-    files = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    for path in prompts:
+        (folder / PROMPTS).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / PROMPTS / path.name)
+    inside = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     manifest = {
-        "schema": 1,
+        "schema": SCHEMA,
         "index": index.base_id,
         "frame": list(vocabulary.frame),
-        "code_ids": code_ids,
-        "files": files,
+        "code_ids": [ids.tolist() for ids in vocabulary.code_ids],
+        "rows": vocabulary.size,
+        "base": None if state.keeps_base else state.base,
+        "adapters": [{"name": one.name, "train": one.train, "key": one.key} for one in state.adapters],
+        "files": {path.relative_to(folder).as_posix(): digest(path) for path in inside},
     }
     write_atomic(folder / MANIFEST, json.dumps({**manifest, **about}))
 
 
-def load_checkpoint(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Checkpoint:
+def load_checkpoint(
+    folder: Path,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    adapters: bool | Collection[str] = True,
+) -> Checkpoint:
     """Load what `save_checkpoint` wrote.
+
+    Args:
+        folder: of the checkpoint.
+        device: where the model goes.
+        dtype: of its weights.
+        adapters: all of them, none (the model below), or the stages whose adapters are wanted.
 
     Raises:
         DataError: where a file is missing, changed or does not belong to the others.
+        EnvironmentFault: where the base lies elsewhere and is missing or changed.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        for name, digest in manifest["files"].items():
-            if _digest(folder / name) != digest:
+        if manifest.get("schema", 1) > SCHEMA:
+            raise DataError(f"{folder}: written by a newer version", "update EagerTUI")
+        for name, mark in manifest["files"].items():
+            if digest(folder / name) != mark:
                 raise DataError(f"{folder / name}: changed since the checkpoint was written", "train again with --new")
         index = ItemIndex.load(folder / "index.parquet")
-        transformers_logging.disable_progress_bar()
-        kernel = CPU_ATTENTION if device == "cpu" else "sdpa"
-        lm = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=kernel)
         code_ids = tuple(np.array(ids, dtype=np.int64) for ids in manifest["code_ids"])
         vocabulary = Vocabulary(load_tokenizer(folder), code_ids, tuple(manifest["frame"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        lm = _base(folder, manifest, device, dtype)
+        put_on = [Adapter(**told) for told in manifest.get("adapters", [])]
+        if not isinstance(adapters, bool):
+            unknown = set(adapters) - {one.name for one in put_on}
+            if unknown:
+                raise DataError(f"{folder}: no adapter {', '.join(sorted(unknown))}", _has(put_on))
+        for one in put_on:
+            if adapters is True or (not isinstance(adapters, bool) and one.name in adapters):
+                load_adapter(lm, one, folder / ADAPTERS / one.key)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise DataError(f"{folder}: the checkpoint cannot be loaded ({error})", "train again with --new") from error
     if manifest["index"] != index.base_id:
         raise DataError(f"{folder}: the index does not belong to this model", "train again with --new")
     model = generator_of(lm, vocabulary, index).to(device).eval()
-    return Checkpoint(model, Trie(index.codes, device), index, load_dense(folder, device))
+    return Checkpoint(model, Trie(index.codes, device), index, vocabulary, load_dense(folder, device))
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The model below all adapters."""
+    transformers_logging.disable_progress_bar()
+    told = manifest.get("base")
+    if told is None:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation=kernel_of("auto", device), output_loading_info=True
+        )
+        lm: PreTrainedModel = loaded[0]
+        about = loaded[1]
+        if about["missing_keys"] or about["mismatched_keys"]:
+            raise DataError(f"{folder}: the checkpoint lacks some of its weights", "train again with --new")
+        if getattr(lm.config, "attn_logit_softcapping", None) is not None and device != "cpu":
+            lm.set_attn_implementation("eager")
+        state_of(lm).base_trained = True
+        return lm
+    source = Source.from_dict(told)
+    lm = source.load(device, dtype)
+    grow(lm, int(manifest["rows"]))
+    load_new_rows(lm, folder / NEW_ROWS)
+    state_of(lm).base = source.to_dict()
+    return lm
+
+
+def _has(adapters: Sequence[Adapter]) -> str:
+    return f"it has {', '.join(one.name for one in adapters)}" if adapters else "it has none"

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import Cache, PreTrainedModel
+
+from core.tune.trainable import embed, head_logits
+from core.tune.windows import Mask
 
 
 class Generator(nn.Module):
@@ -66,12 +68,12 @@ class Generator(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Input vectors of token ids."""
-        return torch.as_tensor(self.lm.get_input_embeddings()(tokens))
+        return embed(self.lm, tokens)
 
     def states(
-        self, embedded: Tensor, cache: Cache | None = None, mask: Tensor | None = None, position: Tensor | None = None
+        self, embedded: Tensor, cache: Cache | None = None, mask: Mask | None = None, position: Tensor | None = None
     ) -> Tensor:
-        """Last-layer states; `cache` is extended, `mask` is additive, (users, 1, queries, keys)."""
+        """Last-layer states; `cache` is extended, `mask` as `core.tune.windows.masks` makes it."""
         out = self.lm.base_model(
             inputs_embeds=embedded,
             attention_mask=mask,
@@ -83,11 +85,8 @@ class Generator(nn.Module):
 
     def word_logits(self, states: Tensor) -> Tensor:
         """Logits of the whole vocabulary; (..., vocabulary)."""
-        head = self.lm.get_output_embeddings()
-        return functional.linear(states, head.weight, head.bias)
+        return head_logits(self.lm, states)
 
     def level_logits(self, states: Tensor, level: int) -> Tensor:
         """Logits of the level's codes alone; (..., width)."""
-        head = self.lm.get_output_embeddings()
-        rows = self.get_buffer(f"codes_{level}")
-        return functional.linear(states, head.weight[rows], None if head.bias is None else head.bias[rows])
+        return head_logits(self.lm, states, self.get_buffer(f"codes_{level}"))

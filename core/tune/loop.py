@@ -154,12 +154,13 @@ class Loop:
         self.accumulate = accumulate
         self.position = Position()
         self._told, self._targets, self._tokens = 0.0, 0, 0  # when the last figures were told; what came since
-        decayed = [p for n, p in module.named_parameters() if p.ndim > 1 and "embed" not in n and "items" not in n]
+        self.learning = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        decayed = [p for n, p in self.learning.items() if p.ndim > 1 and "embed" not in n and "items" not in n]
         kept = {id(p) for p in decayed}
-        others = [p for p in module.parameters() if id(p) not in kept]
+        others = [p for p in self.learning.values() if id(p) not in kept]
         groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98), fused=True)
-        self.average = [p.detach().clone() for p in module.parameters()] if schedule.ema else []
+        self.average = [p.detach().clone() for p in self.learning.values()] if schedule.ema else []
         self.wrapped = self.processes.wrap(module)
         if (folder / "loop.json").is_file():
             self._load()
@@ -216,11 +217,13 @@ class Loop:
 
     def averaged(self) -> _Swapped:
         """A context in which the module holds the running mean of its weights."""
-        return _Swapped(list(self.module.parameters()), self.average)
+        return _Swapped(list(self.learning.values()), self.average)
 
     def save(self) -> Path:
         """Write the checkpoint, whole or not at all."""
-        state = {f"module.{name}": tensor for name, tensor in self.module.state_dict().items()}
+        frozen = {name for name, p in self.module.named_parameters() if not p.requires_grad}
+        kept = {name: tensor for name, tensor in self.module.state_dict().items() if name not in frozen}
+        state = {f"module.{name}": tensor for name, tensor in kept.items()}
         for i, held in self.optimizer.state_dict()["state"].items():
             state.update({f"optimizer.{i}.{name}": tensor for name, tensor in held.items()})
         state.update({f"average.{i}": tensor for i, tensor in enumerate(self.average)})
@@ -259,7 +262,7 @@ class Loop:
             state = load_file(self.folder / f"loop-{self.position.step}.safetensors")
         except (OSError, ValueError, TypeError, SafetensorError) as error:
             raise DataError(f"{self.folder}: the checkpoint cannot be read ({error})", "train with --new") from error
-        self.module.load_state_dict(_part(state, "module."))
+        self._put(_part(state, "module."))
         held: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _part(state, "optimizer.").items():
             index, _, key = name.partition(".")
@@ -273,6 +276,12 @@ class Loop:
             if "random.cuda" in state:
                 torch.cuda.set_rng_state(state["random.cuda"])
         self.reporter.log(f"{self.task}: resumed at step {self.position.step}")
+
+    def _put(self, state: dict[str, Tensor]) -> None:
+        """Fill in what learns; what is frozen stays as it is."""
+        lacking = self.module.load_state_dict(state, strict=False)
+        if lacking.unexpected_keys or set(lacking.missing_keys) & set(self.learning):
+            raise DataError(f"{self.folder}: the checkpoint belongs to another model", "train with --new")
 
     def _step(self, batches: Sequence[Any], group: range, total: int) -> None:
         """One step with the mean loss of some batches; this process takes every so many-th of them."""
@@ -327,7 +336,7 @@ class Loop:
             # A short memory at first, so that the mean forgets the random start.
             decay = min(self.schedule.ema, (1 + self.position.step) / (10 + self.position.step))
             with torch.no_grad():
-                torch._foreach_lerp_(self.average, list(self.module.parameters()), 1.0 - decay)
+                torch._foreach_lerp_(self.average, list(self.learning.values()), 1.0 - decay)
 
     def _tell(self) -> None:
         sums, self.position.sums = self.position.sums, {}

@@ -9,8 +9,9 @@ from typing import Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
+from core.prompts.example import Example
 from core.settings import TASKS, StageSettings, TuneSettings
-from core.tune.batch import Batch, Example, collate
+from core.tune.batch import Batch, collate
 from core.tune.loop import bucketed
 from core.tune.rows import SequentialRows
 from core.tune.teacher import Lessons

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from core.data.arrays import Sequences
+from core.prompts.example import Example
 from core.settings import TASKS
-from core.tune.batch import Example
 
 SEQUENTIAL = TASKS.index("sequential")
 _NOTHING = np.zeros(0, dtype=np.int64)

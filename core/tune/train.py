@@ -1,10 +1,11 @@
-"""The tuning stage: train the generator, choose the best epoch by validation NDCG@10, keep its checkpoint."""
+"""The tuning stage: train the generator stage by stage, keep the best epoch by validation NDCG@10."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.data.dataset import Dataset
+from core.errors import ProjectError
 from core.evaluate.generative import ranks_of
 from core.evaluate.metrics import ranking_metrics
 from core.index.table import ItemIndex
@@ -21,22 +23,23 @@ from core.recommend.trie import Trie
 from core.run.launch import rank
 from core.run.reporter import Reporter
 from core.settings import StageSettings
-from core.tune.backbone import build_backbone, build_vocabulary
-from core.tune.checkpoint import generator_of, save_checkpoint
-from core.tune.contrast import Contrast, Dense, NextContrast
-from core.tune.generator import Generator
+from core.tune.backbone import build_backbone, build_vocabulary, code_starts, made_ready
+from core.tune.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
+from core.tune.contrast import Contrast, NextContrast, load_dense
 from core.tune.loop import Loop, Schedule
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
+from core.tune.source import check_length
+from core.tune.speech import Speech
 from core.tune.teacher import Lessons, lessons
-from core.tune.vocabulary import Vocabulary
+from core.tune.trainable import adapt
 from core.vectors import ItemVectors
 from core.vectors.sasrec import SasRec
 
 BEST = "best"
 LEGAL_MASS = 0.5
-"""Belief that must lie on codes after an epoch; less means that the new tokens are not learnt (methods dossier, R15)."""
+"""Belief that must lie on codes after an epoch; less means that new tokens are not learnt (methods dossier, R15)."""
 VALIDATION_BEAMS = 20  # enough for NDCG@10, whatever width the lists are measured with later
 
 
@@ -59,8 +62,13 @@ class Tuner:
         index: codes of the items.
         teachers: weights of SASRec models to learn from; empty = no distillation.
         vectors: of the items, by source; the contrast pulls to them.
+        codes: the artefact of the index stage, which knows words and vectors of the codes.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
+
+    Raises:
+        ProjectError: settings that do not go with the model or the data.
+        EnvironmentFault: the backbone cannot be loaded.
     """
 
     def __init__(
@@ -70,17 +78,22 @@ class Tuner:
         index: ItemIndex,
         teachers: Sequence[Path],
         vectors: Mapping[str, ItemVectors],
+        codes: Path,
         folder: Path,
         reporter: Reporter,
     ) -> None:
         self.project, self.dataset, self.index = project, dataset, index
         self.vectors, self.folder, self.reporter = vectors, folder, reporter
         self.device, self.bf16 = device_of(project.run), use_bf16(project.run)
-        tune = project.tune
+        tune, backbone = project.tune, project.backbone
         texts = [text for text in dataset.items["text"].to_list() if text]
-        self.vocabulary: Vocabulary = build_vocabulary(project.backbone, index, texts, tune.frame)
-        self.lm = build_backbone(project.backbone, self.vocabulary, tune.dropout, self.device, project.seed)
-        self.model: Generator = generator_of(self.lm, self.vocabulary, index).to(self.device)
+        vocabulary = build_vocabulary(backbone, index, texts, tune.frame)
+        self.speech = Speech(project, dataset, index, vocabulary, codes, reporter)
+        self.vocabulary = replace(vocabulary, frame=self.speech.frames[0])
+        starts = code_starts(backbone, index, codes)
+        self.lm = build_backbone(backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts)
+        check_length(self.lm, max(map(len, self.speech.frames)), index.levels, project.data.max_history)
+        self.model = generator_of(self.lm, self.vocabulary, index).to(self.device)
         self.trie = Trie(index.codes, self.device)
         train = dataset.train()
         rows = every_item_rows if tune.supervise == "every" else last_item_rows
@@ -109,11 +122,10 @@ class Tuner:
             f"bf16 {self.bf16}"
         )
         for number, stage in enumerate(self.project.tune.stages):
-            if self.rows.targets:
-                self._train(number, stage)
+            self._train(number, stage)
         if rank() == 0:
             if not (self.folder / BEST).exists():
-                self._save(self.folder / BEST, {"epoch": 0})
+                self._save(self.folder / BEST, {"epoch": 0}, self.contrast)
             shutil.rmtree(self.folder / "loops", ignore_errors=True)
         return {
             "parameters": parameters,
@@ -133,24 +145,48 @@ class Tuner:
             return Contrast(settings, hidden, self.vectors).to(self.device)
         return NextContrast(settings, hidden, self.vectors).to(self.device)
 
-    def _plan(self, number: int, stage: StageSettings) -> Plan:
-        summaries = isinstance(self.contrast, Contrast) and stage.contrast
-        item_tokens = self.vocabulary.item_tokens(self.index)
-        frames = (self.vocabulary.frame,)
-        end = self.vocabulary.end if summaries else None
-        sequential = SequentialRows(self.rows, item_tokens, frames, end) if stage.tasks.get("sequential") else None
+    def _plan(self, number: int, stage: StageSettings, contrast: Contrast | NextContrast | None) -> Plan:
+        """What the stage trains on.
+
+        Raises:
+            ProjectError: nothing at all.
+        """
+        summaries = isinstance(contrast, Contrast)
+        sequential = None
+        if stage.tasks.get("sequential") and self.rows.targets:
+            end = self.vocabulary.end if summaries else None
+            item_tokens = self.vocabulary.item_tokens(self.index)
+            sequential = SequentialRows(self.rows, item_tokens, self.speech.frames, end)
+        tasks = {}
+        for name in [name for name, weight in stage.tasks.items() if weight and name != "sequential"]:
+            rows = self.speech.rows(name)
+            if len(rows):
+                tasks[name] = rows
+            else:
+                self.reporter.alert("info", f"no rows for {name}", rows.reason)
+        if self.rows.targets and sequential is None and not tasks:
+            raise ProjectError(
+                f"stage {stage.name!r}: none of its tasks has a row in these data", "see the alerts; change its tasks"
+            )
         return Plan(
-            sequential, {}, stage, self.project.tune, self.index.levels, self.lessons, summaries, self.device,
+            sequential, tasks, stage, self.project.tune, self.index.levels, self.lessons, summaries, self.device,
             (self.project.seed, number),
         )  # fmt: skip
 
     def _train(self, number: int, stage: StageSettings) -> None:
         tune = self.project.tune
+        if number and (self.folder / BEST).exists():
+            self._go_back(number)
+        adapt(self.lm, stage.train, self.project.lora, self.vocabulary.new_ids, stage.name, self.project.seed + number)
+        self.model.to(self.device)
         contrast = self.contrast if stage.contrast else None
+        plan = self._plan(number, stage, contrast)
+        if plan.sequential is None and not plan.tasks:
+            return  # no user has two items
         objective = Objective(self.model, self.trie, tune, stage.tasks, contrast)
         loop = Loop(
             objective,
-            self._plan(number, stage).epoch,
+            plan.epoch,
             Schedule(stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema),
             seed=self.project.seed + number,
             device=self.device,
@@ -171,7 +207,7 @@ class Tuner:
                 if score > best.score:
                     best.score, best.epoch, best.stage, best.worse = score, epoch, stage.name, 0
                     about = {"epoch": epoch, "stage": stage.name, "valid_users": len(self.sample)}
-                    self._keep({**about, "valid_ndcg@10": score}, loop.position.step)
+                    self._keep({**about, "valid_ndcg@10": score}, loop.position.step, contrast)
             loop.position.notes["best"] = vars(best).copy()
             if 0 <= objective.code_mass < LEGAL_MASS:
                 told = f"the model gives {objective.code_mass:.0%} of its belief to codes where a code must follow"
@@ -184,6 +220,15 @@ class Tuner:
             return best.worse < tune.patience
 
         loop.run(after_epoch)
+
+    def _go_back(self, number: int) -> None:
+        """Begin a later stage with the best model of the earlier ones, on disk or just trained alike."""
+        told = json.loads((self.folder / BEST / MANIFEST).read_text())
+        earlier = {stage.name for stage in self.project.tune.stages[:number]}
+        worn = [one["name"] for one in told["adapters"] if one["name"] in earlier]
+        self.model = load_checkpoint(self.folder / BEST, self.device, adapters=worn).model
+        self.lm = self.model.lm
+        made_ready(self.lm, self.project.backbone, self.project.tune.dropout)
 
     def _validate(self, step: int) -> float:
         """NDCG@10 of the validation's users."""
@@ -198,18 +243,20 @@ class Tuner:
         self.reporter.evaluation(step, "valid", told)
         return told["ndcg@10"]
 
-    def _keep(self, about: dict[str, Any], step: int) -> None:
+    def _keep(self, about: dict[str, Any], step: int, contrast: Contrast | NextContrast | None) -> None:
         """Put the weights in the place of the best ones."""
         fresh = self.folder / f"{BEST}.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        self._save(fresh, about)
+        self._save(fresh, about, contrast)
         shutil.rmtree(self.folder / BEST, ignore_errors=True)
         fresh.rename(self.folder / BEST)
         self.reporter.checkpoint(self.folder / BEST, step, best=True)
 
-    def _save(self, folder: Path, about: dict[str, Any]) -> None:
-        dense: Dense | None = self.contrast.dense() if isinstance(self.contrast, NextContrast) else None
-        save_checkpoint(folder, self.lm, self.vocabulary, self.index, about, dense)
+    def _save(self, folder: Path, about: dict[str, Any], contrast: Contrast | NextContrast | None) -> None:
+        earlier = self.folder / BEST  # a stage without the contrast leaves the scorer that is there
+        dense = contrast.dense() if isinstance(contrast, NextContrast) else load_dense(earlier)
+        prompts = self.speech.files(self.project.tune.stages)
+        save_checkpoint(folder, self.lm, self.vocabulary, self.index, about, prompts, dense)
 
 
 def _sample(users: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+CHECKED = 4096
+"""Codes that are tokenised in one go when they are checked."""
 
 
 @dataclass(frozen=True)
@@ -24,40 +26,73 @@ class Vocabulary:
         tokenizer: text and code tokens.
         code_ids: token id of each code, level by level; each int64, shape (width,).
         frame: what stands before every history, as token ids; never empty.
-        end: the token that ends a text.
+        added: ids that the tokenizer did not have before: codes, and the end token where there was none.
     """
 
     tokenizer: PreTrainedTokenizerBase
     code_ids: tuple[npt.NDArray[np.int64], ...]
     frame: tuple[int, ...]
-    end: int = 0
+    added: tuple[int, ...] = ()
 
     @staticmethod
     def build(tokenizer: PreTrainedTokenizerBase, index: ItemIndex, frame: str) -> Vocabulary:
-        """Add the codes that the tokenizer does not know yet.
+        """Add the codes that the tokenizer does not know yet, and an end token where it has none.
 
         Raises:
             EnvironmentFault: where the tokenizer splits a code or gives two codes one id.
         """
         names = index.tokens()
-        known = set(tokenizer.get_vocab())
+        before = set(tokenizer.get_vocab().values())
+        known = set(tokenizer.get_added_vocab())
+        # A name that is only a piece of the model's own vocabulary is no token yet: text is split before it is found.
         tokenizer.add_tokens([name for name in names if name not in known], special_tokens=True)
-        ids = np.array([tokenizer.convert_tokens_to_ids(name) for name in names], dtype=np.int64)
+        if tokenizer.eos_token_id is None:
+            tokenizer.add_special_tokens({"eos_token": END})
+        ids = np.array(tokenizer.convert_tokens_to_ids(names), dtype=np.int64)
         if len(np.unique(ids)) != len(names):
             raise EnvironmentFault("the tokenizer gives two codes one token id", "use another backbone")
-        for name, number in zip(names[:: max(1, len(names) // 16)], ids[:: max(1, len(names) // 16)], strict=True):
-            if tokenizer.encode(name, add_special_tokens=False) != [number]:
-                raise EnvironmentFault(f"the tokenizer splits the code {name}", "use another backbone")
+        _check(tokenizer, names, ids)
         begin = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
         words = tokenizer.encode(frame, add_special_tokens=False) if frame else []
-        start = tuple(begin + words) or (int(tokenizer.eos_token_id or 0),)
+        start = tuple(begin + words) or (int(tokenizer.eos_token_id),)
         ends = np.cumsum(index.widths)
         parts = tuple(ids[end - width : end] for end, width in zip(ends, index.widths, strict=True))
-        return Vocabulary(tokenizer, parts, start, int(tokenizer.eos_token_id or 0))
+        added = sorted({*ids.tolist(), int(tokenizer.eos_token_id)} - before)
+        return Vocabulary(tokenizer, parts, start, tuple(added))
+
+    @property
+    def end(self) -> int:
+        """Id of the token that ends a row."""
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def new_ids(self) -> npt.NDArray[np.int64]:
+        """Ids of all codes and of whatever else was added, rising; int64."""
+        return np.unique(np.concatenate([*self.code_ids, np.array(self.added, dtype=np.int64)]))
+
+    @property
+    def size(self) -> int:
+        """Rows that the model needs; more than there are tokens where a tokenizer leaves ids free."""
+        return max(len(self.tokenizer), self.end + 1, int(max(ids.max(initial=0) for ids in self.code_ids)) + 1)
 
     def item_tokens(self, index: ItemIndex) -> npt.NDArray[np.int64]:
         """Token ids of every item's code; shape (items, levels)."""
         return np.stack([ids[index.codes[:, level]] for level, ids in enumerate(self.code_ids)], axis=1)
+
+
+def _check(tokenizer: PreTrainedTokenizerBase, names: Sequence[str], ids: npt.NDArray[np.int64]) -> None:
+    """Refuse a tokenizer that does not read every code as its one id: alone, in a row of codes, and between words."""
+    for start in range(0, len(names), CHECKED):
+        some, right = names[start : start + CHECKED], ids[start : start + CHECKED].tolist()
+        alone = tokenizer(list(some), add_special_tokens=False)["input_ids"]
+        for name, found, number in zip(some, alone, right, strict=True):
+            if found != [number]:
+                raise EnvironmentFault(f"the tokenizer splits the code {name}", "use another backbone")
+        wanted = set(right)
+        for text in ("".join(some), " and ".join(some), f"a{'b'.join(some)}c"):
+            found = tokenizer.encode(text, add_special_tokens=False)
+            if [number for number in found if number in wanted] != right:
+                raise EnvironmentFault("the tokenizer splits codes inside a text", "use another backbone")
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
@@ -84,7 +119,10 @@ def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
         EnvironmentFault: where it cannot be loaded.
     """
     try:
-        return AutoTokenizer.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EnvironmentFault(f"cannot load the tokenizer of {folder}: {reason}", "check backbone.model") from error
+    if not len(tokenizer):
+        raise EnvironmentFault(f"cannot load the tokenizer of {folder}: it knows no tokens", "check backbone.model")
+    return tokenizer

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.prompts.example import Example
 from core.settings import TASKS
-from core.tune.batch import Batch, Example, collate
+from core.tune.batch import Batch, collate
 from core.tune.plan import PACKED_ROW
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
 from tests.core.engine_tools import FAMILIES, sequences, small_index, small_lm, uneven_codes

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from core.prompts.example import Example
 from core.settings import TASKS, StageSettings, TuneSettings
-from core.tune.batch import Example
 from core.tune.plan import PACKED_ROW, Plan
 from core.tune.rows import SequentialRows, every_item_rows
 from tests.core.engine_tools import sequences

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import PreTrainedTokenizerFast
+from transformers import AddedToken, PreTrainedTokenizerFast
 
 from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
 from core.tune.vocabulary import BEGIN, Vocabulary, load_tokenizer, train_tokenizer
 from tests.core.engine_tools import TEXTS, small_index, uneven_codes
+from tests.core.tune.families import bytes_tokenizer, pieces_tokenizer
 
 FAMILIES = ("bytes", "words", "pieces", "spaces")
 
@@ -53,7 +54,10 @@ def test_every_code_of_every_level_is_one_token(family: str, tmp_path: Path) -> 
     vocabulary = Vocabulary.build(tokenizer, index, "")
     ids = np.concatenate(vocabulary.code_ids)
     assert [len(level) for level in vocabulary.code_ids] == [7, 7, 9]
-    assert len(tokenizer) == before + 23 and len(np.unique(ids)) == 23 and (ids >= before).all()
+    ends = int(family in ("words", "pieces"))  # these had no end token
+    assert len(tokenizer) == before + 23 + ends == vocabulary.size
+    assert len(np.unique(ids)) == 23 and (ids >= before).all()
+    assert vocabulary.added == tuple(range(before, before + 23 + ends)) and vocabulary.end == tokenizer.eos_token_id
     assert [tokenizer.convert_ids_to_tokens(int(number)) for number in ids] == index.tokens()
     items = vocabulary.item_tokens(index)
     assert items.shape == (40, 3)
@@ -66,7 +70,8 @@ def test_every_code_of_every_level_is_one_token(family: str, tmp_path: Path) -> 
     again = Vocabulary.build(load_tokenizer(tmp_path), index, "")
     assert [level.tolist() for level in again.code_ids] == [level.tolist() for level in vocabulary.code_ids]
     assert again.frame == vocabulary.frame
-    assert len(again.tokenizer) == before + 23  # codes it knows already are not added again
+    assert len(again.tokenizer) == before + 23 + ends and not again.added  # what it knows is not added again
+    assert again.new_ids.tolist() == sorted(ids.tolist())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -100,3 +105,56 @@ def test_a_tokenizer_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
     with pytest.raises(EnvironmentFault):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("make", [pieces_tokenizer, lambda: bytes_tokenizer(True), lambda: bytes_tokenizer(False)])
+def test_codes_inside_running_text(make: Any) -> None:
+    """SentencePiece-like with a begin token, GPT-2's and Qwen's: thousands of codes, each one id wherever it stands."""
+    index = small_index([[0, 0, 0], [1499, 1499, 9]], (1500, 1500, 10))
+    vocabulary = Vocabulary.build(make(), index, "")
+    tokenizer, names = vocabulary.tokenizer, index.tokens()
+    ids = np.concatenate(vocabulary.code_ids).tolist()
+    for before, after in (("", ""), ("amber", "amber"), ("a story: ", ", and"), ("(", ")"), ("\n", "\n")):
+        texts = [f"{before}{name}{after}" for name in names[::50]]
+        for found, number in zip(tokenizer(texts, add_special_tokens=False)["input_ids"], ids[::50], strict=True):
+            assert found.count(number) == 1 and not set(found) & (set(ids) - {number})
+    assert vocabulary.size == len(tokenizer) and vocabulary.new_ids.tolist() == sorted(ids)
+
+
+def test_a_tokenizer_that_knows_some_codes_already() -> None:
+    """As tokens they keep their ids; as a mere piece of the vocabulary a code becomes a token."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    pieces = {"[UNK]": 0, "amber": 1, "<a_0>": 2, "<a_1>": 3}
+    made = Tokenizer(models.WordLevel(pieces, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]")
+    tokenizer.add_tokens(["<a_1>", "<b_0>"], special_tokens=True)
+    index = small_index([[0, 0], [1, 1], [2, 0]])
+    vocabulary = Vocabulary.build(tokenizer, index, "")
+    assert [ids.tolist()[:2] for ids in vocabulary.code_ids] == [[2, 3], [4, 6]]
+    assert set(vocabulary.added) == {5, 6, vocabulary.end}
+    assert tokenizer.encode("amber<a_0><b_0>", add_special_tokens=False) == [1, 2, 4]
+
+
+def test_a_tokenizer_with_free_ids_has_room_for_all() -> None:
+    """Where ids are left out, there are more rows than tokens."""
+    from tokenizers import Tokenizer, models
+
+    made = Tokenizer(models.WordLevel({"[UNK]": 0, "amber": 7}, unk_token="[UNK]"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]")
+    vocabulary = Vocabulary.build(tokenizer, small_index([[0], [1]]), "")
+    assert vocabulary.size > max(vocabulary.new_ids) and vocabulary.size >= len(tokenizer)
+
+
+def test_a_tokenizer_that_splits_codes_is_refused() -> None:
+    """It knows the codes, but rewrites every text before it looks for them."""
+    from tokenizers import Tokenizer, models, normalizers
+
+    made = Tokenizer(models.WordLevel({"[UNK]": 0, "x": 1}, unk_token="[UNK]"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]", eos_token="x")
+    index = small_index([[0], [1]])
+    tokenizer.add_tokens([AddedToken(name, normalized=True) for name in index.tokens()])
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace("<", "(")
+    with pytest.raises(EnvironmentFault, match="splits"):
+        Vocabulary.build(tokenizer, index, "")

@@ -1,0 +1,176 @@
+"""What the rows of new tokens start from, in a checkpoint that never saw them (methods dossier, sections 1.6 and 4.2).
+
+A random row says nothing; the mean of the old rows says "some token"; the mean of the rows of a branch's words says
+what the code means, before the first step of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from core.errors import DataError, ProjectError
+from core.index.branches import BranchTable
+from core.index.table import ItemIndex
+from core.tune.trainable import head_layer, input_layer, is_tied
+from core.tune.vocabulary import Vocabulary
+
+Matrix = npt.NDArray[np.float32]
+
+NOISE = 0.05
+"""Length of the random part of a row, as a share of the row's; without it codes of the same words stayed the same."""
+WORDS = 8
+"""Terms of a code at most."""
+
+
+@torch.no_grad()
+def start_rows(
+    lm: PreTrainedModel,
+    vocabulary: Vocabulary,
+    how: str,
+    seed: int,
+    words: Sequence[Sequence[str]] | None = None,
+    vectors: Sequence[npt.NDArray[np.floating] | None] | None = None,
+) -> int:
+    """Give the tokens that were added their first rows, at the input and, where it has its own, at the output head.
+
+    All are scaled to the mean length of the old rows. Tokens that the tokenizer knew keep what they have.
+
+    Args:
+        lm: the model, already large enough and not adapted.
+        vocabulary: which ids are new.
+        how: `random`, `mean`, `words` or `aligned`; a code without words or vector gets the mean.
+        seed: of what is random.
+        words: for `words`, terms of every code, level by level.
+        vectors: for `aligned`, a vector of every code, level by level; None where there is none.
+
+    Returns:
+        How many rows started from words or vectors.
+
+    Raises:
+        ProjectError: `aligned` without vectors of the model's width.
+    """
+    new = torch.tensor(vocabulary.added, dtype=torch.long)
+    if not len(new):
+        return 0
+    known = set(vocabulary.tokenizer.get_vocab().values()) - set(vocabulary.added)
+    old = torch.tensor(sorted(known), dtype=torch.long)
+    spoken = _spoken(vocabulary, words) if how == "words" and words is not None else {}
+    given = _given(vocabulary, vectors, int(lm.config.hidden_size)) if how == "aligned" else {}
+    head = head_layer(lm)
+    for number, layer in enumerate([input_layer(lm)] if is_tied(lm) else [input_layer(lm), head]):
+        weight: Tensor = layer.weight
+        old_rows = weight[old].float()
+        mean, length = old_rows.mean(dim=0), old_rows.norm(dim=1).mean()
+        noise = torch.randn(len(new), weight.shape[1], generator=torch.Generator().manual_seed(seed + number))
+        noise = noise / noise.norm(dim=1, keepdim=True)
+        if how == "random":
+            rows = noise
+        else:
+            rows = mean.repeat(len(new), 1)
+            for place, token in enumerate(new.tolist()):
+                if token in spoken:
+                    rows[place] = weight[spoken[token]].float().mean(dim=0)
+                elif token in given:
+                    rows[place] = given[token]
+            rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12) + NOISE * noise
+        weight[new] = (rows / rows.norm(dim=1, keepdim=True) * length).to(weight.dtype)
+    bias = getattr(head, "bias", None)
+    if bias is not None:
+        bias[new] = bias[old].mean()
+    return len(spoken) + len(given)
+
+
+def _spoken(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+    """Old token ids of the words of every new code that has some."""
+    ids = np.concatenate(vocabulary.code_ids).tolist()
+    if len(words) != len(ids):
+        raise ValueError(f"words of {len(words)} codes for {len(ids)}")
+    new, found = set(vocabulary.added), {}
+    unknown = {*new, vocabulary.tokenizer.unk_token_id}
+    terms = sorted({term for row in words for term in row})
+    # A blank before a word: that is how it stands in a text, for byte-level tokenizers another token.
+    tokens = (
+        vocabulary.tokenizer([f" {term}" for term in terms], add_special_tokens=False)["input_ids"] if terms else []
+    )
+    pieces = {term: [one for one in row if one not in unknown] for term, row in zip(terms, tokens, strict=True)}
+    for number, row in zip(ids, words, strict=True):
+        parts = [one for term in row for one in pieces[term]]
+        if parts and number in new:
+            found[number] = parts
+    return found
+
+
+def _given(
+    vocabulary: Vocabulary, vectors: Sequence[npt.NDArray[np.floating] | None] | None, width: int
+) -> dict[int, Tensor]:
+    """The vector of every new code that has one."""
+    there = [vector for vector in vectors or () if vector is not None]
+    if not there:
+        raise ProjectError(
+            "backbone.new_rows = 'aligned' starts from vectors that only the index method 'aligned' leaves",
+            "set index.method = 'aligned', or backbone.new_rows = 'words'",
+        )
+    if len(there[0]) != width:
+        raise ProjectError(
+            f"backbone.new_rows = 'aligned': the codes' vectors have {len(there[0]):,} numbers, the backbone {width:,}",
+            "make the text vectors with the backbone itself (vectors.semantic = 'hf:...'), or set "
+            "backbone.new_rows = 'words'",
+        )
+    ids = np.concatenate(vocabulary.code_ids).tolist()
+    new = set(vocabulary.added)
+    pairs = zip(ids, vectors or (), strict=True)
+    return {one: torch.from_numpy(np.asarray(v, dtype=np.float32)) for one, v in pairs if one in new and v is not None}
+
+
+def code_words(folder: Path, index: ItemIndex) -> list[list[str]]:
+    """Words of every code, level by level: the most frequent ones of the branches that end with it.
+
+    A code stands under many parents, so a branch's words count as often as it has items. Codes of the last level name
+    single items; they and unused codes have no words.
+
+    Args:
+        folder: the artefact of the index stage.
+        index: its codes.
+
+    Raises:
+        DataError: the branches cannot be read, or are those of another index.
+    """
+    table = BranchTable.load(folder)
+    if table.levels > index.levels or len(table.order) != len(index.codes):
+        raise DataError(f"{folder}: the branches belong to another index", "train again with --new")
+    starts = np.concatenate([[0], np.cumsum(index.widths)])
+    counts: list[dict[str, int]] = [{} for _ in range(int(starts[-1]))]
+    told = zip(table.depth.tolist(), table.code.tolist(), table.size.tolist(), table.labels.to_list(), strict=True)
+    for depth, code, size, labels in told:
+        if depth:
+            own = counts[int(starts[depth - 1]) + code]
+            for rank, term in enumerate(labels):
+                own[term] = own.get(term, 0) + size * (len(labels) - rank)  # the first words say most
+    return [sorted(own, key=lambda term: (-own[term], term))[:WORDS] for own in counts]
+
+
+def code_vectors(folder: Path, index: ItemIndex) -> list[Matrix | None]:
+    """Vectors of every code in the text space, level by level, where the index method made some; else None.
+
+    Raises:
+        DataError: the file cannot be read, or is that of another index.
+    """
+    try:
+        with np.load(folder / "codebooks.npz", allow_pickle=False) as books:
+            found = {name: books[name] for name in books.files if name.startswith("tokens_")}
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{folder}: the codebooks cannot be read ({error})", "train again with --new") from error
+    rows: list[Matrix | None] = []
+    for level, width in enumerate(index.widths):
+        book = found.get(f"tokens_{level}")
+        if book is not None and (book.ndim != 2 or len(book) > width):
+            raise DataError(f"{folder}: the codebooks belong to another index", "train again with --new")
+        rows += [None] * width if book is None else [*book, *[None] * (width - len(book))]
+    return rows

@@ -1,0 +1,287 @@
+"""Where a checkpoint's weights come from: a Hugging Face folder or hub id, loaded whole or refused."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from core.errors import EnvironmentFault, ProjectError
+from core.tune.attention import NAME as CPU_ATTENTION
+from core.tune.trainable import embed, head_layer, head_logits, input_layer
+from core.tune.windows import masks
+
+PROBE = 6
+"""Tokens of the sentence on which a model is tried."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Weights that lie elsewhere, and how to see that they are still the same.
+
+    Attributes:
+        model: hub id, or the folder's path.
+        revision: the hub's commit; empty for a folder.
+        files: SHA-256 of the configuration and of every file of weights.
+    """
+
+    model: str
+    revision: str
+    files: dict[str, str]
+
+    @staticmethod
+    def of(model: str, revision: str = "") -> Source:
+        """Digest the files of a folder, or of a hub id that was loaded before.
+
+        Raises:
+            EnvironmentFault: they are not on this machine.
+        """
+        folder = _folder(model, revision)
+        names = [path for path in sorted(folder.iterdir()) if path.suffix == ".safetensors" or path.name in _INDICES]
+        if Path(model).is_dir():
+            model, revision = str(folder.resolve()), ""
+        else:
+            revision = folder.name  # the cache names a snapshot by its commit
+        return Source(model, revision, {path.name: digest(path) for path in names})
+
+    @staticmethod
+    def from_dict(told: Mapping[str, Any]) -> Source:
+        """Read what `to_dict` made."""
+        return Source(str(told["model"]), str(told["revision"]), {str(k): str(v) for k, v in told["files"].items()})
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    def load(self, device: str, dtype: torch.dtype) -> PreTrainedModel:
+        """Load the weights.
+
+        Raises:
+            EnvironmentFault: they are missing or not what they were.
+        """
+        there = Source.of(self.model, self.revision)
+        if there.files != self.files:
+            other = sorted(name for name, mark in self.files.items() if there.files.get(name) != mark)
+            raise EnvironmentFault(
+                f"{self.model}: {', '.join(other) or 'its files'} changed since adapters were trained on it",
+                "bring the old files back, or train again with --new",
+            )
+        return load_model(self.model, device, dtype, revision=self.revision)
+
+
+_INDICES = ("config.json", "model.safetensors.index.json")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_model(
+    model: str, device: str, dtype: torch.dtype = torch.float32, attention: str = "auto", revision: str = ""
+) -> PreTrainedModel:
+    """Load a decoder-only language model.
+
+    Args:
+        model: hub id or folder.
+        device: where it will run; it stays on the CPU here. The CPU gets an attention kernel of its own.
+        dtype: of the weights.
+        attention: `auto`, `eager`, `sdpa` or `flash_attention_2`.
+        revision: commit of the hub.
+
+    Raises:
+        EnvironmentFault: it cannot be had, is not whole, or is not decoder-only.
+        ProjectError: the attention kernel does not go with the device.
+    """
+    transformers_logging.disable_progress_bar()
+    extra = {"revision": revision} if revision else {}
+    try:
+        config = AutoConfig.from_pretrained(model, **extra)
+        if config.is_encoder_decoder:
+            raise EnvironmentFault(
+                f"{model!r} is an encoder-decoder ({config.model_type}), not a decoder-only language model", _REMEDY
+            )
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            model,
+            dtype=dtype,
+            attn_implementation=kernel_of(attention, device, config),
+            use_safetensors=True,
+            output_loading_info=True,
+            **extra,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
+        raise EnvironmentFault(f"cannot load the backbone {model!r}: {_reason(model, error)}", _REMEDY) from error
+    lm: PreTrainedModel = loaded[0]
+    told = loaded[1]
+    gone = sorted([*told["missing_keys"], *(str(one) for one in told["mismatched_keys"])])
+    if gone:
+        raise EnvironmentFault(
+            f"cannot load the backbone {model!r}: {len(gone):,} of its weights are missing or of another shape, "
+            f"e.g. {gone[0]}",
+            _REMEDY,
+        )
+    if not lm._supports_sdpa and lm.config._attn_implementation != "eager":
+        lm.set_attn_implementation("eager")
+    _try(model, lm)
+    return lm
+
+
+_REMEDY = "name another folder or hub id in backbone.model, or use backbone.model = 'tiny'"
+
+
+def kernel_of(attention: str, device: str, config: Any = None) -> str:
+    """The attention kernel to ask transformers for.
+
+    Raises:
+        ProjectError: it needs another device.
+        EnvironmentFault: it is not installed.
+    """
+    if attention == "flash_attention_2":
+        if device == "cpu":
+            raise ProjectError("backbone.attention = 'flash_attention_2' needs a GPU", "use 'auto', or run.device cuda")
+        if importlib.util.find_spec("flash_attn") is None:
+            raise EnvironmentFault(
+                "backbone.attention = 'flash_attention_2': flash-attn is not installed", "use 'sdpa'"
+            )
+    if attention != "auto":
+        return attention
+    if device == "cpu":
+        return CPU_ATTENTION
+    # PyTorch's kernel knows no soft cap on the scores (Gemma 2).
+    return "eager" if getattr(config, "attn_logit_softcapping", None) is not None else "sdpa"
+
+
+def longest(lm: PreTrainedModel) -> int | None:
+    """Tokens that the model can read at most; None where nothing but memory bounds it.
+
+    Only learned positions (GPT-2, OPT) end somewhere; a rotary model reads on, if worse.
+    """
+    embeddings = lm.get_input_embeddings()
+    tables = [m for m in lm.base_model.modules() if isinstance(m, nn.Embedding) and m is not embeddings]
+    tables = [m for m in tables if m.embedding_dim == lm.config.hidden_size]
+    if not tables:
+        return None
+    told = getattr(lm.config, "max_position_embeddings", None)
+    return min([table.num_embeddings for table in tables] + ([int(told)] if told else []))
+
+
+def check_length(lm: PreTrainedModel, frame: int, levels: int, max_history: int) -> None:
+    """Refuse histories that the model's positions do not reach.
+
+    Args:
+        lm: the model.
+        frame: tokens before a history.
+        levels: codes an item.
+        max_history: items of history; one more item follows them.
+
+    Raises:
+        ProjectError: too many; names what fits.
+    """
+    most = longest(lm)
+    needed = frame + (max_history + 1) * levels
+    if most is None or needed <= most:
+        return
+    fits = (most - frame) // levels - 1
+    raise ProjectError(
+        f"the backbone reads {most:,} tokens at most, and {max_history:,} items of {levels} codes need {needed:,}",
+        f"data.max_history = {fits} would fit" if fits > 0 else "use a backbone with more positions",
+    )
+
+
+def _folder(model: str, revision: str) -> Path:
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    found = None
+    with contextlib.suppress(HFValidationError):  # a path, of a folder that is gone
+        found = try_to_load_from_cache(model, "config.json", revision=revision or None)
+    if not isinstance(found, str):
+        raise EnvironmentFault(f"the backbone {model!r} is not on this machine", "download it, or check the path")
+    return Path(found).parent
+
+
+def _reason(model: str, error: Exception) -> str:
+    """The cause in one line; transformers tells several stories around it."""
+    text, first = str(error), _line(error)
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            return "the folder has no config.json"
+        if not any(folder.glob("*.safetensors")):
+            return "the folder has no weights (*.safetensors)"
+        if isinstance(error, SafetensorError):
+            return f"a file of weights is damaged ({first})"
+        return first
+    lowered = text.lower()
+    if "gated repo" in lowered or "401 client" in lowered or "403 client" in lowered:
+        return "it is gated: accept its licence on the hub and log in with `hf auth login`"
+    if any(word in lowered for word in ("offline", "connect to", "outgoing traffic", "name resolution")):
+        return "it is not on this machine, and the hub cannot be reached"
+    return first
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+@torch.no_grad()
+def _try(name: str, lm: PreTrainedModel) -> None:
+    """Refuse a model that reads ahead, makes its logits otherwise than `head_logits`, or cannot decode in branches.
+
+    Each would train and recommend without a complaint, and wrongly: encoders with a head, unknown scales of logits,
+    recurrent layers, positions that are counted instead of given.
+    """
+    lm.eval()
+    kernel = lm.config._attn_implementation
+    if kernel == "flash_attention_2":  # needs a GPU, and the model is not there yet
+        lm.set_attn_implementation("sdpa")
+    size = len(input_layer(lm).weight)
+    ids = torch.arange(2 * PROBE).reshape(2, PROBE).remainder(size)
+    ids[1, :-1] = ids[0, :-1]
+    whole = lm(input_ids=ids).logits.float()
+    near = 1e-3 if lm.dtype == torch.float32 else 0.1
+    if not torch.allclose(whole[0, :-1], whole[1, :-1], atol=near, rtol=near):
+        raise EnvironmentFault(f"{name!r} reads ahead: it is not a decoder-only language model", _REMEDY)
+    try:
+        own = _branches(lm, ids)
+    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+        raise EnvironmentFault(f"{name!r} cannot decode several branches at once ({_line(error)})", _REMEDY) from error
+    if not torch.allclose(whole[0, : PROBE - 1], own[: PROBE - 1], atol=near, rtol=near):
+        raise EnvironmentFault(f"{name!r} makes its logits in a way that is not supported", _REMEDY)
+    if not torch.allclose(whole[:, -1], own[PROBE - 1 :], atol=near, rtol=near):
+        raise EnvironmentFault(f"{name!r} cannot decode several branches at once: its layers are not all attention "
+                               "over given positions", _REMEDY)  # fmt: skip
+    lm.set_attn_implementation(kernel)
+
+
+def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
+    """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are."""
+    cache = DynamicCache()
+    common = lm.base_model(inputs_embeds=embed(lm, ids[:1, :-1]), past_key_values=cache, use_cache=True)
+    seen = torch.ones(1, 1, 2, PROBE + 1, dtype=torch.bool)
+    seen[0, 0, 0, PROBE] = seen[0, 0, 1, PROBE - 1] = False
+    at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)
+    query = at[-2:][None]
+    branches = lm.base_model(
+        inputs_embeds=embed(lm, ids[:, -1][None]),
+        attention_mask=masks(lm.config, seen, query, at, lm.dtype),
+        position_ids=query,
+        past_key_values=cache,
+        use_cache=True,
+    )
+    states = torch.cat([common.last_hidden_state[0], branches.last_hidden_state[0]])
+    return head_logits(lm, states, torch.arange(len(head_layer(lm).weight))).float()

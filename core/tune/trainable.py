@@ -1,0 +1,351 @@
+"""Which parameters learn: all of them, low-rank adapters, the rows of the new tokens, or both of these.
+
+Adapters are peft's (LoRA: Hu et al., 2021; trainable tokens), put into the model in place, so that whoever holds the
+model keeps a plain Hugging Face model. Several may follow one another: each learns on top of those before it, which
+then stand still, and the weights below are never touched.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from core.errors import ProjectError
+from core.settings import LoraSettings
+
+STATE = "_eagertui"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What one stage added to a model.
+
+    Attributes:
+        name: of the stage; a folder of the checkpoint bears it.
+        train: `lora`, `new-tokens` or `lora+new-tokens`.
+        key: what peft calls it.
+    """
+
+    name: str
+    train: str
+    key: str
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether it holds rows of tokens."""
+        return "new-tokens" in self.train
+
+
+@dataclass
+class State:
+    """What became of a model since it was loaded; it travels with the model.
+
+    Attributes:
+        adapters: in the order in which they were put on.
+        base_trained: whether a stage trained the weights below.
+        base: where unchanged weights come from, as `core.tune.source.Source.to_dict`; None = from nowhere.
+        new_ids: tokens whose rows are not those of the base.
+    """
+
+    adapters: list[Adapter] = field(default_factory=list)
+    base_trained: bool = False
+    base: dict[str, object] | None = None
+    new_ids: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def keeps_base(self) -> bool:
+        """Whether a checkpoint must hold the weights below the adapters."""
+        return self.base is None or self.base_trained or not self.adapters
+
+
+def state_of(lm: PreTrainedModel) -> State:
+    """What became of a model; of one that nobody adapted, nothing."""
+    found: State = lm.__dict__.setdefault(STATE, State())
+    return found
+
+
+def adapt(
+    lm: PreTrainedModel, train: str, lora: LoraSettings, new_ids: Sequence[int] | npt.NDArray[np.int64], name: str,
+    seed: int = 0,
+) -> Adapter | None:  # fmt: skip
+    """Let a stage's parameters learn, and no others.
+
+    Args:
+        lm: the model; it is changed in place.
+        train: `all`, `lora`, `new-tokens` or `lora+new-tokens`.
+        lora: of the low-rank adapters.
+        new_ids: token ids whose rows are new (`Vocabulary.new_ids`).
+        name: of the stage; adapters of one model bear different names.
+        seed: of new low-rank weights.
+
+    Returns:
+        What was added; None for `all`, which adds nothing.
+
+    Raises:
+        ProjectError: a target that the model does not have, or a name twice.
+    """
+    state = state_of(lm)
+    if train == "all":
+        state.base_trained = True
+        inside = {id(parameter) for _, parameter in adapter_parameters(lm)}
+        for parameter in lm.parameters():
+            parameter.requires_grad_(id(parameter) not in inside)
+        return None
+    if any(other.name == name for other in state.adapters):
+        raise ProjectError(f"two stages that train adapters are called {name!r}", "give each stage a name of its own")
+    key = f"stage{len(state.adapters)}_{re.sub(r'[^A-Za-z0-9_-]', '_', name)}"
+    adapter = Adapter(name, train, key)
+    targets = _targets(lm, lora) if "lora" in train else None
+    ids = np.unique(np.asarray(new_ids, dtype=np.int64)) if adapter.has_tokens else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        _inject(lm, adapter, lora, targets, ids)
+    state.adapters.append(adapter)
+    activate(lm)
+    return adapter
+
+
+def activate(lm: PreTrainedModel) -> None:
+    """Put all adapters to work and let the last one learn.
+
+    Low-rank adapters add up. Of several that hold rows of tokens the last one counts: it began as the one before it.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    adapters = state_of(lm).adapters
+    keys = [adapter.key for adapter in adapters]
+    token_keys = [adapter.key for adapter in adapters if adapter.has_tokens]
+    module: Any
+    for module in lm.modules():
+        if isinstance(module, LoraLayer):
+            module.set_adapter([key for key in keys if key in module.scaling])
+        elif _wrapped(module):
+            module.set_adapter(token_keys[-1])
+    lm.train(lm.training)  # new dropout layers too
+    for parameter in lm.parameters():
+        parameter.requires_grad_(False)
+    for _, parameter in adapter_parameters(lm, keys[-1] if keys else None):
+        parameter.requires_grad_(True)
+
+
+def linear_layers(lm: PreTrainedModel) -> dict[str, list[str]]:
+    """The decoder's linear layers, those that an adapter may sit on: last name -> whole names."""
+    outside = {id(lm.get_input_embeddings()), id(lm.get_output_embeddings())}
+    found: dict[str, list[str]] = {}
+    for name, module in lm.named_modules():
+        name = name.removesuffix(".base_layer")
+        inside = name.partition(".")[0] == lm.base_model_prefix and id(module) not in outside
+        if isinstance(module, (nn.Linear, Conv1D)) and inside and ".lora_" not in name and ".token_adapter" not in name:
+            found.setdefault(name.rpartition(".")[2], []).append(name)
+    return found
+
+
+def head_rows(lm: PreTrainedModel, ids: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Rows of the output head, as the adapters leave them; gradients reach whatever learns.
+
+    Args:
+        lm: the model, adapted or not.
+        ids: token ids; shape (tokens,).
+
+    Returns:
+        Weights of shape (tokens, hidden), and biases of shape (tokens,) where the head has them.
+    """
+    bias = getattr(head_layer(lm), "bias", None)
+    return _rows(lm.get_output_embeddings(), ids), None if bias is None else bias[ids]
+
+
+def head_logits(lm: PreTrainedModel, states: Tensor, ids: Tensor | None = None) -> Tensor:
+    """Logits of some tokens or of all, exactly as the whole model would give them.
+
+    Besides the head's rows and biases, that is what a family does to its logits: Gemma's soft cap, Granite's and
+    Cohere's scale.
+
+    Args:
+        lm: the model, adapted or not.
+        states: last-layer states; shape (..., hidden).
+        ids: token ids; shape (tokens,). None = the whole vocabulary.
+
+    Returns:
+        Shape (..., tokens).
+    """
+    if ids is None and not _wrapped(lm.get_output_embeddings()):
+        head: Any = head_layer(lm)
+        return cap_logits(lm, functional.linear(states, head.weight, getattr(head, "bias", None)))
+    if ids is None:
+        ids = torch.arange(len(input_layer(lm).weight), device=states.device)
+    weight, bias = head_rows(lm, ids)
+    return cap_logits(lm, functional.linear(states, weight, bias))
+
+
+def cap_logits(lm: PreTrainedModel, logits: Tensor) -> Tensor:
+    """What a family does to the products of states and head rows; any shape."""
+    config = lm.config
+    scale = getattr(config, "logit_scale", None)  # Cohere
+    if scale is not None:
+        logits = logits * scale
+    scale = getattr(config, "logits_scaling", None)  # Granite
+    if scale is not None:
+        logits = logits / scale
+    cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2, 3n
+    return logits if cap is None else torch.tanh(logits / cap) * cap
+
+
+def embed(lm: PreTrainedModel, tokens: Tensor) -> Tensor:
+    """Input vectors of token ids, as the adapters leave them; (...) -> (..., hidden).
+
+    peft copies the whole matrix at every look-up to put its rows in; this reads only the rows that are asked for.
+    """
+    module: Any = lm.get_input_embeddings()
+    if not _wrapped(module):
+        return torch.as_tensor(module(tokens))
+    found = _rows(module, tokens)
+    scale = module.token_adapter._get_embed_scale()  # Gemma multiplies inside the embedding
+    return found if scale is None else found * scale.to(found.dtype)
+
+
+def embed_rows(lm: PreTrainedModel, ids: Tensor) -> Tensor:
+    """Rows of the input embeddings as the adapters leave them, before a family scales them; (...) -> (..., hidden)."""
+    return _rows(lm.get_input_embeddings(), ids)
+
+
+def plain(module: Any) -> Any:
+    """A layer without peft's wrapping."""
+    return module.token_adapter.get_base_layer() if _wrapped(module) else module
+
+
+def input_layer(lm: PreTrainedModel) -> Any:
+    """The input embeddings, without peft's wrapping."""
+    return plain(lm.get_input_embeddings())
+
+
+def head_layer(lm: PreTrainedModel) -> Any:
+    """The output head, without peft's wrapping."""
+    return plain(lm.get_output_embeddings())
+
+
+def _rows(module: Any, ids: Tensor) -> Tensor:
+    rows: Tensor = plain(module).weight[ids]
+    if not _wrapped(module):
+        return rows
+    learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
+    place = module.places[ids]
+    return torch.where((place >= 0)[..., None], learned[place.clamp_min(0)].to(rows.dtype), rows)
+
+
+def _wrapped(module: Any) -> bool:
+    """Whether peft's trainable tokens sit on a layer; asked without importing peft, which takes a second."""
+    return "token_adapter" in module._modules
+
+
+def wrappers(lm: PreTrainedModel) -> Iterator[Any]:
+    """The input embeddings and the output head, where trainable tokens sit on them."""
+    return (module for module in (lm.get_input_embeddings(), lm.get_output_embeddings()) if _wrapped(module))
+
+
+def is_tied(lm: PreTrainedModel) -> bool:
+    """Whether the output head shares the input embeddings' matrix."""
+    return input_layer(lm).weight is head_layer(lm).weight
+
+
+def _targets(lm: PreTrainedModel, lora: LoraSettings) -> list[str]:
+    there = linear_layers(lm)
+    if not lora.targets:
+        return sorted(there)
+    names = [name for names in there.values() for name in names]
+    unknown = [one for one in lora.targets if not any(name == one or name.endswith(f".{one}") for name in names)]
+    if unknown:
+        raise ProjectError(
+            f"lora.targets names {', '.join(unknown)}, which this model does not have",
+            f"its linear layers are {', '.join(sorted(there))}",
+        )
+    return sorted(lora.targets)
+
+
+def _inject(
+    lm: PreTrainedModel, adapter: Adapter, lora: LoraSettings, targets: list[str] | None,
+    ids: npt.NDArray[np.int64] | None,
+) -> None:  # fmt: skip
+    from peft import LoraConfig
+
+    layers: dict[str, list[int]] | None = None
+    if ids is not None:
+        layers = {_name_of(lm, lm.get_input_embeddings()): ids.tolist()}
+        if not is_tied(lm):  # peft keeps a tied head in step by itself
+            layers[_name_of(lm, lm.get_output_embeddings())] = ids.tolist()
+    names = [name for group in linear_layers(lm).values() for name in group]
+    columns = any(isinstance(lm.get_submodule(name), Conv1D) for name in names)
+    alpha: Any = lora.alpha  # peft says int, and takes any number
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets if targets is not None else "dummy-target-modules",  # peft's word for none
+        fan_in_fan_out=columns,
+        trainable_token_indices=layers,
+    )
+    inject(lm, adapter, config)
+
+
+def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
+    """Put an adapter of a peft configuration into a model.
+
+    Args:
+        lm: the model.
+        adapter: its name.
+        config: a `peft.LoraConfig`.
+    """
+    from peft import inject_adapter_in_model
+
+    before = [(module, _current(module)) for module in wrappers(lm)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a second adapter, and Conv1D, are what we mean
+        inject_adapter_in_model(config, lm, adapter.key)
+    if not adapter.has_tokens:
+        return
+    for module in wrappers(lm):
+        ids = torch.tensor(module.token_adapter.token_indices[adapter.key])
+        weight: Tensor = plain(module).weight
+        places = torch.full((len(weight),), -1, dtype=torch.long)
+        places[ids] = torch.arange(len(ids))
+        learned = module.token_adapter.trainable_tokens_delta[adapter.key]
+        for wrapped, held in before:
+            if wrapped is module and held is not None:
+                own = held[1][ids.to(held[1].device)]
+                with torch.no_grad():  # it goes on from the rows of the adapter before it
+                    learned[own >= 0] = held[0][own[own >= 0]]
+        module.register_buffer("places", places.to(weight.device), persistent=False)
+
+
+def _current(module: Any) -> tuple[Tensor, Tensor] | None:
+    """Learned rows and the place of each token's in them."""
+    names = module.active_adapters
+    if not names:
+        return None
+    return module.token_adapter.trainable_tokens_delta[names[0]].detach().clone(), module.places.clone()
+
+
+def adapter_parameters(lm: PreTrainedModel, key: str | None = None) -> Iterator[tuple[str, nn.Parameter]]:
+    """Names and parameters of one adapter, or of all."""
+    for name, parameter in lm.named_parameters():
+        parts = name.split(".")
+        inside = any(part.startswith(("lora_", "trainable_tokens_delta")) for part in parts)
+        if inside and (key is None or key in parts):
+            yield name, parameter
+
+
+def _name_of(lm: PreTrainedModel, wanted: Any) -> str:
+    for name, module in lm.named_modules():
+        if module is wanted:
+            return str(name)
+    raise ValueError("the model has no such layer")
