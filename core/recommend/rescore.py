@@ -10,13 +10,14 @@ from transformers import DynamicCache
 
 from core.recommend.trie import Trie
 from core.tune.generator import Generator
+from core.tune.windows import masks
 
 
 @torch.inference_mode()
 def encode(model: Generator, histories: npt.NDArray[np.integer]) -> tuple[Tensor, DynamicCache]:
     """Read histories of one length; the state before the next item's code, (users, hidden), and the cache."""
     device = model.item_tokens.device
-    cache = DynamicCache(config=model.lm.config)
+    cache = DynamicCache()  # see `core.recommend.beam`
     prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
     return model.states(model.embed(prompt), cache=cache)[:, -1], cache
 
@@ -43,11 +44,11 @@ def item_scores(model: Generator, trie: Trie, states: Tensor, cache: DynamicCach
         embedded = model.embed(tokens.flatten(1))  # item by item, level by level
         own = torch.block_diag(*[torch.ones(steps, steps, dtype=torch.bool, device=items.device).tril()] * count)
         seen = torch.cat([own.new_ones(count * steps, length), own], dim=1)
-        mask = torch.zeros(seen.shape, dtype=embedded.dtype, device=items.device).masked_fill(~seen, -torch.inf)
         position = length + torch.arange(steps, device=items.device).repeat(count)
-        after = model.states(
-            embedded, cache=cache, mask=mask.expand(users, 1, -1, -1), position=position.expand(users, -1)
-        )
+        at = torch.cat([torch.arange(length, device=items.device), position])
+        position = position.expand(users, -1)
+        mask = masks(model.lm.config, seen.expand(users, 1, -1, -1), position, at, embedded.dtype)
+        after = model.states(embedded, cache=cache, mask=mask, position=position)
         everywhere = torch.cat([everywhere, after.unflatten(1, (count, steps))], dim=2)
     total = torch.zeros(users, count, device=items.device)
     for level, branching in enumerate(trie.levels):
