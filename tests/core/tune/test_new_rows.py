@@ -14,10 +14,11 @@ from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.settings import BackboneSettings
 from core.tune.backbone import build_backbone, build_vocabulary, code_starts
+from core.tune.checkpoint import load_checkpoint
 from core.tune.new_rows import code_vectors, code_words
 from core.tune.trainable import is_tied
 from core.tune.vocabulary import Vocabulary
-from tests.core.engine_tools import item_ids, small_index
+from tests.core.engine_tools import item_ids, small_index, up_to, walks, write_world
 from tests.core.tune.families import FOUR, HIDDEN, write_family
 
 CODES = [[0, 0, 0], [0, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 2], [1, 1, 3], [2, 0, 0]]
@@ -152,3 +153,25 @@ def test_another_indexs_artefact_is_refused(tmp_path: Path) -> None:
     (tmp_path / "codebooks.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match="cannot be read"):
         code_vectors(tmp_path, INDEX)
+
+
+def test_the_tuning_stage_reads_the_words_of_its_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole run on a checkpoint: the codes' words come from the index stage's artefact."""
+    from core.tune import train
+
+    heard: list[list[list[str]] | None] = []
+    real = train.build_backbone
+
+    def listening(*args, **kwargs):
+        heard.append(args[5])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(train, "build_backbone", listening)
+    project = write_world(tmp_path / "world", walks())
+    model = write_family("qwen3", tmp_path / "lm")
+    stages = '[{name = "sequential", epochs = 1, learning_rate = 1e-3}]'
+    made = up_to("tune", project, f"backbone.model={model}", f"tune.stages={stages}", "tune.distill=0")
+    index = ItemIndex.load(made["index"] / "index.parquet")
+    assert heard == [code_words(made["index"], index)] and sum(map(bool, heard[0] or [])) > 5
+    held = load_checkpoint(made["tune"] / "best")
+    assert held.model.lm.config.model_type == "qwen3"

@@ -148,13 +148,13 @@ def test_a_tokenizer_with_free_ids_has_room_for_all() -> None:
 
 
 def test_a_tokenizer_that_splits_codes_is_refused() -> None:
-    """It knows the codes, but rewrites every text before it looks for them."""
+    """It knows the codes, but puts something before every text, a lone code too."""
     from tokenizers import Tokenizer, models, normalizers
 
     made = Tokenizer(models.WordLevel({"[UNK]": 0, "x": 1}, unk_token="[UNK]"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]", eos_token="x")
     index = small_index([[0], [1]])
     tokenizer.add_tokens([AddedToken(name, normalized=True) for name in index.tokens()])
-    tokenizer.backend_tokenizer.normalizer = normalizers.Replace("<", "(")
+    tokenizer.backend_tokenizer.normalizer = normalizers.Prepend("x")
     with pytest.raises(EnvironmentFault, match="splits"):
         Vocabulary.build(tokenizer, index, "")
