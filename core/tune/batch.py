@@ -34,7 +34,7 @@ class Batch(NamedTuple):
         lesson_heads: places in `heads` of the items that a teacher has an opinion on; shape (taught,).
         taught: item numbers that the teachers expect there; shape (taught, top).
         trust: the teachers' probabilities of these; same shape.
-        real: how many of the tokens are no padding.
+        token_count: how many of the tokens are no padding.
     """
 
     tokens: Tensor
@@ -50,7 +50,7 @@ class Batch(NamedTuple):
     lesson_heads: Tensor
     taught: Tensor
     trust: Tensor
-    real: Tensor
+    token_count: Tensor
 
     def to(self, device: str) -> Batch:
         """The same on another device."""

@@ -155,7 +155,7 @@ class Loop:
         self.position = Position()
         self._told, self._targets, self._tokens = 0.0, 0, 0  # when the last figures were told; what came since
         self.learning = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        decayed = [p for n, p in self.learning.items() if p.ndim > 1 and "embed" not in n and "items" not in n]
+        decayed = [p for n, p in self.learning.items() if p.ndim > 1 and _decays(n)]
         kept = {id(p) for p in decayed}
         others = [p for p in self.learning.values() if id(p) not in kept]
         groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -303,7 +303,7 @@ class Loop:
                 self.processes.backward(loss * (0.0 if idle else count_all / len(group)))
             if not idle:
                 targets += int(count)
-                self._tokens += int(getattr(batch, "real", 0))
+                self._tokens += int(getattr(batch, "token_count", 0))
                 for name, value in parts.items():  # not every batch has every part
                     told[name] = told.get(name, 0.0) + value * count
                     counts[name] = counts.get(name, 0) + int(count)
@@ -369,6 +369,11 @@ class _Swapped:
         with torch.no_grad():
             for parameter, value in zip(self.parameters, self.kept, strict=False):
                 parameter.copy_(value)
+
+
+def _decays(name: str) -> bool:
+    """Whether weight decay is for a matrix: rows that stand for tokens or items are left alone, and heads."""
+    return not any(part in name for part in ("embed", "items", "wte", "wpe", "lm_head"))
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

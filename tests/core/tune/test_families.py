@@ -19,7 +19,6 @@ from core.tune.attention import NAME as CPU_ATTENTION
 from core.tune.backbone import build_backbone, build_vocabulary
 from core.tune.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.tune.export import export_model
-from core.tune.generator import Batch, NextItem
 from core.tune.loop import Loop, Schedule
 from core.tune.rows import every_item_rows
 from core.tune.source import check_length, longest
@@ -27,6 +26,7 @@ from core.tune.trainable import adapt, embed, head_logits, state_of
 from core.tune.vocabulary import Vocabulary
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
 from tests.core.tune.families import FOUR, HIDDEN, PADDING, POSITIONS, write_family
+from tests.core.tune.tools import batch_of, objective_of
 
 COUNT = 20
 INDEX = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
@@ -54,9 +54,8 @@ def taken(folder: Path) -> Taken:
 def trained(lm: PreTrainedModel, vocabulary: Vocabulary, folder: Path, epochs: int = 4) -> list[float]:
     """Walk along the items with the real objective and loop; the loss before and after."""
     rows = every_item_rows(sequences(*[[(n + step) % COUNT for step in range(5)] for n in range(COUNT)]), 20)
-    empty = torch.zeros(0, dtype=torch.long)
-    batches = [Batch(*rows.batch(np.arange(start, start + 10)), empty, empty.float()) for start in (0, 10)]
-    objective = NextItem(generator_of(lm, vocabulary, INDEX), Trie(INDEX.codes), 0.0, 0.0, 0.0)
+    batches = [batch_of(rows, vocabulary, INDEX, only=range(start, start + 10)) for start in (0, 10)]
+    objective = objective_of(lm, vocabulary, INDEX)
     losses = []
     for last in (False, True):
         with torch.no_grad():

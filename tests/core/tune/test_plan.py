@@ -51,7 +51,7 @@ def test_an_epoch_holds_every_target_once(packing: bool) -> None:
     assert sorted(items) == sorted(item for items in LISTS for item in items[1:])
     words = np.concatenate([batch.word_ids.numpy() for batch in batches])
     assert len(words) == sum(1 + row % 5 for row in range(30))
-    sizes = [int(batch.real) for batch in batches]
+    sizes = [int(batch.token_count) for batch in batches]
     assert max(sizes) <= 64 and sum(size < 20 for size in sizes) <= (1 if packing else len(sizes))
     if packing:
         assert all(batch.tokens.shape[1] <= PACKED_ROW for batch in batches)

@@ -14,10 +14,12 @@ from core.tune.rows import Rows, SequentialRows
 from core.tune.vocabulary import Vocabulary
 
 
-def batch_of(rows: Rows, vocabulary: Vocabulary, index: ItemIndex, lessons: Any = None, **layout: Any) -> Batch:
-    """All rows as one batch, with a teacher's word or without."""
+def batch_of(
+    rows: Rows, vocabulary: Vocabulary, index: ItemIndex, lessons: Any = None, only: range | None = None, **layout: Any
+) -> Batch:
+    """All rows, or only some, as one batch, with a teacher's word or without."""
     sequential = SequentialRows(rows, vocabulary.item_tokens(index), (vocabulary.frame,))
-    examples = [sequential.example(row, 0, lessons is not None) for row in range(len(sequential))]
+    examples = [sequential.example(row, 0, lessons is not None) for row in only or range(len(sequential))]
     return collate(examples, index.levels, lessons=lessons, **layout)
 
 
