@@ -1,0 +1,54 @@
+"""Every recipe that fits a CPU, from logs to metrics, through the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.project import Project
+from core.recipes import recipe_paths
+from tests.core.engine_tools import walks, write_world
+
+SMALL = sorted(name for name in recipe_paths() if name.endswith("-small") or name == "light")
+QUICK = (
+    "backbone.hidden_size=32", "backbone.layers=1", "backbone.heads=2", "backbone.intermediate_size=32",
+    "backbone.text_vocabulary=300", "sasrec.epochs=2", "evaluate.bootstrap=0", 'evaluate.baselines=["popularity"]',
+    "tune.stages.0.epochs=2", "run.threads=1", "rq_vae.layers=[16]", "rq_vae.epochs=4", "texts.description_tokens=12",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
+    file = write_world(tmp_path, walks())
+    text = "\n".join(line for line in file.read_text().splitlines() if not line.startswith("[[tune"))
+    text = text.partition("[index]")[0].partition("[sasrec]")[0]
+    file.write_text(f'recipe = "{name}"\n{text}')
+    sets = [part for one in QUICK for part in ("--set", one)]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(file), *sets, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    run = Path(json.loads(done.stdout.splitlines()[-1])["run"])
+    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    assert metrics["model"]["recall@10"] > metrics["popularity"]["recall@10"] / 2
+    project = Project.load(run / "project.resolved.toml")
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    assert not [event for event in events if "no rows for" in event.get("title", "")]
+    names = {name for event in events for name in event.get("values", {})}
+    asked = {task for stage in project.tune.stages for task in stage.tasks}
+    if len(asked) > 1:
+        assert {f"epoch_{task}_loss" for task in asked} <= names
+    assert ("model+dense" in metrics) == (project.contrast.form == "next")
+
+
+@pytest.mark.parametrize("name", sorted(recipe_paths()))
+def test_every_figure_of_a_published_recipe_says_where_it_comes_from(name: str) -> None:
+    text = recipe_paths()[name].read_text()
+    assert text.startswith(f"# {name}: ")
+    if name in ("lc-rec", "eager-llm"):
+        tables = [part for part in text.split("\n[")[1:] if part.startswith(("rq_vae", "lora", "contrast"))]
+        for line in "\n".join(tables).splitlines():
+            assert "=" not in line or "# " in line, line
