@@ -264,11 +264,35 @@ def make_index(project: Project, made: Made, folder: Path, reporter: Reporter) -
 def tune_settings(project: Project) -> Settings:
     """What decides the tuned model."""
     data = {"max_history": project.data.max_history}
-    files = _model_files(project, project.backbone.model)
-    more = {"contrast": asdict(project.contrast)} if project.contrast.form != "none" else {}
-    return {
-        **asdict(project.tune), "backbone": {**asdict(project.backbone), **files}, **data, **more, **_computing(project)
-    }  # fmt: skip
+    backbone = {**asdict(project.backbone), **_model_files(project, project.backbone.model)}
+    more: Settings = {}
+    if project.contrast.form != "none":
+        more["contrast"] = asdict(project.contrast)
+    if any(stage.train != "all" for stage in project.tune.stages):
+        more["lora"] = asdict(project.lora)
+    if speaks(project):
+        more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
+    return {**asdict(project.tune), "backbone": backbone, **data, **more, **_computing(project)}
+
+
+def speaks(project: Project) -> bool:
+    """Whether any of the model's rows has words."""
+    asked = {name for stage in project.tune.stages for name, weight in stage.tasks.items() if weight}
+    return project.tune.worded or bool(asked - {"sequential"})
+
+
+def _texts(project: Project) -> Settings:
+    """Where words come from: settings, wordings, and the contents of what they name."""
+    from core.prompts.wordings import load_wordings
+
+    own = project.resolve(project.texts.prompts) if project.texts.prompts else None
+    settings, source = asdict(project.texts), project.texts.users
+    if source.startswith("local:"):
+        settings |= _model_files(project, source.removeprefix("local:"))
+    elif source.startswith("file:"):
+        settings |= _file(project, source, "texts.users")
+    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in load_wordings(own).items()}
+    return settings
 
 
 def contrasted(project: Project) -> list[str]:
