@@ -16,6 +16,7 @@ from core.pipeline import plan, run_stages
 from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder
+from core.run.reporter import Wish
 from tests.core.engine_tools import (
     Recorder,
     StopAfter,
@@ -89,14 +90,23 @@ def test_stopped_between_stages(world: Path) -> None:
 
 
 class Validations(Recorder):
-    """Counts the validations."""
+    """Counts the validations, and how often it was asked for a wish before each of them."""
 
     def __init__(self, stop_in: str = "", calls: int = 1) -> None:
         super().__init__(stop_in, calls)
-        self.validations = 0
+        self.asked, self.asked_at = 0, list[int]()
+
+    @property
+    def validations(self) -> int:
+        return len(self.asked_at)
 
     def evaluation(self, step: int, split: str, values: Any) -> None:
-        self.validations += split == "valid"
+        if split == "valid":
+            self.asked_at.append(self.asked)
+
+    def wants(self) -> Wish:
+        self.asked += bool(self.ran and self.ran[-1] == "tune")
+        return super().wants()
 
 
 def two_stages(folder: Path, first_rate: str, second_rate: str, *overrides: str) -> Project:
@@ -107,13 +117,18 @@ def two_stages(folder: Path, first_rate: str, second_rate: str, *overrides: str)
     return Project.load(file, overrides)
 
 
-def test_two_stages_of_training_interrupted_in_the_second(tmp_path: Path) -> None:
-    settings = ["tune.ema=0.9", "tune.token_dropout=0.1", "tune.patience=9"]
+@pytest.mark.parametrize("second", ["all", "lora", "new-tokens", "lora+new-tokens"])
+def test_two_stages_of_training_interrupted_in_the_second(second: str, tmp_path: Path) -> None:
+    """A stage of tasks in words with the contrast, and one of each kind behind it."""
+    settings = ["tune.ema=0.9", "tune.token_dropout=0.1", "tune.patience=9", f"tune.stages.1.train={second}"]
+    settings += ["tune.stages.0.tasks={sequential=1, code-to-title=0.5, yes-no=0.5}", "contrast.form=next"]
+    settings += ["tune.packing=true"] if second == "lora" else []
     whole = two_stages(tmp_path / "whole", "1e-2", "5e-3", *settings)
     told = Validations()
     run_stages(whole, told)
     assert told.validations == 3 + 4
-    for calls in (38, 52):
+    first = told.asked_at[2]  # when the third validation was over, and so the first stage
+    for calls in (first + 2, first + 12):
         project = two_stages(tmp_path / str(calls), "1e-2", "5e-3", *settings)
         reporter = Validations("tune", calls)
         with pytest.raises(Interrupted, match="again"):
@@ -121,8 +136,10 @@ def test_two_stages_of_training_interrupted_in_the_second(tmp_path: Path) -> Non
         again = Validations()
         run_stages(project, again)
         assert reporter.validations + again.validations == 3 + 4
-        for path in sorted((stages_of(whole)["tune"] / "best").iterdir()):
-            assert (stages_of(project)["tune"] / "best" / path.name).read_bytes() == path.read_bytes(), path.name
+        best = stages_of(whole)["tune"] / "best"
+        for path in sorted(path for path in best.rglob("*") if path.is_file()):
+            again_there = stages_of(project)["tune"] / "best" / path.relative_to(best)
+            assert again_there.read_bytes() == path.read_bytes(), path
         assert metrics_of(project) == metrics_of(whole)
 
 
