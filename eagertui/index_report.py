@@ -131,11 +131,11 @@ def show_diff(found: Mapping[str, Any], a: str, b: str) -> None:
     """Two indices side by side.
 
     Args:
-        found: of `core.index.diff.diff`.
+        found: of `core.index.measure.diff.diff`.
         a: name of the first.
         b: name of the second.
     """
-    from core.index.diff import diff_lines
+    from core.index.measure.diff import diff_lines
 
     table = plain_table("", visible(a), visible(b), right=(visible(a), visible(b)))
     for label, left, right in diff_lines(found):

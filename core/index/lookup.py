@@ -69,7 +69,7 @@ class Lookup:
 
     @cached_property
     def conflicts(self) -> pl.DataFrame:
-        """One row an item that shared its code, in the columns of `core.index.resolve.SCHEMA`.
+        """One row an item that shared its code, in the columns of `core.index.conflicts.groups.SCHEMA`.
 
         Raises:
             DataError: the file is missing or damaged.

@@ -104,7 +104,7 @@ class DiffScreen(Over):
 
     Args:
         names: of this index and of the other.
-        found: of `core.index.diff.diff`.
+        found: of `core.index.measure.diff.diff`.
         rows: the same as rows of text, to copy.
     """
 

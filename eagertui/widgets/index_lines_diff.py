@@ -24,7 +24,7 @@ def diff_rows(names: tuple[str, str], found: Mapping[str, Any], width: int) -> l
 
     Args:
         names: ids of the two runs.
-        found: of `core.index.diff.diff`.
+        found: of `core.index.measure.diff.diff`.
         width: in cells.
     """
     reports = (found["reports"]["a"], found["reports"]["b"])

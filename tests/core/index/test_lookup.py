@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import DataError
 from core.index.branches import BranchTable
+from core.index.conflicts.groups import SCHEMA
 from core.index.lookup import SIBLINGS, Lookup
-from core.index.resolve import SCHEMA
 from core.index.table import ItemIndex
 
 CODES = [[1, 0, 2], [0, 3, 0], [1, 0, 0], [1, 2, 0], [0, 3, 1], [2, 0, 0]]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.index.build import build_index
-from core.index.exchange import export_index, imported, keep_import, read_index, write_index
+from core.index.exchange.in_out import export_index, imported, keep_import, read_index, write_index
 from core.index.table import LETTERS, ItemIndex
 from core.pipeline import run_stages
 from core.project import Project
