@@ -63,13 +63,15 @@ def build_verb(args: argparse.Namespace) -> int:
 
 def show_verb(args: argparse.Namespace) -> int:
     """Show the report of an index."""
-    from eagertui.index_report import show_report
+    from core.index.revisions.files import load_revisions
+    from eagertui.index_report import report_of, show_report
 
-    folder = _index_of(_run(args))
+    run = _run(args)
+    folder, growth = _index_of(run), load_revisions(run)
     if args.json:
-        print((folder / "report.json").read_text(encoding="utf-8"), end="")
+        print(json.dumps(report_of(folder, growth), indent=1, ensure_ascii=False))
     else:
-        show_report(folder)
+        show_report(folder, growth)
     return 0
 
 

@@ -20,7 +20,7 @@ from eagertui.widgets.code_tree import short
 from eagertui.widgets.draw import Part, clip, line, safe, spread
 from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.index_lines import trouble_lines
-from eagertui.widgets.item_code import item_row, kept, path_lines, shared_levels
+from eagertui.widgets.item_code import item_row, kept, path_lines, shared_levels, titled
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.rows import Row, RowList
 from eagertui.widgets.run_lines import FAINT
@@ -87,7 +87,7 @@ class FindItemScreen(ModalScreen[int | None]):
         self.query_one("#find-item").border_subtitle = f"{told} · esc back"
 
     def _row(self, item: int) -> Callable[[int], Content]:
-        title, item_id = self._lookup.title(item), self._lookup.item_id(item)
+        title, item_id = titled(self._lookup, item), self._lookup.item_id(item)
 
         def draw(width: int) -> Content:
             right: list[Part] = [(clip(item_id, width // 4), FAINT)]
@@ -218,14 +218,15 @@ class ItemScreen(ModalScreen[int]):
             self._say_error(error)
             return
         levels, codes = lookup.index.levels, about["codes"]
-        code.styles.height = lookup.index.levels + 3 + (about.get("conflict") is not None)
+        notes = (about.get("conflict") is not None) + bool(about.get("added") or about.get("removed"))
+        code.styles.height = lookup.index.levels + 3 + notes
         code.show(lambda width, height: path_lines(about, width, height))
         numbers = [int(number) for number in about["siblings"]]
         same = shared_levels(codes, lookup.index.codes[numbers[0]].tolist()) if numbers else 0
         under = " ".join(short(level, int(codes[level])) for level in range(same)) or "all"
         siblings.border_title = Content(f"{int(about.get('sibling_count', len(numbers))):,} siblings under {under}")
         siblings.border_subtitle = f"first {len(numbers)}" if len(numbers) < about.get("sibling_count", 0) else ""
-        siblings.show([item_row(str(n), lookup.title(n), self._same(n), levels) for n in numbers])
+        siblings.show([item_row(str(n), titled(lookup, n), self._same(n), levels) for n in numbers])
         siblings.highlighted = 0 if numbers else None
         self.shown = item
         try:
@@ -244,7 +245,9 @@ class ItemScreen(ModalScreen[int]):
         found = {str(source): self._others(rows) for source, rows in near.items()} if isinstance(
             near, dict) else {}  # fmt: skip
         if not any(found.values()):
-            self._say(line(["No vectors, no neighbours: the serving child knows of none."]))
+            late = self._lookup.is_added(self._item)
+            told = "It was added after training" if late else "No vectors, no neighbours"
+            self._say(line([f"{told}: the serving child knows of {'no vectors of it' if late else 'none'}."]))
             return
         self.remove_class("-waiting")
         levels = self._lookup.index.levels
@@ -257,7 +260,7 @@ class ItemScreen(ModalScreen[int]):
             rows.border_subtitle = f"share {kept(shared, levels)}"
             rows.show(
                 [
-                    item_row(str(other), self._lookup.title(other), same, levels, similarity)
+                    item_row(str(other), titled(self._lookup, other), same, levels, similarity)
                     for (other, similarity), same in zip(items, shared, strict=True)
                 ]
             )

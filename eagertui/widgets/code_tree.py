@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from eagertui.widgets.draw import Part, bar, clip, fill
+from eagertui.widgets.item_code import titled
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
@@ -59,7 +60,7 @@ def row_parts(lookup: Lookup, rows: CodeRows, spot: Spot, width: int, signs: Sig
             short(level, int(c)) for level, c in enumerate(lookup.index.codes[spot.item]) if level >= begin
         )
         left: list[Part] = [(f"{indent}{signs.item} ", "faint"), (f"{codes} ", "code")]
-        return _whole([*left, (clip(lookup.title(spot.item), width), "")], [], width)
+        return _whole([*left, (clip(titled(lookup, spot.item), width), "")], [], width)
     size, held = int(tree.size[spot.branch]), rows.is_open(spot.branch)
     sign = " " if not size else signs.open if held else signs.closed
     name = "all" if not spot.depth else short(spot.depth - 1, int(tree.code[spot.branch]))

@@ -12,6 +12,7 @@ from core.errors import EagerError
 from eagertui.plain import duration
 from eagertui.widgets.bars import compact, dense
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
+from eagertui.widgets.item_code import mark, titled
 from eagertui.widgets.run_lines import FAINT, hint
 
 if TYPE_CHECKING:
@@ -214,13 +215,22 @@ def branch_lines(lookup: Lookup, report: Report, spot: Spot, width: int, height:
             line([(words or "no words set it apart", "bold $primary" if words else FAINT)], width),
             line([(counted(size), "bold"), told], width),
         ]
+    rows += change_lines(lookup, branch, width)
     rows.append(_below(lookup, branch, depth, width))
     rows += _depth_lines(report, depth, width) if depth else []
     if height - len(rows) >= 3 and size:
         rows += [Content(""), line([("for example", FAINT)])]
         shown = tree.items(branch, 0, min(EXAMPLES, height - len(rows)))
-        rows += [line([("· ", FAINT), clip(lookup.title(int(item)), width - 2)]) for item in shown]
+        rows += [line([("· ", FAINT), clip(titled(lookup, int(item)), width - 2)]) for item in shown]
     return rows
+
+
+def change_lines(lookup: Lookup, branch: int, width: int) -> list[Content]:
+    """How many of a branch's items came or went after training; nothing where none did."""
+    told = [
+        f"{count:,} {word}" for count, word in zip(lookup.changes(branch), ("added", "removed"), strict=True) if count
+    ]
+    return [line([(" · ".join(told), "$warning"), (" later", FAINT)], width)] if told else []
 
 
 def _below(lookup: Lookup, branch: int, depth: int, width: int) -> Content:
@@ -272,6 +282,8 @@ def item_lines(lookup: Lookup, item: int, width: int, height: int) -> list[Conte
         line([(clip(lookup.title(item), 2 * width), "bold")]),
         line([(safe(lookup.index.text(item)), "bold $primary")], width),
     ]
+    if told := mark(lookup, item):
+        rows.append(line([(told, "$warning"), (" later", FAINT)], width))
     for depth in range(1, tree.levels):
         branch = tree.find(codes[:depth])
         if branch < 0:

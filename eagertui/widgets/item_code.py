@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
@@ -12,8 +12,22 @@ from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
 from eagertui.widgets.rows import Row
 from eagertui.widgets.run_lines import FAINT
 
+if TYPE_CHECKING:
+    from core.index.lookup import Lookup
+
 About = Mapping[str, Any]
 """What `core.index.lookup.Lookup.about` tells of an item."""
+
+
+def mark(lookup: Lookup, item: int) -> str:
+    """Whether an item came or went after training, in a word; empty for most."""
+    return "removed" if lookup.is_removed(item) else "added" if lookup.is_added(item) else ""
+
+
+def titled(lookup: Lookup, item: int) -> str:
+    """The title of an item, after its mark where it has one."""
+    told = mark(lookup, item)
+    return f"{told} · {lookup.title(item)}" if told else lookup.title(item)
 
 
 def path_lines(about: About, width: int, height: int) -> list[Content]:
@@ -34,6 +48,10 @@ def path_lines(about: About, width: int, height: int) -> list[Content]:
     if about.get("conflict") is not None:
         rows.append(line([("! ", "bold $warning"), "it shared its code with others before (group "
                           f"{safe(about['conflict'])})"], width))  # fmt: skip
+    since = ["added after training"] if about.get("added") else []
+    since += ["removed: recommended no longer"] if about.get("removed") else []
+    if since:
+        rows.append(line([("! ", "bold $warning"), ", then ".join(since)], width))
     return rows[:height]
 
 
