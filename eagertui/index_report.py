@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import DataError
+from core.index.letters import token
 from core.run.figures import figures, read_object
 from eagertui.lists import output, plain_table
 from eagertui.plain import visible
@@ -34,8 +35,6 @@ def report_of(folder: Path, growth: Growth) -> dict[str, Any]:
     Raises:
         DataError: the report cannot be read.
     """
-    from core.index.table import token
-
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         if not isinstance(report["levels"], list):

@@ -18,7 +18,8 @@ import polars as pl
 
 from core.errors import DataError
 from core.index.branches import BranchTable
-from core.index.table import SHARED, ItemIndex, token
+from core.index.letters import token
+from core.index.table import SHARED, ItemIndex
 
 if TYPE_CHECKING:
     from core.index.revisions.files import Growth

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from core.errors import DataError, EagerError, ProjectError
+from core.index.letters import token
 from core.index.lookup import Lookup
 from core.index.revisions.files import load_revisions, newest_revision
-from core.index.table import token
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder
 
@@ -193,7 +193,7 @@ class Answers:
         offset, limit = max(int(params.get("offset") or 0), 0), _count(params, "limit", 50)
         branch = table.find(prefix)
         if branch < 0:
-            told = "".join(token(level, code) for level, code in enumerate(prefix[:26])) or "nothing"
+            told = "".join(token(level, code) for level, code in enumerate(prefix[: table.levels])) or "nothing"
             raise DataError(f"no branch {told} in the index of this run", "its items have other codes")
         depth, (added, removed) = len(prefix), lookup.changes(branch)
         children = [

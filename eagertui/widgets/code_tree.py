@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.index.letters import letter, token
 from eagertui.widgets.draw import Part, bar, clip, fill
 from eagertui.widgets.item_code import titled
 
@@ -44,7 +45,7 @@ ASCII = Signs("-", "+", ".", "#")
 
 def short(level: int, code: int) -> str:
     """A code in few cells: `a12`."""
-    return f"{chr(97 + level)}{code}"
+    return f"{letter(level)}{code}"
 
 
 def row_parts(lookup: Lookup, rows: CodeRows, spot: Spot, width: int, signs: Signs) -> list[Part]:
@@ -190,7 +191,7 @@ class CodeTree(ScrollView, can_focus=True):
         if spot.item >= 0:
             return self._lookup.item_id(spot.item)
         tree = self._lookup.branches
-        return "".join(f"<{chr(97 + level)}_{tree.code[row]}>" for level, row in enumerate(tree.path(spot.branch)[1:]))
+        return "".join(token(level, tree.code[row]) for level, row in enumerate(tree.path(spot.branch)[1:]))
 
     def show(self, lookup: Lookup | None) -> None:
         """Show another tree; of the same items and codes, what was open stays open."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from core.errors import EagerError
+from core.index.letters import letter, token
 from eagertui.plain import duration
 from eagertui.widgets.bars import compact, dense
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
@@ -197,7 +198,7 @@ def level_lines(
 def branch_name(lookup: Lookup, branch: int) -> str:
     """The tokens of a branch and its words, for the border."""
     tree = lookup.branches
-    tokens = "".join(f"<{chr(97 + level)}_{tree.code[row]}>" for level, row in enumerate(tree.path(branch)[1:]))
+    tokens = "".join(token(level, tree.code[row]) for level, row in enumerate(tree.path(branch)[1:]))
     return f"{tokens} {', '.join(tree.words(branch))}".strip() if branch else "All items"
 
 
@@ -238,9 +239,8 @@ def _below(lookup: Lookup, branch: int, depth: int, width: int) -> Content:
     tree, wide = lookup.branches, lookup.index.widths[depth]
     size = int(tree.size[branch])
     used = len(tree.children(branch)) if depth < tree.levels - 1 else min(size, wide)
-    letter = chr(97 + depth)
     left: list[Part] = [
-        (f"{letter} codes below ", FAINT),
+        (f"{letter(depth)} codes below ", FAINT),
         (f"{used:,}/{wide:,}", "bold"),
         (f" {share(used / max(1, wide))} ", ""),
     ]
@@ -261,8 +261,7 @@ def _depth_lines(report: Report, depth: int, width: int) -> list[Content]:
             found.append((f"same {safe(column)}", float(one.get("agree", 0.0)), float(one.get("chance", 0.0))))
     if not found:
         return []
-    letter = chr(96 + depth)
-    rows = [line([(f"kept under {letter}, and by chance", FAINT)], width)]
+    rows = [line([(f"kept under {letter(depth - 1)}, and by chance", FAINT)], width)]
     name = min(18, max(8, width - 16))
     cells = width - name - 14
     for label, kept, chance in found:
@@ -290,6 +289,6 @@ def item_lines(lookup: Lookup, item: int, width: int, height: int) -> list[Conte
             break
         words = " ".join(tree.words(branch))
         rows.append(
-            line([(fill(f"{chr(96 + depth)}{codes[depth - 1]}", 6), "$primary"), clip(words, width - 6)], width)
+            line([(fill(f"{letter(depth - 1)}{codes[depth - 1]}", 6), "$primary"), clip(words, width - 6)], width)
         )
     return rows[:height]

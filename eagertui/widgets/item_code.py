@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
+from core.index.letters import letter
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
 from eagertui.widgets.rows import Row
 from eagertui.widgets.run_lines import FAINT
@@ -70,8 +71,8 @@ def item_row(row_id: str, title: object, shared: int, levels: int, similarity: o
 
     def draw(width: int) -> Content:
         parts: list[Part] = [
-            ("".join(chr(97 + level) for level in range(shared)), "bold $success"),
-            ("·" * (levels - shared) + " ", FAINT),
+            ("".join(letter(level) for level in range(shared)), "bold $success"),
+            ("".join("·" * len(letter(level)) for level in range(shared, levels)) + " ", FAINT),
         ]
         if similarity is not None:
             near = float(similarity) if isinstance(similarity, int | float) else math.nan
@@ -86,5 +87,5 @@ def item_row(row_id: str, title: object, shared: int, levels: int, similarity: o
 
 def kept(shared: Sequence[int], levels: int) -> str:
     """How many neighbours share each of the codes: `a 9 · b 7 · c 2 of 10`."""
-    told = [f"{chr(97 + level)} {sum(one > level for one in shared)}" for level in range(levels)]
+    told = [f"{letter(level)} {sum(one > level for one in shared)}" for level in range(levels)]
     return f"{' · '.join(told)} of {len(shared)}" if shared else ""

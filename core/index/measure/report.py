@@ -10,9 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from core.index.branches import sorted_by_code
+from core.index.letters import letter
 from core.index.measure.agreement import agreement, labels_of
 from core.index.nearest import BLOCK, nearest_rows
-from core.index.table import LETTERS, ItemIndex
+from core.index.table import ItemIndex
 from core.vectors import ItemVectors
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _level(index: ItemIndex, level: int, prefixes: list[Int64]) -> dict[str, Any
     forced = fan_out[above] == 1
     used = int((counts > 0).sum())
     return {
-        "letter": LETTERS[level],
+        "letter": letter(level),
         "source": index.sources[level],
         "width": index.widths[level],
         "used": used,
