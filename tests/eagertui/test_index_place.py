@@ -318,4 +318,5 @@ async def test_b_opens_the_form_for_an_index(made: World) -> None:
     async with opened(made) as eyes:
         await eyes.press("b")
         await eyes.until(lambda: isinstance(eyes.app.screen, StartScreen))
-        await eyes.see("Build index", "index.method", "eagertui --headless index build")
+        await eyes.see(r"Build index", r"\[index\] +The code word", r"┃ +sources +semantic, b", r"┃ +method +",
+                       "eagertui --headless index build")  # fmt: skip
