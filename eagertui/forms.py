@@ -37,6 +37,8 @@ MOST_USED = (
     "evaluate.baselines",
 )
 """What most people change, in the order in which a form shows it; `*` is any number."""
+INDEX_TABLES = ("index", "rq_vae")
+"""The tables that an index is made by, in the order in which a form about it shows them."""
 _STAGES = "tune.stages."
 
 
@@ -190,9 +192,19 @@ def project_fields(project: Project) -> tuple[Field, ...]:
     return tuple(found)
 
 
-def grouped(all_fields: Sequence[Field]) -> tuple[Group, ...]:
-    """Fields under headings: what most people change, then the rest by table."""
-    ranks = {one.key: rank for one in all_fields for rank, key in enumerate(MOST_USED) if fnmatchcase(one.key, key)}
+def grouped(all_fields: Sequence[Field], first: Sequence[str] = ()) -> tuple[Group, ...]:
+    """Fields under headings: what most people change, then the rest by table.
+
+    Args:
+        all_fields: in order of declaration.
+        first: tables that stand whole before everything else, for a form about them.
+    """
+    ranks = {
+        one.key: rank
+        for one in all_fields
+        for rank, key in enumerate(MOST_USED)
+        if fnmatchcase(one.key, key) and one.key.partition(".")[0] not in first
+    }
     most = sorted((one for one in all_fields if one.key in ranks), key=lambda one: ranks[one.key])
     groups = [Group("Most used", "", tuple(most))] if most else []
     tables: dict[str, list[Field]] = {}
@@ -200,11 +212,12 @@ def grouped(all_fields: Sequence[Field]) -> tuple[Group, ...]:
         if one.key not in ranks:
             table, dot, rest = one.key.partition(".")
             tables.setdefault(table if dot else "", []).append(replace(one, label=rest if dot else one.key))
+    ahead = [f"[{table}]" for table in first]
     for table, members in tables.items():
         kind = fields.find(Project, (table,))[1] if table else None
         doc = (getattr(kind, "__doc__", None) or "").strip().partition("\n")[0].rstrip(".")
         groups.append(Group(f"[{table}]" if table else "project", doc, tuple(members)))
-    return tuple(groups)
+    return tuple(sorted(groups, key=lambda group: ahead.index(group.title) if group.title in ahead else len(ahead)))
 
 
 @dataclass(frozen=True)
@@ -285,8 +298,8 @@ class Form:
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """The fields under their headings."""
-        return grouped(self.fields)
+        """The fields under their headings; of a run for the index alone, what makes an index comes first."""
+        return grouped(self.fields, INDEX_TABLES if ONLY_INDEX in self.overrides else ())
 
     @property
     def trouble(self) -> Fault | None:

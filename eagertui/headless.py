@@ -175,10 +175,11 @@ def _show_result(folder: RunFolder, as_json: bool) -> int:
     if metrics:
         show_metrics(metrics)
     elif folder.manifest().get("goal") == "index":
+        from core.index.revisions.files import load_revisions
         from core.pipeline import artefact_of
         from eagertui.index_report import show_report
 
-        show_report(artefact_of(folder, "index"))
+        show_report(artefact_of(folder, "index"), load_revisions(folder))
     print(folder.path.resolve())
     return 0
 

@@ -5,35 +5,64 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from core.errors import DataError
+from core.index.letters import token
 from core.run.figures import figures, read_object
 from eagertui.lists import output, plain_table
 from eagertui.plain import visible
 
+if TYPE_CHECKING:
+    from core.index.revisions.files import Growth
+
 BRANCHES_SHOWN = 20
+CHANGES_SHOWN = 20
 
 
-def show_report(folder: Path) -> None:
+def report_of(folder: Path, growth: Growth) -> dict[str, Any]:
+    """The report of an index, and what came and went since: ids and codes of the items that were added.
+
+    Args:
+        folder: the artefact of the stage `index`.
+        growth: all revisions of the run.
+
+    Raises:
+        DataError: the report cannot be read.
+    """
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        if not isinstance(report["levels"], list):
+            raise TypeError("it holds something else")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: the report of the index cannot be read ({error})", "build it again") from None
+    added = [
+        {
+            "item_id": item, "title": title, "removed": item in growth.removed,
+            "code": "".join(token(level, code) for level, code in enumerate(codes)),
+        }
+        for (item, title, _), codes in zip(growth.items.iter_rows(), growth.codes.tolist(), strict=True)
+    ]  # fmt: skip
+    return {**report, "revision": growth.number, "added": added, "removed": sorted(growth.removed)}
+
+
+def show_report(folder: Path, growth: Growth) -> None:
     """Everything that is known of an index.
 
     Args:
         folder: the artefact of the stage `index`.
+        growth: all revisions of the run.
 
     Raises:
         DataError: its report cannot be read.
     """
-    try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        levels = list(report["levels"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: the report of the index cannot be read ({error})", "build it again") from None
-    console = output()
+    report = report_of(folder, growth)
+    levels, console = report["levels"], output()
     console.print(Text(f"{report['items']:,} items, base {visible(report['base_id'])}"))
     for name in ("method", "shape"):
         if told := report.get(name):
@@ -43,7 +72,9 @@ def show_report(folder: Path) -> None:
     _by_depth(console, report, levels)
     if seconds := figures(read_object(folder / "seconds.json")):
         console.print(Text("seconds: " + ", ".join(f"{visible(name)} {value:.1f}" for name, value in seconds.items())))
-    _branches(console, folder)
+    _branches(console, folder, growth)
+    if growth.number:
+        _changes(console, report)
 
 
 def _levels(levels: list[Mapping[str, Any]]) -> Table:
@@ -108,13 +139,33 @@ def _by_depth(console: Console, report: Mapping[str, Any], levels: list[Mapping[
         console.print(Text("not told by the codes: " + ", ".join(f"{visible(s)} {v:.1%}" for s, v in lost.items())))
 
 
-def _branches(console: Console, folder: Path) -> None:
-    """The largest first-level branches and their words."""
+def _changes(console: Console, report: Mapping[str, Any]) -> None:
+    """What came and went after training."""
+    added, removed = report["added"], report["removed"]
+    console.print(Text(f"revision {report['revision']}: {len(added):,} items added, {len(removed):,} removed"))
+    table = plain_table("item", "code", "title", "")
+    for item in added[:CHANGES_SHOWN]:
+        gone = "removed again" if item["removed"] else "added"
+        table.add_row(Text(visible(item["item_id"])), Text(item["code"]), Text(visible(item["title"] or "")), gone)
+    late = {item["item_id"] for item in added}
+    for item_id in [item for item in removed if item not in late][:CHANGES_SHOWN]:
+        table.add_row(Text(visible(item_id)), "", "", "removed")
+    console.print(table)
+    if (more := len({*late, *removed}) - table.row_count) > 0:
+        console.print(Text(f"{more:,} more; --json lists them all"))
+
+
+def _branches(console: Console, folder: Path, growth: Growth) -> None:
+    """The largest first-level branches and their words; items that came later count."""
     from core.index.branches import BranchTable
+    from core.index.lookup import load_index
 
     try:
         branches = BranchTable.load(folder)
-    except DataError:
+        if growth.number:
+            codes = load_index(folder / "index.parquet").codes
+            branches = branches.grown(np.concatenate([codes, growth.codes.reshape(-1, codes.shape[1])]))
+    except (DataError, ValueError):
         return  # made by an older version
     first = sorted(branches.children(0), key=lambda row: (-int(branches.size[row]), row))
     table = plain_table("branch", "items", "words", right=("items",))
@@ -131,11 +182,11 @@ def show_diff(found: Mapping[str, Any], a: str, b: str) -> None:
     """Two indices side by side.
 
     Args:
-        found: of `core.index.diff.diff`.
+        found: of `core.index.measure.diff.diff`.
         a: name of the first.
         b: name of the second.
     """
-    from core.index.diff import diff_lines
+    from core.index.measure.diff import diff_lines
 
     table = plain_table("", visible(a), visible(b), right=(visible(a), visible(b)))
     for label, left, right in diff_lines(found):

@@ -63,19 +63,21 @@ def build_verb(args: argparse.Namespace) -> int:
 
 def show_verb(args: argparse.Namespace) -> int:
     """Show the report of an index."""
-    from eagertui.index_report import show_report
+    from core.index.revisions.files import load_revisions
+    from eagertui.index_report import report_of, show_report
 
-    folder = _index_of(_run(args))
+    run = _run(args)
+    folder, growth = _index_of(run), load_revisions(run)
     if args.json:
-        print((folder / "report.json").read_text(encoding="utf-8"), end="")
+        print(json.dumps(report_of(folder, growth), indent=1, ensure_ascii=False))
     else:
-        show_report(folder)
+        show_report(folder, growth)
     return 0
 
 
 def add_verb(args: argparse.Namespace) -> int:
     """Add items to the index of a run."""
-    from core.index.grow import add_items
+    from core.index.revisions.grow import add_items
 
     run = _run(args)
     return _told(args, run, add_items(run, args.file, args.vectors).to_dict())
@@ -83,7 +85,7 @@ def add_verb(args: argparse.Namespace) -> int:
 
 def remove_verb(args: argparse.Namespace) -> int:
     """Take items out of a run's recommendations."""
-    from core.index.grow import remove_items
+    from core.index.revisions.grow import remove_items
 
     run = _run(args)
     return _told(args, run, remove_items(run, [one.strip() for one in args.items.split(",") if one.strip()]).to_dict())
@@ -91,7 +93,7 @@ def remove_verb(args: argparse.Namespace) -> int:
 
 def diff_verb(args: argparse.Namespace) -> int:
     """Compare the indices of two runs."""
-    from core.index.diff import diff
+    from core.index.measure.diff import diff
     from eagertui.index_report import show_diff
 
     runs = [_find(args, name) for name in (args.a, args.b)]
@@ -123,7 +125,7 @@ def import_verb(args: argparse.Namespace) -> int:
 
 def export_verb(args: argparse.Namespace) -> int:
     """Write an index into a file."""
-    from core.index.exchange import export_index
+    from core.index.exchange.in_out import export_index
 
     export_index(_index_of(_run(args)), args.out, raw=args.raw)
     print(json.dumps({"file": str(args.out.resolve())}) if args.json else args.out)

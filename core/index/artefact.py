@@ -13,9 +13,9 @@ import numpy as np
 from core.data.dataset import Dataset
 from core.index.branches import BranchTable
 from core.index.build import Built
-from core.index.exchange import keep_import
-from core.index.report import index_report
-from core.index.words import branch_words
+from core.index.exchange.in_out import keep_import
+from core.index.measure.report import index_report
+from core.index.words.label import branch_words
 from core.run.protocol import Reporter
 from core.vectors import ItemVectors
 

@@ -6,7 +6,7 @@ Needs numpy and polars alone: the screens use it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +101,35 @@ class BranchTable:
         if len(words) != len(self):
             raise ValueError(f"words of {len(words)} branches for {len(self)}")
         labels = pl.Series("words", [list(row) for row in words], dtype=SCHEMA["words"])
-        return BranchTable(
-            self.depth, self.code, self.parent, self.first, self.size, self.rows, self.order, labels
-        )  # fmt: skip
+        return replace(self, labels=labels)
+
+    def grown(self, codes: Int32) -> BranchTable:
+        """The same branches with more items: rows, words and interactions stay, for no training row names a new item.
+
+        Args:
+            codes: of all items, those of this table first; shape (items, levels).
+
+        Raises:
+            ValueError: a new item stands under a prefix that is not there.
+        """
+        old, levels = len(self.order), self.levels
+        more = codes[old:]
+        size, row = self.size.astype(np.int64), np.zeros(len(more), dtype=np.int64)
+        places = _key(self.parent[1:], self.code[1:])  # ascending, as the rows stand
+        size[0] += len(more)
+        for level in range(levels - 1):
+            wanted = _key(row, more[:, level])
+            row = 1 + np.searchsorted(places, wanted)
+            if (row > len(places)).any() or (places[row - 1] != wanted).any():
+                raise ValueError("a new item stands under a prefix that the index has not")
+            size += np.bincount(row, minlength=len(self))
+        deepest = np.flatnonzero(self.depth == levels - 1)
+        ranked = _key(np.repeat(deepest, self.size[deepest]), codes[self.order, -1])
+        new = _key(row, more[:, -1])
+        turn = np.argsort(new, kind="stable")
+        order = np.insert(self.order, np.searchsorted(ranked, new[turn], side="right"), old + turn)
+        first = np.cumsum(size) - size - self.depth * np.int64(len(codes))  # every depth holds all items
+        return replace(self, first=first.astype(np.int32), size=size.astype(np.int32), order=order.astype(np.int32))
 
     def save(self, folder: Path) -> None:
         """Write `branches.parquet` and `order.npy` into an existing folder."""
@@ -207,6 +233,11 @@ class BranchTable:
     def words(self, branch: int) -> list[str]:
         """The words of a branch; empty where none are known."""
         return list(self.labels[branch])
+
+
+def _key(rows: npt.ArrayLike, codes: Int32) -> Int64:
+    """One number for a row and a code below it, in the order of both."""
+    return (np.asarray(rows, dtype=np.int64) << 32) + codes
 
 
 def sorted_by_code(codes: Int32) -> Int32:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from core.index.conflicts.resolve import Resolution, resolve
 from core.index.quantize import Matrix, Quantized, Task, quantize
-from core.index.resolve import Resolution, resolve
 from core.index.shape import index_shape
 from core.index.table import ItemIndex
 from core.run.reporter import Reporter
@@ -74,7 +74,7 @@ def build_index(
     seconds: dict[str, float] = {}
     parts = []
     if codes_file is not None:
-        from core.index.exchange import imported
+        from core.index.exchange.in_out import imported
 
         parts, sources, why = [imported(codes_file, item_ids, centre)], ("imported",), f"as in {codes_file.name}"
     else:

@@ -1,14 +1,16 @@
 """Questions about a finished index: what is this item's code, what lies under that prefix, where is that title?
 
 Needs numpy and polars alone: the screens use it. At a million items it loads in about a second, and every call answers
-within a frame or two.
+within a frame or two. Items that came or went after training are known once it has `grown`.
 """
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,11 @@ import polars as pl
 
 from core.errors import DataError
 from core.index.branches import BranchTable
-from core.index.table import SHARED, ItemIndex, token
+from core.index.letters import token
+from core.index.table import SHARED, ItemIndex
+
+if TYPE_CHECKING:
+    from core.index.revisions.files import Growth
 
 Int32 = npt.NDArray[np.int32]
 
@@ -27,17 +33,29 @@ CHUNK = 1 << 16
 
 
 class Lookup:
-    """An index beside its catalogue. Make it with `load`."""
+    """An index beside its catalogue. Make it with `load`; `grown` tells of what came and went since.
+
+    Attributes:
+        folder: the artefact of the stage `index`.
+        index: codes of every item.
+        branches: the tree above them.
+        raw: codes before conflicts were settled, of the items that the index was built with; None = not kept.
+        base: how many items those are; whatever has a higher number was added.
+        revision: number of the newest revision that is known; 0 = none.
+    """
 
     def __init__(
         self, folder: Path, index: ItemIndex, branches: BranchTable, titles: pl.Series, raw: Int32 | None
     ) -> None:
         self.folder, self.index, self.branches, self.raw = folder, index, branches, raw
+        self.base, self.revision = len(index.item_ids), 0
         self._ids, self._titles = index.item_ids, titles
         self._lower = titles.fill_null("").str.to_lowercase()
         sorted_already = self._ids.is_sorted()
         self._by_id = None if sorted_already else self._ids.arg_sort()
         self._sorted_ids = self._ids if self._by_id is None else self._ids.gather(self._by_id)
+        self._added: dict[str, int] = {}
+        self._gone: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def load(cls, index_folder: Path, data_folder: Path) -> Lookup:
@@ -62,14 +80,63 @@ class Lookup:
             raise DataError(f"{index_folder}: the branches have {branches.levels} levels, the index {index.levels}")
         return cls(index_folder, index, branches, titles, _raw(index_folder / "raw.npy", len(ids)))
 
+    def grown(self, growth: Growth) -> Lookup:
+        """The same index with the items that were added after training; removed ones stay, and are marked.
+
+        What was read is shared with this look-up, which has grown by nothing itself.
+
+        Args:
+            growth: all revisions of the run.
+
+        Raises:
+            DataError: they belong to another index.
+        """
+        if not growth.number:
+            return self
+        index, fresh = self.index, growth.items
+        if growth.base_id != index.base_id:
+            raise DataError("the run's revisions belong to another index", "move its folder revisions away")
+        more = copy(self)
+        try:
+            codes = np.concatenate([index.codes, growth.codes.reshape(-1, index.levels)])
+            more._ids = pl.concat([self._ids.cast(pl.String), fresh["item_id"].alias(self._ids.name)])
+            more.index, more.branches = replace(index, item_ids=more._ids, codes=codes), self.branches.grown(codes)
+        except ValueError as error:
+            raise DataError(
+                f"the run's revisions do not fit its index ({error})", "put them back from a copy"
+            ) from error
+        titles = fresh["title"].alias(self._titles.name)
+        more._titles = pl.concat([self._titles, titles])
+        more._lower = pl.concat([self._lower, titles.fill_null("").str.to_lowercase()])
+        more._added = {item: self.base + place for place, item in enumerate(fresh["item_id"])}
+        gone = pl.Series(sorted(growth.removed), dtype=pl.String)
+        more._gone = more._ids.is_in(gone.implode()).to_numpy()
+        more.revision = growth.number
+        return more
+
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Size of the catalogue, with what was added and what was removed."""
         return len(self._ids)
+
+    def is_added(self, item: int) -> bool:
+        """Whether an item came after training."""
+        return item >= self.base
+
+    def is_removed(self, item: int) -> bool:
+        """Whether an item is recommended no longer."""
+        return self._gone is not None and bool(self._gone[item])
+
+    def changes(self, branch: int = 0) -> tuple[int, int]:
+        """How many items of a branch were added after training, and how many were removed."""
+        if self._gone is None:
+            return 0, 0
+        under = self.branches.items(branch)
+        return int((under >= self.base).sum()), int(self._gone[under].sum())
 
     @cached_property
     def conflicts(self) -> pl.DataFrame:
-        """One row an item that shared its code, in the columns of `core.index.resolve.SCHEMA`.
+        """One row an item that shared its code, in the columns of `core.index.conflicts.groups.SCHEMA`.
 
         Raises:
             DataError: the file is missing or damaged.
@@ -90,9 +157,9 @@ class Lookup:
 
     def number(self, item_id: str) -> int | None:
         """The number of an item id."""
-        place = int(self._sorted_ids.search_sorted(item_id)) if self.n_items else 0
-        if place == self.n_items or self._sorted_ids[place] != item_id:
-            return None
+        place = int(self._sorted_ids.search_sorted(item_id)) if self.base else 0
+        if place == self.base or self._sorted_ids[place] != item_id:
+            return self._added.get(item_id)
         return place if self._by_id is None else int(self._by_id[place])
 
     def search(self, text: str, limit: int = 50) -> list[int]:
@@ -108,6 +175,7 @@ class Lookup:
         after = int(self._sorted_ids.search_sorted(text + "\U0010ffff", side="right"))
         page = range(start, min(after, start + limit))
         found += sorted(p if self._by_id is None else int(self._by_id[p]) for p in page)
+        found += [number for item, number in self._added.items() if item.startswith(text)][:limit]
         wanted = str(pl.Series([text]).str.to_lowercase()[0])
         for offset in range(0, self.n_items, CHUNK):
             if len(found) >= limit + (exact is not None):
@@ -139,7 +207,8 @@ class Lookup:
             `number`, `item_id`, `title`, `code` (tokens in a row), `codes`; `path`: for every prefix its `branch`,
             `token`, `words`, number of `items`; `siblings`: numbers of items that share the longest shared prefix, at
             most `SIBLINGS` of the `sibling_count`; `raw`: the code before conflicts were settled, empty where it is
-            not known; `conflict`: the group it shared a code with, None where it did not.
+            not known; `conflict`: the group it shared a code with, None where it did not; `added`, `removed`: whether
+            it came after training, and whether it is recommended no longer.
 
         Raises:
             DataError: no item has that number.
@@ -166,9 +235,11 @@ class Lookup:
             "siblings": siblings,
             "sibling_count": count,
             "raw": "".join(token(level, int(code)) for level, code in enumerate(self.raw[item]))
-            if self.raw is not None
+            if self.raw is not None and item < self.base
             else "",
             "conflict": self.conflict(item),
+            "added": self.is_added(item),
+            "removed": self.is_removed(item),
         }
 
     def conflict(self, item: int) -> int | None:

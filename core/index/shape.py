@@ -12,6 +12,7 @@ from typing import Any
 
 COARSE_SHARE = 0.8
 DEEPEST = 64
+"""Levels a source that any project can ask for; imported files may have more."""
 TREES = frozenset({"kmeans-tree", "random"})
 LEAST_PASSES = 4
 """Passes of an auto-encoder over the items, however many they are: one without codes and three with them."""

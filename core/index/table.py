@@ -11,14 +11,9 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError
+from core.index.letters import letter, token
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SHARED = "eagertui.shared"
-
-
-def token(level: int, code: int) -> str:
-    """How a code is written, e.g. `<a_12>`: the letter is the level."""
-    return f"<{LETTERS[level]}_{code}>"
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class ItemIndex:
     def save(self, path: Path) -> None:
         """Write a Parquet file; widths and sources travel in the names of its columns, the rest in its metadata."""
         columns = {
-            f"{LETTERS[i]}:{s}:{w}": self.codes[:, i]
+            f"{letter(i)}:{s}:{w}": self.codes[:, i]
             for i, (s, w) in enumerate(zip(self.sources, self.widths, strict=True))
         }
         about = {SHARED: "yes"} if self.shared else {}

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from core.data.arrays import Sequences
 from core.index.branches import BranchTable
-from core.index.terms import alike, terms_of
+from core.index.words.terms import alike, terms_of
 from core.prompts.texts import ItemTexts
 from core.prompts.users import UserTexts
 

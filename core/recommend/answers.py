@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from core.errors import DataError, EagerError, ProjectError
+from core.index.letters import token
 from core.index.lookup import Lookup
-from core.index.table import token
+from core.index.revisions.files import load_revisions, newest_revision
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder
 
@@ -48,6 +49,7 @@ class Answers:
         self.run, self.lookup_only, self._progress = RunFolder(run), lookup, progress
         self.has = [name for name, stage in STAGES.items() if self._made(stage)]
         self._recommender: Recommender | None = None
+        self._grown: Lookup | None = None
         if "model" in self.has and not lookup:
             progress("loading the libraries")
             from core.recommend.recommender import Recommender
@@ -80,6 +82,7 @@ class Answers:
             users, items = self._recommender.dataset.n_users, self._recommender.n_items
         else:
             users, items = len(self._users), self._data("items", ["item_id"]).height
+            items += len(load_revisions(self.run).items)
         return {"ready": True, "run": self.run.id, "users": users, "items": items, "has": self.has}
 
     def answer(self, method: object, params: Params) -> dict[str, Any]:
@@ -129,9 +132,17 @@ class Answers:
     # --- the index
 
     @cached_property
-    def lookup(self) -> Lookup:
-        """The index beside its catalogue."""
+    def _base(self) -> Lookup:
         return Lookup.load(artefact_of(self.run, "index"), artefact_of(self.run, "data"))
+
+    @property
+    def lookup(self) -> Lookup:
+        """The index beside its catalogue, with all items that were added up to now and all that were removed."""
+        held = self._grown or self._base
+        if held.revision != newest_revision(self.run):
+            held = self._base.grown(load_revisions(self.run))
+        self._grown = held
+        return held
 
     @cached_property
     def _nearest(self) -> Nearest:
@@ -141,40 +152,34 @@ class Answers:
         there = [source for source in SOURCES if self._made(source)]
         return Nearest.load({source: artefact_of(self.run, source) / "vectors.npz" for source in there})
 
-    def _number(self, params: Params) -> int:
+    def _number(self, lookup: Lookup, params: Params) -> int:
         """The item that is meant: an id, or a number."""
         item = params.get("item")
         if isinstance(item, int) and not isinstance(item, bool):
-            if 0 <= item < self.lookup.n_items:
+            if 0 <= item < lookup.n_items:
                 return item
-            raise DataError(f"no item has the number {item}", f"they go from 0 to {self.lookup.n_items - 1}")
-        number = self.lookup.number(str(item))
+            raise DataError(f"no item has the number {item}", f"they go from 0 to {lookup.n_items - 1}")
+        number = lookup.number(str(item))
         if number is None:
-            near = [self.lookup.item_id(found) for found in self.lookup.search(str(item), 3)]
+            near = [lookup.item_id(found) for found in lookup.search(str(item), 3)]
             hint = f"did you mean {', '.join(near)}?" if near else "index.find looks for ids and titles"
             raise DataError(f"no item {str(item)[:80]!r} in the index of this run", hint)
         return number
 
-    def _row(self, item: int) -> dict[str, Any]:
-        lookup = self.lookup
-        return {
-            "number": item, "item_id": lookup.item_id(item), "title": lookup.title(item),
-            "code": lookup.index.text(item),
-        }  # fmt: skip
-
     def _item(self, params: Params) -> dict[str, Any]:
         """An item, and its nearest by each source that has a vector of it."""
-        lookup, item = self.lookup, self._number(params)
+        lookup = self.lookup
+        item = self._number(lookup, params)
         codes, levels = lookup.index.codes, lookup.index.levels
         near: dict[str, list[dict[str, Any]]] = {}
         kept: dict[str, list[float]] = {}
         for source in self._nearest.sources:
-            if not self._nearest.known(item, source):
+            if lookup.is_added(item) or not self._nearest.known(item, source):
                 continue
             rows = []
             for other, similarity in self._nearest.near(item, source, NEAREST):
                 same = (codes[other] == codes[item]).cumprod().sum()
-                rows.append({**self._row(other), "similarity": similarity, "shared": int(same)})
+                rows.append({**_row(lookup, other), "similarity": similarity, "shared": int(same)})
             near[source] = rows
             depths = range(1, levels + 1)
             kept[source] = [round(sum(row["shared"] >= d for row in rows) / max(len(rows), 1), 4) for d in depths]
@@ -182,14 +187,15 @@ class Answers:
 
     def _branch(self, params: Params) -> dict[str, Any]:
         """A branch, the branches below it, and a page of its items."""
-        table = self.lookup.branches
+        lookup = self.lookup
+        table = lookup.branches
         prefix = [int(code) for code in params.get("prefix") or []]
         offset, limit = max(int(params.get("offset") or 0), 0), _count(params, "limit", 50)
         branch = table.find(prefix)
         if branch < 0:
-            told = "".join(token(level, code) for level, code in enumerate(prefix[:26])) or "nothing"
+            told = "".join(token(level, code) for level, code in enumerate(prefix[: table.levels])) or "nothing"
             raise DataError(f"no branch {told} in the index of this run", "its items have other codes")
-        depth = len(prefix)
+        depth, (added, removed) = len(prefix), lookup.changes(branch)
         children = [
             {
                 "branch": row, "code": int(table.code[row]), "token": token(depth, int(table.code[row])),
@@ -199,19 +205,30 @@ class Answers:
         ]  # fmt: skip
         return {
             "branch": branch, "prefix": prefix, "depth": depth, "words": table.words(branch),
-            "count": int(table.size[branch]), "rows": int(table.rows[branch]), "children": children, "offset": offset,
-            "items": [self._row(int(item)) for item in table.items(branch, offset, limit)],
+            "count": int(table.size[branch]), "rows": int(table.rows[branch]), "added": added, "removed": removed,
+            "children": children, "offset": offset,
+            "items": [_row(lookup, int(item)) for item in table.items(branch, offset, limit)],
         }  # fmt: skip
 
     def _find(self, params: Params) -> dict[str, Any]:
         text, limit = str(params.get("text", "")), _count(params, "limit", 50)
-        return {"items": [self._row(item) for item in self.lookup.search(text, limit)]}
+        lookup = self.lookup
+        return {"items": [_row(lookup, item) for item in lookup.search(text, limit)]}
 
     def _siblings(self, params: Params) -> dict[str, Any]:
         """The items that share the longest prefix that this one shares with any other."""
         offset, limit = max(int(params.get("offset") or 0), 0), _count(params, "limit", 50)
-        count, items = self.lookup.siblings(self._number(params), limit, offset)
-        return {"count": count, "offset": offset, "items": [self._row(item) for item in items]}
+        lookup = self.lookup
+        count, items = lookup.siblings(self._number(lookup, params), limit, offset)
+        return {"count": count, "offset": offset, "items": [_row(lookup, item) for item in items]}
+
+
+def _row(lookup: Lookup, item: int) -> dict[str, Any]:
+    """An item in a list."""
+    return {
+        "number": item, "item_id": lookup.item_id(item), "title": lookup.title(item), "code": lookup.index.text(item),
+        "added": lookup.is_added(item), "removed": lookup.is_removed(item),
+    }  # fmt: skip
 
 
 def _count(params: Params, name: str, default: int) -> int:

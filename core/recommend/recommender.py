@@ -15,7 +15,7 @@ import torch
 
 from core.data.dataset import Dataset
 from core.errors import DataError
-from core.index.revisions import Growth, load_revisions
+from core.index.revisions.files import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
 from core.pipeline import artefact_of
@@ -59,9 +59,8 @@ class Recommendation:
 class Recommender:
     """A trained run, loaded. Make it with `load`.
 
-    It knows the items that the run was trained on, numbered from 0, and after them those that
-    `core.index.grow.add_items` added up to the moment of loading; removed ones may stand in a history and are never
-    listed.
+    It knows the items that the run was trained on, numbered from 0, and after them those that `core.add_items` added up
+    to the moment of loading; removed ones may stand in a history and are never listed.
 
     Args:
         project: of the run.

@@ -12,7 +12,7 @@ from typing import Any
 from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
-from core.index.exchange import write_index
+from core.index.exchange.in_out import write_index
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder
 from core.tune.adapters import fold

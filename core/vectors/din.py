@@ -20,8 +20,9 @@ from torch.nn import functional
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
 from core.tune.dropout import dropout
-from core.tune.loop import Loop, Schedule
+from core.tune.loop import Schedule
 from core.vectors import ItemVectors
+from core.vectors.fitting import fit
 
 GROUPS = (5, 4, 2, 2, 1, 1, 1, 1, 1, 1)
 """How many past items are averaged into one, oldest first."""
@@ -148,18 +149,10 @@ def din_vectors(train: Sequences, n_items: int, dim: int, seed: int, reporter: R
     first = np.repeat(train.offsets[:-1], train.lengths)
     places = np.flatnonzero(np.arange(len(train.items)) > first)
     if len(places):
-        loop = Loop(
-            model,
-            lambda epoch: _Targets(train, places, first[places], n_items, (seed, epoch)),
-            Schedule(EPOCHS, RATE),
-            seed=seed,
-            device="cpu",
-            bf16=False,
-            reporter=reporter,
-            folder=folder,
-            task="din",
-        )
-        loop.run()
-        loop.forget()
+
+        def batches(epoch: int) -> _Targets:
+            return _Targets(train, places, first[places], n_items, (seed, epoch))
+
+        fit("din", model, batches, Schedule(EPOCHS, RATE), seed, reporter, folder)
     vectors = functional.normalize(model.items.weight[:n_items].detach(), dim=1)
     return ItemVectors.of(vectors.numpy(), known, "din")

@@ -19,8 +19,9 @@ from torch.nn import functional
 
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
-from core.tune.loop import Loop, Schedule
+from core.tune.loop import Schedule
 from core.vectors import ItemVectors
+from core.vectors.fitting import fit
 
 LAYERS = 3
 NEGATIVES = 1024
@@ -117,18 +118,6 @@ def lightgcn_vectors(
         return [(torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(c)) for a, b, c in rows]
 
     if len(edges):
-        loop = Loop(
-            model,
-            batches,
-            Schedule(EPOCHS, RATE),
-            seed=seed,
-            device="cpu",
-            bf16=False,
-            reporter=reporter,
-            folder=folder,
-            task="lightgcn",
-        )
-        loop.run()
-        loop.forget()
+        fit("lightgcn", model, batches, Schedule(EPOCHS, RATE), seed, reporter, folder)
     vectors = functional.normalize(model.vectors()[0].detach(), dim=1)
     return ItemVectors.of(vectors.numpy(), known, "lightgcn")

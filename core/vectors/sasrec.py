@@ -22,8 +22,9 @@ from core.data.arrays import Sequences
 from core.run.reporter import Reporter
 from core.settings import SasrecSettings
 from core.tune.dropout import dropout
-from core.tune.loop import Loop, Schedule, bucketed
+from core.tune.loop import Schedule, bucketed
 from core.vectors import ItemVectors
+from core.vectors.fitting import fit
 
 SCORE_BATCH = 512
 MEAN_LENGTH = 10
@@ -200,17 +201,5 @@ def fit_sasrec(
         return [_padded([rows[i] for i in batch], n_items) for batch in order]
 
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
-    loop = Loop(
-        _NextItem(model),
-        batches,
-        schedule,
-        seed=seed,
-        device="cpu",
-        bf16=bf16,
-        reporter=reporter,
-        folder=folder,
-        task="sasrec",
-    )
-    loop.run()
-    loop.forget()
+    fit("sasrec", _NextItem(model), batches, schedule, seed, reporter, folder, bf16)
     return model.eval()

@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import Click
-from textual.screen import ModalScreen
-from textual.widgets import Input
 
+from eagertui.screens.over import Finder, Over, TableOver
 from eagertui.widgets.data_lines import record_lines, record_text, split_lines
 from eagertui.widgets.draw import Part, clip, line, safe, spread
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.frame_table import FrameTable
 from eagertui.widgets.lines import Lines
-from eagertui.widgets.rows import Row, RowList
+from eagertui.widgets.rows import Row
 from eagertui.widgets.run_lines import FAINT
-from eagertui.widgets.typed_line import TypedLine
 
 if TYPE_CHECKING:
     from eagertui.tables import Record, Tables
 
-MOST_USERS = 200
-"""Users that the search shows at most."""
 
-
-class Detail(ModalScreen[None]):
-    """Something that lies over the place; escape or a click beside it leads back."""
-
-    CSS_PATH = "data.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back", show=False),
-        Binding("c", "app.copy", "Copy", show=False),
-    ]
-
-    def on_click(self, event: Click) -> None:
-        """Beside the panel is the place."""
-        if event.widget is self:
-            self.dismiss()
-
-
-class RecordScreen(Detail):
+class RecordScreen(Over):
     """Every column of one row, whole.
 
     Args:
         title: what the record is of.
         record: names of columns and values.
     """
+
+    CSS_PATH = "data.tcss"
 
     def __init__(self, title: str, record: Record) -> None:
         super().__init__()
@@ -76,7 +55,7 @@ class RecordScreen(Detail):
         return record_text(self._record)
 
 
-class SplitScreen(Detail):
+class SplitScreen(TableOver):
     """One user's history: what trains, what is asked for, and what the model sees then.
 
     Args:
@@ -85,11 +64,8 @@ class SplitScreen(Detail):
         max_history: how many items a model sees.
     """
 
+    CSS_PATH = "data.tcss"
     AUTO_FOCUS = "#split-table"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", show=False),
-        Binding("o", "sort", "Sort", show=False),
-    ]
 
     def __init__(self, tables: Tables, user: int, max_history: int) -> None:
         super().__init__()
@@ -114,22 +90,6 @@ class SplitScreen(Detail):
         table.show(self._tables.split(self._user, self._max_history))
         self.call_after_refresh(table.action_go_last)  # the targets stand at the end
 
-    def action_filter(self) -> None:
-        """Filter the history."""
-        self.query_one(FilterBar).open()
-
-    def action_sort(self) -> None:
-        """Sort by the column under the cursor."""
-        self.query_one(FrameTable).sort()
-
-    @on(FilterBar.Filtered)
-    def _filtered(self, event: FilterBar.Filtered) -> None:
-        self.query_one(FrameTable).filter(event.text)
-
-    @on(FilterBar.Left)
-    def _left(self) -> None:
-        self.query_one(FrameTable).focus()
-
     @on(FrameTable.Selected)
     def _selected(self) -> None:
         row = self.query_one(FrameTable).row
@@ -138,79 +98,38 @@ class SplitScreen(Detail):
             self.app.push_screen(RecordScreen(f"Item {row[-2] if row else ''}", self._tables.record(item)))
 
 
-class UserInput(TypedLine):
-    """Where a user's id is typed; up and down move through the list below."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "screen.move(1)", "Next", show=False),
-        Binding("up", "screen.move(-1)", "Before", show=False),
-        Binding("escape", "screen.dismiss", "Back", show=False),
-    ]
-
-
-class UserScreen(ModalScreen[int | None]):
+class UserScreen(Finder):
     """Find a user by the id, or a part of it.
 
     Args:
         tables: the data set.
     """
 
-    CSS_PATH = "data.tcss"
-    AUTO_FOCUS = "#user-id"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False)]
+    NOUN = "user"
+    HINT = "a user's id, or a part of it"
+    MOST = 200
 
     def __init__(self, tables: Tables) -> None:
         super().__init__()
         self._tables = tables
 
-    def compose(self) -> ComposeResult:
-        """The line to type in, and who is meant."""
-        with Vertical(id="find-user", classes="panel detail"):
-            yield UserInput(placeholder="a user's id, or a part of it", id="user-id", compact=True)
-            yield RowList(id="found-users")
+    @property
+    def question(self) -> str:
+        """Who is looked through."""
+        return f"Whose history?  {self._tables.dataset.n_users:,} users"
 
     def on_mount(self) -> None:
         """Begin with the first users."""
-        panel = self.query_one("#find-user")
-        panel.border_title = f"Whose history?  {self._tables.dataset.n_users:,} users"
-        panel.border_subtitle = "enter opens · esc back"
-        self._find("")
+        super().on_mount()
+        self.find("")
 
-    @work(group="find", exclusive=True, exit_on_error=False)
-    async def _find(self, text: str) -> None:
-        found = await asyncio.to_thread(self._tables.find, text, MOST_USERS)
-        rows = self.query_one(RowList)
-        rows.show([Row(str(number), _UserRow(user, count)) for number, user, count in found])
-        rows.highlighted = 0 if found else None
-        subtitle = "no such user" if not found else "enter opens"
-        self.query_one("#find-user").border_subtitle = f"{subtitle} · esc back"
+    def look(self, text: str, most: int) -> list[Row]:
+        """Users by id."""
+        return [Row(str(number), _UserRow(user, count)) for number, user, count in self._tables.find(text, most)]
 
-    def action_move(self, rows: int) -> None:
-        """Move through the list."""
-        found = self.query_one(RowList)
-        if found.option_count:
-            found.highlighted = max(0, min((found.highlighted or 0) + rows, found.option_count - 1))
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._find(event.value.strip())
-
-    @on(Input.Submitted)
-    async def _entered(self, event: Input.Submitted) -> None:
-        found = await asyncio.to_thread(self._tables.user, event.value.strip())
-        current = self.query_one(RowList).current
-        if found is not None or current is not None:
-            self.dismiss(found if found is not None else int(current or 0))
-
-    @on(RowList.OptionSelected)
-    def _chosen(self) -> None:
-        current = self.query_one(RowList).current
-        self.dismiss(int(current) if current is not None else None)
-
-    def on_click(self, event: Click) -> None:
-        """Beside the panel is the place."""
-        if event.widget is self:
-            self.dismiss(None)
+    def exact(self, text: str) -> int | None:
+        """The user with this id."""
+        return self._tables.user(text)
 
 
 class _UserRow:

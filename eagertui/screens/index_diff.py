@@ -60,7 +60,7 @@ def _compared(
     this: Artefact, other: Artefact, names: tuple[str, str]
 ) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
     """The comparison, and the same as text; both reports are known to be whole afterwards."""
-    from core.index.diff import diff, diff_lines
+    from core.index.measure.diff import diff, diff_lines
     from eagertui.widgets.index_lines_diff import diff_rows
 
     found = diff(this.folder, other.folder)

@@ -13,115 +13,62 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from core.errors import EagerError
+from eagertui.screens.over import Finder
 from eagertui.widgets.code_tree import short
 from eagertui.widgets.draw import Part, clip, line, safe, spread
 from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.index_lines import trouble_lines
-from eagertui.widgets.item_code import item_row, kept, path_lines, shared_levels
+from eagertui.widgets.item_code import item_row, kept, path_lines, shared_levels, titled
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.rows import Row, RowList
 from eagertui.widgets.run_lines import FAINT
-from eagertui.widgets.typed_line import TypedLine
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
 
-MOST = 50
-"""Items that the search shows at most."""
 SOURCES = 2
 """Lists of neighbours that have a place: one a source of vectors."""
 Ask = Callable[[str], Awaitable[Mapping[str, Any]]]
 """Asks the serving child for an item by its id."""
 
 
-class ItemInput(TypedLine):
-    """Where a title or an id is typed; up and down move through the list below."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "screen.move(1)", "Next", show=False),
-        Binding("up", "screen.move(-1)", "Before", show=False),
-        Binding("escape", "screen.dismiss", "Back", show=False),
-    ]
-
-
-class FindItemScreen(ModalScreen[int | None]):
+class FindItemScreen(Finder):
     """Find an item by its id or a part of its title.
 
     Args:
         lookup: the index.
     """
 
-    CSS_PATH = "index.tcss"
-    AUTO_FOCUS = "#item-text"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False)]
+    NOUN = "item"
+    HINT = "a part of a title, or an id"
 
     def __init__(self, lookup: Lookup) -> None:
         super().__init__()
         self._lookup = lookup
-        self.searched = ""
-        """The text whose items are listed."""
 
-    def compose(self) -> ComposeResult:
-        """The line to type in, and what it finds."""
-        with Vertical(id="find-item", classes="panel over"):
-            yield ItemInput(placeholder="a part of a title, or an id", id="item-text", compact=True)
-            yield RowList(id="found-items")
+    @property
+    def question(self) -> str:
+        """What is looked through."""
+        return f"Which item?  {self._lookup.n_items:,} items"
 
-    def on_mount(self) -> None:
-        """Say what is looked through."""
-        panel = self.query_one("#find-item")
-        panel.border_title = f"Which item?  {self._lookup.n_items:,} items"
-        panel.border_subtitle = "enter opens · esc back"
+    def look(self, text: str, most: int) -> list[Row]:
+        """Items by id or title."""
+        return [Row(str(item), self._row(item)) for item in self._lookup.search(text, most)]
 
-    @work(group="find", exclusive=True, exit_on_error=False)
-    async def _find(self, text: str) -> None:
-        found = await asyncio.to_thread(self._lookup.search, text, MOST)
-        rows = self.query_one(RowList)
-        rows.show([Row(str(item), self._row(item)) for item in found])
-        rows.highlighted = 0 if found else None
-        self.searched = text
-        told = "no such item" if text and not found else f"first {MOST}" if len(found) == MOST else "enter opens"
-        self.query_one("#find-item").border_subtitle = f"{told} · esc back"
+    def exact(self, text: str) -> int | None:
+        """The item with this id."""
+        return self._lookup.number(text)
 
     def _row(self, item: int) -> Callable[[int], Content]:
-        title, item_id = self._lookup.title(item), self._lookup.item_id(item)
+        title, item_id = titled(self._lookup, item), self._lookup.item_id(item)
 
         def draw(width: int) -> Content:
             right: list[Part] = [(clip(item_id, width // 4), FAINT)]
             return spread([clip(title, width - width // 4 - 1)], right, width)
 
         return draw
-
-    def action_move(self, rows: int) -> None:
-        """Move through the list."""
-        found = self.query_one(RowList)
-        if found.option_count:
-            found.highlighted = max(0, min((found.highlighted or 0) + rows, found.option_count - 1))
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._find(event.value.strip())
-
-    @on(Input.Submitted)
-    async def _entered(self, event: Input.Submitted) -> None:
-        rows, exact = self.query_one(RowList), self._lookup.number(event.value.strip())
-        if exact is None and rows.current is None:  # the search of what was typed last may still be at work
-            exact = next(iter(await asyncio.to_thread(self._lookup.search, event.value.strip(), 1)), None)
-        if exact is not None or rows.current is not None:
-            self.dismiss(exact if exact is not None else int(rows.current or 0))
-
-    @on(RowList.OptionSelected)
-    def _chosen(self) -> None:
-        current = self.query_one(RowList).current
-        self.dismiss(int(current) if current is not None else None)
-
-    def on_click(self, event: Click) -> None:
-        """Beside the panel is the place."""
-        if event.widget is self:
-            self.dismiss(None)
 
 
 class ItemScreen(ModalScreen[int]):
@@ -218,14 +165,15 @@ class ItemScreen(ModalScreen[int]):
             self._say_error(error)
             return
         levels, codes = lookup.index.levels, about["codes"]
-        code.styles.height = lookup.index.levels + 3 + (about.get("conflict") is not None)
+        notes = (about.get("conflict") is not None) + bool(about.get("added") or about.get("removed"))
+        code.styles.height = lookup.index.levels + 3 + notes
         code.show(lambda width, height: path_lines(about, width, height))
         numbers = [int(number) for number in about["siblings"]]
         same = shared_levels(codes, lookup.index.codes[numbers[0]].tolist()) if numbers else 0
         under = " ".join(short(level, int(codes[level])) for level in range(same)) or "all"
         siblings.border_title = Content(f"{int(about.get('sibling_count', len(numbers))):,} siblings under {under}")
         siblings.border_subtitle = f"first {len(numbers)}" if len(numbers) < about.get("sibling_count", 0) else ""
-        siblings.show([item_row(str(n), lookup.title(n), self._same(n), levels) for n in numbers])
+        siblings.show([item_row(str(n), titled(lookup, n), self._same(n), levels) for n in numbers])
         siblings.highlighted = 0 if numbers else None
         self.shown = item
         try:
@@ -244,7 +192,9 @@ class ItemScreen(ModalScreen[int]):
         found = {str(source): self._others(rows) for source, rows in near.items()} if isinstance(
             near, dict) else {}  # fmt: skip
         if not any(found.values()):
-            self._say(line(["No vectors, no neighbours: the serving child knows of none."]))
+            late = self._lookup.is_added(self._item)
+            told = "It was added after training" if late else "No vectors, no neighbours"
+            self._say(line([f"{told}: the serving child knows of {'no vectors of it' if late else 'none'}."]))
             return
         self.remove_class("-waiting")
         levels = self._lookup.index.levels
@@ -257,7 +207,7 @@ class ItemScreen(ModalScreen[int]):
             rows.border_subtitle = f"share {kept(shared, levels)}"
             rows.show(
                 [
-                    item_row(str(other), self._lookup.title(other), same, levels, similarity)
+                    item_row(str(other), titled(self._lookup, other), same, levels, similarity)
                     for (other, similarity), same in zip(items, shared, strict=True)
                 ]
             )

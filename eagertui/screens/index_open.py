@@ -68,7 +68,9 @@ def _artefact(run: RunFolder) -> Artefact | None:
         stamps = [(path.name, (told := path.lstat()).st_mtime_ns, told.st_size) for path in sorted(folder.iterdir())]
     except OSError:
         return None
-    return Artefact(run, folder, data, (folder, data, tuple(stamps)))
+    from core.index.revisions.files import newest_revision
+
+    return Artefact(run, folder, data, (folder, data, tuple(stamps), newest_revision(run)))
 
 
 def _of_stage(run: RunFolder, stage: str) -> Path | None:
@@ -123,6 +125,7 @@ def _report(path: Path) -> Mapping[str, Any]:
 def _lookup(at: Artefact) -> Lookup:
     from core.index.branches import TABLE
     from core.index.lookup import Lookup
+    from core.index.revisions.files import load_revisions
 
     if not (at.folder / TABLE).exists():
         raise DataError("this index has no table of its branches: an earlier version made it",
@@ -130,7 +133,7 @@ def _lookup(at: Artefact) -> Lookup:
     if at.data is None:
         raise DataError(f"{at.run.path / 'stages' / 'data.json'}: the run does not say where its items lie",
                         "b builds the index again")  # fmt: skip
-    return Lookup.load(at.folder, at.data)
+    return Lookup.load(at.folder, at.data).grown(load_revisions(at.run))
 
 
 def _usage(lookup: Lookup) -> list[list[int]]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import Click
-from textual.screen import ModalScreen
 
+from eagertui.screens.over import Over, TableOver
 from eagertui.widgets.draw import clip, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.frame_table import FrameTable, Rows
@@ -23,22 +21,7 @@ if TYPE_CHECKING:
     from core.index.lookup import Lookup
 
 
-class Over(ModalScreen[None]):
-    """Something that lies over the place; escape or a click beside it leads back."""
-
-    CSS_PATH = "index.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back", show=False),
-        Binding("c", "app.copy", "Copy", show=False),
-    ]
-
-    def on_click(self, event: Click) -> None:
-        """Beside the panel is the place."""
-        if event.widget is self:
-            self.dismiss()
-
-
-class ItemTableScreen(Over):
+class ItemTableScreen(TableOver):
     """Items as a table that filters and sorts; enter on one asks for it.
 
     Args:
@@ -48,11 +31,8 @@ class ItemTableScreen(Over):
         opened: called with the number of the item that was chosen.
     """
 
+    CSS_PATH = "index.tcss"
     AUTO_FOCUS = "#items"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", show=False),
-        Binding("o", "sort", "Sort", show=False),
-    ]
 
     def __init__(self, lookup: Lookup, title: str, rows: Rows, opened: Callable[[int], None]) -> None:
         super().__init__()
@@ -72,22 +52,6 @@ class ItemTableScreen(Over):
         table.border_title = Content.assemble(clip(self._title, room), (f"  {hint}", "$foreground 60%"))
         table.show(self._rows, "no items")
 
-    def action_filter(self) -> None:
-        """Filter the items."""
-        self.query_one(FilterBar).open()
-
-    def action_sort(self) -> None:
-        """Sort by the column under the cursor."""
-        self.query_one(FrameTable).sort()
-
-    @on(FilterBar.Filtered)
-    def _filtered(self, event: FilterBar.Filtered) -> None:
-        self.query_one(FrameTable).filter(event.text)
-
-    @on(FilterBar.Left)
-    def _left(self) -> None:
-        self.query_one(FrameTable).focus()
-
     @on(FrameTable.Selected)
     def _selected(self) -> None:
         table = self.query_one(FrameTable)
@@ -104,10 +68,11 @@ class DiffScreen(Over):
 
     Args:
         names: of this index and of the other.
-        found: of `core.index.diff.diff`.
+        found: of `core.index.measure.diff.diff`.
         rows: the same as rows of text, to copy.
     """
 
+    CSS_PATH = "index.tcss"
     AUTO_FOCUS = "#diff"
 
     def __init__(self, names: tuple[str, str], found: Mapping[str, Any], rows: Sequence[tuple[str, str, str]]) -> None:

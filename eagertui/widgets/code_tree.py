@@ -14,16 +14,18 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.index.letters import letter, token
+from eagertui.widgets.cursor_view import CursorView
 from eagertui.widgets.draw import Part, bar, clip, fill
+from eagertui.widgets.item_code import titled
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
     from eagertui.widgets.code_tree_rows import CodeRows, Spot
 
-_PARTS = ("code", "faint", "bar", "cursor")
+_PARTS = ("code", "faint", "bar")
 DEEPEST = 12
 """Levels that are indented; whatever lies deeper stands as far to the right."""
 
@@ -43,7 +45,7 @@ ASCII = Signs("-", "+", ".", "#")
 
 def short(level: int, code: int) -> str:
     """A code in few cells: `a12`."""
-    return f"{chr(97 + level)}{code}"
+    return f"{letter(level)}{code}"
 
 
 def row_parts(lookup: Lookup, rows: CodeRows, spot: Spot, width: int, signs: Signs) -> list[Part]:
@@ -59,7 +61,7 @@ def row_parts(lookup: Lookup, rows: CodeRows, spot: Spot, width: int, signs: Sig
             short(level, int(c)) for level, c in enumerate(lookup.index.codes[spot.item]) if level >= begin
         )
         left: list[Part] = [(f"{indent}{signs.item} ", "faint"), (f"{codes} ", "code")]
-        return _whole([*left, (clip(lookup.title(spot.item), width), "")], [], width)
+        return _whole([*left, (clip(titled(lookup, spot.item), width), "")], [], width)
     size, held = int(tree.size[spot.branch]), rows.is_open(spot.branch)
     sign = " " if not size else signs.open if held else signs.closed
     name = "all" if not spot.depth else short(spot.depth - 1, int(tree.code[spot.branch]))
@@ -102,38 +104,18 @@ class _Drawing(NamedTuple):
         return Strip([Segment(text, self.styles.get(name)) for text, name in parts if text], self.width)
 
 
-class CodeTree(ScrollView, can_focus=True):
+class CodeTree(CursorView):
     """A tree of codes: enter, right and left open and close; enter on an item asks for it."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"code-tree--{part}" for part in _PARTS}
     DEFAULT_CSS = """
     CodeTree {
-        height: 1fr; overflow-x: hidden; overflow-y: auto; background: $background; color: $foreground;
         & > .code-tree--code { color: $primary; text-style: bold; }
         & > .code-tree--faint { color: $foreground 60%; }
         & > .code-tree--bar { color: $success; }
-        & > .code-tree--cursor {
-            color: $block-cursor-blurred-foreground;
-            background: $block-cursor-blurred-background;
-            text-style: $block-cursor-blurred-text-style;
-        }
-        &:focus > .code-tree--cursor {
-            color: $block-cursor-foreground;
-            background: $block-cursor-background;
-            text-style: $block-cursor-text-style;
-        }
-        &:nocolor > .code-tree--cursor { text-style: underline; }
-        &:focus:nocolor > .code-tree--cursor { text-style: bold reverse; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "go(-1)", "Up", show=False),
-        Binding("down,j", "go(1)", "Down", show=False),
-        Binding("pageup", "go_page(-1)", "Page up", show=False),
-        Binding("pagedown", "go_page(1)", "Page down", show=False),
-        Binding("home,ctrl+home", "go_to(0)", "First row", show=False),
-        Binding("end,ctrl+end", "go_to(-1)", "Last row", show=False),
         Binding("right,l", "inward", "Open", show=False),
         Binding("left,h", "outward", "Close, or the branch above", show=False),
         Binding("enter,space", "select", "Open"),
@@ -157,7 +139,6 @@ class CodeTree(ScrollView, can_focus=True):
         self.signs = signs or Signs()
         self._lookup: Lookup | None = None
         self._rows: CodeRows | None = None
-        self._cursor, self._clicked = 0, -1
         self._drawing = _Drawing()
 
     # What is shown
@@ -189,7 +170,7 @@ class CodeTree(ScrollView, can_focus=True):
         if spot.item >= 0:
             return self._lookup.item_id(spot.item)
         tree = self._lookup.branches
-        return "".join(f"<{chr(97 + level)}_{tree.code[row]}>" for level, row in enumerate(tree.path(spot.branch)[1:]))
+        return "".join(token(level, tree.code[row]) for level, row in enumerate(tree.path(spot.branch)[1:]))
 
     def show(self, lookup: Lookup | None) -> None:
         """Show another tree; of the same items and codes, what was open stays open."""
@@ -227,17 +208,6 @@ class CodeTree(ScrollView, can_focus=True):
 
     # The cursor
 
-    @property
-    def _page(self) -> int:
-        return max(1, self.scrollable_content_region.height)
-
-    def _keep_in_sight(self) -> None:
-        top, page = self.scroll_offset.y, self._page
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False)
-
     def _go_to(self, row: int) -> None:
         row = max(0, min(row, self.height - 1))
         old, self._cursor = self._cursor, row
@@ -247,18 +217,6 @@ class CodeTree(ScrollView, can_focus=True):
         width, top = self.scrollable_content_region.width, self.scroll_offset.y
         self.refresh(*(Region(0, line - top, width, 1) for line in (old, row) if 0 <= line - top < self._page))
         self._tell()
-
-    def action_go(self, rows: int) -> None:
-        """Move the cursor by rows."""
-        self._go_to(self._cursor + rows)
-
-    def action_go_page(self, pages: int) -> None:
-        """Move the cursor by screenfuls."""
-        self._go_to(self._cursor + pages * self._page)
-
-    def action_go_to(self, row: int) -> None:
-        """Go to a row; -1 is the last."""
-        self._go_to(row if row >= 0 else self.height - 1)
 
     def action_select(self) -> None:
         """Open or close a branch; ask for an item."""
@@ -336,8 +294,9 @@ class CodeTree(ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines in sight; what they have in common is worked out once."""
         styles = {name: self.get_component_rich_style(f"code-tree--{name}") for name in _PARTS}
+        styles |= {"cursor": self.get_component_rich_style("cursor-view--cursor"), "": self.rich_style}
         width = self.scrollable_content_region.width
-        self._drawing = _Drawing(width, self.scroll_offset.y, styles | {"": self.rich_style})
+        self._drawing = _Drawing(width, self.scroll_offset.y, styles)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

@@ -9,12 +9,15 @@ import polars as pl
 from core.index.lookup import Lookup
 from eagertui.widgets.code_tree import short
 from eagertui.widgets.frame_view import Column, Stopped, Texts
+from eagertui.widgets.item_code import mark
 from eagertui.widgets.row_filter import Condition, Literal, parse
 from eagertui.widgets.texts import sort_key
 
 CHUNK = 20_000
 """Items that are filtered between two looks at `stopped`."""
 NAMES = ("code", "title", "item")
+SINCE = "since"
+"""The column that tells what came and went after training, where anything did."""
 
 
 class ItemRows:
@@ -26,10 +29,10 @@ class ItemRows:
         numbers: the items of this view; None = all that the branch has.
     """
 
-    columns = tuple(Column(name) for name in NAMES)
-
     def __init__(self, lookup: Lookup, branch: int, numbers: npt.NDArray[np.int32] | None = None) -> None:
         self._lookup, self._branch = lookup, branch
+        self._names = (*NAMES, SINCE) if lookup.revision else NAMES
+        self.columns = tuple(Column(name) for name in self._names)
         self._all = lookup.branches.items(branch)
         self._numbers = self._all if numbers is None else numbers
 
@@ -55,16 +58,20 @@ class ItemRows:
         lookup, begin = self._lookup, int(self._lookup.branches.depth[self._branch])
         rows = zip(numbers.tolist(), lookup.index.codes[numbers, begin:].tolist(), strict=True)
         return [
-            (" ".join(short(begin + at, code) for at, code in enumerate(codes)), lookup.title(n), lookup.item_id(n))
+            (
+                " ".join(short(begin + at, code) for at, code in enumerate(codes)),
+                *(lookup.title(n), lookup.item_id(n)),
+                *((mark(lookup, n),) if lookup.revision else ()),
+            )
             for n, codes in rows
         ]
 
     def _frame(self, numbers: npt.NDArray[np.int32]) -> pl.DataFrame:
-        return pl.DataFrame(self._texts(numbers), schema=dict.fromkeys(NAMES, pl.String), orient="row")
+        return pl.DataFrame(self._texts(numbers), schema=dict.fromkeys(self._names, pl.String), orient="row")
 
     def filtered(self, text: str, stopped: Stopped) -> ItemRows | None:
         """All items of the branch that a filter keeps."""
-        wanted = parse(text, list(NAMES))
+        wanted = parse(text, list(self._names))
         if wanted is None:
             return ItemRows(self._lookup, self._branch)
         kept = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.errors import DataError
+from core.index.letters import letter
 from core.index.lookup import Lookup
 
 NEEDED = ("group", "item", "before", "after", "distance", "duplicate", "strategy", "price")
@@ -81,7 +82,7 @@ def code_text(column: str, levels: int) -> pl.Expr:
     parts = []
     for level in range(most):
         code = pl.col(column).list.get(level, null_on_oob=True).cast(pl.String)
-        parts.append(pl.concat_str([pl.lit(chr(97 + level)), code]))
+        parts.append(pl.concat_str([pl.lit(letter(level)), code]))
     return pl.concat_str(parts, separator=" ", ignore_nulls=True)
 
 

@@ -14,19 +14,19 @@ from textual.content import Content
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.worker import get_current_worker
 
 from eagertui.plain import visible
 from eagertui.widgets.columns import GAP, Slot, cell, fit, header_parts, place, row_parts, scrolled
+from eagertui.widgets.cursor_view import CursorView
 from eagertui.widgets.draw import Part, clip
 from eagertui.widgets.frame_view import Column, FilterError, Found, Rows, Search, Texts, View, Wish
 from eagertui.widgets.row_blocks import RowBlocks
 
 __all__ = ["Column", "FilterError", "FrameTable", "Rows", "Texts"]
 
-_PARTS = ("header", "column", "cursor", "faint")
+_PARTS = ("header", "column", "faint")
 
 
 class _Drawing(NamedTuple):
@@ -43,39 +43,19 @@ class _Drawing(NamedTuple):
         return Strip([Segment(text, self.styles.get(component)) for text, component in parts], self.width)
 
 
-class FrameTable(ScrollView, can_focus=True):
+class FrameTable(CursorView):
     """A virtual table with a header, a cursor row and a cursor column; filters and sorts in a thread."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"frame-table--{part}" for part in _PARTS}
     DEFAULT_CSS = """
     FrameTable {
-        height: 1fr; overflow-x: hidden; overflow-y: auto; background: $background; color: $foreground;
         & > .frame-table--header { color: $foreground; text-style: bold; }
         & > .frame-table--column { color: $accent; text-style: bold; }
         & > .frame-table--faint { color: $foreground 45%; }
-        & > .frame-table--cursor {
-            color: $block-cursor-blurred-foreground;
-            background: $block-cursor-blurred-background;
-            text-style: $block-cursor-blurred-text-style;
-        }
-        &:focus > .frame-table--cursor {
-            color: $block-cursor-foreground;
-            background: $block-cursor-background;
-            text-style: $block-cursor-text-style;
-        }
         &:nocolor > .frame-table--column { text-style: bold underline; }
-        &:nocolor > .frame-table--cursor { text-style: underline; }
-        &:focus:nocolor > .frame-table--cursor { text-style: bold reverse; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "go(-1)", "Up", show=False),
-        Binding("down,j", "go(1)", "Down", show=False),
-        Binding("pageup", "go_page(-1)", "Page up", show=False),
-        Binding("pagedown", "go_page(1)", "Page down", show=False),
-        Binding("home,ctrl+home", "go_first", "First row", show=False),
-        Binding("end,ctrl+end", "go_last", "Last row", show=False),
         Binding("left,h", "go_column(-1)", "Column to the left", show=False),
         Binding("right,l", "go_column(1)", "Column to the right", show=False),
         Binding("enter", "select", "Select", show=False),
@@ -114,8 +94,7 @@ class FrameTable(ScrollView, can_focus=True):
         self._view = View()
         self._empty = self._status = ""
         self._blocks = RowBlocks()
-        self._cursor = self._column = self._first = 0
-        self._clicked = -1
+        self._column = self._first = 0
         self._drawing = _Drawing()
 
     # What is shown
@@ -124,6 +103,11 @@ class FrameTable(ScrollView, can_focus=True):
     def rows(self) -> Rows | None:
         """The view that is shown: filtered, sorted."""
         return self._view.rows
+
+    @property
+    def height(self) -> int:
+        """Rows of the view."""
+        return self._view.height
 
     @property
     def status(self) -> str:
@@ -180,10 +164,6 @@ class FrameTable(ScrollView, can_focus=True):
     @property
     def _head(self) -> int:
         return 1 if self.scrollable_content_region.height != 1 else 0  # one line shows a row rather than the header
-
-    @property
-    def _page(self) -> int:
-        return max(1, self.scrollable_content_region.height - self._head)
 
     def _look(self) -> None:
         """Fetch what is in sight before it is drawn, so that no width changes meanwhile; say where we are."""
@@ -272,11 +252,7 @@ class FrameTable(ScrollView, can_focus=True):
             self.post_message(self.Highlighted(self, row))
 
     def _keep_in_sight(self) -> None:
-        top, page = self.scroll_offset.y, self._page
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False)
+        super()._keep_in_sight()
         room = self._room
         self._first = scrolled(fit(self._blocks.needs, room), self._first, self._column, room)
 
@@ -290,22 +266,6 @@ class FrameTable(ScrollView, can_focus=True):
             return
         lines = [row - self.scroll_offset.y for row in rows]
         self.refresh(*(Region(0, line + self._head, self._room, 1) for line in lines if 0 <= line < self._page))
-
-    def action_go(self, rows: int) -> None:
-        """Move the cursor by rows."""
-        self._go_to(self._cursor + rows)
-
-    def action_go_page(self, pages: int) -> None:
-        """Move the cursor by screenfuls."""
-        self._go_to(self._cursor + pages * self._page)
-
-    def action_go_first(self) -> None:
-        """Go to the first row."""
-        self._go_to(0)
-
-    def action_go_last(self) -> None:
-        """Go to the last row."""
-        self._go_to(self._view.height - 1)
 
     def action_go_column(self, columns: int) -> None:
         """Move the cursor by columns; they scroll where they do not fit."""
@@ -348,9 +308,8 @@ class FrameTable(ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines in sight; what they have in common is worked out once."""
         styles = {name: self.get_component_rich_style(f"frame-table--{name}") for name in _PARTS}
-        self._drawing = _Drawing(
-            self._room, self._head, self.scroll_offset.y, self._slots(), styles | {"": self.rich_style}
-        )
+        styles |= {"cursor": self.get_component_rich_style("cursor-view--cursor"), "": self.rich_style}
+        self._drawing = _Drawing(self._room, self._head, self.scroll_offset.y, self._slots(), styles)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

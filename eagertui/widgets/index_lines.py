@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from core.errors import EagerError
+from core.index.letters import letter, token
 from eagertui.plain import duration
 from eagertui.widgets.bars import compact, dense
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
+from eagertui.widgets.item_code import mark, titled
 from eagertui.widgets.run_lines import FAINT, hint
 
 if TYPE_CHECKING:
@@ -196,7 +198,7 @@ def level_lines(
 def branch_name(lookup: Lookup, branch: int) -> str:
     """The tokens of a branch and its words, for the border."""
     tree = lookup.branches
-    tokens = "".join(f"<{chr(97 + level)}_{tree.code[row]}>" for level, row in enumerate(tree.path(branch)[1:]))
+    tokens = "".join(token(level, tree.code[row]) for level, row in enumerate(tree.path(branch)[1:]))
     return f"{tokens} {', '.join(tree.words(branch))}".strip() if branch else "All items"
 
 
@@ -214,13 +216,22 @@ def branch_lines(lookup: Lookup, report: Report, spot: Spot, width: int, height:
             line([(words or "no words set it apart", "bold $primary" if words else FAINT)], width),
             line([(counted(size), "bold"), told], width),
         ]
+    rows += change_lines(lookup, branch, width)
     rows.append(_below(lookup, branch, depth, width))
     rows += _depth_lines(report, depth, width) if depth else []
     if height - len(rows) >= 3 and size:
         rows += [Content(""), line([("for example", FAINT)])]
         shown = tree.items(branch, 0, min(EXAMPLES, height - len(rows)))
-        rows += [line([("· ", FAINT), clip(lookup.title(int(item)), width - 2)]) for item in shown]
+        rows += [line([("· ", FAINT), clip(titled(lookup, int(item)), width - 2)]) for item in shown]
     return rows
+
+
+def change_lines(lookup: Lookup, branch: int, width: int) -> list[Content]:
+    """How many of a branch's items came or went after training; nothing where none did."""
+    told = [
+        f"{count:,} {word}" for count, word in zip(lookup.changes(branch), ("added", "removed"), strict=True) if count
+    ]
+    return [line([(" · ".join(told), "$warning"), (" later", FAINT)], width)] if told else []
 
 
 def _below(lookup: Lookup, branch: int, depth: int, width: int) -> Content:
@@ -228,9 +239,8 @@ def _below(lookup: Lookup, branch: int, depth: int, width: int) -> Content:
     tree, wide = lookup.branches, lookup.index.widths[depth]
     size = int(tree.size[branch])
     used = len(tree.children(branch)) if depth < tree.levels - 1 else min(size, wide)
-    letter = chr(97 + depth)
     left: list[Part] = [
-        (f"{letter} codes below ", FAINT),
+        (f"{letter(depth)} codes below ", FAINT),
         (f"{used:,}/{wide:,}", "bold"),
         (f" {share(used / max(1, wide))} ", ""),
     ]
@@ -251,8 +261,7 @@ def _depth_lines(report: Report, depth: int, width: int) -> list[Content]:
             found.append((f"same {safe(column)}", float(one.get("agree", 0.0)), float(one.get("chance", 0.0))))
     if not found:
         return []
-    letter = chr(96 + depth)
-    rows = [line([(f"kept under {letter}, and by chance", FAINT)], width)]
+    rows = [line([(f"kept under {letter(depth - 1)}, and by chance", FAINT)], width)]
     name = min(18, max(8, width - 16))
     cells = width - name - 14
     for label, kept, chance in found:
@@ -272,12 +281,14 @@ def item_lines(lookup: Lookup, item: int, width: int, height: int) -> list[Conte
         line([(clip(lookup.title(item), 2 * width), "bold")]),
         line([(safe(lookup.index.text(item)), "bold $primary")], width),
     ]
+    if told := mark(lookup, item):
+        rows.append(line([(told, "$warning"), (" later", FAINT)], width))
     for depth in range(1, tree.levels):
         branch = tree.find(codes[:depth])
         if branch < 0:
             break
         words = " ".join(tree.words(branch))
         rows.append(
-            line([(fill(f"{chr(96 + depth)}{codes[depth - 1]}", 6), "$primary"), clip(words, width - 6)], width)
+            line([(fill(f"{letter(depth - 1)}{codes[depth - 1]}", 6), "$primary"), clip(words, width - 6)], width)
         )
     return rows[:height]

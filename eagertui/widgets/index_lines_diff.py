@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
+from core.index.letters import letter
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe
 from eagertui.widgets.run_lines import FAINT
 
@@ -24,7 +25,7 @@ def diff_rows(names: tuple[str, str], found: Mapping[str, Any], width: int) -> l
 
     Args:
         names: ids of the two runs.
-        found: of `core.index.diff.diff`.
+        found: of `core.index.measure.diff.diff`.
         width: in cells.
     """
     reports = (found["reports"]["a"], found["reports"]["b"])
@@ -40,9 +41,8 @@ def diff_rows(names: tuple[str, str], found: Mapping[str, Any], width: int) -> l
         rows.append(draw.one("the same first groups", (f"{float(groups):.3f}", float(groups)), "adjusted Rand index"))
     for depth in found["depths"]:
         if depth["kept"] is not None:
-            letter = chr(96 + int(depth["depth"]))
             note = f"by chance {_share(depth['chance'])[0]}"
-            rows.append(draw.one(f"still together to {letter}", _share(depth["kept"]), note))
+            rows.append(draw.one(f"still together to {letter(int(depth['depth']) - 1)}", _share(depth["kept"]), note))
     rows += _levels(draw, [report["levels"] for report in reports])
     for title, key, field in (
         ("nearest items under one prefix", "preserved", "preserved"),
@@ -112,7 +112,7 @@ def _levels(draw: _Drawing, sides: Sequence[Sequence[Mapping[str, Any]]]) -> lis
             else NOTHING
             for one in found
         ]
-        rows += [draw.pair(f"{chr(97 + number)} used", used), draw.pair("  perplexity", even)]
+        rows += [draw.pair(f"{letter(number)} used", used), draw.pair("  perplexity", even)]
     return rows
 
 
@@ -124,7 +124,7 @@ def _depths(draw: _Drawing, title: str, field: str, sides: Sequence[Mapping[str,
         rows += draw.head(f"{title}: {name}" if field == "preserved" else f"{title} {name}")
         for number in range(max(map(len, found))):
             both = [_share(one[number].get(field)) if number < len(one) else NOTHING for one in found]
-            rows.append(draw.pair(f"to {chr(97 + number)}", both))
+            rows.append(draw.pair(f"to {letter(number)}", both))
     return rows
 
 

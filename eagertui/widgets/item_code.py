@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
+from core.index.letters import letter
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
 from eagertui.widgets.rows import Row
 from eagertui.widgets.run_lines import FAINT
 
+if TYPE_CHECKING:
+    from core.index.lookup import Lookup
+
 About = Mapping[str, Any]
 """What `core.index.lookup.Lookup.about` tells of an item."""
+
+
+def mark(lookup: Lookup, item: int) -> str:
+    """Whether an item came or went after training, in a word; empty for most."""
+    return "removed" if lookup.is_removed(item) else "added" if lookup.is_added(item) else ""
+
+
+def titled(lookup: Lookup, item: int) -> str:
+    """The title of an item, after its mark where it has one."""
+    told = mark(lookup, item)
+    return f"{told} · {lookup.title(item)}" if told else lookup.title(item)
 
 
 def path_lines(about: About, width: int, height: int) -> list[Content]:
@@ -34,6 +49,10 @@ def path_lines(about: About, width: int, height: int) -> list[Content]:
     if about.get("conflict") is not None:
         rows.append(line([("! ", "bold $warning"), "it shared its code with others before (group "
                           f"{safe(about['conflict'])})"], width))  # fmt: skip
+    since = ["added after training"] if about.get("added") else []
+    since += ["removed: recommended no longer"] if about.get("removed") else []
+    if since:
+        rows.append(line([("! ", "bold $warning"), ", then ".join(since)], width))
     return rows[:height]
 
 
@@ -52,8 +71,8 @@ def item_row(row_id: str, title: object, shared: int, levels: int, similarity: o
 
     def draw(width: int) -> Content:
         parts: list[Part] = [
-            ("".join(chr(97 + level) for level in range(shared)), "bold $success"),
-            ("·" * (levels - shared) + " ", FAINT),
+            ("".join(letter(level) for level in range(shared)), "bold $success"),
+            ("".join("·" * len(letter(level)) for level in range(shared, levels)) + " ", FAINT),
         ]
         if similarity is not None:
             near = float(similarity) if isinstance(similarity, int | float) else math.nan
@@ -68,5 +87,5 @@ def item_row(row_id: str, title: object, shared: int, levels: int, similarity: o
 
 def kept(shared: Sequence[int], levels: int) -> str:
     """How many neighbours share each of the codes: `a 9 · b 7 · c 2 of 10`."""
-    told = [f"{chr(97 + level)} {sum(one > level for one in shared)}" for level in range(levels)]
+    told = [f"{letter(level)} {sum(one > level for one in shared)}" for level in range(levels)]
     return f"{' · '.join(told)} of {len(shared)}" if shared else ""

@@ -201,7 +201,7 @@ async def look_up(hand: Hand, screen: IndexScreen, presses: int) -> None:
     """Search titles and ids, open what was found, and go on to a sibling."""
     app = hand.app
     for number in range(max(4, presses // 8)):
-        await hand.press("find: open", "slash", lambda: app.focused is not None and app.focused.id == "item-text")
+        await hand.press("find: open", "slash", lambda: app.focused is not None and app.focused.id == "finder-text")
         typed = ""
         for sign in f"{WORDS[number % 18]} {WORDS[number * 7 % 17]}":
             typed += sign

@@ -21,9 +21,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from core.data.dataset import load_dataset
+from core.index.assign.sinkhorn import sinkhorn_rounds
 from core.index.build import centred
 from core.index.quantize import Codes, Matrix, Task, quantize
-from core.index.sinkhorn import sinkhorn_rounds
 from core.project import Project
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings

@@ -21,7 +21,7 @@ import polars as pl
 from real_data import TEXT, write_project
 
 from core.index.branches import BranchTable
-from core.index.words import branch_words
+from core.index.words.label import branch_words
 
 SHOWN = 20
 BAR = 10.0

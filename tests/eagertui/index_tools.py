@@ -13,7 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from core.index.branches import BranchTable
-from core.index.table import LETTERS, ItemIndex
+from core.index.letters import letter
+from core.index.table import ItemIndex
 
 Codes = npt.NDArray[np.int32]
 SCHEMA = {
@@ -92,7 +93,7 @@ def _report(index: ItemIndex, branches: BranchTable, groups: Sequence[Sequence[i
         sizes = branches.size[branches.depth == level + 1] if level + 1 < index.levels else np.ones(1, np.int32)
         levels.append(
             {
-                "letter": LETTERS[level], "source": index.sources[level], "width": width,
+                "letter": letter(level), "source": index.sources[level], "width": width,
                 "used": int((counts > 0).sum()), "perplexity": round(float(np.exp(-(share * np.log(share)).sum())), 2),
                 "prefixes": deeper, "mean_fan_out": round(deeper / above, 2), "forced_items": 0.1,
                 "entropy": round(float(-(share * np.log2(share)).sum()), 3), "dead": int((counts == 0).sum()),

@@ -269,7 +269,7 @@ async def index_item(eyes: Eyes, world: World) -> None:
     """An item that was found by its title, with the neighbours that the serving process knows."""
     await index(eyes, world)
     await eyes.press("slash")
-    await eyes.until(lambda: eyes.app.screen.query("#item-text"))
+    await eyes.until(lambda: eyes.app.screen.query("#finder-text"))
     eyes.app.screen.query_one(Input).value = "volume 24"
     await eyes.until(lambda: eyes.app.screen.query_one(RowList).option_count == 11)
     await eyes.press("enter")

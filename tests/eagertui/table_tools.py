@@ -156,7 +156,7 @@ def lines(table: FrameTable) -> list[str]:
 
 def cursor_line(table: FrameTable) -> str:
     """The text of the line that is drawn as the cursor's."""
-    style = table.get_component_rich_style("frame-table--cursor")
+    style = table.get_component_rich_style("cursor-view--cursor")
     strips = table.render_lines(Region(0, 0, *table.outer_size))
     found = ["".join(s.text for s in strip if s.style and s.style.bgcolor == style.bgcolor) for strip in strips]
     return "".join(text for text in found if text.strip(" │╭╮╰╯─"))

@@ -39,7 +39,7 @@ def made(shop: Path) -> list[str]:
 
 
 def test_build_reports_and_goes_no_further(shop: Path) -> None:
-    done = eager("--headless", "index", "build", shop, "--set", LEVELS)
+    done = eager("--headless", "index", "build", shop, "--set", "index.method=kmeans-tree", "--set", LEVELS)
     assert done.returncode == 0 and "index        reused" in done.stderr
     for told in ("items, base", "perplexity", "conflicts after", "nearest in", "branch"):
         assert told in done.stdout
@@ -108,6 +108,12 @@ def test_items_are_added_and_removed(shop: Path, tmp_path: Path) -> None:
     assert told["added"] == 2 and told["duplicates"] == 1
     told = lines(eager("--headless", "index", "remove", shop, "new1", "--run", run, "--json"))[0]
     assert told["removed"] == 1
+    report = lines_of_object(eager("--headless", "index", "show", shop, "--run", run, "--json"))
+    assert [(item["item_id"], item["removed"]) for item in report["added"]] == [("new1", True), ("new2", False)]
+    assert report["revision"] == 2 and report["removed"] == ["new1"] and report["added"][1]["code"].startswith("<a_")
+    done = eager("--headless", "index", "show", shop, "--run", run)
+    assert "revision 2: 2 items added, 1 removed" in done.stdout and "removed again" in done.stdout
+    assert report["added"][1]["code"] in done.stdout
     done = eager("--headless", "index", "remove", shop, "nobody", "--run", run)
     assert done.returncode == 4 and "nobody" in done.stderr
 

@@ -310,7 +310,7 @@ async def test_the_cursor_is_seen_in_every_theme(theme: str) -> None:
         if theme in eyes.app.available_themes:
             eyes.app.theme = theme
         await eyes.pilot.pause()
-        cursor, plain = table.get_component_rich_style("frame-table--cursor"), table.rich_style
+        cursor, plain = table.get_component_rich_style("cursor-view--cursor"), table.rich_style
         assert (cursor.bgcolor, cursor.reverse) != (plain.bgcolor, plain.reverse)
 
 

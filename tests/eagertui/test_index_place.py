@@ -9,6 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from core.index.revisions.files import SCHEMA, write_revision
+from core.index.table import ItemIndex
 from eagertui.screens.index_item import FindItemScreen, ItemScreen
 from eagertui.screens.index_tables import DiffScreen, ItemTableScreen
 from eagertui.screens.start import StartScreen
@@ -147,6 +149,41 @@ async def test_an_item_is_found_and_its_neighbours_come(made: World) -> None:
     assert not child.alive
 
 
+async def test_items_that_came_and_went_after_training(made: World) -> None:
+    def build(made: World) -> Path:
+        project = made.project()
+        folder = made.finished(project)
+        index = ItemIndex.load(artefact(made) / "index.parquet")
+        more = index.codes[88].copy()
+        taken = index.codes[(index.codes[:, :-1] == more[:-1]).all(axis=1), -1]
+        more[-1] = next(code for code in range(32) if code not in taken)
+        title = "A Lantern of Late Days"
+        rows = [("late", title, "", more.tolist(), False), ("b088", "b088", "", index.codes[88].tolist(), True)]
+        (folder.path / "revisions").mkdir()
+        table = pl.DataFrame(rows, schema=dict(SCHEMA), orient="row")
+        write_revision(folder, table, index.base_id)
+        return project
+
+    async with opened(made, build) as eyes:
+        await eyes.see(r"▾ all +901", r"901 items", r"1 added · 1 removed later")
+        await eyes.press("i")
+        await eyes.see(r"code +title +item +since", "of 901")
+        table = eyes.app.screen.query_one(FrameTable)
+        await eyes.press("slash", *"late days")
+        await eyes.until(lambda: table.rows is not None and table.rows.height == 1)
+        assert table.rows.slice(0, 1)[0][1:] == ("A Lantern of Late Days", "late", "added")
+        await eyes.press("escape", "escape")
+        await eyes.until(lambda: eyes.app.screen is place(eyes))
+        await eyes.press("slash", *"late days")
+        await eyes.see(r"added · A Lantern of Late Days +late")
+        await eyes.press("enter")
+        about = lookup(eyes).about(900)
+        await eyes.see("! added after training", about["code"], "abc· removed · The Lighthou")
+        await eyes.press("escape")
+        await eyes.until(lambda: eyes.app.screen is place(eyes) and place(eyes).codes.spot.item == 900)
+        await eyes.see("Item late", "added later", about["code"])
+
+
 async def test_an_id_and_what_is_not_there(made: World) -> None:
     async with opened(made) as eyes:
         await eyes.press("slash", *"nothing like it")
@@ -281,4 +318,5 @@ async def test_b_opens_the_form_for_an_index(made: World) -> None:
     async with opened(made) as eyes:
         await eyes.press("b")
         await eyes.until(lambda: isinstance(eyes.app.screen, StartScreen))
-        await eyes.see("Build index", "index.method", "eagertui --headless index build")
+        await eyes.see(r"Build index", r"\[index\] +The code word", r"┃ +sources +semantic, b", r"┃ +method +",
+                       "eagertui --headless index build")  # fmt: skip

@@ -73,7 +73,7 @@ class World:
     def __init__(self, home: Path, patch: pytest.MonkeyPatch, say: Say = plain, file_name: Say = plain) -> None:
         self.say, self.file_name = say, file_name
         self.clock = NOW
-        self.here = home / "work"
+        self.here = home / "shop"
         self.here.mkdir()
         self.sleeper: subprocess.Popen[bytes] | None = None
         self.answers: Path | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.index.quantize import Codes, Matrix, Quantized, Task
-from core.index.tree import kmeans_tree
+from core.index.quantize.tree import kmeans_tree
 
 BLOCK = 1 << 14
 

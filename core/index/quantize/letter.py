@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.errors import ProjectError
-from core.index.balance import balanced_kmeans
+from core.index.assign.balance import balanced_kmeans
 from core.index.quantize import Matrix, Quantized, Task
 from core.index.quantize.learn import learn
 from core.index.quantize.network import Guide

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.index.sinkhorn import sinkhorn
+from core.index.assign.sinkhorn import sinkhorn
 from core.settings import RqVaeSettings
 
 

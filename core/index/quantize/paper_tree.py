@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProjectError
-from core.index.balance import squared_distances
+from core.index.assign.balance import squared_distances
 from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.kmeans_tree import mean_steps
 from core.run.reporter import Reporter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.index.quantize import Quantized, Task
-from core.index.tree import random_codes
+from core.index.quantize.tree import random_codes
 
 
 def quantize(task: Task) -> Quantized:

@@ -146,3 +146,28 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"depth": [0]}).write_parquet(tmp_path / "branches.parquet")
     with pytest.raises(DataError):
         BranchTable.load(tmp_path)
+
+
+@given(trees(), st.data())
+def test_a_table_that_grew_is_the_one_of_all_items(codes: np.ndarray, data: st.DataObject) -> None:
+    """New items under old prefixes, with old and new last codes, the same one twice too."""
+    levels = codes.shape[1]
+    places = data.draw(st.lists(st.integers(0, len(codes) - 1), max_size=20))
+    last = data.draw(st.lists(st.integers(0, 9), min_size=len(places), max_size=len(places)))
+    more = np.array([[*codes[place, :-1], code] for place, code in zip(places, last, strict=True)], dtype=np.int32)
+    every = np.concatenate([codes, more.reshape(-1, levels)])
+    rows = np.arange(len(codes)) + 1
+    old = BranchTable.build(codes, rows)
+    old = old.with_words([[f"word {n}"] for n in range(len(old))])
+    new, whole = old.grown(every), BranchTable.build(every, np.ones(len(every)))
+    for name in ("depth", "code", "parent", "first", "size", "order"):
+        assert getattr(new, name).tolist() == getattr(whole, name).tolist(), name
+        assert getattr(new, name).dtype == getattr(whole, name).dtype
+    assert new.rows is old.rows and new.labels is old.labels and old.size[0] == len(codes)
+
+
+def test_a_new_item_under_a_strange_prefix_is_refused() -> None:
+    table = BranchTable.build(CODES, ROWS)
+    for strange in ([0, 0, 0], [2, 0, 0], [1, 1, 0], [1, 3, 0]):
+        with pytest.raises(ValueError, match="prefix"):
+            table.grown(np.concatenate([CODES, np.array([strange], dtype=np.int32)]))

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import DataError
 from core.index.build import build_index
-from core.index.report import index_report
+from core.index.measure.report import index_report
 from core.index.table import ItemIndex
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings

@@ -10,8 +10,9 @@ import pytest
 
 from core.errors import DataError
 from core.index.branches import BranchTable
+from core.index.conflicts.groups import SCHEMA
 from core.index.lookup import SIBLINGS, Lookup
-from core.index.resolve import SCHEMA
+from core.index.revisions.files import Growth, load_revisions, newest_revision, write_revision
 from core.index.table import ItemIndex
 
 CODES = [[1, 0, 2], [0, 3, 0], [1, 0, 0], [1, 2, 0], [0, 3, 1], [2, 0, 0]]
@@ -136,3 +137,68 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "raw.npy", np.zeros((3, 2), dtype=np.int32))
     with pytest.raises(DataError, match="6 items"):
         Lookup.load(tmp_path, tmp_path)
+
+
+# --- what came and went after training --------------------------------------------------------------------------------
+
+
+def revise(folder: Path, base_id: str, rows: list[tuple[str, str, list[int], bool]]) -> Growth:
+    columns = ["item_id", "title", "codes", "removed"]
+    table = pl.DataFrame(rows, schema=columns, orient="row").with_columns(pl.lit("").alias("text"))
+    table = table.with_columns(pl.col("codes").cast(pl.List(pl.Int32)))
+    (folder / "revisions").mkdir(exist_ok=True)
+    write_revision(folder, table, base_id)
+    return load_revisions(folder)
+
+
+LATER = [("b71", "A later nail clipper", [1, 0, 1], False), ("new", "", [2, 0, 2], False), ("b7", "b7", CODES[1], True)]
+
+
+@pytest.fixture
+def grown(tmp_path: Path, lookup: Lookup) -> Lookup:
+    return lookup.grown(revise(tmp_path, lookup.index.base_id, LATER))
+
+
+def test_items_that_were_added_are_found_and_told(grown: Lookup) -> None:
+    assert (grown.n_items, grown.base, grown.revision) == (8, 6, 1)
+    assert [grown.number(item) for item in (*IDS, "b71", "new", "b72")] == [*range(8), None]
+    assert [grown.title(6), grown.title(7), grown.item_id(7)] == ["A later nail clipper", "new", "new"]
+    assert grown.search("nail") == [0, 2, 6] and grown.search("NAIL CLIPPER") == [6]
+    assert grown.search("b71") == [6] and grown.search("b7", 3) == [1, 2, 6] and grown.search("ne") == [7]
+    about = grown.about(6)
+    assert (about["code"], about["raw"], about["added"], about["removed"]) == ("<a_1><b_0><c_1>", "", True, False)
+    assert [(step["token"], step["items"]) for step in about["path"]] == [("<a_1>", 4), ("<b_0>", 3)]
+    assert about["siblings"] == [2, 0] and about["conflict"] is None
+    assert grown.about(0)["siblings"] == [2, 6] and not grown.about(0)["added"]
+
+
+def test_items_that_were_removed_stay_and_are_marked(grown: Lookup) -> None:
+    assert [grown.is_removed(item) for item in range(8)] == [False, True, *[False] * 6]
+    assert grown.about(1)["removed"] and not grown.about(1)["added"] and grown.about(1)["raw"]
+    assert grown.changes() == (2, 1)
+    table = grown.branches
+    assert [grown.changes(table.find([code])) for code in range(3)] == [(0, 1), (1, 0), (1, 0)]
+
+
+def test_the_look_up_that_grew_is_as_it_was(lookup: Lookup, tmp_path: Path) -> None:
+    first = revise(tmp_path, lookup.index.base_id, LATER)
+    grown = lookup.grown(first)
+    assert lookup.n_items == 6 and lookup.changes() == (0, 0) and lookup.number("new") is None
+    assert lookup.branches.size[0] == 6 and not lookup.is_removed(1)
+    assert lookup.grown(load_revisions(tmp_path / "nowhere")) is lookup
+    again = [("b7", "b7", CODES[1], False), ("new", "new", [2, 0, 2], True)]
+    second = revise(tmp_path, lookup.index.base_id, again)
+    assert (newest_revision(tmp_path), second.number, newest_revision(tmp_path / "nowhere")) == (2, 2, 0)
+    later = lookup.grown(second)
+    assert [item for item in range(8) if later.is_removed(item)] == [7] and later.is_added(7)
+    assert [item for item in range(8) if grown.is_removed(item)] == [1]
+
+
+def test_revisions_of_another_index_or_under_strange_prefixes_are_refused(lookup: Lookup, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="another index"):
+        lookup.grown(revise(tmp_path, "another", LATER))
+    (tmp_path / "revisions" / "0001.parquet").unlink()
+    for strange in ([0, 0, 0], [2, 0, 3]):
+        with pytest.raises(DataError, match="do not fit"):
+            lookup.grown(revise(tmp_path, lookup.index.base_id, [("new", "", strange, False)]))
+        (tmp_path / "revisions" / "0001.parquet").unlink()

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
-from core.index.terms import terms_of
+from core.index.words.terms import terms_of
 from core.prompts.texts import ItemTexts, item_texts
 from core.prompts.users import user_texts
 from core.run.reporter import NullReporter

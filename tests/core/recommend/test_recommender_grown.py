@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from core.errors import DataError
-from core.index.grow import add_items, remove_items
+from core.index.revisions.grow import add_items, remove_items
 from core.recommend.recommender import Recommendation, Recommender
 from core.run.folder import RunFolder
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks

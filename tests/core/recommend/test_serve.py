@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
+from core import add_items, remove_items
 from core.errors import DataError, ProjectError
 from core.index.lookup import Lookup
 from core.pipeline import artefact_of, run_stages
@@ -115,6 +118,29 @@ def test_find_and_siblings(answers: Answers, lookup: Lookup) -> None:
     told = ask(answers, "index.siblings", item="i07", limit=1)
     assert told["count"] == count and [row["number"] for row in told["items"]] == every[:1]
     assert ask(answers, "index.siblings", item=7, offset=count)["items"] == []
+
+
+def test_items_that_come_and_go_are_known_at_once(indexed: RunFolder, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "runs" / indexed.id)
+    shutil.copytree(indexed.path, folder.path)
+    (tmp_path / "runs" / ".store").symlink_to(indexed.path.parent / ".store")
+    answers = Answers(folder.path, True, quiet)
+    assert ask(answers, "index.find", text="later")["items"] == []
+    rows = {"item_id": ["late"], "title": ["A later book of amber"], "blurb": ["A tale of amber and amber weather"]}
+    pl.DataFrame(rows).write_parquet(tmp_path / "new.parquet")
+    add_items(folder, tmp_path / "new.parquet")
+    remove_items(folder, ["i07"])
+    (row,) = ask(answers, "index.find", text="later")["items"]
+    assert (row["item_id"], row["number"], row["added"], row["removed"]) == ("late", N_ITEMS, True, False)
+    told = ask(answers, "index.item", item="late")
+    assert told["near"] == {} and told["code"] == row["code"] and told["added"] and len(told["path"]) > 0
+    assert ask(answers, "index.item", item="i07")["removed"] and answers.hello()["items"] == N_ITEMS + 1
+    root = ask(answers, "index.branch", limit=1000)
+    assert (root["count"], root["added"], root["removed"]) == (N_ITEMS + 1, 1, 1)
+    assert sum(child["items"] for child in root["children"]) == N_ITEMS + 1
+    under = ask(answers, "index.branch", prefix=told["codes"][:1], limit=1000)
+    assert under["added"] == 1 and "late" in [item["item_id"] for item in under["items"]]
+    assert ask(answers, "index.siblings", item="late")["count"] == told["sibling_count"]
 
 
 def test_users_and_refusals(answers: Answers) -> None:

@@ -105,6 +105,11 @@ def load_revisions(run: RunFolder | Path | str) -> Growth:
     return Growth(len(tables), bases[0], first.select("item_id", "title", "text"), codes, removed)
 
 
+def newest_revision(run: RunFolder | Path | str) -> int:
+    """The number of a run's newest revision; 0 = none. Quick: nothing is read."""
+    return len(_files(_folder(run)))
+
+
 def write_revision(run: RunFolder | Path | str, rows: pl.DataFrame, base_id: str) -> int:
     """Write the next revision, whole or not at all; the caller holds `growing`.
 

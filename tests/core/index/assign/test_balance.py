@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index import balance
-from core.index.balance import balanced_assignment, balanced_kmeans, kmeans, squared_distances
+from core.index.assign import balance
+from core.index.assign.balance import balanced_assignment, balanced_kmeans, kmeans, squared_distances
 
 
 def cloud(rows: int, dim: int, seed: int) -> np.ndarray:

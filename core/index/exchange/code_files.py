@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from core.errors import DataError
-from core.index.table import LETTERS
 
 TOKEN = re.compile(r"<\|?([A-Za-z]+)_(\d{1,9})\|?>")
+DEEPEST = 255
+"""Levels at most: what the table of branches can count."""
 WIDTHS = "eagertui.widths"
 """Where a Parquet file's metadata tells the widths of the levels."""
 
@@ -95,7 +96,7 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[int]], tuple[int, ...
             names = [name for name, kind in table.schema.items() if name != "item_id" and kind.is_integer()]
             if not names:
                 raise DataError(f"{path}: has no column codes, and no columns of numbers")
-            if all(re.fullmatch(r"[a-z]:[^:]*:\d+", name) for name in names):  # an index of ours
+            if all(re.fullmatch(r"[a-z]+:[^:]*:\d+", name) for name in names):  # an index of ours
                 widths = tuple(int(name.rpartition(":")[2]) for name in names)
             rows = table.select(pl.concat_list(pl.col(names).cast(pl.Int64))).to_series()
         keys = table["item_id"].cast(pl.String).to_list()
@@ -129,8 +130,8 @@ def _even(path: Path, rows: Mapping[str, list[int]]) -> list[list[int]]:
             f"{len(rows[odd[0]])}",
             "every item needs a code at every level",
         )
-    if levels > len(LETTERS):
-        raise DataError(f"{path}: {levels} levels; there are letters for {len(LETTERS)}")
+    if levels > DEEPEST:
+        raise DataError(f"{path}: {levels} levels; an index has {DEEPEST} at most", "is every row really one code?")
     return list(rows.values())
 
 

@@ -12,8 +12,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from core.errors import DataError
-from core.index.diff import diff, diff_lines
-from core.index.report import index_report
+from core.index.measure.diff import diff, diff_lines
+from core.index.measure.report import index_report
 from core.index.table import ItemIndex
 from core.vectors import ItemVectors
 

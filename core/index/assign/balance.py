@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
-from core.index.matching import Costs, Distances, Held, Labels, Matrix, Rows, place, prices, squared_distances
+from core.index.assign.matching import Costs, Distances, Held, Labels, Matrix, Rows, place, prices, squared_distances
 
 __all__ = ["Labels", "Matrix", "balanced_assignment", "balanced_kmeans", "kmeans", "means", "squared_distances"]
 
@@ -75,7 +75,7 @@ def balanced_kmeans(points: Matrix, k: int, seed: int, twins: Rows | None = None
 def balanced_assignment(cost: Matrix, k: int) -> Labels:
     """Give each row one of k columns at little cost, so that column sizes differ by at most one.
 
-    Exact (a minimum-cost assignment) for small problems; else by prices and rounds, see `core.index.matching`.
+    Exact (a minimum-cost assignment) for small problems; else by prices and rounds, see `core.index.assign.matching`.
     """
     return _exact(cost, k) if len(cost) <= EXACT_ROWS else _spread(Held(cost), k, None, None)[0]
 

@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from core.index.branches import BranchTable
-from core.index.terms import alike, is_piece, terms_of
+from core.index.words.terms import alike, is_piece, terms_of
 from core.run.protocol import Reporter
 
 MOST, LEAST = 5, 3

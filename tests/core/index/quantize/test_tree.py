@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.index.quantize.kmeans_tree import mean_steps
+from core.index.quantize.tree import kmeans_tree, random_codes
 from core.index.shape import index_shape
-from core.index.tree import kmeans_tree, random_codes
 from core.run.reporter import NullReporter
 from core.tune.loop import StopRequested
 

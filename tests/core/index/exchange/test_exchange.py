@@ -12,9 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DataError, EnvironmentFault, ProjectError
+from core.index.branches import BranchTable
 from core.index.build import build_index
-from core.index.exchange import export_index, imported, keep_import, read_index, write_index
-from core.index.table import LETTERS, ItemIndex
+from core.index.exchange.code_files import DEEPEST
+from core.index.exchange.in_out import export_index, imported, keep_import, read_index, write_index
+from core.index.letters import letter, token
+from core.index.lookup import Lookup
+from core.index.measure.report import index_report
+from core.index.table import ItemIndex
 from core.pipeline import run_stages
 from core.project import Project
 from core.run.reporter import NullReporter
@@ -68,7 +73,7 @@ def test_parquet_in_and_out(tmp_path: Path) -> None:
     assert (read_index(path, IDS).codes.tolist(), read_index(path, IDS).widths) == (unique.tolist(), (9, 8))
 
 
-@given(data=st.data(), levels=st.integers(1, 26), parquet=st.booleans())
+@given(data=st.data(), levels=st.one_of(st.integers(1, 8), st.integers(26, 60)), parquet=st.booleans())
 def test_any_depth_and_width_survives(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, levels: int, parquet: bool
 ) -> None:
@@ -128,7 +133,7 @@ def test_our_ids_go_first(tmp_path: Path) -> None:
         ({**TOKENS, "d": TOKENS["a"], "e": TOKENS["a"]}, r"2 items \(d, e\) not in the catalogue"),
         ('{"a": ["<a_1>"], "b": ["<a_1>"], "a": ["<a_2>"], "c": ["<a_1>"]}', r"1 item \(a\) twice"),
         ({"x": TOKENS["a"], "y": TOKENS["b"]}, "none of its 2 items"),
-        ({item: [f"<{letter}_0>" for letter in LETTERS + "!"] for item in "abc"}, "without a code"),
+        ({item: [f"<{letter}_0>" for letter in "ab!"] for item in "abc"}, "without a code"),
         ("[]", "no JSON object"),
         ("{}", "no JSON object"),
         ("", "neither JSON nor Parquet"),
@@ -195,6 +200,43 @@ def test_an_imported_index_is_settled(sources: tuple[str, ...], tmp_path: Path) 
     assert len(np.unique(built.index.codes, axis=0)) == items
     assert built.resolution.raw.tolist() == found.codes.tolist()
     assert (built.index.codes[:, 0] == found.codes[:, 0]).all()  # there was room under every prefix
+
+
+def test_an_index_deeper_than_the_alphabet(tmp_path: Path) -> None:
+    """Levels beyond z are aa, ab ...: the codes come in, conflicts are settled, and all goes out again."""
+    items, levels = 40, 60
+    ids = pl.Series("item_id", [f"i{n}" for n in range(items)])
+    codes = np.random.default_rng(0).integers(0, 3, (items, levels)).astype(np.int32)
+    codes[1] = codes[0]
+    path = tmp_path / "deep.index.json"
+    write_index(ids, codes, path)
+    assert '"<z_' in path.read_text() and '"<aa_' in path.read_text() and '"<bh_' in path.read_text()
+    built = build_index(ids, {}, (), IndexSettings(), 0, NullReporter(), codes_file=path)
+    assert built.resolution.raw.tolist() == codes.tolist() and built.index.levels == levels
+    assert len(set(built.index.tokens())) == sum(built.index.widths)
+    built.index.save(tmp_path / "index.parquet")
+    read = ItemIndex.load(tmp_path / "index.parquet")
+    assert read.base_id == built.index.base_id and read.widths == built.index.widths
+    assert read_index(tmp_path / "index.parquet", ids).widths == built.index.widths
+    export_index(tmp_path, tmp_path / "settled.json")
+    assert (read_index(tmp_path / "settled.json", ids).codes == built.index.codes).all()
+    report = index_report(built.index, {"x": ItemVectors(np.eye(items, dtype=np.float32), np.ones(items, bool), "x")})
+    assert [level["letter"] for level in report["levels"]][24:28] == ["y", "z", "aa", "ab"]
+    BranchTable.build(built.index.codes, np.ones(items)).save(tmp_path)
+    pl.DataFrame({"item_id": ids, "title": ids}).write_parquet(tmp_path / "items.parquet")
+    pl.DataFrame({"group": [0], "item": [0]}).write_parquet(tmp_path / "conflicts.parquet")
+    about = Lookup.load(tmp_path, tmp_path).about(7)
+    assert about["path"][26]["token"] == f"<aa_{built.index.codes[7, 26]}>" and len(about["path"]) == levels - 1
+    write_index(ids, np.zeros((items, DEEPEST + 1), dtype=np.int32), path)
+    with pytest.raises(DataError, match="256 levels; an index has 255 at most"):
+        read_index(path, ids)
+
+
+def test_letters_are_those_of_a_spreadsheet() -> None:
+    assert [letter(level) for level in (0, 25, 26, 27, 51, 52, 701, 702)] == [
+        *("a", "z", "aa", "ab", "az", "ba", "zz", "aaa")
+    ]
+    assert len({letter(level) for level in range(1000)}) == 1000 and token(30, 7) == "<ae_7>"
 
 
 def test_the_published_index(real_data: Path, tmp_path: Path) -> None:

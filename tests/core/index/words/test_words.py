@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.index.branches import BranchTable
-from core.index.terms import LONGEST, alike, is_piece, terms_of
-from core.index.words import branch_words
+from core.index.words.label import branch_words
+from core.index.words.terms import LONGEST, alike, is_piece, terms_of
 from core.tune.loop import StopRequested
 from tests.core.engine_tools import StopAfter
 
@@ -156,7 +156,7 @@ def test_items_in_another_order_change_nothing() -> None:
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = labelled([NAIL, HAIR, SOAP])
-    monkeypatch.setattr("core.index.words.BLOCK", 2)
+    monkeypatch.setattr("core.index.words.label.BLOCK", 2)
     assert labelled([NAIL, HAIR, SOAP]) == before
 
 

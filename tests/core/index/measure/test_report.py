@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.index.agreement import agreement, labels_of
 from core.index.build import build_index
-from core.index.report import index_report
+from core.index.measure.agreement import agreement, labels_of
+from core.index.measure.report import index_report
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
 from core.vectors import ItemVectors
@@ -62,8 +62,8 @@ def test_a_sample_says_about_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     held = groups(5, 40, seed=3)
     index = small_index(np.random.default_rng(2).permutation([[n % 5, n // 5] for n in range(200)]).tolist(), (5, 40))
     whole = index_report(index, {"semantic": held})["preserved"]["semantic"][0]
-    monkeypatch.setattr("core.index.report.WORK", 1)
-    monkeypatch.setattr("core.index.report.LEAST", 60)
+    monkeypatch.setattr("core.index.measure.report.WORK", 1)
+    monkeypatch.setattr("core.index.measure.report.LEAST", 60)
     part = index_report(index, {"semantic": held})["preserved"]["semantic"][0]
     assert part["chance"] == whole["chance"] and 0 < abs(part["preserved"] - whole["preserved"]) < 0.1
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.conflicts import SCHEMA, Form, code_numbers, conflict_table, sharing, step
+from core.index.conflicts.groups import SCHEMA, Form, code_numbers, conflict_table, sharing, step
 from core.index.quantize import Quantized
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from core.index.agreement import agreement, labels_of
 from core.index.branches import sorted_by_code
+from core.index.letters import letter
+from core.index.measure.agreement import agreement, labels_of
 from core.index.nearest import BLOCK, nearest_rows
-from core.index.table import LETTERS, ItemIndex
+from core.index.table import ItemIndex
 from core.vectors import ItemVectors
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def index_report(
 
         `preserved`: for each source and depth the share of an item's ten nearest items (in direction) that share its
         codes so far, and `chance`: the share of all items that do, which codes dealt out at random would keep;
-        `agreement`: for each category-like column and depth, see `core.index.agreement`;
+        `agreement`: for each category-like column and depth, see `core.index.measure.agreement`;
         `reconstruction`: for each source the squared error of the codes' vectors (as quantised, before conflicts were
         settled) over the variance of what was quantised: 0 tells all, 1 nothing.
     """
@@ -100,7 +101,7 @@ def _level(index: ItemIndex, level: int, prefixes: list[Int64]) -> dict[str, Any
     forced = fan_out[above] == 1
     used = int((counts > 0).sum())
     return {
-        "letter": LETTERS[level],
+        "letter": letter(level),
         "source": index.sources[level],
         "width": index.widths[level],
         "used": used,

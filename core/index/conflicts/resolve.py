@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 
 from core.errors import DataError, ProjectError
-from core.index.conflicts import SCHEMA, Form, Rows, code_numbers, conflict_table, sharing, step
-from core.index.matching import EXACT_ENTRIES, Distances, assign, twins_of
+from core.index.assign.matching import EXACT_ENTRIES, Distances, assign, twins_of
+from core.index.assign.sinkhorn import sinkhorn_rounds
+from core.index.conflicts.groups import SCHEMA, Form, Rows, code_numbers, conflict_table, sharing, step
 from core.index.quantize import Codes, Quantized
-from core.index.sinkhorn import sinkhorn_rounds
 from core.settings import IndexSettings, RqVaeSettings
 
 __all__ = ["SCHEMA", "Resolution", "resolve"]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.sinkhorn import sinkhorn, sinkhorn_rounds
+from core.index.assign.sinkhorn import sinkhorn, sinkhorn_rounds
 
 Array = npt.NDArray[np.float64]
 

@@ -22,9 +22,10 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError, EnvironmentFault, ProjectError
-from core.index.code_files import WIDTHS, many, read_json, read_parquet
-from core.index.numbering import names_of_keys
-from core.index.table import ItemIndex, token
+from core.index.exchange.code_files import WIDTHS, many, read_json, read_parquet
+from core.index.exchange.numbering import names_of_keys
+from core.index.letters import token
+from core.index.table import ItemIndex
 
 if TYPE_CHECKING:
     from core.index.quantize import Quantized

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ProjectError
-from core.index import matching
+from core.index.assign import matching
+from core.index.assign.matching import Distances, assign, place, prices, total, twins_of
 from core.index.build import Built, build_index
-from core.index.conflicts import Form
-from core.index.matching import Distances, assign, place, prices, total, twins_of
+from core.index.conflicts.groups import Form
+from core.index.conflicts.resolve import Resolution, match, resolve
 from core.index.quantize import Quantized
 from core.index.quantize.residual import fit
-from core.index.resolve import Resolution, match, resolve
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings, RqVaeSettings
 from core.vectors import ItemVectors

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from core.index.balance import EXACT_ROWS, Matrix, balanced_kmeans, kmeans, means, squared_distances
-from core.index.matching import twins_of
+from core.index.assign.balance import EXACT_ROWS, Matrix, balanced_kmeans, kmeans, means, squared_distances
+from core.index.assign.matching import twins_of
 from core.run.reporter import Reporter
 from core.tune.loop import StopRequested
 

@@ -1,0 +1,1 @@
+"""Points to places: balanced k-means, minimum-cost matching, Sinkhorn's plans; quantizers and conflicts use them."""
