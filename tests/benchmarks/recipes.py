@@ -1,0 +1,123 @@
+"""What the recipes reach and cost, part by part.
+
+    python tests/benchmarks/recipes.py DATA [FOLDER] [--rows NAME ...] [--seeds 0 1 2] [--jobs 1] [--set KEY=VALUE ...]
+
+DATA is `sample`, or a folder of `$EAGERTUI_DATA` (default ../shared/data): scientific, beauty. Every finished cell is
+kept in tests/benchmarks/results/recipes.json under its data, row, seed and settings; only the table is printed where
+nothing is missing. FOLDER keeps the project and its runs. Seconds are those of the stage `tune`, on one thread of a
+machine that may have had other work: compare them within a table only.
+
+Rows: the recipes; `light` at 2, 5 and 15 million parameters; and `eager-llm-small` without one of its parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean, stdev
+
+from cells import Cells, artefact, eagertui
+from real_data import write_project
+
+ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
+EAGER = ["recipe=eager-llm-small"]
+ROWS = {
+    "light": [],
+    "light, 5 M": [
+        "backbone.hidden_size=320",
+        "backbone.layers=4",
+        "backbone.heads=5",
+        "backbone.intermediate_size=896",
+    ],
+    "light, 15 M": [
+        "backbone.hidden_size=448",
+        "backbone.layers=6",
+        "backbone.heads=7",
+        "backbone.intermediate_size=1216",
+    ],
+    "lc-rec-small": ["recipe=lc-rec-small"],
+    "semantic-convergence-small": ["recipe=semantic-convergence-small"],
+    "eager-llm-small": EAGER,
+    "without behaviour": [*EAGER, 'index.sources=["semantic"]'],
+    "without text codes": [*EAGER, 'index.sources=["behavior"]'],
+    "without contrast": [*EAGER, "contrast.form=none"],
+    "summary contrast": [*EAGER, "contrast.form=summary", "contrast.semantic=0.1", "contrast.behavior=0.1"],
+    "without annealing": [*EAGER, "tune.stages.1.epochs=1", "tune.stages.1.learning_rate=1e-12"],
+    "without text tasks": [*EAGER, "tune.stages.0.tasks={sequential=1}", "tune.stages.0.caps={}"],
+}
+FIGURES = ("recall@10", "ndcg@10")
+METHODS = ("model", "model+dense", "dense", "sasrec")
+CELLS = Cells("recipes")
+
+
+def project_of(data: str, folder: Path) -> Path:
+    """A project file on the data; one that is there is kept."""
+    if data != "sample":
+        return write_project(data, folder)
+    if not (folder / "project.toml").exists():
+        shutil.copytree(Path(__file__).parents[2] / "assets" / "sample", folder, dirs_exist_ok=True)
+    return folder / "project.toml"
+
+
+def train(project: Path, sets: list[str]) -> Mapping[str, float]:
+    """Train one cell; what its methods reach, and what it cost."""
+    run = Path(eagertui("train", str(project), *[part for text in sets for part in ("--set", text)])[-1]["run"])
+    metrics = json.loads((run / "metrics.json").read_text())
+    found = {f"{m} {f}": metrics["test"][m][f] for m in METHODS if m in metrics["test"] for f in FIGURES}
+    for method in METHODS:
+        if method in metrics["test"]:
+            low, high = metrics["intervals"]["test"][method]["recall@10"]
+            found |= {f"{method} low": low, f"{method} high": high}
+    told = json.loads((artefact(run, "tune") / "stage.json").read_text())
+    return {**found, "seconds": told["seconds"], "parameters": told["summary"]["parameters"]}
+
+
+def main() -> None:
+    """Fill in the missing cells, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args()
+    told = " | ".join(sorted(args.sets))
+    cells = {f"{args.data} | {row} | seed {seed} | {told}": (row, seed) for row in args.rows for seed in args.seeds}
+    folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-"))
+    if any(cell not in CELLS.known() for cell in cells):
+        project = project_of(args.data, folder)
+        print(f"project: {project}", file=sys.stderr)
+
+        def make(cell: str) -> Mapping[str, float]:
+            row, seed = cells[cell]
+            return train(project, [*ROWS[row], *ALWAYS, *args.sets, f"seed={seed}"])
+
+        CELLS.fill(list(cells), make, args.jobs)
+    print(f"{args.data}, seeds {args.seeds} {told}\n")
+    head = " ".join(f"{f'{m} R/N@10':>31}" for m in METHODS[:3])
+    print(f"{'recipe':27} {'parameters':>11} {'seconds':>8} {head}")
+    for row in args.rows:
+        found = [CELLS.known()[cell] for cell, (name, _) in cells.items() if name == row]
+        texts = []
+        for method in METHODS[:3]:
+            if f"{method} recall@10" not in found[0]:
+                texts.append("")
+                continue
+            parts = []
+            for figure in FIGURES:
+                values = [cell[f"{method} {figure}"] for cell in found]
+                parts.append(f"{mean(values):.4f}" + (f" ±{stdev(values):.4f}" if len(values) > 1 else ""))
+            span = f"[{found[0][f'{method} low']:.4f}, {found[0][f'{method} high']:.4f}] " if len(found) == 1 else ""
+            texts.append(span + " / ".join(parts))
+        cost = mean(cell["seconds"] for cell in found)
+        print(f"{row:27} {found[0]['parameters']:11,.0f} {cost:8.0f} " + " ".join(f"{text:>31}" for text in texts))
+
+
+if __name__ == "__main__":
+    main()
