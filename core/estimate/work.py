@@ -24,6 +24,12 @@ DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension; 
 LIGHTGCN_PAIR, LIGHTGCN_EDGE, LIGHTGCN_EPOCHS = 11e-6, 1.6e-9, 30  # seconds a pair; an edge's dimension, six layers
 TUNE_TOKEN, TUNE_TARGET, TUNE_START = 10e-6, 60e-6, 1.5
 LESSON, LESSON_RECALL = 12e-9, 10e-9  # a model's score; a transition's
+SPOKEN_ROW = 60.0  # tokens of a row in words
+OF_USERS = frozenset({"intent-to-code", "intent-history-to-code", "preference"})
+OF_ITEMS = frozenset({
+    "code-to-title", "code-to-description", "code-to-both", "title-to-code", "description-to-code", "both-to-code",
+    "which-text",
+})  # fmt: skip
 BEAM, VALIDATION = 24e-6, 0.4  # bookkeeping of a beam; a checkpoint at its end
 BASELINE_SCORE = 11e-9
 SINKHORN, EXACT_ROWS, EXACT = 5.2e-9 * 4 * 160, 1200, 4e-11 * 4  # four rounds each, see core.index.assign.balance
@@ -218,7 +224,22 @@ def _tune(job: Job) -> Work | None:
     recall = LESSON_RECALL if job.teachers and float(settings["transitions_share"]) else 0.0
     lessons = Work(single=targets * sizes.items * (LESSON * job.teachers + recall))
     epochs = sum(float(stage["epochs"]) for stage in settings["stages"])
-    return epoch * epochs + lessons + Work(single=TUNE_START + 0.1 * sizes.text_mb)
+    spoken = Work()
+    for stage in settings["stages"]:
+        spoken += _spoken(job, shape, stage, targets) * float(stage["epochs"])
+    return epoch * epochs + spoken + lessons + Work(single=TUNE_START + 0.1 * sizes.text_mb)
+
+
+def _spoken(job: Job, shape: Shape, stage: Mapping[str, Any], prefixes: float) -> Work:
+    """An epoch's rows of the tasks in words: as long as usual ones, a quarter of each predicted over all tokens."""
+    caps, rows = stage.get("caps", {}), 0.0
+    for task, weight in stage.get("tasks", {}).items():
+        if weight and task != "sequential":
+            most = job.sizes.n_users if task in OF_USERS else job.sizes.items if task in OF_ITEMS else prefixes
+            rows += min(float(caps.get(task, most)), most)
+    tokens = rows * SPOKEN_ROW
+    vocabulary = max(shape.parameters - shape.body, 0.0)
+    return job.trained(6.0 * tokens * shape.body + 1.5 * tokens * vocabulary) + Work(shared=tokens * TUNE_TOKEN)
 
 
 def _search(job: Job, shape: Shape, most: int, beams: int) -> Work:

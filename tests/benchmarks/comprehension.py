@@ -1,0 +1,116 @@
+"""Does the model still know what its codes mean? Titles said from codes and from histories, in unseen wordings.
+
+    python tests/benchmarks/comprehension.py RUN [--items 500]
+
+RUN is a finished run whose stages have the tasks `code-to-title` and `history-to-title`. Asked in wordings that no row
+was trained in; answers are the model's greedy ones. The figure is token F1 (words, lower case) with the true title.
+Beside it: the title of the item's nearest neighbour among the text vectors, which knows the item without the model.
+Where the checkpoint has adapters the base below them is asked too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset
+from core.index.table import ItemIndex
+from core.pipeline import artefact_of
+from core.project import Project
+from core.prompts.material import gather
+from core.prompts.render import Fields
+from core.run.folder import RunFolder
+from core.tune.checkpoint import Checkpoint, load_checkpoint
+from core.tune.speech import ROW_TOKENS
+from core.vectors import ItemVectors
+
+MOST = 40
+
+
+def f1(said: str, true: str) -> float:
+    """Harmonic mean of the shares of words that both have."""
+    one, two = (Counter(re.findall(r"\w+", text.casefold())) for text in (said, true))
+    both = (one & two).total()
+    return 2 * both / (one.total() + two.total()) if both else 0.0
+
+
+@torch.inference_mode()
+def answers(held: Checkpoint, prompts: Sequence[np.ndarray]) -> list[str]:
+    """The greedy continuation of every prompt, up to the end token."""
+    assert held.vocabulary is not None
+    told = [""] * len(prompts)
+    groups = defaultdict(list)
+    for place, prompt in enumerate(prompts):
+        groups[len(prompt)].append(place)
+    lm, end = held.model.lm, held.vocabulary.end
+    for places in groups.values():
+        for start in range(0, len(places), 64):
+            some = places[start : start + 64]
+            ids = torch.from_numpy(np.stack([prompts[place] for place in some]))
+            out = lm.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=MOST, do_sample=False, eos_token_id=end,
+                pad_token_id=end,
+            )  # fmt: skip
+            for place, row in zip(some, out[:, ids.shape[1] :].tolist(), strict=True):
+                said = row[: row.index(end)] if end in row else row
+                told[place] = held.vocabulary.tokenizer.decode(said, skip_special_tokens=True)
+    return told
+
+
+def main() -> None:
+    """Ask, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--items", type=int, default=500)
+    args = parser.parse_args()
+    folder = RunFolder(args.run)
+    project = Project.load(folder.project_path)
+    dataset = Dataset.load(artefact_of(folder, "data"))
+    index = ItemIndex.load(artefact_of(folder, "index") / "index.parquet")
+    best = artefact_of(folder, "tune") / "best"
+    models = {"model": load_checkpoint(best)}
+    if (best / "adapters").is_dir():
+        models["base, without adapters"] = load_checkpoint(best, adapters=False)
+    first = next(iter(models.values()))
+    assert first.vocabulary is not None
+    material = gather(project, dataset, index, first.vocabulary, ROW_TOKENS, said=False)
+    rng = np.random.default_rng(0)
+    items = rng.permutation(np.flatnonzero(material.texts.titled))[: args.items]
+    titles = material.texts.titles
+    vectors = ItemVectors.load(artefact_of(folder, "semantic") / "vectors.npz").matrix
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    likeness = unit[items] @ unit.T
+    likeness[np.arange(len(items)), items] = -np.inf
+    near = likeness.argmax(axis=1)
+    split = dataset.evaluation("test")
+    users = rng.permutation(len(split))[: args.items]
+    histories = [split.histories[int(user)][-project.data.max_history :] for user in users]
+    targets = split.targets[users]
+    asked: dict[str, tuple[str, list[Fields], list[str]]] = {
+        "title from code": ("code-to-title", [{"item": int(item)} for item in items], [titles[i] for i in items]),
+        "next title from history": (
+            "history-to-title", [{"history": history} for history in histories], [titles[i] for i in targets]
+        ),
+    }  # fmt: skip
+    print(f"{'':28} " + " ".join(f"{name:>24}" for name in asked))
+    for name, held in models.items():
+        texts = []
+        for task, fields, true in asked.values():
+            last = len(material.renderer.wordings[task]) - 1
+            prompts = [material.renderer.prompt(task, one, last, MOST) for one in fields]
+            said = answers(held, prompts)
+            texts.append(f"{np.mean([f1(one, two) for one, two in zip(said, true, strict=True)]):.3f}")
+        print(f"{name:28} " + " ".join(f"{text:>24}" for text in texts))
+    neighbour = np.mean([f1(titles[other], titles[item]) for item, other in zip(items, near, strict=True)])
+    last = np.mean([f1(titles[history[-1]], titles[i]) for history, i in zip(histories, targets, strict=True)])
+    print(f"{'the nearest item, the last':28} {neighbour:24.3f} {last:24.3f}")
+
+
+if __name__ == "__main__":
+    main()
