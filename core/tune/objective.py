@@ -150,7 +150,7 @@ class Objective(nn.Module):
         """The weighted loss of the contrast; adds its parts."""
         if isinstance(self.contrast, Contrast) and len(batch.ends):
             loss, own = self.contrast(states[batch.ends], batch.end_items)
-            parts.update({f"contrast_{name}_loss": value for name, value in own.items()})
+            parts.update({f"loss/contrast {name}": value for name, value in own.items()})
             return loss
         if isinstance(self.contrast, NextContrast):
             chosen = batch.item_tasks == SEQUENTIAL
@@ -160,11 +160,11 @@ class Objective(nn.Module):
                     states[batch.heads[chosen]], batch.items[chosen],
                     *((batch.taught, batch.trust, self.settings.distill) if taught else ()),
                 )  # fmt: skip
-                parts["contrast_loss"] = loss.detach()
+                parts["loss/contrast"] = loss.detach()
                 return self.contrast.weight * loss
         return 0.0
 
 
 def _by_task(losses: Tensor, tasks: Tensor) -> dict[str, Tensor]:
     """Mean loss of each task that is there."""
-    return {f"{TASKS[task]}_loss": losses[tasks == task].mean() for task in tasks.unique().tolist()}
+    return {f"loss/{TASKS[task]}": losses[tasks == task].mean() for task in tasks.unique().tolist()}

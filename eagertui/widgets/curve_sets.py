@@ -10,7 +10,7 @@ from core.run.state import SYSTEM, TARGET_METRIC, RunState
 from eagertui.widgets.draw import clip, safe
 from eagertui.widgets.plot import Curve
 
-COLOURS = ("$accent", "$primary", "$success", "$foreground")
+COLOURS = ("$accent", "$primary", "$success", "$foreground", "$warning", "$error", "$secondary")
 LONGEST_NAME = 24
 _LEVEL = re.compile(r"loss_\d+$")
 _LIMIT = re.compile("disk|total")

@@ -40,7 +40,7 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     names = {name for event in events for name in event.get("values", {})}
     asked = {task for stage in project.tune.stages for task in stage.tasks}
     if len(asked) > 1:
-        assert {f"epoch_{task}_loss" for task in asked} <= names
+        assert {f"epoch_loss/{task}" for task in asked} <= names
     assert ("model+dense" in metrics) == (project.contrast.form == "next")
 
 
