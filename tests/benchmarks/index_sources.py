@@ -19,8 +19,8 @@ from statistics import mean, stdev
 
 RESULTS = Path(__file__).parent / "results" / "index_sources.json"
 CODES = {
-    "dual-source": [],
-    "text-only": ['index.sources=["semantic"]'],
+    "dual-source": ["index.method=kmeans-tree"],
+    "text-only": ["index.method=kmeans-tree", 'index.sources=["semantic"]'],
     "random": ["index.method=random"],
     "random-short": ["index.method=random", 'index.sources=["semantic"]'],
 }
