@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +15,16 @@ import polars as pl
 import torch
 
 from core.data.dataset import Dataset
-from core.errors import DataError
+from core.errors import DataError, ProjectError
 from core.index.revisions.files import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
 from core.pipeline import artefact_of
 from core.project import Project
 from core.recommend.beam import beam_search
+from core.recommend.blend import blended
 from core.recommend.trie import Trie
+from core.run.figures import number, read_object
 from core.run.folder import RunFolder
 from core.tune.checkpoint import Checkpoint, load_checkpoint
 from core.tune.generator import Generator
@@ -29,7 +32,10 @@ from core.tune.generator import Generator
 
 @dataclass(frozen=True)
 class Ranked:
-    """One item of a list; `score` is its log-probability among the whole catalogue."""
+    """One item of a list; `score` is its log-probability among the whole catalogue.
+
+    Where a dense scorer has a say, it is the weighted mean of the model's and the scorer's.
+    """
 
     rank: int
     item_id: str
@@ -67,12 +73,21 @@ class Recommender:
         dataset: what it was trained on.
         checkpoint: the tuned model.
         growth: what was added and removed since; None = nothing.
+        dense_weight: of the checkpoint's dense scorer; 0 = it has no say.
     """
 
     def __init__(
-        self, project: Project, dataset: Dataset, checkpoint: Checkpoint, growth: Growth | None = None
+        self,
+        project: Project,
+        dataset: Dataset,
+        checkpoint: Checkpoint,
+        growth: Growth | None = None,
+        dense_weight: float = 0.0,
     ) -> None:
         self.project, self.dataset = project, dataset
+        # The scorer knows no vector of items that came later, and must not hold them back.
+        unchanged = growth is None or not growth.number
+        self._dense_weight = dense_weight if unchanged and project.recommend.dense else 0.0
         items = dataset.items.select("item_id", "title")
         if growth is not None and growth.number:
             items = pl.concat([items, growth.items.select("item_id", "title")])
@@ -99,7 +114,7 @@ class Recommender:
         prepare(project.run)
         dataset = Dataset.load(artefact_of(folder, "data"))
         checkpoint = load_checkpoint(artefact_of(folder, "tune") / "best", device_of(project.run))
-        return cls(project, dataset, checkpoint, load_revisions(folder))
+        return cls(project, dataset, checkpoint, load_revisions(folder), _weight(folder))
 
     @property
     def n_items(self) -> int:
@@ -174,6 +189,8 @@ class Recommender:
         beams = max(self.project.recommend.beams, k)
         device = self.checkpoint.trie.item_nodes.device.type
         with torch.autocast(device, torch.bfloat16, enabled=use_bf16(self.project.run)):
+            if self.checkpoint.dense is not None and self._dense_weight:
+                return blended(self.checkpoint, visible, beams, self._dense_weight)
             found, scores = beam_search(self.checkpoint.model, self.checkpoint.trie, visible, beams)
         listed = found[0] if self._listed is None else np.where(found[0] < 0, -1, self._listed[found[0]])
         return listed, scores[0]
@@ -184,3 +201,10 @@ class Recommender:
         near = difflib.get_close_matches(name, numbers, n=3, cutoff=0.6) if len(numbers) <= 200_000 else []
         hint = f"did you mean {', '.join(near)}?" if near else f"ids look like {', '.join(list(numbers)[:3])}"
         raise DataError(f"no {kind} {name!r} among the {len(numbers):,} of this run", hint)
+
+
+def _weight(folder: RunFolder) -> float:
+    """What validation gave the dense scorer, as the run's evaluation wrote it down; 0 where it did not."""
+    with contextlib.suppress(ProjectError):
+        return number(read_object(artefact_of(folder, "evaluate") / "blend.json").get("weight"), 0.0)
+    return 0.0

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from core.pipeline import artefact_of
 from core.project import Project
 from core.recipes import recipe_paths
+from core.recommend.recommender import Recommender
+from core.run.folder import RunFolder
 from tests.core.engine_tools import walks, write_world
 
 SMALL = sorted(name for name in recipe_paths() if name.endswith("-small") or name == "light")
@@ -42,6 +45,21 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     if len(asked) > 1:
         assert {f"epoch_loss/{task}" for task in asked} <= names
     assert ("model+dense" in metrics) == (project.contrast.form == "next")
+    if "model+dense" in metrics:
+        asks_both(run)
+
+
+def asks_both(run: Path) -> None:
+    """Lists follow both scorers, by the weight that the evaluation chose; or the model's alone."""
+    weight = json.loads((artefact_of(RunFolder(run), "evaluate") / "blend.json").read_text())["weight"]
+    both = Recommender.load(run)
+    user = both.users()[0]
+    items = both.recommend(user=user).items
+    assert len({item.item_id for item in items}) == 10
+    assert [item.score for item in items] == sorted((item.score for item in items), reverse=True)
+    alone = Recommender(both.project, both.dataset, both.checkpoint).recommend(user=user).items
+    same = [item.score for item in items] == [item.score for item in alone]
+    assert same == (weight == 0)
 
 
 @pytest.mark.parametrize("name", sorted(recipe_paths()))

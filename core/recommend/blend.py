@@ -1,0 +1,76 @@
+"""The generator and the dense scorer together: candidates of both, scored exactly by both."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from core.recommend.beam import Lists, beam_search
+from core.recommend.rescore import encode, item_scores
+from core.recommend.trie import Trie
+from core.tune.checkpoint import Checkpoint
+from core.tune.contrast import Dense
+from core.tune.generator import Generator
+
+
+@torch.inference_mode()
+def candidates(
+    model: Generator, trie: Trie, dense: Dense, histories: npt.NDArray[np.integer], beams: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Items worth a look after each history, with both log-probabilities.
+
+    Returns:
+        Item numbers, the generator's and the scorer's log-probabilities, shape (users, at most 2 * beams) each; an
+        item that both found stands there twice, the second time as -1 with -inf.
+    """
+    found, _ = beam_search(model, trie, histories, beams)
+    states, cache = encode(model, histories)
+    everything = dense.scores(states)
+    liked = everything.topk(min(beams, everything.shape[1]), dim=1).indices
+    searched = torch.as_tensor(found, dtype=torch.long, device=liked.device)
+    items = torch.cat([searched, liked], dim=1)
+    lost = items < 0
+    items = items.clamp_min(0)
+    spoken = item_scores(model, trie, states, cache, items)
+    lost[:, searched.shape[1] :] |= (liked[:, :, None] == searched[:, None, :]).any(dim=2)
+    scored = everything.gather(1, items)
+    return (
+        items.masked_fill(lost, -1).cpu().numpy(),
+        spoken.masked_fill(lost, -torch.inf).cpu().numpy(),
+        scored.masked_fill(lost, -torch.inf).cpu().numpy(),
+    )
+
+
+def mixed(
+    items: npt.NDArray[np.int64], spoken: npt.NDArray[np.float32], scored: npt.NDArray[np.float32], weight: float
+) -> Lists:
+    """Candidates by the weighted mean of both log-probabilities, best first, equal ones by item number.
+
+    Args:
+        items: as `candidates` gives them, like the other two.
+        spoken: the generator's log-probabilities.
+        scored: the scorer's.
+        weight: of the scorer, 0 to 1.
+    """
+    with np.errstate(invalid="ignore"):
+        mean = np.where(items < 0, -np.inf, (1 - weight) * spoken + weight * scored)
+    order = np.lexsort((items, -mean), axis=1)
+    found, scores = (np.take_along_axis(array, order, axis=1) for array in (items, mean))
+    return found.astype(np.int32), scores.astype(np.float32)
+
+
+def blended(
+    held: Checkpoint, histories: npt.NDArray[np.integer], beams: int, weight: float
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The list after one history: item numbers and scores.
+
+    Args:
+        held: a model with a scorer.
+        histories: shape (1, length).
+        beams: width of the search.
+        weight: of the scorer.
+    """
+    assert held.dense is not None
+    found, scores = mixed(*candidates(held.model, held.trie, held.dense, histories, beams), weight)
+    return found[0], scores[0]
