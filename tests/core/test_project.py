@@ -90,7 +90,7 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",
          "project.toml:7: tune.stages.1.epochs: must be at least 1 and at most 10000, got 0"),
         (MINIMAL + "[[tune.stages]]\ntasks = { sequental = 1.0 }\n",
-         'project.toml:4: tune.stages.0.tasks: "sequental" is not one of sequential; did you mean "sequential"?'),
+         'project.toml:4: tune.stages.0.tasks: "sequental" is not one of sequential, code-to-title, '),
         (MINIMAL + "[tune.stages]\nname = 'a'\n",
          "project.toml:3: tune.stages: expected tables, [[tune.stages]]"),
         (MINIMAL + "[tune]\nstages = []\n", "project.toml:4: tune.stages: needs at least one table"),
