@@ -9,7 +9,7 @@ from core.assets import assets_path
 
 def recipe_paths() -> dict[str, Path]:
     """Every recipe's file by its name, in alphabetical order."""
-    return {path.stem: path for path in sorted((assets_path() / "recipes").glob("*.toml"))}
+    return {path.stem: path for path in sorted((assets_path() / "recipes").glob("*.toml"), key=lambda one: one.stem)}
 
 
 def recipe_summary(path: Path) -> str:
