@@ -107,9 +107,10 @@ class Dense:
     temperature: float
 
     def scores(self, states: Tensor) -> Tensor:
-        """Log-probabilities of all items; (rows, hidden) -> (rows, items)."""
-        found = functional.normalize(functional.linear(states.float(), self.query), dim=1)
-        return torch.log_softmax(found @ self.items.T / self.temperature, dim=1)
+        """Log-probabilities of all items, in fp32 whatever the model computes in; (rows, hidden) -> (rows, items)."""
+        with torch.autocast(states.device.type, enabled=False):
+            found = functional.normalize(functional.linear(states.float(), self.query), dim=1)
+            return torch.log_softmax(found @ self.items.T / self.temperature, dim=1)
 
 
 def save_dense(dense: Dense, folder: Path) -> None:

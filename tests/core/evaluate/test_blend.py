@@ -68,6 +68,8 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
         for weight in weights[1:]:
             both = (1 - weight) * table + weight * liked
             assert mixed[weight].ranks[user] == 1 + int((both > both[split.targets[user]]).sum())
+    coarse = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, True, NullReporter())  # in bf16
+    assert [len(one.ranks) for one in coarse.values()] == [4, 4, 4]
     few = candidates(model, trie, dense, np.array([[4, 9]]), 5)
     kept = few[0][0][few[0][0] >= 0].tolist()
     assert len(kept) == len(set(kept)) and 5 <= len(kept) <= 10
