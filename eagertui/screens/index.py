@@ -20,7 +20,7 @@ from eagertui.actions import own_bindings
 from eagertui.screens.index_open import OpenIndex, find_index, open_index
 from eagertui.screens.place import Place
 from eagertui.widgets.code_tree import ASCII, CodeTree, Signs
-from eagertui.widgets.draw import clip, line, safe
+from eagertui.widgets.draw import line, safe
 from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.frame_table import FrameTable
 from eagertui.widgets.index_lines import (
@@ -222,15 +222,14 @@ class IndexScreen(Place):
         table.show(FrameRows(found.groups, SHOWN), "No two items had the same code.")
 
     def _name_tree(self) -> None:
-        """Write on the tree's border what there is room for."""
+        """Write on the tree's border what it shows."""
         shown = self._open
         if shown is None or shown.lookup is None:
             return
         report = shown.report
         told = [safe(report["method"])] if report.get("method") else []
         told += [f"{shown.lookup.index.levels} levels", safe(shown.at.run.id.rpartition("_")[2])]
-        room = max(10, self.codes.outer_size.width - 6)
-        self.codes.border_title = Content(clip(f"Codes  {' · '.join(told)}", room))
+        self.codes.border_title = Content(f"Codes  {' · '.join(told)}")
 
     def _moved(self) -> None:
         """Show what stands under the tree's cursor."""
@@ -241,13 +240,13 @@ class IndexScreen(Place):
             panel.show(lambda width, height: ())
             return
         lookup, report = shown.lookup, shown.report
-        room = max(8, panel.size.width - 4)
+        # The border cuts a title that is too long itself, whatever width the panel has or comes to have.
         panel.border_subtitle = "enter neighbours" if spot.item >= 0 else ""
         if spot.item >= 0:
-            panel.border_title = Content(clip(f"Item {lookup.item_id(spot.item)}", room))
+            panel.border_title = Content(safe(f"Item {lookup.item_id(spot.item)}"))
             panel.show(lambda width, height: item_lines(lookup, spot.item, width, height))
         else:
-            panel.border_title = Content(clip(branch_name(lookup, spot.branch), room))
+            panel.border_title = Content(safe(branch_name(lookup, spot.branch)))
             panel.show(lambda width, height: branch_lines(lookup, report, spot, width, height))
 
     # --- views ------------------------------------------------------------------------------------------------------
