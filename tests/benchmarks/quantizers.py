@@ -15,20 +15,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import numpy as np
 import polars as pl
+from cells import Cells, artefact, eagertui
 from real_data import data_folder, write_project
 
-RESULTS = Path(__file__).parent / "results" / "quantizers.json"
 BUDGET = {
     "scientific": ["tune.stages.0.epochs=6"],
     "beauty": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
@@ -51,22 +46,7 @@ ROWS = {
     "published": [],
 }
 FIGURES = ("recall@10", "ndcg@10", "conflicts", "text kept", "behaviour kept", "tokens", "seconds")
-HELD = threading.Lock()
-
-
-def eagertui(*argv: str) -> list[dict[str, Any]]:
-    """The JSON lines of a headless command."""
-    command = [sys.executable, "-m", "eagertui.cli", "--headless", *argv, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(argv)}:\n{done.stderr[-2000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def artefact(run: Path, stage: str) -> Path:
-    """Where a stage's artefact of a run lies."""
-    told: str = json.loads((run / "stages" / f"{stage}.json").read_text())["artefact"]
-    return run / told
+CELLS = Cells("quantizers")
 
 
 def shuffled(project: Path, sets: list[str], seed: int) -> str:
@@ -117,20 +97,6 @@ def key(data: str, row: str, seed: int, budget: list[str]) -> str:
     return " | ".join([data, row, f"seed {seed}", *sorted(budget)])
 
 
-def known() -> dict[str, dict[str, float]]:
-    """The finished cells."""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-
-
-def fill(cell: str, project: Path, row: str, seed: int, budget: list[str]) -> None:
-    """Compute a cell and keep it."""
-    found = run_cell(project, row, seed, [*budget, *ALWAYS])
-    with HELD:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({**known(), cell: found}, indent=1, sort_keys=True) + "\n")
-        print(cell, found, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Fill in the missing cells, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -144,16 +110,15 @@ def main() -> None:
     args.rows = args.rows or [row for row in ROWS if row != "published" or args.data == "scientific"]
     budget = [*BUDGET[args.data], *args.sets]
     cells = {(row, seed): key(args.data, row, seed, budget) for row in args.rows for seed in args.seeds}
-    missing = [(row, seed) for (row, seed), cell in cells.items() if cell not in known()]
-    if missing:
+    asked = {cell: one for one, cell in cells.items()}
+    if any(cell not in CELLS.known() for cell in asked):
         folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-"))
         project = write_project(args.data, folder)
-        with ThreadPoolExecutor(args.jobs) as pool:
-            list(pool.map(lambda one: fill(cells[one], project, *one, budget), missing))
+        CELLS.fill(list(asked), lambda cell: run_cell(project, *asked[cell], [*budget, *ALWAYS]), args.jobs)
     print(f"{args.data}, {', '.join(budget)}, seeds {args.seeds}\n")
     print(f"{'index':18} " + " ".join(f"{name:>16}" for name in FIGURES))
     for row in args.rows:
-        found = [known()[cells[row, seed]] for seed in args.seeds]
+        found = [CELLS.known()[cells[row, seed]] for seed in args.seeds]
         texts = []
         for name in FIGURES:
             values = [cell[name] for cell in found]

@@ -16,13 +16,14 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from core.data.dataset import Dataset
@@ -33,6 +34,7 @@ from core.project import Project
 from core.recommend.trie import Trie
 from core.run.folder import RunFolder
 from core.tune.backbone import build_backbone, build_vocabulary
+from core.tune.batch import Batch
 from core.tune.checkpoint import generator_of
 from core.tune.objective import Objective
 from core.tune.plan import Plan
@@ -81,41 +83,37 @@ def ours(
     model = generator_of(lm, setting.vocabulary, setting.index)
     tune = replace(setting.project.tune, distill=0.0, softmax=softmax)
     objective = Objective(model, Trie(setting.index.codes), tune, {"sequential": 1.0}).train()
-    optimizer = torch.optim.AdamW(objective.parameters(), 1e-3, fused=True)
     batches = setting.plan(supervise, packing).epoch(0)
-    targets = tokens = 0
-    began = 0.0
-    for number in range(WARM + steps):
-        if number == WARM:
-            began, targets, tokens = time.perf_counter(), 0, 0
-        batch = batches[number % len(batches)]
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16 and setting.bf16):
-            loss, _, _ = objective(batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
-        optimizer.step()
-        targets += len(batch.items)
-        tokens += int(batch.token_count)
-    return {"targets": targets, "tokens": tokens, "seconds": time.perf_counter() - began}
+    return timed(objective, lambda batch: objective(batch)[0], batches, steps, bf16 and setting.bf16)
 
 
 def whole_logits(setting: Setting, steps: int) -> dict[str, float]:
     """As `ours`, but every state meets the whole output head, as in `model(labels=...)`."""
     lm = setting.model().train()
-    optimizer = torch.optim.AdamW(lm.parameters(), 1e-3, fused=True)
-    batches = setting.plan("every", False).epoch(0)
+
+    def loss_of(batch: Batch) -> torch.Tensor:
+        loss: torch.Tensor = lm(input_ids=batch.tokens, labels=batch.tokens, use_cache=False).loss
+        return loss
+
+    return timed(lm, loss_of, setting.plan("every", False).epoch(0), steps, setting.bf16)
+
+
+def timed(
+    module: nn.Module, loss_of: Callable[[Batch], torch.Tensor], batches: Sequence[Batch], steps: int, bf16: bool
+) -> dict[str, float]:
+    """Train some steps; targets, real tokens and seconds, without the first steps."""
+    optimizer = torch.optim.AdamW(module.parameters(), 1e-3, fused=True)
     targets = tokens = 0
     began = 0.0
     for number in range(WARM + steps):
         if number == WARM:
             began, targets, tokens = time.perf_counter(), 0, 0
         batch = batches[number % len(batches)]
-        with torch.autocast("cpu", torch.bfloat16, enabled=setting.bf16):
-            loss = lm(input_ids=batch.tokens, labels=batch.tokens, use_cache=False).loss
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = loss_of(batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(lm.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
         targets += len(batch.items)
         tokens += int(batch.token_count)
