@@ -62,13 +62,14 @@ class Store:
     def _make(
         self, fingerprint: str, recipe: Mapping[str, Any], work: Callable[[Path], Summary], partial: Path
     ) -> dict[str, Any]:
-        began = time.monotonic()
+        began, spent = time.monotonic(), time.process_time()
         summary = work(partial)
         about = {
             **recipe,
             "fingerprint": fingerprint,
             "versions": {name: _version(name) for name in PACKAGES},
             "seconds": round(time.monotonic() - began, 3),
+            "cpu_seconds": round(time.process_time() - spent, 3),  # a busy machine does not lengthen these
             "summary": dict(summary),
         }
         write_atomic(partial / STAGE_FILE, json.dumps(about, indent=1))
