@@ -29,6 +29,7 @@ from core.tune.contrast import Contrast, NextContrast, load_dense
 from core.tune.loop import Loop, Schedule
 from core.tune.objective import Objective
 from core.tune.plan import Plan
+from core.tune.repeats import calibrated
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
 from core.tune.source import check_length
 from core.tune.speech import Speech
@@ -103,7 +104,8 @@ class Tuner:
         self.lessons: Lessons | None = None
         if teachers and tune.distill and self.rows.targets:
             models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
-            self.lessons = lessons(models, train, self.rows, tune.transitions_share, self.bf16, reporter)
+            taught = lessons(models, train, self.rows, tune.transitions_share, self.bf16, reporter)
+            self.lessons = calibrated(taught, self.rows)
         self.contrast = self._contrast()
         self.best = _Best()
 
