@@ -4,7 +4,8 @@
 
 RUN is a finished run of a project whose backbone is `tiny`; its data, index and settings are used. Every variant trains
 the same model from the same start for some steps; the figures are medians over the repeats, taken in turns in one
-process, and ratios to the variant named first. A target is an item that is predicted; a real token is no padding.
+process, and ratios to the variant named first. A target is an item that is predicted; a real token is no padding. The
+steps take batches of all lengths of rows, as an epoch has them: spread evenly over its batches in order of length.
 
 `ceiling` is what the machine does when it multiplies nothing but matrices of the model's own shapes, in bf16 where the
 run computes in bf16; the share is what the products of training (forward once, backward twice) use of it.
@@ -105,10 +106,12 @@ def timed(
     optimizer = torch.optim.AdamW(module.parameters(), 1e-3, fused=True)
     targets = tokens = 0
     began = 0.0
-    for number in range(WARM + steps):
-        if number == WARM:
+    by_length = sorted(range(len(batches)), key=lambda number: batches[number].tokens.shape[1])
+    chosen = [by_length[round(place)] for place in np.linspace(0, len(batches) - 1, steps)]
+    for number in range(-WARM, steps):
+        if number == 0:
             began, targets, tokens = time.perf_counter(), 0, 0
-        batch = batches[number % len(batches)]
+        batch = batches[chosen[number]]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             loss = loss_of(batch)
         optimizer.zero_grad(set_to_none=True)
