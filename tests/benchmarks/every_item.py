@@ -49,8 +49,8 @@ def main() -> None:
         frame = pl.read_parquet(artefact(run, "evaluate") / "ranks.parquet").filter(pl.col("split") == "test")
         ranks[supervise] = frame.sort("user_id")["rank_model"].to_numpy()
         print(
-            f"{supervise:6} {epochs:3} epochs, {cost['cpu_seconds']:6.0f} s of the processor ({cost['seconds']:.0f} s), "
-            f"R@10 {metrics['recall@10']:.4f}, N@10 {metrics['ndcg@10']:.4f}",
+            f"{supervise:5} {epochs:3} epochs, {cost['cpu_seconds']:6.0f} s of the processor ({cost['seconds']:.0f} s),"
+            f" R@10 {metrics['recall@10']:.4f}, N@10 {metrics['ndcg@10']:.4f}",
             flush=True,
         )
     for metric in ("recall@10", "ndcg@10"):
