@@ -19,6 +19,7 @@ class Example:
         items: item number of each of these; shape (k,).
         task: place in `core.settings.TASKS`.
         lessons: place of each item's lesson among the teachers' (`core.tune.teacher`); empty = none.
+        before: items of the history in front of the first one that is predicted, of the sequential task.
     """
 
     tokens: npt.NDArray[np.int64]
@@ -27,3 +28,4 @@ class Example:
     items: npt.NDArray[np.int64]
     task: int
     lessons: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))

@@ -26,7 +26,7 @@ def candidates(
     """
     found, _ = beam_search(model, trie, histories, beams)
     states, cache = encode(model, histories)
-    everything = dense.scores(states)
+    everything = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
     liked = everything.topk(min(beams, everything.shape[1]), dim=1).indices
     searched = torch.as_tensor(found, dtype=torch.long, device=liked.device)
     items = torch.cat([searched, liked], dim=1)

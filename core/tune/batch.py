@@ -31,6 +31,9 @@ class Batch(NamedTuple):
         ends: place of the last token of examples whose answer is an item, which has read its code; shape (ends,).
             Empty where nobody asked for summaries.
         end_items: number of that item.
+        past_heads: places in `heads`, once for every other item of the history before that item, where histories were
+            asked for; shape (pasts,).
+        past_items: number of that item of the history; same shape.
         lesson_heads: places in `heads` of the items that a teacher has an opinion on; shape (taught,).
         taught: item numbers that the teachers expect there; shape (taught, top).
         trust: the teachers' probabilities of these; same shape.
@@ -47,6 +50,8 @@ class Batch(NamedTuple):
     word_tasks: Tensor
     ends: Tensor
     end_items: Tensor
+    past_heads: Tensor
+    past_items: Tensor
     lesson_heads: Tensor
     taught: Tensor
     trust: Tensor
@@ -67,6 +72,7 @@ def collate(
     levels: int,
     packed: int = 0,
     summaries: bool = False,
+    pasts: bool = False,
     lessons: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]] | None = None,
 ) -> Batch:
     """Lay examples out as a batch.
@@ -76,6 +82,7 @@ def collate(
         levels: codes an item.
         packed: tokens a row may hold when several examples share it; 0 = one example a row.
         summaries: whether the state at the last token is wanted; that token predicts nothing and is else left out.
+        pasts: whether the histories of the sequential items are wanted.
         lessons: expected items and their probabilities, which the examples' `lessons` point into.
     """
     sizes = [len(one.tokens) - (not summaries) for one in examples]
@@ -100,6 +107,7 @@ def collate(
         positions[line, at:] = np.arange(length - at)  # an example of its own, which nobody looks at
     chosen = [examples[n] for n in order]
     counts = [len(one.codes) for one in chosen]
+    past_heads, past_items = _pasts(chosen, counts) if pasts else (_joined([]), _joined([]))
     opinions = _joined([one.lessons for one in chosen])
     taught, trust = np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0), dtype=np.float32)
     lesson_heads = np.zeros(0, dtype=np.int64)
@@ -118,6 +126,8 @@ def collate(
         np.repeat([one.task for one in chosen], [len(some) for some in words]).astype(np.int64),
         _joined(ends),
         np.array([one.items[-1] for one in chosen if summaries and len(one.items)], dtype=np.int64),
+        past_heads,
+        past_items,
         lesson_heads,
         taught,
         trust,
@@ -131,6 +141,22 @@ def _words(one: Example, levels: int) -> Int64:
     plain = one.targets.copy()
     plain[(one.codes[:, None] + np.arange(levels)).reshape(-1)] = False
     return np.flatnonzero(plain)
+
+
+def _pasts(chosen: Sequence[Example], counts: Sequence[int]) -> tuple[Int64, Int64]:
+    """Every head of a history beside each different item before it: place of the head, number of the item."""
+    heads, items = [], []
+    for one, first in zip(chosen, np.cumsum([0, *counts]), strict=False):
+        if not len(one.before):
+            continue
+        window = np.concatenate([one.before, one.items])
+        fresh = np.zeros(len(window), dtype=np.bool_)
+        fresh[np.unique(window, return_index=True)[1]] = True
+        ends = len(one.before) + np.arange(len(one.items))
+        head, place = np.nonzero(fresh & (np.arange(len(window)) < ends[:, None]))
+        heads.append(first + head)
+        items.append(window[place])
+    return _joined(heads), _joined(items)
 
 
 def _joined(parts: Sequence[npt.ArrayLike]) -> Int64:

@@ -100,23 +100,32 @@ class Dense:
         query: from a state to a query; shape (dim, hidden).
         items: unit vectors; shape (items, dim).
         temperature: cosines are divided by it.
+        repeat: added to the cosine of an item that is in the history.
     """
 
     query: Tensor
     items: Tensor
     temperature: float
+    repeat: float = 0.0
 
-    def scores(self, states: Tensor) -> Tensor:
-        """Log-probabilities of all items, in fp32 whatever the model computes in; (rows, hidden) -> (rows, items)."""
+    def scores(self, states: Tensor, histories: Tensor) -> Tensor:
+        """Log-probabilities of all items, in fp32 whatever the model computes in; shape (rows, items).
+
+        Args:
+            states: before the next item's code; shape (rows, hidden).
+            histories: item numbers, shape (rows, length).
+        """
         with torch.autocast(states.device.type, enabled=False):
             found = functional.normalize(functional.linear(states.float(), self.query), dim=1)
-            return torch.log_softmax(found @ self.items.T / self.temperature, dim=1)
+            cosines = found @ self.items.T
+            had = torch.zeros_like(cosines).scatter_(1, histories, self.repeat)
+            return torch.log_softmax((cosines + had) / self.temperature, dim=1)
 
 
 def save_dense(dense: Dense, folder: Path) -> None:
     """Write a scorer into a checkpoint's folder."""
     held = {"query": dense.query.contiguous().cpu(), "items": dense.items.contiguous().cpu()}
-    save_file(held, folder / DENSE, metadata={"temperature": str(dense.temperature)})
+    save_file(held, folder / DENSE, metadata={"temperature": str(dense.temperature), "repeat": str(dense.repeat)})
 
 
 def load_dense(folder: Path, device: str = "cpu") -> Dense | None:
@@ -124,12 +133,17 @@ def load_dense(folder: Path, device: str = "cpu") -> Dense | None:
     if not (folder / DENSE).is_file():
         return None
     with safe_open(folder / DENSE, framework="pt", device=device) as held:
-        temperature = float(held.metadata()["temperature"])
-        return Dense(held.get_tensor("query"), held.get_tensor("items"), temperature)
+        told = held.metadata()
+        return Dense(
+            held.get_tensor("query"), held.get_tensor("items"), float(told["temperature"]), float(told["repeat"])
+        )
 
 
 class NextContrast(nn.Module):
     """One softmax over the catalogue: an item is the sum of its projected source vectors.
+
+    An item of the history is most like the state, and rarely what comes next: how much its cosine is lowered, or
+    raised where people come back, is learnt too.
 
     Args:
         settings: weights of the sources (their sum weighs the loss), temperature, negatives.
@@ -144,6 +158,7 @@ class NextContrast(nn.Module):
         self.names = [name for name in sources if weights[name] > 0]
         self.weight = sum(weights[name] for name in self.names)
         self.query = nn.Linear(hidden, hidden, bias=False)
+        self.repeat = nn.Parameter(torch.zeros(()))
         self.maps = nn.ModuleDict()
         for name in self.names:
             held = sources[name]
@@ -162,6 +177,8 @@ class NextContrast(nn.Module):
         self,
         states: Tensor,
         items: Tensor,
+        past_rows: Tensor,
+        past_items: Tensor,
         taught: Tensor | None = None,
         trust: Tensor | None = None,
         distill: float = 0.0,
@@ -171,12 +188,16 @@ class NextContrast(nn.Module):
         Args:
             states: before the item's code; shape (rows, hidden).
             items: shape (rows,).
+            past_rows: rows, once for every different item of their histories; shape (pasts,).
+            past_items: these items; shape (pasts,).
             taught: items that the teachers expect; shape (rows, top).
             trust: their probabilities.
             distill: share of the loss that follows the teachers.
         """
         found = functional.normalize(self.query(states).float(), dim=1)
-        chances = torch.log_softmax(found @ self.item_vectors().T / self.settings.temperature, dim=1)
+        cosines = (found @ self.item_vectors().T).float()
+        cosines = cosines.index_put((past_rows, past_items), self.repeat.expand(len(past_rows)), accumulate=True)
+        chances = torch.log_softmax(cosines / self.settings.temperature, dim=1)
         loss = functional.nll_loss(chances, items)
         if taught is not None and trust is not None and distill:
             loss = (1 - distill) * loss - distill * (chances.gather(1, taught) * trust).sum(dim=1).mean()
@@ -185,4 +206,5 @@ class NextContrast(nn.Module):
     @torch.no_grad()
     def dense(self) -> Dense:
         """What scores the catalogue from now on."""
-        return Dense(self.query.weight.detach().clone(), self.item_vectors(), self.settings.temperature)
+        query = self.query.weight.detach().clone()
+        return Dense(query, self.item_vectors(), self.settings.temperature, float(self.repeat))

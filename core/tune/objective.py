@@ -156,8 +156,9 @@ class Objective(nn.Module):
             chosen = batch.item_tasks == SEQUENTIAL
             if chosen.any():
                 taught = len(batch.lesson_heads) == int(chosen.sum())
+                place = chosen.cumsum(0) - 1
                 loss = self.contrast(
-                    states[batch.heads[chosen]], batch.items[chosen],
+                    states[batch.heads[chosen]], batch.items[chosen], place[batch.past_heads], batch.past_items,
                     *((batch.taught, batch.trust, self.settings.distill) if taught else ()),
                 )  # fmt: skip
                 parts["loss/contrast"] = loss.detach()

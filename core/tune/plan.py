@@ -39,6 +39,7 @@ class Batches(Sequence[Batch]):
     levels: int
     packed: int
     summaries: bool
+    pasts: bool
     lessons: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]] | None
     device: str
 
@@ -55,7 +56,7 @@ class Batches(Sequence[Batch]):
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
         chosen = [self.examples[place] for place in self.places[number]]
-        return collate(chosen, self.levels, self.packed, self.summaries, self.lessons).to(self.device)
+        return collate(chosen, self.levels, self.packed, self.summaries, self.pasts, self.lessons).to(self.device)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Plan:
         levels: codes an item.
         lessons: what teachers expect at the sequential targets.
         summaries: whether the state at a row's end is wanted.
+        pasts: whether the histories of the sequential items are wanted.
         device: where the batches should lie.
         seed: of everything drawn, and the stage's number.
     """
@@ -81,6 +83,7 @@ class Plan:
     levels: int
     lessons: Lessons | None
     summaries: bool
+    pasts: bool
     device: str
     seed: tuple[int, int]
 
@@ -103,7 +106,7 @@ class Plan:
         budget, seeds = self.tune.batch_tokens, (*self.seed, number)
         places = _filled(lengths, budget, seeds) if packed else bucketed(lengths, len(lengths), seeds, budget)
         lessons = None if self.lessons is None else (self.lessons.items, self.lessons.trust)
-        return Batches(examples, places, self.levels, packed, self.summaries, lessons, self.device)
+        return Batches(examples, places, self.levels, packed, self.summaries, self.pasts, lessons, self.device)
 
     def _drawn(self, task: str, rows: int, epoch: int) -> npt.NDArray[np.int64]:
         """Rows of a task in an epoch: all of them, or as many as its cap says, other ones every time."""

@@ -84,7 +84,8 @@ class SequentialRows:
         targets = np.zeros(len(tokens), dtype=np.bool_)
         targets[codes[0] : len(before) + levels * len(window)] = True
         lessons = np.arange(self.lessons[row], self.lessons[row + 1]) if taught else _NOTHING
-        return Example(tokens, targets, codes, window[first:].astype(np.int64), SEQUENTIAL, lessons)
+        items = window.astype(np.int64)
+        return Example(tokens, targets, codes, items[first:], SEQUENTIAL, lessons, items[:first])
 
 
 def every_item_rows(train: Sequences, max_history: int) -> Rows:

@@ -171,7 +171,8 @@ class Tuner:
                 f"stage {stage.name!r}: none of its tasks has a row in these data", "see the alerts; change its tasks"
             )
         return Plan(
-            sequential, tasks, stage, self.project.tune, self.index.levels, self.lessons, summaries, self.device,
+            sequential, tasks, stage, self.project.tune, self.index.levels, self.lessons, summaries,
+            isinstance(contrast, NextContrast), self.device,
             (self.project.seed, number),
         )  # fmt: skip
 

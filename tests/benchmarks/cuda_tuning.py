@@ -103,7 +103,7 @@ def plan_of(first_code: int, batch_tokens: int) -> tuple[Plan, np.ndarray]:
     tokens = first_code + codes + WIDTH * np.arange(LEVELS)
     rows = SequentialRows(every_item_rows(train, 20), tokens, ((0,),))
     tune = TuneSettings(batch_tokens=batch_tokens, packing=True)
-    plan = Plan(rows, {}, StageSettings(), tune, LEVELS, None, False, "cuda", (0, 0))
+    plan = Plan(rows, {}, StageSettings(), tune, LEVELS, None, False, False, "cuda", (0, 0))
     return plan, codes
 
 

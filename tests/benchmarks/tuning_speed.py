@@ -68,7 +68,7 @@ class Setting:
         sequential = SequentialRows(rows, self.vocabulary.item_tokens(self.index), (self.vocabulary.frame,))
         stage = replace(self.project.tune.stages[0], tasks={"sequential": 1.0}, caps={})
         tune = replace(self.project.tune, packing=packing)
-        return Plan(sequential, {}, stage, tune, self.index.levels, None, False, "cpu", (self.project.seed, 0))
+        return Plan(sequential, {}, stage, tune, self.index.levels, None, False, False, "cpu", (self.project.seed, 0))
 
 
 def ours(

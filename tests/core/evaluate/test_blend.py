@@ -18,7 +18,7 @@ from core.recommend.trie import Trie
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
 from core.tune.checkpoint import generator_of
-from core.tune.contrast import Dense, NextContrast
+from core.tune.contrast import Dense, NextContrast, load_dense, save_dense
 from core.vectors import ItemVectors
 from tests.core.engine_tools import FAMILIES, exhaustive, sequences, small_index, small_lm, uneven_codes
 
@@ -50,6 +50,7 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
         torch.randn(8, 16, generator=draw),
         torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1),
         0.1,
+        -0.3,
     )
     histories = sequences([4, 9], [0, 29], [7, 8, 9], [5])
     split = Evaluation(np.arange(4), histories, np.array([3, 17, 2, 0], dtype=np.int32))
@@ -61,7 +62,7 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
     for user in range(4):
         history = np.array([histories[user]])
         states, _ = encode(model, history)
-        liked = dense.scores(states)[0].numpy()
+        liked = dense.scores(states, torch.from_numpy(history.astype(np.int64)))[0].numpy()
         found, spoken = beam_search(model, trie, history, COUNT)
         table = np.empty(COUNT)
         table[found[0]] = spoken[0]
@@ -88,15 +89,41 @@ def test_the_contrast_learns_a_scorer() -> None:
     assert contrast.weight == pytest.approx(0.3)
     states, items = torch.randn(COUNT, 16), torch.arange(COUNT)
     optimizer = torch.optim.Adam(contrast.parameters(), 0.02)
-    before = contrast(states, items).item()
+    nothing = torch.zeros(0, dtype=torch.long)
+    before = contrast(states, items, nothing, nothing).item()
     for _ in range(60):
         optimizer.zero_grad()
-        loss = contrast(states, items)
+        loss = contrast(states, items, nothing, nothing)
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.2 * before
-    scores = contrast.dense().scores(states)
-    assert -scores.gather(1, items[:, None]).mean().item() == pytest.approx(contrast(states, items).item(), abs=1e-4)
+    scores = contrast.dense().scores(states, torch.zeros(COUNT, 0, dtype=torch.long))
+    plain = contrast(states, items, nothing, nothing).item()
+    assert -scores.gather(1, items[:, None]).mean().item() == pytest.approx(plain, abs=1e-4)
     taught, trust = torch.tensor([[3, 4]] * COUNT), torch.tensor([[0.5, 0.25]] * COUNT)
-    wanted = 0.6 * contrast(states, items) - 0.4 * (scores[:, [3, 4]] * trust).sum(dim=1).mean()
-    assert contrast(states, items, taught, trust, 0.4).item() == pytest.approx(wanted.item(), abs=1e-4)
+    wanted = 0.6 * plain - 0.4 * (scores[:, [3, 4]] * trust).sum(dim=1).mean()
+    found = contrast(states, items, nothing, nothing, taught, trust, 0.4)
+    assert found.item() == pytest.approx(wanted.item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["nobody comes back", "everybody comes back"])
+def test_the_contrast_learns_what_a_repeat_is_worth(again: bool, tmp_path: Path) -> None:
+    """States tell nothing but the history's last item; whether the answer is among it, the log must tell."""
+    torch.manual_seed(0)
+    vectors = {"behavior": ItemVectors(np.eye(COUNT, dtype=np.float32), np.ones(COUNT, dtype=bool), "behavior")}
+    contrast = NextContrast(ContrastSettings("next", behavior=1.0), 16, vectors)
+    states, histories = torch.randn(COUNT, 16), torch.stack([torch.arange(COUNT), torch.arange(COUNT).roll(5)], dim=1)
+    rows, past = torch.arange(COUNT).repeat_interleave(2), histories.flatten()
+    optimizer = torch.optim.Adam([contrast.repeat], 0.02)
+    for step in range(40):
+        answer = histories[:, step % 2] if again else histories[:, 0].roll(-1 - step % 7)
+        optimizer.zero_grad()
+        contrast(states, answer, rows, past).backward()
+        optimizer.step()
+    assert contrast.repeat.item() > 0.2 if again else contrast.repeat.item() < -0.2
+    save_dense(contrast.dense(), tmp_path)
+    dense = load_dense(tmp_path)
+    assert dense is not None
+    scores = dense.scores(states, histories)
+    wanted = contrast(states, answer, rows, past).item()
+    assert -scores.gather(1, answer[:, None]).mean().item() == pytest.approx(wanted, abs=1e-4)

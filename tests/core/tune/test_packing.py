@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,3 +113,34 @@ def test_every_example_lies_whole_in_one_row(lengths: list[int], room: int) -> N
         seen += places.tolist()
     assert sorted(batch.words.tolist()) == sorted(seen)  # all but the first are targets, each from the place before
     assert (flat[batch.words] == batch.word_ids).all()
+
+
+@pytest.mark.parametrize("packed", [0, 64])
+@pytest.mark.parametrize("rows_of", [every_item_rows, last_item_rows])
+def test_histories_go_with_their_heads(rows_of: Any, packed: int) -> None:
+    """Every head stands beside each different item that its row holds before it, once; other tasks have no history."""
+    draw = np.random.default_rng(4)
+    train = sequences(*[draw.integers(8, size=length).tolist() for length in (2, 5, 3, 9, 6)])
+    rows = rows_of(train, 4)
+    tokens = np.arange(24).reshape(8, 3)
+    sequential = SequentialRows(rows, tokens, ((30,),))
+    other = Example(np.arange(6), np.array([0, 0, 1, 1, 1, 0], dtype=bool), np.array([2]), np.array([7]), 3)
+    examples = [
+        sequential.example(0, 0, False),
+        other,
+        *(sequential.example(n, 0, False) for n in range(1, len(rows.first_target))),
+    ]
+    batch = collate(examples, 3, packed, pasts=True)
+    flat = batch.tokens.flatten().tolist()
+    found: dict[int, set[int]] = {}
+    for head, item in zip(batch.past_heads.tolist(), batch.past_items.tolist(), strict=True):
+        assert item not in found.setdefault(head, set())
+        found[head].add(item)
+    for place, (head, task) in enumerate(zip(batch.heads.tolist(), batch.item_tasks.tolist(), strict=True)):
+        history = set()
+        at = head
+        while task == SEQUENTIAL and flat[at] != 30:  # back to the frame, item by item
+            history.add(flat[at] // 3)
+            at -= 3
+        assert found.get(place, set()) == history
+    assert not len(collate(examples, 3, packed).past_heads)

@@ -41,7 +41,9 @@ def plan(**settings: object) -> Plan:
     item_tokens = np.arange(40).reshape(20, 2) + 10
     stage = StageSettings(tasks={"sequential": 1.0, "code-to-title": 0.5}, caps=caps)  # type: ignore[arg-type]
     sequential = SequentialRows(every_item_rows(sequences(*LISTS), 5), item_tokens, FRAMES)
-    return Plan(sequential, {"code-to-title": Numbered(30)}, stage, TuneSettings(**tune), 2, None, False, "cpu", (3, 0))
+    return Plan(
+        sequential, {"code-to-title": Numbered(30)}, stage, TuneSettings(**tune), 2, None, False, False, "cpu", (3, 0)
+    )
 
 
 @pytest.mark.parametrize("packing", [False, True])
