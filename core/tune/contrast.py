@@ -194,14 +194,15 @@ class NextContrast(nn.Module):
             trust: their probabilities.
             distill: share of the loss that follows the teachers.
         """
-        found = functional.normalize(self.query(states).float(), dim=1)
-        cosines = (found @ self.item_vectors().T).float()
-        cosines = cosines.index_put((past_rows, past_items), self.repeat.expand(len(past_rows)), accumulate=True)
-        chances = torch.log_softmax(cosines / self.settings.temperature, dim=1)
-        loss = functional.nll_loss(chances, items)
-        if taught is not None and trust is not None and distill:
-            loss = (1 - distill) * loss - distill * (chances.gather(1, taught) * trust).sum(dim=1).mean()
-        return loss
+        warmth = self.settings.temperature
+        found = functional.normalize(self.query(states).float(), dim=1) / warmth
+        logits = (found @ self.item_vectors().T).float()
+        logits.index_put_((past_rows, past_items), (self.repeat / warmth).expand(len(past_rows)), accumulate=True)
+        chances = torch.log_softmax(logits, dim=1)
+        named, weights = items[:, None], torch.ones_like(items, dtype=torch.float32)[:, None]
+        if taught is not None and trust is not None and distill:  # one look-up for both: the matrix is large
+            named, weights = torch.cat([named, taught], dim=1), torch.cat([(1 - distill) * weights, distill * trust], 1)
+        return -(chances.gather(1, named) * weights).sum(dim=1).mean()
 
     @torch.no_grad()
     def dense(self) -> Dense:
