@@ -4,10 +4,10 @@
 
 DATA is `sample`, or a folder of `$EAGERTUI_DATA` (default ../shared/data): scientific, beauty. Every finished cell is
 kept in tests/benchmarks/results/recipes.json under its data, row, seed and settings; only the table is printed where
-nothing is missing. FOLDER keeps the project and its runs. Seconds are those of the stage `tune`, on one thread of a
-machine that may have had other work: compare them within a table only.
+nothing is missing. FOLDER keeps the project and its runs. Seconds are the processor's in stage `tune`, one thread.
 
-Rows: the recipes; `light` at 2, 5 and 15 million parameters; and `eager-llm-small` without one of its parts.
+Rows: the recipes; `light` at 2, 5 and 15 million parameters; and `eager-llm-small` without one of its parts. Without
+annealing is the same run, its base measured without the adapter: one seed gives one base, with or without what follows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
 from cells import Cells, artefact, eagertui
 from real_data import write_project
+
+from core.data.dataset import Dataset
+from core.evaluate.generative import ranks_of
+from core.evaluate.metrics import bootstrap_interval, ranking_metrics
+from core.machine import prepare, use_bf16
+from core.pipeline import artefact_of
+from core.project import Project
+from core.run.folder import RunFolder
+from core.run.protocol import NullReporter
+from core.tune.checkpoint import load_checkpoint
 
 ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
 EAGER = ["recipe=eager-llm-small"]
@@ -47,7 +58,7 @@ ROWS = {
     "without text codes": [*EAGER, 'index.sources=["behavior"]'],
     "without contrast": [*EAGER, "contrast.form=none"],
     "summary contrast": [*EAGER, "contrast.form=summary", "contrast.semantic=0.1", "contrast.behavior=0.1"],
-    "without annealing": [*EAGER, "tune.stages.1.epochs=1", "tune.stages.1.learning_rate=1e-12"],
+    "without annealing": EAGER,
     "without text tasks": [*EAGER, "tune.stages.0.tasks={sequential=1}", "tune.stages.0.caps={}"],
 }
 FIGURES = ("recall@10", "ndcg@10")
@@ -64,8 +75,8 @@ def project_of(data: str, folder: Path) -> Path:
     return folder / "project.toml"
 
 
-def train(project: Path, sets: list[str]) -> Mapping[str, float]:
-    """Train one cell; what its methods reach, and what it cost."""
+def train(project: Path, sets: list[str], base: bool = False) -> Mapping[str, float]:
+    """Train one cell; what its methods reach (or the base below its adapters), and what it cost."""
     run = Path(eagertui("train", str(project), *[part for text in sets for part in ("--set", text)])[-1]["run"])
     metrics = json.loads((run / "metrics.json").read_text())
     found = {f"{m} {f}": metrics["test"][m][f] for m in METHODS if m in metrics["test"] for f in FIGURES}
@@ -74,7 +85,24 @@ def train(project: Path, sets: list[str]) -> Mapping[str, float]:
             low, high = metrics["intervals"]["test"][method]["recall@10"]
             found |= {f"{method} low": low, f"{method} high": high}
     told = json.loads((artefact(run, "tune") / "stage.json").read_text())
-    return {**found, "seconds": told["seconds"], "parameters": told["summary"]["parameters"]}
+    cost = {"seconds": told["cpu_seconds"], "parameters": told["summary"]["parameters"]}
+    return {**(base_of(run) if base else found), **cost}
+
+
+def base_of(run: Path) -> dict[str, float]:
+    """What the model of a finished run reaches on the test users without its adapters."""
+    folder = RunFolder(run)
+    project, best = Project.load(folder.project_path), artefact(run, "tune") / "best"
+    prepare(project.run)
+    held = load_checkpoint(best, adapters=False)
+    split = Dataset.load(artefact_of(folder, "data")).evaluation("test")
+    ranks = ranks_of(
+        held.model, held.trie, split, np.arange(len(split)), project.data.max_history, project.recommend.beams,
+        use_bf16(project.run), NullReporter(),
+    ).ranks  # fmt: skip
+    low, high = bootstrap_interval("recall@10", ranks, project.evaluate.bootstrap)
+    found = ranking_metrics(ranks)
+    return {**{f"model {f}": found[f] for f in FIGURES}, "model low": low, "model high": high}
 
 
 def main() -> None:
@@ -96,7 +124,7 @@ def main() -> None:
 
         def make(cell: str) -> Mapping[str, float]:
             row, seed = cells[cell]
-            return train(project, [*ROWS[row], *ALWAYS, *args.sets, f"seed={seed}"])
+            return train(project, [*ROWS[row], *ALWAYS, *args.sets, f"seed={seed}"], row == "without annealing")
 
         CELLS.fill(list(cells), make, args.jobs)
     print(f"{args.data}, seeds {args.seeds} {told}\n")
