@@ -95,6 +95,7 @@ def save_checkpoint(
         "frame": list(vocabulary.frame),
         "code_ids": [ids.tolist() for ids in vocabulary.code_ids],
         "rows": vocabulary.size,
+        "dtype": str(lm.dtype).removeprefix("torch."),
         "base": None if state.keeps_base else state.base,
         "adapters": [{"name": one.name, "train": one.train, "key": one.key} for one in state.adapters],
         "files": {path.relative_to(folder).as_posix(): digest(path) for path in inside},
@@ -105,7 +106,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path,
     device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     adapters: bool | Collection[str] = True,
 ) -> Checkpoint:
     """Load what `save_checkpoint` wrote.
@@ -113,7 +114,7 @@ def load_checkpoint(
     Args:
         folder: of the checkpoint.
         device: where the model goes.
-        dtype: of its weights.
+        dtype: of its weights; None = what they were trained in.
         adapters: all of them, none (the model below), or the stages whose adapters are wanted.
 
     Raises:
@@ -130,7 +131,8 @@ def load_checkpoint(
         index = ItemIndex.load(folder / "index.parquet")
         code_ids = tuple(np.array(ids, dtype=np.int64) for ids in manifest["code_ids"])
         vocabulary = Vocabulary(load_tokenizer(folder), code_ids, tuple(manifest["frame"]))
-        lm = _base(folder, manifest, device, dtype)
+        own = torch.bfloat16 if manifest.get("dtype") == "bfloat16" else torch.float32
+        lm = _base(folder, manifest, device, dtype or own)
         put_on = [Adapter(**told) for told in manifest.get("adapters", [])]
         if not isinstance(adapters, bool):
             unknown = set(adapters) - {one.name for one in put_on}

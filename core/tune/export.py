@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
@@ -42,7 +43,7 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
     if out.exists() or out.is_symlink():
         raise ProjectError(f"{out} is there already", "name a folder that is not there yet: --out FOLDER")
     checkpoint = _checkpoint(source)
-    held = load_checkpoint(checkpoint)
+    held = load_checkpoint(checkpoint, dtype=torch.float32)  # adapters are merged without rounding
     assert held.vocabulary is not None
     lm = held.model.lm
     fold(lm)

@@ -140,6 +140,19 @@ def load_model(
 _REMEDY = "name another folder or hub id in backbone.model, or use backbone.model = 'tiny'"
 
 
+def own_dtype(model: str) -> torch.dtype:
+    """What a checkpoint's weights that stand still are kept in: bf16 where its files are, which loses nothing.
+
+    Raises:
+        EnvironmentFault: it cannot be had.
+    """
+    try:
+        told = getattr(AutoConfig.from_pretrained(model), "dtype", None)
+    except (OSError, ValueError, KeyError) as error:
+        raise EnvironmentFault(f"cannot load the backbone {model!r}: {_reason(model, error)}", _REMEDY) from error
+    return torch.bfloat16 if told == torch.bfloat16 else torch.float32
+
+
 def kernel_of(attention: str, device: str, config: Any = None) -> str:
     """The attention kernel to ask transformers for.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from core.data.dataset import Dataset
 from core.errors import ProjectError
@@ -31,7 +32,7 @@ from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.repeats import calibrated
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
-from core.tune.source import check_length
+from core.tune.source import check_length, own_dtype
 from core.tune.speech import Speech
 from core.tune.teacher import Lessons, lessons
 from core.tune.trainable import adapt
@@ -92,7 +93,11 @@ class Tuner:
         self.speech = Speech(project, dataset, index, vocabulary, codes, reporter)
         self.vocabulary = replace(vocabulary, frame=self.speech.frames[0])
         starts = code_starts(backbone, index, codes)
-        self.lm = build_backbone(backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts)
+        frozen = self.bf16 and backbone.model != "tiny" and all(stage.train != "all" for stage in tune.stages)
+        dtype = own_dtype(backbone.model) if frozen else torch.float32
+        self.lm = build_backbone(
+            backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts, dtype=dtype
+        )
         check_length(self.lm, max(map(len, self.speech.frames)), index.levels, project.data.max_history)
         self.model = generator_of(self.lm, self.vocabulary, index).to(self.device)
         self.trie = Trie(index.codes, self.device)

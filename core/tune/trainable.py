@@ -311,6 +311,8 @@ def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a second adapter, and Conv1D, are what we mean
         inject_adapter_in_model(config, lm, adapter.key)
+    for _, parameter in adapter_parameters(lm, adapter.key):  # what learns is fp32, whatever the frozen weights are
+        parameter.data = parameter.data.float()
     if not adapter.has_tokens:
         return
     for module in wrappers(lm):

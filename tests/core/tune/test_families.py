@@ -21,7 +21,7 @@ from core.tune.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.tune.export import export_model
 from core.tune.loop import Loop, Schedule
 from core.tune.rows import every_item_rows
-from core.tune.source import check_length, longest
+from core.tune.source import check_length, longest, own_dtype
 from core.tune.trainable import adapt, embed, head_logits, state_of
 from core.tune.vocabulary import Vocabulary
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
@@ -51,18 +51,20 @@ def taken(folder: Path) -> Taken:
     return build_backbone(settings, vocabulary, 0.0, "cpu", 0, words=WORDS).eval(), vocabulary
 
 
-def trained(lm: PreTrainedModel, vocabulary: Vocabulary, folder: Path, epochs: int = 4) -> list[float]:
+def trained(
+    lm: PreTrainedModel, vocabulary: Vocabulary, folder: Path, epochs: int = 4, bf16: bool = False
+) -> list[float]:
     """Walk along the items with the real objective and loop; the loss before and after."""
     rows = every_item_rows(sequences(*[[(n + step) % COUNT for step in range(5)] for n in range(COUNT)]), 20)
     batches = [batch_of(rows, vocabulary, INDEX, only=range(start, start + 10)) for start in (0, 10)]
     objective = objective_of(lm, vocabulary, INDEX)
     losses = []
     for last in (False, True):
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             losses.append(float(np.mean([float(objective.eval()(batch)[0]) for batch in batches])))
         if not last:
             loop = Loop(
-                objective, lambda epoch: batches, Schedule(epochs, 2e-2), seed=0, device="cpu", bf16=False,
+                objective, lambda epoch: batches, Schedule(epochs, 2e-2), seed=0, device="cpu", bf16=bf16,
                 reporter=NullReporter(), folder=folder, task="walk",
             )  # fmt: skip
             loop.run()
@@ -103,6 +105,39 @@ def test_train_save_load_decode_export(train: str, family: str, folder: Path, tm
     assert ids.tolist() == held.model.prompt(torch.from_numpy(HISTORIES[:1])).tolist()
     with torch.no_grad():
         assert torch.allclose(plain(input_ids=ids).logits, lm(input_ids=ids).logits, atol=2e-4)
+
+
+def test_a_frozen_base_stays_in_bf16(family: str, tmp_path: Path) -> None:
+    """Its files are bf16, so nothing is lost; what learns is fp32, and a checkpoint gives back what was trained."""
+    folder = write_family(family, tmp_path / "lm")
+    AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).save_pretrained(folder)
+    assert own_dtype(str(folder)) == torch.bfloat16
+    settings = BackboneSettings(str(folder))
+    vocabulary = build_vocabulary(settings, INDEX, [], "a coral story")
+    lm = build_backbone(settings, vocabulary, 0.0, "cpu", 0, words=WORDS, dtype=own_dtype(str(folder))).eval()
+    adapt(lm, "lora+new-tokens", LoraSettings(rank=4), vocabulary.new_ids, "first")
+    kinds = {parameter.requires_grad: parameter.dtype for parameter in lm.parameters()}
+    assert kinds == {True: torch.float32, False: torch.bfloat16}
+    start, end = trained(lm, vocabulary, tmp_path / "loop", bf16=True)
+    assert end < 0.9 * start
+    with torch.autocast("cpu", torch.bfloat16):
+        items, scores = lists_of(lm, vocabulary)
+    assert all(sorted(row.tolist()) == list(range(COUNT)) for row in items)
+    save_checkpoint(tmp_path / "best", lm, vocabulary, INDEX, {})
+    held = load_checkpoint(tmp_path / "best")
+    assert {parameter.dtype for parameter in held.model.parameters()} == {torch.float32, torch.bfloat16}
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(beam_search(held.model, held.trie, HISTORIES, COUNT)[1], scores)
+    beam_search(held.model, held.trie, HISTORIES, COUNT)  # also without autocast
+    exact = load_checkpoint(tmp_path / "best", dtype=torch.float32)
+    found = beam_search(exact.model, exact.trie, HISTORIES, COUNT)
+    order = [np.argsort(row) for row in (*items, *found[0])]
+    assert found[1][0][order[2]] == pytest.approx(scores[0][order[0]], abs=0.3)
+    out = export_model(tmp_path / "best", tmp_path / "plain")
+    ids = exact.model.prompt(torch.from_numpy(HISTORIES))
+    with torch.no_grad():
+        merged = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)(input_ids=ids).logits
+        assert torch.allclose(merged, exact.model.lm(input_ids=ids).logits, atol=2e-4)
 
 
 def test_two_adapters_follow_one_another(family: str, folder: Path, tmp_path: Path) -> None:
