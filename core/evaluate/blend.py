@@ -37,24 +37,29 @@ def ranks_of_blend(
     weights: Sequence[float],
     bf16: bool,
     reporter: Reporter,
-) -> dict[float, Ranking]:
+) -> tuple[Ranking, dict[float, Ranking]]:
     """Rank the targets of some users under each weight of the scorer; see `core.evaluate.generative.ranks_of`.
+
+    Returns:
+        The generator's own ranking, as `ranks_of` gives it, and one for every weight.
 
     Raises:
         StopRequested: somebody asked to stop.
     """
+    alone, width = Tally(len(chosen), trie.n_items), min(beams, trie.n_items)
     tallies = {weight: Tally(len(chosen), trie.n_items) for weight in weights}
     done = 0
     for places, histories in batches(split, chosen, max_history):
         with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
             items, spoken, scored = candidates(model, trie, dense, histories, beams)
+        alone.add(places, items[:, :width][:, :DEPTH], split, chosen)  # what the beams found stands first
         for weight, tally in tallies.items():
             tally.add(places, mixed(items, spoken, scored, weight)[0][:, :DEPTH], split, chosen)
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
         if reporter.wants() == "stop":
             raise StopRequested
-    return {weight: tally.ranking() for weight, tally in tallies.items()}
+    return alone.ranking(), {weight: tally.ranking() for weight, tally in tallies.items()}
 
 
 def best_weight(rankings: dict[float, Ranking], masked: bool) -> float:

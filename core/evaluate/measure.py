@@ -65,17 +65,14 @@ def measure(
     popularity = np.bincount(dataset.train().items, minlength=dataset.n_items)
     for split in ("valid", "test"):
         questions = dataset.evaluation(split)
-        file = folder / f"{MODEL}-{split}.npz"
-        if not file.is_file():
-            everybody = np.arange(len(questions))
-            history, beams = project.data.max_history, project.recommend.beams
+        names = [MODEL] if held.dense is None else [MODEL, BLEND, DENSE]
+        files = {name: folder / f"{name}-{split}.npz" for name in names}
+        if not all(file.is_file() for file in files.values()):
             began = time.monotonic()
-            found = ranks_of(held.model, held.trie, questions, everybody, history, beams, bf16, reporter)
-            save_ranking(file, found)
+            for name, ranking in _ranked(project, held, questions, folder, bf16, reporter).items():
+                save_ranking(files[name], ranking)
             speed[f"{split}_users_per_second"] = round(len(questions) / (time.monotonic() - began), 1)
-        rankings = {MODEL: load_ranking(file)}
-        if held.dense is not None:
-            rankings |= _blended(project, held, questions, split, folder, bf16, reporter)
+        rankings = {name: load_ranking(file) for name, file in files.items()}
         for name in project.evaluate.baselines:
             rankings[name] = load_ranking(made["baselines"] / f"{name}-{split}.npz")
         tables.append(ranks_frame(dataset, split, rankings))
@@ -105,25 +102,23 @@ def measure(
     return {**headline, **speed}
 
 
-def _blended(
-    project: Project, held: Checkpoint, questions: Evaluation, split: str, folder: Path, bf16: bool, reporter: Reporter
+def _ranked(
+    project: Project, held: Checkpoint, questions: Evaluation, folder: Path, bf16: bool, reporter: Reporter
 ) -> dict[str, Ranking]:
-    """The dense scorer alone, and with the model; the scorer's weight is the best one on `valid`, which comes first."""
-    assert held.dense is not None
-    files = {name: folder / f"{name}-{split}.npz" for name in (BLEND, DENSE)}
+    """The model; and where it has a dense scorer, that alone, and both with the weight that is best on `valid`."""
+    everybody, history, beams = np.arange(len(questions)), project.data.max_history, project.recommend.beams
+    if held.dense is None:
+        return {MODEL: ranks_of(held.model, held.trie, questions, everybody, history, beams, bf16, reporter)}
     chosen = folder / "blend.json"
-    if not all(file.is_file() for file in files.values()):
-        known = json.loads(chosen.read_text())["weight"] if chosen.is_file() else None
-        found = ranks_of_blend(
-            held.model, held.trie, held.dense, questions, np.arange(len(questions)), project.data.max_history,
-            project.recommend.beams, WEIGHTS if known is None else (known, 1.0), bf16, reporter,
-        )  # fmt: skip
-        if known is None:
-            known = best_weight(found, project.evaluate.mask_seen)
-            write_atomic(chosen, json.dumps({"weight": known}))
-        save_ranking(files[DENSE], found[1.0])
-        save_ranking(files[BLEND], found[known])
-    return {name: load_ranking(file) for name, file in files.items()}
+    known = json.loads(chosen.read_text())["weight"] if chosen.is_file() else None  # `valid` comes first
+    weights = WEIGHTS if known is None else (known, 1.0)
+    alone, found = ranks_of_blend(
+        held.model, held.trie, held.dense, questions, everybody, history, beams, weights, bf16, reporter
+    )
+    if known is None:
+        known = best_weight(found, project.evaluate.mask_seen)
+        write_atomic(chosen, json.dumps({"weight": known}))
+    return {MODEL: alone, BLEND: found[known], DENSE: found[1.0]}
 
 
 def _figures(ranking: Ranking, popularity: np.ndarray[Any, Any], masked: bool) -> dict[str, float]:

@@ -21,8 +21,9 @@ def candidates(
     """Items worth a look after each history, with both log-probabilities.
 
     Returns:
-        Item numbers, the generator's and the scorer's log-probabilities, shape (users, at most 2 * beams) each; an
-        item that both found stands there twice, the second time as -1 with -inf.
+        Item numbers, the generator's and the scorer's log-probabilities, shape (users, at most 2 * beams) each: first
+        what the beams found, best first, then the scorer's favourites; an item that both found stands there twice, the
+        second time as -1 with -inf.
     """
     found, _ = beam_search(model, trie, histories, beams)
     states, cache = encode(model, histories)

@@ -56,8 +56,9 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
     split = Evaluation(np.arange(4), histories, np.array([3, 17, 2, 0], dtype=np.int32))
     told = (20, COUNT)  # as many beams as items: nothing is missed
     weights = (0.0, 0.4, 1.0)
-    mixed = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, False, NullReporter())
+    own, mixed = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, False, NullReporter())
     alone = ranks_of(model, trie, split, np.arange(4), *told, False, NullReporter())
+    assert all(np.array_equal(one, vars(alone)[name]) for name, one in vars(own).items())
     assert mixed[0.0].ranks.tolist() == alone.ranks.tolist() and mixed[0.0].masked.tolist() == alone.masked.tolist()
     for user in range(4):
         history = np.array([histories[user]])
@@ -69,7 +70,7 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
         for weight in weights[1:]:
             both = (1 - weight) * table + weight * liked
             assert mixed[weight].ranks[user] == 1 + int((both > both[split.targets[user]]).sum())
-    coarse = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, True, NullReporter())  # in bf16
+    _, coarse = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, True, NullReporter())  # in bf16
     assert [len(one.ranks) for one in coarse.values()] == [4, 4, 4]
     few = candidates(model, trie, dense, np.array([[4, 9]]), 5)
     kept = few[0][0][few[0][0] >= 0].tolist()
