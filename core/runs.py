@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import EnvironmentFault
 from core.project import Project
+from core.run import trackers
 from core.run.folder import RunFolder, list_runs
 from core.run.status import UNFINISHED
 
@@ -59,8 +60,22 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def check_start(project: Project) -> None:
+    """Refuse what cannot end well, before a run of it is there; reads no data and no weights.
+
+    Raises:
+        ProjectError: a tracker's package is not installed.
+    """
+    trackers.require(project.run.report_to)
+
+
 def create_run(project: Project) -> RunFolder:
-    """A new queued run of a project."""
+    """A new queued run of a project.
+
+    Raises:
+        EagerError: it could not train, see `check_start`, or the folder cannot be written.
+    """
+    check_start(project)
     return RunFolder.create(
         project.runs_dir,
         project.to_toml(),
