@@ -185,7 +185,10 @@ def train_run(folder: RunFolder) -> int:
         check_start(project)
         reporter.report_to(project.run.report_to, project.name)
         with contextlib.suppress(Exception):  # a guess of the time is worth having, not worth failing for
-            write_atomic(folder.path / "estimate.json", json.dumps(estimate(project).to_dict()))
+            told = estimate(project)
+            write_atomic(folder.path / "estimate.json", json.dumps(told.to_dict()))
+            for text in told.short:
+                reporter.alert("warning", "This machine may be too small", text)
         made = run_stages(project, reporter, folder)
         for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
             shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")
