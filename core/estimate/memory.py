@@ -26,6 +26,8 @@ _LEARNING = 3
 """Numbers beside each weight that learns: its gradient and AdamW's two moments."""
 _STATES = 1.15
 """Batches of ever other shapes leave gaps: measured over what is alive."""
+_ON_THE_WAY_BACK = 3.5
+"""Layers' worth of states while one is computed again: its own, their gradients, and gaps."""
 _LOGITS = 3
 """Copies of the logits over the whole vocabulary: the products, their log-softmax, its gradient."""
 _SPOKEN = 0.25
@@ -128,7 +130,7 @@ def _states(settings: Settings, stage: Settings, shape: Shape, length: float, bf
     layer *= 0.75 if bf16 else 1.0  # norms and attention stay in fp32
     kept = shape.layers * layer
     if backbone["gradient_checkpointing"]:
-        kept = shape.layers * shape.hidden + layer
+        kept = shape.layers * shape.hidden + _ON_THE_WAY_BACK * layer
     spoken = any(weight and task != "sequential" for task, weight in stage["tasks"].items())
     share = 1.0 if settings["softmax"] == "vocabulary" else _SPOKEN if spoken else 0.0
     return _STATES * tokens * (kept + _LOGITS * share * shape.rows) * _NUMBER * _MB
