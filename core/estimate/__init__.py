@@ -225,7 +225,7 @@ def _short_of_memory(memory: float | None, job: Job, project: Project, tunes: bo
         if lacking is not None:
             told = f"tuning may need {gib(lacking[0])} {lacking[2]}, and {gib(max(0.0, lacking[1]))} are free for it"
             settings = tune_settings(project)
-            fits = advice(settings, shape, job.codes, row_length(job), job.machine.bf16, free)
+            fits = advice(settings, shape, job.codes, row_length(job), free)
             return [f"{told}; {fits or 'no setting makes it fit: use a smaller backbone.model'}"]
     free_mb = free_memory_mb()
     if memory is None or memory <= free_mb:

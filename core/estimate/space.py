@@ -55,7 +55,7 @@ def _index(job: Job) -> float:
 def tune_need(job: Job) -> Need | None:
     """What tuning holds of the model; None where the model is not there yet."""
     shape = job.backbone
-    return None if shape is None else needs(job.settings("tune"), shape, job.codes, row_length(job), job.machine.bf16)
+    return None if shape is None else needs(job.settings("tune"), shape, job.codes, row_length(job))
 
 
 def row_length(job: Job) -> float:

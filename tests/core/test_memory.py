@@ -53,7 +53,7 @@ def of(file: Path, *overrides: str) -> tuple[dict[str, Any], Shape]:
 
 
 def need(file: Path, *overrides: str) -> Need:
-    return needs(*of(file, *overrides), 100, 30.0, False)
+    return needs(*of(file, *overrides), 100, 30.0)
 
 
 def test_what_a_stage_trains_decides_what_it_holds(world):
@@ -80,14 +80,13 @@ def test_what_a_batch_holds(world):
     assert need(world, "tune.accumulate=8") == whole
     assert need(world, "backbone.gradient_checkpointing=true").states < whole.states / 3
     assert need(world, "tune.softmax=vocabulary").states > whole.states
-    assert needs(*of(world), 100, 30.0, True).states < whole.states
     assert need(world, "backbone.attention=eager").states > whole.states
 
 
 def test_a_tiny_model_is_never_in_the_way(world):
     settings = tune_settings(Project.load(world))
     shape = shape_of(settings["backbone"], 100, Path)
-    assert shape is not None and needs(settings, shape, 100, 30.0, False).peak < 100
+    assert shape is not None and needs(settings, shape, 100, 30.0).peak < 100
     assert refusal(Project.load(world), Room(100.0)) is None
 
 
@@ -110,16 +109,16 @@ def test_what_can_never_fit_is_refused_with_what_would(world):
 def test_the_mildest_change_comes_first(world):
     write_config(world, LLAMA_1B)
     settings, shape = of(world, "tune.batch_tokens=16384")
-    whole = needs(settings, shape, 0, 30.0, False)
-    told = advice(settings, shape, 0, 30.0, False, Room(whole.peak - 1))
+    whole = needs(settings, shape, 0, 30.0)
+    told = advice(settings, shape, 0, 30.0, Room(whole.peak - 1))
     assert told == (
         "would fit: --set backbone.gradient_checkpointing=true, or --set tune.batch_tokens=8192 --set tune.accumulate=2"
     )
     settings, shape = of(world, "tune.batch_tokens=16384", "tune.accumulate=3", "backbone.gradient_checkpointing=true")
-    kept = needs(settings, shape, 0, 30.0, False)
-    told = advice(settings, shape, 0, 30.0, False, Room(0, kept.on_gpu - kept.states / 3, True))
+    kept = needs(settings, shape, 0, 30.0)
+    told = advice(settings, shape, 0, 30.0, Room(0, kept.on_gpu - kept.states / 3, True))
     assert not told  # the machine's own memory is too small as well
-    told = advice(settings, shape, 0, 30.0, False, Room(99 * GB, kept.on_gpu - kept.states / 1.5, True))
+    told = advice(settings, shape, 0, 30.0, Room(99 * GB, kept.on_gpu - kept.states / 1.5, True))
     assert told.startswith("would fit: --set tune.batch_tokens=4096 --set tune.accumulate=12")
 
 
@@ -257,7 +256,7 @@ def test_a_real_training_holds_what_was_said(trained, llama, tmp_path):
     settings = tune_settings(project)
     shape = shape_of(settings["backbone"], 24, project.resolve)
     assert shape is not None
-    said = needs(settings, shape, 24, 21.0, False).peak
+    said = needs(settings, shape, 24, 21.0).peak
     print(f"before {before:.0f} MB, peak {peak:.0f} MB, said {BASE + said:.0f} MB")
     assert said > 200  # what is not the libraries'
     assert peak / 1.5 < BASE + said < peak * 1.5
