@@ -24,8 +24,9 @@ from core.project import Project
 from core.run.engine import run_engine
 from core.run.figures import read_object
 from core.run.folder import RunFolder
-from core.run.reporter import NullReporter, Reporter
+from core.run.reporter import NullReporter, Reporter, RunReporter
 from core.run.status import write_atomic
+from core.runs import check_start
 from core.store import WAIT, Store, fingerprint
 
 Made = Mapping[str, Path]
@@ -179,10 +180,15 @@ def train_run(folder: RunFolder) -> int:
     """Do all of a run's work, up to its goal; returns the exit code of the process."""
     from core.estimate import estimate
 
-    def work(reporter: Reporter) -> None:
+    def work(reporter: RunReporter) -> None:
         project = Project.load(folder.project_path)
+        check_start(project)
+        reporter.report_to(project.run.report_to, project.name)
         with contextlib.suppress(Exception):  # a guess of the time is worth having, not worth failing for
-            write_atomic(folder.path / "estimate.json", json.dumps(estimate(project).to_dict()))
+            told = estimate(project)
+            write_atomic(folder.path / "estimate.json", json.dumps(told.to_dict()))
+            for text in told.short:
+                reporter.alert("warning", "This machine may be too small", text)
         made = run_stages(project, reporter, folder)
         for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
             shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")

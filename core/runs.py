@@ -8,9 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.errors import EnvironmentFault
+from core.errors import EagerError, EnvironmentFault
 from core.project import Project
+from core.run import trackers
 from core.run.folder import RunFolder, list_runs
+from core.run.launch import world_size
 from core.run.status import UNFINISHED
 
 
@@ -59,8 +61,42 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def check_start(project: Project) -> None:
+    """Refuse what cannot end well, before a run of it is there; reads no data and no weights.
+
+    Raises:
+        ProjectError: a tracker's package is not installed.
+        EnvironmentFault: the machine's memory can never hold the model and what learns of it.
+    """
+    from core.estimate.machine import room
+    from core.estimate.memory import refusal
+
+    trackers.require(project.run.report_to)
+    # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
+    if project.run.goal == "metrics" and world_size() == 1:
+        fault = refusal(project, room(project.run))
+        if fault is not None and not _tuned(project):
+            raise fault
+
+
+def _tuned(project: Project) -> bool:
+    """Whether the model is there already, from another machine perhaps, and only has to be asked."""
+    from core.pipeline import plan
+
+    if not (project.runs_dir / ".store").is_dir():
+        return False
+    with contextlib.suppress(EagerError, OSError):
+        return any(stage.name == "tune" and stage.state == "reuse" for stage in plan(project))
+    return False
+
+
 def create_run(project: Project) -> RunFolder:
-    """A new queued run of a project."""
+    """A new queued run of a project.
+
+    Raises:
+        EagerError: it could not train, see `check_start`, or the folder cannot be written.
+    """
+    check_start(project)
     return RunFolder.create(
         project.runs_dir,
         project.to_toml(),

@@ -56,6 +56,11 @@ class RunSettings:
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
     goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
+    report_to: tuple[str, ...] = opt(
+        (),
+        "trackers that get a run's figures too, each a package to install",
+        choices=("tensorboard", "wandb", "trackio"),
+    )
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core import pipeline
 from core.errors import EagerError
-from core.estimate.machine import Machine, busy, free_disk_mb, free_memory_mb, machine_for
+from core.estimate.machine import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
+from core.estimate.memory import advice, gib, refusal, tune_settings
 from core.estimate.past import Past
 from core.estimate.sizes import sizes_of
-from core.estimate.space import BASE, disk_of, memory_of
+from core.estimate.space import BASE, disk_of, memory_of, row_length, tune_need
 from core.estimate.space import ON_GPU as GPU_MEMORY
 from core.estimate.words import in_words
 from core.estimate.work import ON_GPU, Job, work_of
@@ -62,6 +63,7 @@ class Estimate:
         disk_mb: at the most; None = unknown.
         spread: the true time likely lies within `seconds / spread` and `seconds * spread`.
         warnings: what speaks against starting now, in sentences.
+        short: those of them that say that memory or disk may not be enough.
     """
 
     stages: tuple[StageEstimate, ...]
@@ -70,6 +72,7 @@ class Estimate:
     disk_mb: float | None
     spread: float
     warnings: tuple[str, ...]
+    short: tuple[str, ...] = ()
 
     def seconds_after(self, stage: str) -> float | None:
         """What the stages behind this one will take together; None where one of them is unknown.
@@ -139,8 +142,8 @@ def estimate(project: Project, machine: Machine | None = None) -> Estimate:
     disk = _total([disk_of(name, job) for name in running])
     memory = memory + BASE + (GPU_MEMORY if machine.gpu else 0.0) if memory is not None else None
     seconds = _total([*(one.seconds for one in stages), START / machine.one_thread])
-    warnings += _short_of(memory, disk, project) + _busy(machine)
-    return Estimate(stages, seconds, memory, disk, _spread(stages), tuple(warnings))
+    short = tuple(_short_of_memory(memory, job, project, "tune" in running) + _short_of_disk(disk, project))
+    return Estimate(stages, seconds, memory, disk, _spread(stages), (*warnings, *short, *_busy(machine)), short)
 
 
 def _estimated(planned: PlannedStage, job: Job, past: Past, store: Store) -> StageEstimate:
@@ -209,19 +212,34 @@ def _spread(stages: tuple[StageEstimate, ...]) -> float:
     return math.exp(sum(s * math.log(spread) for s, spread in heavy) / total) if total else SPREAD_FORMULA
 
 
-def _short_of(memory: float | None, disk: float | None, project: Project) -> list[str]:
-    """Where the machine has less than the run wants."""
-    found = []
-    free = free_memory_mb()
-    if memory is not None and memory > free:
-        told = f"it may need {memory / 1000:.1f} GB of memory, and {free / 1000:.1f} GB are free"
-        found.append(f"{told}; smaller: sasrec.batch_users, data.max_history, tune.batch_tokens")
-    room = free_disk_mb(project.runs_dir)
-    if disk is not None and disk > room:
-        found.append(
-            f"it may need {disk / 1000:.1f} GB of disk, and {room / 1000:.1f} GB are free at {project.runs_dir}"
-        )
-    return found
+def _short_of_memory(memory: float | None, job: Job, project: Project, tunes: bool) -> list[str]:
+    """Where the machine has less memory than the run wants; first of all where it can never have enough."""
+    shape, need = job.backbone, tune_need(job) if tunes else None
+    if shape is not None and need is not None:
+        fault = refusal(project, room(project.run))
+        if fault is not None:
+            return [f"{fault.message}; {fault.remedy}"]
+        free = free_room(project.run)
+        free = replace(free, machine=free.machine - BASE - (GPU_MEMORY if free.on_gpu else 0.0))
+        lacking = free.short(need)
+        if lacking is not None:
+            told = f"tuning may need {gib(lacking[0])} {lacking[2]}, and {gib(max(0.0, lacking[1]))} are free for it"
+            settings = tune_settings(project)
+            fits = advice(settings, shape, job.codes, row_length(job), free)
+            return [f"{told}; {fits or 'no setting makes it fit: use a smaller backbone.model'}"]
+    free_mb = free_memory_mb()
+    if memory is None or memory <= free_mb:
+        return []
+    told = f"it may need {memory / 1000:.1f} GB of memory, and {free_mb / 1000:.1f} GB are free"
+    return [f"{told}; smaller: sasrec.batch_users, data.max_history, tune.batch_tokens"]
+
+
+def _short_of_disk(disk: float | None, project: Project) -> list[str]:
+    """Where the disk has less room than the run wants."""
+    free = free_disk_mb(project.runs_dir)
+    if disk is None or disk <= free:
+        return []
+    return [f"it may need {disk / 1000:.1f} GB of disk, and {free / 1000:.1f} GB are free at {project.runs_dir}"]
 
 
 def _busy(machine: Machine) -> list[str]:

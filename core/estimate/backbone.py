@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,56 @@ class Shape:
         layers: transformer layers.
         heads: attention heads.
         inner: width of the feed-forward part.
-        body: parameters of the layers, without embeddings.
-        embeddings: parameters of the input and output embeddings.
+        rows: of the embeddings: tokens.
+        queries: width of all queries together.
+        keys: width of all keys together, and of all values.
+        gated: whether the feed-forward part has a gate.
+        tied: whether input and output embeddings are one matrix.
     """
 
     hidden: int
     layers: int
     heads: int
     inner: int
-    body: int
-    embeddings: int
+    rows: int
+    queries: int
+    keys: int
+    gated: bool = True
+    tied: bool = True
+
+    @property
+    def linear(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of a layer's matrices, by the names that Llama gave them."""
+        wide = {"up_proj": (self.hidden, self.inner), "down_proj": (self.inner, self.hidden)}
+        if self.gated:
+            wide["gate_proj"] = (self.hidden, self.inner)
+        return {
+            "q_proj": (self.hidden, self.queries),
+            "k_proj": (self.hidden, self.keys),
+            "v_proj": (self.hidden, self.keys),
+            "o_proj": (self.queries, self.hidden),
+            **wide,
+        }
+
+    @property
+    def body(self) -> int:
+        """Parameters of the layers, without embeddings."""
+        return self.layers * sum(inputs * outputs for inputs, outputs in self.linear.values())
+
+    @property
+    def embeddings(self) -> int:
+        """Parameters of the input and output embeddings."""
+        return self.rows * self.hidden * (1 if self.tied else 2)
 
     @property
     def parameters(self) -> int:
         """All parameters."""
         return self.body + self.embeddings
+
+    def adapted(self, targets: Sequence[str]) -> list[tuple[int, int]]:
+        """Inputs and outputs of the matrices of a layer that get an adapter; names of another family mean all."""
+        known = self.linear
+        return [known[name] for name in targets if name in known] or list(known.values())
 
 
 def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], Path]) -> Shape | None:
@@ -44,13 +80,11 @@ def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], P
         resolve: makes a path of the project file absolute.
     """
     if settings["model"] != "tiny":
-        found = config_shape(resolve(str(settings["model"])))
-        return None if found is None else _with_rows(found, codes)
+        found = config_shape(_folder(str(settings["model"]), resolve))
+        return None if found is None else replace(found, rows=found.rows + codes)
     hidden, layers, inner = (int(settings[key]) for key in ("hidden_size", "layers", "intermediate_size"))
-    body = layers * (4 * hidden**2 + 3 * hidden * inner)
-    return Shape(
-        hidden, layers, int(settings["heads"]), inner, body, (int(settings["text_vocabulary"]) + codes) * hidden
-    )
+    rows = int(settings["text_vocabulary"]) + codes
+    return Shape(hidden, layers, int(settings["heads"]), inner, rows, hidden, hidden)
 
 
 def config_shape(folder: Path) -> Shape | None:
@@ -62,13 +96,13 @@ def config_shape(folder: Path) -> Shape | None:
         heads = _number(config, "num_attention_heads", "n_head", "num_heads")
         inner = _number(config, "intermediate_size", "n_inner", "ffn_dim", default=4 * hidden)
         kv_heads = _number(config, "num_key_value_heads", default=heads)
+        each = _number(config, "head_dim", default=max(1, hidden // heads))
         words = _number(config, "vocab_size")
         gated = config.get("hidden_act") in ("silu", "gelu_pytorch_tanh") and "n_embd" not in config
         tied = bool(config.get("tie_word_embeddings", True))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    each = 2 * hidden**2 * (1 + kv_heads / heads) + (3 if gated else 2) * hidden * inner
-    return Shape(hidden, layers, heads, inner, round(layers * each), words * hidden * (1 if tied else 2))
+    return Shape(hidden, layers, heads, inner, words, heads * each, kv_heads * each, gated, tied)
 
 
 def _number(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:
@@ -82,7 +116,16 @@ def _number(config: Mapping[str, Any], *names: str, default: int | None = None) 
     return default
 
 
-def _with_rows(shape: Shape, codes: int) -> Shape:
-    return Shape(
-        shape.hidden, shape.layers, shape.heads, shape.inner, shape.body, shape.embeddings + codes * shape.hidden
-    )
+def _folder(model: str, resolve: Callable[[str], Path]) -> Path:
+    """Where a model's config.json lies: in its folder, or where the hub's client keeps what was loaded before."""
+    folder = resolve(model)
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    with contextlib.suppress(HFValidationError):  # a path, of a folder that is gone
+        found = try_to_load_from_cache(model, "config.json")
+        if isinstance(found, str):
+            return Path(found).parent
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from core.estimate.memory import Room
+from core.run.system import Gpus
 from core.settings import RunSettings
 
 REFERENCE = 90.0
@@ -19,6 +22,7 @@ REFERENCE = 90.0
 _SIDE, _BATCH = 64, 256  # matrices this small keep the linear algebra library from starting threads of its own
 _NATIVE_BF16 = {"avx512_bf16", "amx_tile"}
 _GB = 1e9
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,15 @@ class Machine:
 def machine_for(settings: RunSettings, gflops: float | None = None) -> Machine:
     """Look at this machine; `gflops` instead of the probe."""
     threads = min(settings.threads or cores(), cores())  # more threads than cores add nothing
-    gpu = settings.device.startswith("cuda") or (settings.device == "auto" and _has_gpu())
+    gpu = on_gpu(settings)
     native = gpu or _multiplies_bf16()
     bf16 = native if settings.dtype == "auto" else settings.dtype == "bf16"
     return Machine(gflops or probe(threads), threads, bf16, native, gpu)
+
+
+def on_gpu(settings: RunSettings) -> bool:
+    """Whether the model would run on a GPU."""
+    return settings.device.startswith("cuda") or (settings.device == "auto" and _has_gpu())
 
 
 def probe(threads: int, seconds: float = 0.1) -> float:
@@ -103,16 +112,39 @@ def _has_gpu() -> bool:
     return Path("/dev/nvidia0").exists() and not built_for_cpu
 
 
+def room(settings: RunSettings) -> Room:
+    """All the memory that a training may ever have."""
+    import psutil
+
+    most = float(psutil.virtual_memory().total)
+    with contextlib.suppress(OSError, ValueError):  # a container without a bound says "max"
+        most = min(most, float((_CGROUP / "memory.max").read_text()))
+    return _room(settings, most / 1e6, 0)
+
+
+def free_room(settings: RunSettings) -> Room:
+    """The memory that is free now."""
+    return _room(settings, free_memory_mb(), 1)
+
+
+def _room(settings: RunSettings, machine: float, which: int) -> Room:
+    if not on_gpu(settings):
+        return Room(machine)
+    gpus = Gpus.find()
+    number = settings.device.partition(":")[2]
+    memory = gpus.memory(int(number) if number.isdigit() else 0) if gpus else None
+    return Room(machine, memory[which] if memory else None, True)
+
+
 def free_memory_mb() -> float:
     """Memory that a process may still take: what the system has, or what its container leaves."""
     import psutil
 
     free = [float(psutil.virtual_memory().available)]
-    group = Path("/sys/fs/cgroup")
     try:
-        limit = (group / "memory.max").read_text().strip()
+        limit = (_CGROUP / "memory.max").read_text().strip()
         if limit != "max":
-            free.append(float(limit) - float((group / "memory.current").read_text()))
+            free.append(float(limit) - float((_CGROUP / "memory.current").read_text()))
     except (OSError, ValueError):
         pass
     return max(0.0, min(free)) / 1e6

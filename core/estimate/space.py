@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from core.estimate.memory import Need, needs
 from core.estimate.work import Job
 
 BASE = 700.0
@@ -51,19 +52,31 @@ def _index(job: Job) -> float:
     return 6 * 8.0 * job.sizes.items * widest * _MB + 4 * 4.0 * job.sizes.items * 256 * _MB
 
 
+def tune_need(job: Job) -> Need | None:
+    """What tuning holds of the model; None where the model is not there yet."""
+    shape = job.backbone
+    return None if shape is None else needs(job.settings("tune"), shape, job.codes, row_length(job))
+
+
+def row_length(job: Job) -> float:
+    """Tokens of the longest history."""
+    most = int(job.settings("tune")["max_history"])
+    return float(min(most, job.sizes.longest) * job.levels)
+
+
 def _tune(job: Job) -> float | None:
     settings, shape = job.settings("tune"), job.backbone
     if shape is None:
         return None
     most = int(settings["max_history"])
-    length = min(most, job.sizes.longest) * job.levels
-    tokens = float(settings["batch_tokens"])
-    states = tokens * shape.layers * (14 * shape.hidden + 4 * shape.inner + 3 * shape.heads * length) * 4 * _MB
-    weights = shape.parameters * (20 if float(settings["ema"]) else 16) * _MB
+    need = tune_need(job)
+    assert need is not None
     lessons = _LESSON_ROWS * min(most, job.sizes.longest) * job.sizes.items * 4 * _MB if job.teachers else 0.0
     told = job.sizes.windows(most)[2] * 96 * 8 * _MB if job.teachers else 0.0
     asked = _gaps(lessons, _LESSONS_KEPT, _LESSONS_LIVE, _LESSONS_GAPS)
-    return told + weights + max(asked, 2 * states)
+    if job.machine.gpu:
+        return told + max(asked, need.beside_gpu)
+    return told + need.least + max(asked, need.peak - need.least)
 
 
 def _baselines(job: Job) -> float:

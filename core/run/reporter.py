@@ -6,9 +6,10 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -17,7 +18,7 @@ from typing import Any, Self
 from core.errors import EnvironmentFault
 from core.run.control import INTERVAL, ControlReader
 from core.run.disk import Reserve, fault_of, gone
-from core.run.events import EventReader, EventWriter
+from core.run.events import Event, EventReader, EventWriter
 from core.run.folder import RunFolder
 from core.run.process import identity
 from core.run.protocol import NullReporter as NullReporter
@@ -26,6 +27,7 @@ from core.run.protocol import Wish as Wish
 from core.run.state import RunState, apply
 from core.run.status import HEARTBEAT, Status, beaten
 from core.run.system import Cautions, Clock, Gpus, Machine
+from core.run.trackers import Trackers
 
 PROGRESS_INTERVAL = 0.2
 SYSTEM_INTERVAL = 5.0
@@ -62,6 +64,7 @@ class RunReporter(Reporter):
         self._began = self._spoke = time.monotonic()
         self._paused = False
         self._checkpoint_wish = False
+        self._trackers: Trackers | None = None
 
     def __enter__(self) -> Self:
         """Take the run."""
@@ -71,7 +74,8 @@ class RunReporter(Reporter):
             launch, old = self.folder.launched(), self.folder.status()
             offset = launch.get("control") if launch.get("pid") in (None, os.getpid()) else None
             self._control = ControlReader(self.folder.control_path, offset if isinstance(offset, int) else None)
-            self._replay()
+            for event in self._story():
+                apply(self.state, event)
             self.folder.sweep()
             self._reserve = Reserve(self.folder.path)
             self._reserve.take()
@@ -125,6 +129,7 @@ class RunReporter(Reporter):
         """
         if self._closed.is_set():
             return
+        self._close_trackers()  # while the heart beats: what they did not send yet takes its time
         self._closed.set()
         self._hush_signals()
         self._heart.join()
@@ -150,6 +155,17 @@ class RunReporter(Reporter):
                 self.folder.write_status(last)
         finally:
             self._stack.close()
+
+    def report_to(self, names: Sequence[str], project: str) -> None:
+        """Pass every figure on to trackers as well, from now on.
+
+        Args:
+            names: `run.report_to`.
+            project: name of the project.
+        """
+        if names:
+            self._trackers = Trackers(names, project, self.folder, self._story())
+            self._warn_of_trackers()
 
     # --- what stages call -------------------------------------------------------------------------------------------
 
@@ -260,14 +276,32 @@ class RunReporter(Reporter):
 
     def _emit(self, kind: str, **data: Any) -> None:
         self._heed()
-        self._writer.write(kind, **data)
+        event = self._writer.write(kind, **data)
+        if self._trackers:
+            self._trackers.hear(event)  # outside of the writer's lock: a slow tracker must not stop the heart
+            self._warn_of_trackers()
 
-    def _replay(self) -> None:
+    def _warn_of_trackers(self) -> None:
+        """Say once that a tracker gets nothing more."""
+        assert self._trackers
+        broken, self._trackers.broken = self._trackers.broken, {}
+        for name, error in broken.items():
+            text = f"{type(error).__name__}: {error}; the run goes on without it"
+            self.alert("warning", f"{name} gets no more figures", text)
+
+    def _close_trackers(self) -> None:
+        trackers, self._trackers = self._trackers, None
+        if trackers:
+            trackers.close()
+            for name, error in trackers.broken.items():
+                print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
+
+    def _story(self) -> Iterator[Event]:
+        """What the run's events said so far."""
         reader, first = EventReader(self.folder.events_path), True
         while first or reader.behind:
             first = False
-            for event in reader.stream():
-                apply(self.state, event)
+            yield from reader.stream()
 
     def _flush_progress(self) -> None:
         with self._mutex:

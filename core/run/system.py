@@ -127,6 +127,17 @@ class Gpus:
         except self._nvml.NVMLError:
             return None
 
+    def memory(self, number: int) -> tuple[float, float] | None:
+        """All memory of a card and what is free of it, in MB of 10^6 bytes; None where it does not say.
+
+        Args:
+            number: as CUDA counts the cards that it sees.
+        """
+        if number >= len(self._cards):
+            return None
+        found = self._ask(self._nvml.nvmlDeviceGetMemoryInfo, self._cards[number])
+        return None if found is None else (found.total / 1e6, found.free / 1e6)
+
     def measure(self) -> dict[str, float]:
         """Mean use, memory and power of all cards together; a figure that a card does not tell is left out."""
         nvml, values = self._nvml, {}

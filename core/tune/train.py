@@ -234,6 +234,7 @@ class Tuner:
         told = json.loads((self.folder / BEST / MANIFEST).read_text())
         earlier = {stage.name for stage in self.project.tune.stages[:number]}
         worn = [one["name"] for one in told["adapters"] if one["name"] in earlier]
+        del self.model, self.lm  # two models at once would be twice the memory
         self.model = load_checkpoint(self.folder / BEST, self.device, adapters=worn).model
         self.lm = self.model.lm
         made_ready(self.lm, self.project.backbone, self.project.tune.dropout)

@@ -1,0 +1,37 @@
+"""Trains the tune stage of a project in a process of its own, its peak memory the last line: run by test_memory.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+
+def main(file: str, index: str, folder: str, overrides: list[str]) -> None:
+    import peft  # noqa: F401
+    import torch  # noqa: F401
+
+    from core import stages
+    from core.machine import prepare
+    from core.project import Project
+    from core.run.reporter import NullReporter
+
+    project = Project.load(file, overrides)
+    prepare(project.run)
+    made = {name: Path(path) for name, path in json.loads(index).items()}
+    from core.tune import train  # noqa: F401
+
+    before = peak()
+    Path(folder).mkdir()
+    stages.make_tune(project, made, Path(folder), NullReporter())
+    print(json.dumps([before, peak()]))
+
+
+def peak() -> float:
+    """Most memory so far in MB; `getrusage` would count that of the process which started this one."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4], sys.argv[4:])
