@@ -24,6 +24,7 @@ class Shape:
         keys: width of all keys together, and of all values.
         gated: whether the feed-forward part has a gate.
         tied: whether input and output embeddings are one matrix.
+        half: whether its files hold bf16.
     """
 
     hidden: int
@@ -35,6 +36,7 @@ class Shape:
     keys: int
     gated: bool = True
     tied: bool = True
+    half: bool = False
 
     @property
     def linear(self) -> dict[str, tuple[int, int]]:
@@ -100,9 +102,10 @@ def config_shape(folder: Path) -> Shape | None:
         words = _number(config, "vocab_size")
         gated = config.get("hidden_act") in ("silu", "gelu_pytorch_tanh") and "n_embd" not in config
         tied = bool(config.get("tie_word_embeddings", True))
+        half = config.get("dtype", config.get("torch_dtype")) == "bfloat16"
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    return Shape(hidden, layers, heads, inner, words, heads * each, kv_heads * each, gated, tied)
+    return Shape(hidden, layers, heads, inner, words, heads * each, kv_heads * each, gated, tied, half)
 
 
 def _number(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:

@@ -1,8 +1,8 @@
 """What tuning must hold in memory, in MB (10^6 bytes): weights, what learns of them, the states of one batch. Light.
 
-Checked against the peaks of real trainings (tests/core/test_memory.py). Weights are held in fp32 whatever `run.dtype`
+Checked against the peaks of real trainings (tests/core/test_memory.py). What learns is fp32 whatever `run.dtype`
 says: bf16 is the format of the matrix products alone. What it saves in states it takes in copies: measured 1.48 GB
-against 1.50 GB on a CPU, so it is left out here.
+against 1.50 GB on a CPU, so it is left out here. Weights that no stage trains stay in bf16 where their files are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Way = tuple[list[str], Settings]
 _MB = 1e-6
 _GIB = 2**30 * _MB
 _NUMBER = 4.0
-"""Bytes of an fp32 number."""
+"""Bytes of an fp32 number; a bf16 number has half of them."""
 _LEARNING = 3
 """Numbers beside each weight that learns: its gradient and AdamW's two moments."""
 _STATES = 1.15
@@ -78,7 +78,7 @@ class Need:
 
 def tune_settings(project: Project) -> dict[str, Any]:
     """The settings that decide what tuning holds, in the form of the stage's own."""
-    more = {"lora": asdict(project.lora), "backbone": asdict(project.backbone)}
+    more = {"lora": asdict(project.lora), "backbone": asdict(project.backbone), "dtype": project.run.dtype}
     return {**asdict(project.tune), **more, "max_history": project.data.max_history}
 
 
@@ -98,8 +98,10 @@ def needs(settings: Settings, shape: Shape, codes: int, length: float) -> Need:
 def _need(settings: Settings, stage: Settings, shape: Shape, codes: int, length: float) -> Need:
     learning = _learns(str(stage["train"]), settings, shape, codes)
     mean = 1 if float(settings["ema"]) else 0
+    frozen = all(one["train"] != "all" for one in settings["stages"])
+    half = shape.half and frozen and settings["dtype"] != "fp32"
     return Need(
-        shape.parameters * _NUMBER * _MB,
+        shape.parameters * (_NUMBER / 2 if half else _NUMBER) * _MB,
         learning * (_LEARNING + mean) * _NUMBER * _MB,
         _states(settings, stage, shape, length),
         learning * (_LEARNING + mean) * _NUMBER * _MB,
@@ -210,7 +212,7 @@ def gib(megabytes: float) -> str:
 def _milder(settings: Settings) -> list[list[Way]]:
     """Changes that need less: of each list one is enough; the mildest lists and changes come first.
 
-    `run.dtype` is not among them: weights, gradients and moments are fp32 with either value.
+    `run.dtype` is not among them: what learns, its gradients and moments are fp32 with either value.
     """
     plain: Way = ([], settings)
     lists = [_checkpointed(plain), _smaller(plain), [w for kept in _checkpointed(plain) for w in _smaller(kept)]]

@@ -73,6 +73,13 @@ def test_what_a_stage_trains_decides_what_it_holds(world):
     assert need(world, "tune.stages.0.train=lora", 'lora.targets=["q_proj"]').learning < lora.learning / 5
 
 
+def test_weights_that_stand_still_are_as_large_as_in_their_files(world):
+    write_config(world, {**LLAMA_1B, "dtype": "bfloat16"})
+    lora, whole = need(world, "tune.stages.0.train=lora", "run.dtype=bf16"), need(world, "run.dtype=bf16")
+    assert lora.weights == pytest.approx(whole.weights / 2)
+    assert need(world, "tune.stages.0.train=lora", "run.dtype=fp32").weights == whole.weights
+
+
 def test_what_a_batch_holds(world):
     write_config(world, LLAMA_1B)
     whole = need(world)
