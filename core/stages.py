@@ -83,10 +83,7 @@ def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
     Raises:
         ProjectError: where none is left.
     """
-    there = {
-        "semantic": project.vectors.semantic != "none" and bool(project.data.text),
-        "behavior": project.vectors.behavior != "none",
-    }
+    there = _there(project)
     found = [source for source in wanted or project.index.sources if there[source]]
     if not found:
         raise ProjectError(
@@ -94,6 +91,14 @@ def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
             "name text columns in data.text, or set vectors.behavior",
         )
     return found
+
+
+def _there(project: Project) -> dict[str, bool]:
+    """Which sources of vectors a project has."""
+    return {
+        "semantic": project.vectors.semantic != "none" and bool(project.data.text),
+        "behavior": project.vectors.behavior != "none",
+    }
 
 
 def _computing(project: Project) -> Settings:
@@ -300,8 +305,8 @@ def contrasted(project: Project) -> list[str]:
     wished = {"semantic": project.contrast.semantic, "behavior": project.contrast.behavior}
     if project.contrast.form == "none" or not any(stage.contrast for stage in project.tune.stages):
         return []
-    wanted = tuple(name for name, weight in wished.items() if weight > 0)
-    return active_sources(project, wanted) if wanted else []
+    there = _there(project)
+    return [name for name, weight in wished.items() if weight > 0 and there[name]]
 
 
 def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:

@@ -23,6 +23,7 @@ SASREC_STEP, SASREC_SCORE, SASREC_VECTOR = 8e-3, 2.7e-9, 2.5e-9  # seconds a ste
 DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension; see core.vectors.din
 LIGHTGCN_PAIR, LIGHTGCN_EDGE, LIGHTGCN_EPOCHS = 11e-6, 1.6e-9, 30  # seconds a pair; an edge's dimension, six layers
 TUNE_TOKEN, TUNE_TARGET, TUNE_START = 10e-6, 60e-6, 1.5
+CONTRAST = 20e-9  # a score of the dense scorer, forward and back
 LESSON, LESSON_RECALL = 12e-9, 10e-9  # a model's score; a transition's
 SPOKEN_ROW = 60.0  # tokens of a row in words
 OF_USERS = frozenset({"intent-to-code", "intent-history-to-code", "preference"})
@@ -227,6 +228,8 @@ def _tune(job: Job) -> Work | None:
     spoken = Work()
     for stage in settings["stages"]:
         spoken += _spoken(job, shape, stage, targets) * float(stage["epochs"])
+        if stage["contrast"]:
+            spoken += _contrasted(settings.get("contrast", {}), targets, sizes.items) * float(stage["epochs"])
     return epoch * epochs + spoken + lessons + Work(single=TUNE_START + 0.1 * sizes.text_mb)
 
 
@@ -240,6 +243,14 @@ def _spoken(job: Job, shape: Shape, stage: Mapping[str, Any], prefixes: float) -
     tokens = rows * SPOKEN_ROW
     vocabulary = max(shape.parameters - shape.body, 0.0)
     return job.trained(6.0 * tokens * shape.body + 1.5 * tokens * vocabulary) + Work(shared=tokens * TUNE_TOKEN)
+
+
+def _contrasted(settings: Mapping[str, Any], targets: float, items: int) -> Work:
+    """An epoch's scores of items beside the answers; those that the batch names itself are not counted."""
+    if settings.get("form") != "next":
+        return Work()
+    among = min(items, int(settings["negatives"]) or items)
+    return Work(shared=targets * among * CONTRAST)
 
 
 def _search(job: Job, shape: Shape, most: int, beams: int) -> Work:

@@ -10,6 +10,7 @@ softmax over both sources. What it learns is a scorer of the whole catalogue bes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +144,8 @@ class NextContrast(nn.Module):
     """One softmax over the catalogue: an item is the sum of its projected source vectors.
 
     An item of the history is most like the state, and rarely what comes next: how much its cosine is lowered, or
-    raised where people come back, is learnt too.
+    raised where people come back, is learnt too. On a catalogue of more items than `negatives` the softmax runs over
+    the items that the batch names, and so many others, drawn at random, that stand for all the rest.
 
     Args:
         settings: weights of the sources (their sum weighs the loss), temperature, negatives.
@@ -159,6 +161,7 @@ class NextContrast(nn.Module):
         self.weight = sum(weights[name] for name in self.names)
         self.query = nn.Linear(hidden, hidden, bias=False)
         self.repeat = nn.Parameter(torch.zeros(()))
+        self.count = len(sources[self.names[0]].matrix)
         self.maps = nn.ModuleDict()
         for name in self.names:
             held = sources[name]
@@ -168,10 +171,20 @@ class NextContrast(nn.Module):
 
     __call__: Callable[..., Tensor]
 
-    def item_vectors(self) -> Tensor:
-        """Unit vectors of all items in the common space; shape (items, hidden)."""
-        mixed = [self.maps[name](self.get_buffer(f"vectors_{name}")) for name in self.names]
+    def item_vectors(self, items: Tensor | None = None) -> Tensor:
+        """Unit vectors of some items, or of all, in the common space; shape (items, hidden)."""
+        sources = {name: self.get_buffer(f"vectors_{name}") for name in self.names}
+        mixed = [self.maps[name](held if items is None else held[items]) for name, held in sources.items()]
         return functional.normalize(torch.stack(mixed).sum(dim=0).float(), dim=1)
+
+    def _others(self, named: Tensor) -> tuple[Tensor, float]:
+        """Items that are drawn beside those that are named, and what their logits gain.
+
+        They stand for all that are not named, so the softmax's sum over the catalogue is right on average.
+        """
+        others = torch.randint(self.count, (self.settings.negatives,), device=named.device)
+        others = others[~torch.isin(others, named)]
+        return others, math.log(max(self.count - len(named), 1) / max(len(others), 1))
 
     def forward(
         self,
@@ -196,7 +209,15 @@ class NextContrast(nn.Module):
         """
         warmth = self.settings.temperature
         found = functional.normalize(self.query(states).float(), dim=1) / warmth
-        logits = (found @ self.item_vectors().T).float()
+        if 0 < self.settings.negatives < self.count:
+            named = torch.cat([items, past_items, *([] if taught is None else [taught.flatten()])]).unique()
+            others, gain = self._others(named)
+            logits = (found @ self.item_vectors(torch.cat([named, others])).T).float()
+            logits[:, len(named) :] += gain
+            items, past_items = torch.searchsorted(named, items), torch.searchsorted(named, past_items)
+            taught = None if taught is None else torch.searchsorted(named, taught)
+        else:
+            logits = (found @ self.item_vectors().T).float()
         logits.index_put_((past_rows, past_items), (self.repeat / warmth).expand(len(past_rows)), accumulate=True)
         chances = torch.log_softmax(logits, dim=1)
         named, weights = items[:, None], torch.ones_like(items, dtype=torch.float32)[:, None]

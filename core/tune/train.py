@@ -146,6 +146,8 @@ class Tuner:
     def _contrast(self) -> Contrast | NextContrast | None:
         settings = self.project.contrast
         if settings.form == "none" or not self.vectors:
+            if settings.form != "none" and any(stage.contrast for stage in self.project.tune.stages):
+                self.reporter.alert("info", "no contrast", "there are no vectors of the items to pull to")
             return None
         hidden = int(self.lm.config.hidden_size)
         if settings.form == "summary":

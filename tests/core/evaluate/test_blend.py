@@ -107,6 +107,27 @@ def test_the_contrast_learns_a_scorer() -> None:
     assert found.item() == pytest.approx(wanted.item(), abs=1e-4)
 
 
+def test_drawn_items_stand_for_the_rest() -> None:
+    """The loss over named and drawn items is about that over the catalogue, and exactly so where all are named."""
+    torch.manual_seed(0)
+    count = 400
+    vectors = {"semantic": ItemVectors(np.random.default_rng(0).normal(size=(count, 8)), np.ones(count, bool), "s")}
+    whole, some = (NextContrast(ContrastSettings("next", negatives=n), 16, vectors) for n in (0, 100))
+    some.load_state_dict(whole.state_dict())
+    with torch.no_grad():
+        whole.repeat.fill_(-0.2)
+        some.repeat.fill_(-0.2)
+    states, items = torch.randn(6, 16), torch.tensor([3, 50, 3, 399, 0, 120])
+    rows, past = torch.tensor([0, 0, 5]), torch.tensor([7, 9, 399])
+    taught, trust = torch.randint(count, (6, 4)), torch.rand(6, 4) / 4
+    told = (states, items, rows, past, taught, trust, 0.7)
+    exact = whole(*told).item()
+    drawn = [some(*told).item() for _ in range(200)]
+    assert np.mean(drawn) == pytest.approx(exact, rel=0.01) and np.std(drawn) > 0
+    everything = (states, items, rows, past, torch.arange(count).repeat(6, 1), torch.full((6, count), 1 / count), 0.7)
+    assert some(*everything).item() == pytest.approx(whole(*everything).item(), abs=1e-4)
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["nobody comes back", "everybody comes back"])
 def test_the_contrast_learns_what_a_repeat_is_worth(again: bool, tmp_path: Path) -> None:
     """States tell nothing but the history's last item; whether the answer is among it, the log must tell."""
