@@ -25,16 +25,20 @@ def candidates(
         what the beams found, best first, then the scorer's favourites; an item that both found stands there twice, the
         second time as -1 with -inf.
     """
-    found, _ = beam_search(model, trie, histories, beams)
+    found, chances = beam_search(model, trie, histories, beams)
     states, cache = encode(model, histories)
     everything = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
     liked = everything.topk(min(beams, everything.shape[1]), dim=1).indices
     searched = torch.as_tensor(found, dtype=torch.long, device=liked.device)
+    known = (liked[:, :, None] == searched[:, None, :]).any(dim=2)
+    fresh = torch.argsort(known.int(), dim=1, stable=True)[:, : int((~known).sum(dim=1).max())]
+    liked, known = liked.gather(1, fresh), known.gather(1, fresh)  # the beams' own need no second look
     items = torch.cat([searched, liked], dim=1)
-    lost = items < 0
+    lost = torch.cat([searched < 0, known], dim=1)
     items = items.clamp_min(0)
-    spoken = item_scores(model, trie, states, cache, items)
-    lost[:, searched.shape[1] :] |= (liked[:, :, None] == searched[:, None, :]).any(dim=2)
+    spoken = torch.as_tensor(chances, device=liked.device)
+    if liked.shape[1]:
+        spoken = torch.cat([spoken, item_scores(model, trie, states, cache, liked)], dim=1)
     scored = everything.gather(1, items)
     return (
         items.masked_fill(lost, -1).cpu().numpy(),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from core.recommend.trie import Trie
+from core.recommend.trie import Level, Trie
 from core.tune.generator import Generator
 from core.tune.windows import masks
 
@@ -38,7 +38,7 @@ def item_scores(model: Generator, trie: Trie, states: Tensor, cache: DynamicCach
     """
     users, count = items.shape
     length, steps = cache.get_seq_length(), len(trie) - 1
-    everywhere = states[:, None, None].expand(users, count, 1, -1)
+    inside = states.new_zeros(users, count, 0, states.shape[-1])
     if steps:
         tokens = model.item_tokens[items][..., :steps]
         embedded = model.embed(tokens.flatten(1))  # item by item, level by level
@@ -49,13 +49,21 @@ def item_scores(model: Generator, trie: Trie, states: Tensor, cache: DynamicCach
         position = position.expand(users, -1)
         mask = masks(model.lm.config, seen.expand(users, 1, -1, -1), position, at, embedded.dtype)
         after = model.states(embedded, cache=cache, mask=mask, position=position)
-        everywhere = torch.cat([everywhere, after.unflatten(1, (count, steps))], dim=2)
+        inside = after.unflatten(1, (count, steps))
     total = torch.zeros(users, count, device=items.device)
     for level, branching in enumerate(trie.levels):
         parents = trie.nodes(items, level)
-        codes, _, legal = branching.branches(parents)
-        logits = model.level_logits(everywhere[:, :, level], level).float().gather(-1, codes)
-        chances = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=-1)
         place = trie.nodes(items, level + 1) - branching.starts[parents].long()
-        total = total + chances.gather(-1, place[..., None])[..., 0]
+        if level:
+            chances = _chances(model, inside[:, :, level - 1], branching, parents, level).gather(-1, place[..., None])
+            total = total + chances[..., 0]
+        else:  # the same for all items
+            total = total + _chances(model, states, branching, parents[:, 0], level).gather(-1, place)
     return total
+
+
+def _chances(model: Generator, states: Tensor, branching: Level, parents: Tensor, level: int) -> Tensor:
+    """Log-probabilities of the codes that may follow; parents of any shape (...), states (..., hidden)."""
+    codes, _, legal = branching.branches(parents)
+    logits = model.level_logits(states, level).float().gather(-1, codes)
+    return torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=-1)

@@ -6,8 +6,9 @@ DATA is `sample`, or a folder of `$EAGERTUI_DATA` (default ../shared/data): scie
 kept in tests/benchmarks/results/recipes.json under its data, row, seed and settings; only the table is printed where
 nothing is missing. FOLDER keeps the project and its runs. Seconds are the processor's in stage `tune`, one thread.
 
-Rows: the recipes; `light` at 2, 5 and 15 million parameters; and `eager-llm-small` without one of its parts. Without
-annealing is the same run, its base measured without the adapter: one seed gives one base, with or without what follows.
+Rows: the recipes; `light` without its scorer, and at 5 and 15 million parameters; and `eager-llm-small` without one of
+its parts. Without annealing is the same run, its base measured without the adapter: one seed gives one base, whatever
+follows.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evalu
 EAGER = ["recipe=eager-llm-small"]
 ROWS = {
     "light": [],
+    "light, no contrast": ["contrast.form=none"],
     "light, 5 M": [
         "backbone.hidden_size=320",
         "backbone.layers=4",
