@@ -214,7 +214,7 @@ def _spread(stages: tuple[StageEstimate, ...]) -> float:
 
 def _short_of_memory(memory: float | None, job: Job, project: Project, tunes: bool) -> list[str]:
     """Where the machine has less memory than the run wants; first of all where it can never have enough."""
-    shape, need = job.backbone, tune_need(job) if tunes else None
+    shape, need = (job.backbone, tune_need(job)) if tunes else (None, None)
     if shape is not None and need is not None:
         fault = refusal(project, room(project.run))
         if fault is not None:

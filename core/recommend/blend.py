@@ -16,9 +16,22 @@ from core.tune.generator import Generator
 
 @torch.inference_mode()
 def candidates(
-    model: Generator, trie: Trie, dense: Dense, histories: npt.NDArray[np.integer], beams: int
+    model: Generator,
+    trie: Trie,
+    dense: Dense,
+    histories: npt.NDArray[np.integer],
+    beams: int,
+    listed: npt.NDArray[np.integer] | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Items worth a look after each history, with both log-probabilities.
+
+    Args:
+        model: the generator.
+        trie: of the items that may be listed.
+        dense: knows all items of the histories.
+        histories: item numbers; shape (users, length).
+        beams: width of the search, and favourites of the scorer.
+        listed: number of each of the trie's items; None = the same.
 
     Returns:
         Item numbers, the generator's and the scorer's log-probabilities, shape (users, at most 2 * beams) each: first
@@ -28,6 +41,9 @@ def candidates(
     found, chances = beam_search(model, trie, histories, beams)
     states, cache = encode(model, histories)
     everything = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
+    if listed is not None:
+        columns = torch.as_tensor(listed, dtype=torch.long, device=states.device)
+        everything = torch.log_softmax(everything[:, columns], dim=1)
     liked = everything.topk(min(beams, everything.shape[1]), dim=1).indices
     searched = torch.as_tensor(found, dtype=torch.long, device=liked.device)
     known = (liked[:, :, None] == searched[:, None, :]).any(dim=2)
@@ -66,16 +82,21 @@ def mixed(
 
 
 def blended(
-    held: Checkpoint, histories: npt.NDArray[np.integer], beams: int, weight: float
+    held: Checkpoint,
+    histories: npt.NDArray[np.integer],
+    beams: int,
+    weight: float,
+    listed: npt.NDArray[np.integer] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """The list after one history: item numbers and scores.
+    """The list after one history: items as the trie numbers them, and log-probabilities among these candidates.
 
     Args:
         held: a model with a scorer.
         histories: shape (1, length).
         beams: width of the search.
         weight: of the scorer.
+        listed: see `candidates`.
     """
     assert held.dense is not None
-    found, scores = mixed(*candidates(held.model, held.trie, held.dense, histories, beams), weight)
-    return found[0], scores[0]
+    found, scores = mixed(*candidates(held.model, held.trie, held.dense, histories, beams, listed), weight)
+    return found[0], scores[0] - np.logaddexp.reduce(scores[0])

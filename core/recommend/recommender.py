@@ -34,7 +34,8 @@ from core.tune.generator import Generator
 class Ranked:
     """One item of a list; `score` is its log-probability among the whole catalogue.
 
-    Where a dense scorer has a say, it is the weighted mean of the model's and the scorer's.
+    Where a dense scorer has a say, it is the weighted mean of the model's and the scorer's, among the items that either
+    of them liked.
     """
 
     rank: int
@@ -85,9 +86,7 @@ class Recommender:
         dense_weight: float = 0.0,
     ) -> None:
         self.project, self.dataset = project, dataset
-        # The scorer knows no vector of items that came later, and must not hold them back.
-        unchanged = growth is None or not growth.number
-        self._dense_weight = dense_weight if unchanged and project.recommend.dense else 0.0
+        self._dense_weight = dense_weight if project.recommend.dense else 0.0
         items = dataset.items.select("item_id", "title")
         if growth is not None and growth.number:
             items = pl.concat([items, growth.items.select("item_id", "title")])
@@ -135,7 +134,8 @@ class Recommender:
         model = Generator(model.lm, parts, tokens, model.frame.tolist()).to(device).eval()
         gone = [self._item_number[item] for item in growth.removed]
         self._listed = np.setdiff1d(np.arange(len(codes), dtype=np.int32), gone)
-        return replace(checkpoint, model=model, index=index, trie=Trie(codes[self._listed], str(device)))
+        dense = checkpoint.dense and checkpoint.dense.grown(old.codes, codes[len(old.codes) :])
+        return replace(checkpoint, model=model, index=index, trie=Trie(codes[self._listed], str(device)), dense=dense)
 
     def recommend(
         self,
@@ -190,10 +190,11 @@ class Recommender:
         device = self.checkpoint.trie.item_nodes.device.type
         with torch.autocast(device, torch.bfloat16, enabled=use_bf16(self.project.run)):
             if self.checkpoint.dense is not None and self._dense_weight:
-                return blended(self.checkpoint, visible, beams, self._dense_weight)
-            found, scores = beam_search(self.checkpoint.model, self.checkpoint.trie, visible, beams)
-        listed = found[0] if self._listed is None else np.where(found[0] < 0, -1, self._listed[found[0]])
-        return listed, scores[0]
+                found, scores = blended(self.checkpoint, visible, beams, self._dense_weight, self._listed)
+            else:
+                lists = beam_search(self.checkpoint.model, self.checkpoint.trie, visible, beams)
+                found, scores = lists[0][0], lists[1][0]
+        return found if self._listed is None else np.where(found < 0, -1, self._listed[found]), scores
 
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from core.errors import DataError
+from core.index.revisions.files import load_revisions
 from core.index.revisions.grow import add_items, remove_items
+from core.pipeline import artefact_of
+from core.recommend.blend import blended
 from core.recommend.recommender import Recommendation, Recommender
+from core.recommend.rescore import encode
 from core.run.folder import RunFolder
+from core.tune.checkpoint import load_checkpoint
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks
 
 LOG = walks()
@@ -42,6 +49,15 @@ def grown(run: RunFolder) -> Recommender:
     return Recommender.load(run.path)
 
 
+@pytest.fixture(scope="module")
+def alone(run: RunFolder) -> Recommender:
+    """The model without its scorer."""
+    held = Recommender.load(run.path)
+    held.project = replace(held.project, recommend=replace(held.project.recommend, dense=False))
+    checkpoint = load_checkpoint(artefact_of(run, "tune") / "best")
+    return Recommender(held.project, held.dataset, checkpoint, load_revisions(run), 0.5)
+
+
 def ids(found: Recommendation) -> list[str]:
     return [item.item_id for item in found.items]
 
@@ -57,15 +73,30 @@ def test_new_items_are_recommended_with_title_and_code(grown: Recommender) -> No
     assert len({item.code for item in found.items}) == EVERY
 
 
-def test_the_scores_are_those_of_the_model_over_all_codes(grown: Recommender) -> None:
+def test_the_scorer_knows_where_new_items_are(grown: Recommender) -> None:
+    """Its vector of a new item is the mean of those that share the most of its code, and lists follow it."""
+    dense, index = grown.checkpoint.dense, grown.checkpoint.index
+    assert dense is not None and len(dense.items) == EVERY
+    for number in range(N_ITEMS, EVERY):
+        shared = (np.cumprod(index.codes[:N_ITEMS] == index.codes[number], axis=1)).sum(axis=1)
+        near = dense.items[np.flatnonzero(shared == shared.max())].sum(dim=0)
+        assert dense.items[number].numpy() == pytest.approx((near / near.norm()).numpy(), abs=1e-5)
+    history = np.array([[3, N_ITEMS + 2, 4]])
+    found, scores = blended(grown.checkpoint, history, EVERY, 1.0)
+    states, _ = encode(grown.checkpoint.model, history)
+    wanted = dense.scores(states, torch.from_numpy(history))[0].numpy()
+    assert scores == pytest.approx(wanted[found], abs=1e-4) and sorted(found.tolist()) == list(range(EVERY))
+
+
+def test_the_scores_are_those_of_the_model_over_all_codes(alone: Recommender) -> None:
     """Checked against transformers' own forward pass over every item, old and new, after a history with both."""
     from core.tune.vocabulary import Vocabulary
 
-    model, index = grown.checkpoint.model, grown.checkpoint.index
+    model, index = alone.checkpoint.model, alone.checkpoint.index
     parts = tuple(model.get_buffer(f"codes_{level}").numpy() for level in range(model.levels))
     history = ["i03", "new2", "i04"]
     numbers = [3, N_ITEMS + 2, 4]
-    found = grown.recommend(history=history, k=EVERY)
+    found = alone.recommend(history=history, k=EVERY)
     vocabulary = Vocabulary(None, parts, tuple(model.frame.tolist()))  # type: ignore[arg-type]
     expected = exhaustive(model.lm, vocabulary, index, numbers).sum(axis=1)
     names = index.item_ids.to_list()
