@@ -71,7 +71,7 @@ STAGES = (
     Stage("index", 2, stages.index_settings, stages.index_inputs, stages.make_index),
     Stage("tune", 4, stages.tune_settings, stages.tune_inputs, stages.make_tune),
     Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),
-    Stage("evaluate", 2, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
+    Stage("evaluate", 3, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
 )
 
 

@@ -25,12 +25,13 @@ from core.evaluate.metrics import (
 from core.evaluate.scoring import load_ranking, ranks_frame, save_ranking
 from core.machine import device_of, use_bf16
 from core.project import Project
+from core.run.figures import OURS, headline
 from core.run.reporter import Reporter
 from core.run.status import write_atomic
 from core.tune.checkpoint import Checkpoint, load_checkpoint
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
-MODEL, BLEND, DENSE = "model", "model+dense", "dense"
+BLEND, MODEL, DENSE = OURS
 
 
 def measure(
@@ -65,7 +66,7 @@ def measure(
     popularity = np.bincount(dataset.train().items, minlength=dataset.n_items)
     for split in ("valid", "test"):
         questions = dataset.evaluation(split)
-        names = [MODEL] if held.dense is None else [MODEL, BLEND, DENSE]
+        names = [MODEL] if held.dense is None else [BLEND, MODEL, DENSE]
         files = {name: folder / f"{name}-{split}.npz" for name in names}
         if not all(file.is_file() for file in files.values()):
             began = time.monotonic()
@@ -94,12 +95,12 @@ def measure(
         metrics["best_reachable"] = json.loads(best_reachable.read_text(encoding="utf-8"))
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     pl.concat(tables).write_parquet(folder / "ranks.parquet")
-    headline = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
+    summary = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
     if (folder / "blend.json").is_file():
         metrics_of_blend = {f"{BLEND} {name}": metrics["test"][BLEND][name] for name in INTERVAL_METRICS}
-        headline |= {**metrics_of_blend, "dense weight": json.loads((folder / "blend.json").read_text())["weight"]}
-    reporter.evaluation(0, "test", headline)
-    return {**headline, **speed}
+        summary |= {**metrics_of_blend, "dense weight": json.loads((folder / "blend.json").read_text())["weight"]}
+    reporter.evaluation(0, "test", summary)
+    return {**summary, **speed}
 
 
 def _ranked(
@@ -134,10 +135,10 @@ def _intervals(heads: Mapping[str, Any], samples: int) -> dict[str, Any]:
 
 
 def _differences(heads: Mapping[str, Any]) -> dict[str, Any]:
-    """The model against every other method, paired over users; 10,000 resamples."""
-    ours = heads[MODEL]
+    """What the model's lists follow against every other method, paired over users; 10,000 resamples."""
+    ours = headline(heads)
     return {
-        name: {metric: paired_difference(metric, ours, ranks) for metric in INTERVAL_METRICS}
+        name: {metric: paired_difference(metric, heads[ours], ranks) for metric in INTERVAL_METRICS}
         for name, ranks in heads.items()
-        if name != MODEL
+        if name != ours
     }

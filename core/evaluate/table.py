@@ -9,13 +9,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from core.run.figures import headline
+
 COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "coverage@10")
 HEADINGS = ("R@5", "R@10", "N@5", "N@10", "R@50", "cover")
 TITLES = {"test": "test", "valid": "validation", "test_masked": "test, seen items left out"}
 
 
 def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
-    """Every method's figures on a split, the best of each column bold, and the model's gain over each baseline.
+    """Every method's figures on a split, the best of each column bold, and what the model's lists gain over each.
 
     Args:
         metrics: what `metrics.json` holds.
@@ -29,7 +31,7 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
     for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True, min_width=5)
     if differences:
-        table.add_column("model's gain, N@10", no_wrap=True)
+        table.add_column("its gain, N@10", no_wrap=True)
     for name, figures in methods.items():
         cells = [_cell(figures.get(c), figures.get(c, 0.0) >= best[c] > 0) for c in COLUMNS]
         table.add_row(Text(name), *cells, *([_gain(differences.get(name, {}).get("ndcg@10"))] if differences else []))
@@ -40,8 +42,9 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
 
 
 def _title(metrics: Mapping[str, Any], split: str) -> Text:
-    spread = metrics.get("intervals", {}).get(split, {}).get("model", {}).get("recall@10")
-    suffix = f"; model R@10 in {_number(spread[0])} to {_number(spread[1])} (95 %)" if spread else ""
+    ours = headline(metrics.get(split, {}))
+    spread = metrics.get("intervals", {}).get(split, {}).get(ours, {}).get("recall@10")
+    suffix = f"; {ours} R@10 in {_number(spread[0])} to {_number(spread[1])} (95 %)" if spread else ""
     return Text(f"{TITLES.get(split, split)}, full ranking, all users{suffix}")
 
 

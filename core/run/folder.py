@@ -20,7 +20,7 @@ from typing import Any
 
 from core.errors import EnvironmentFault, ProjectError
 from core.run.disk import fault_of, gone
-from core.run.figures import figures, moment, read_object
+from core.run.figures import figures, headline, moment, read_object
 from core.run.process import identity
 from core.run.status import STALE, Status, read_status, write_atomic, write_status
 
@@ -261,7 +261,7 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
     """What a list of runs shows of one run; `status` is how it stands, where that is known already."""
     manifest, status = folder.manifest(), status or folder.status()
     test = folder.metrics().get("test")
-    measured = figures(test.get("model") if isinstance(test, dict) else None)
+    measured = figures(test.get(headline(test)) if isinstance(test, dict) else None)
     return RunInfo(
         folder=folder,
         id=folder.id,

@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 from textual.content import Content
 
-from core.run.figures import number
+from core.run.figures import OURS, headline, number
 from core.run.folder import RunInfo
 from core.run.status import UNFINISHED, Status
 from eagertui.plain import duration, near
@@ -133,7 +133,8 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
     if not isinstance(test, Mapping):
         return []
     rows = [(str(name), values) for name, values in test.items() if isinstance(values, Mapping)]
-    rows.sort(key=lambda row: (not row[0].startswith("model"), -_value(row[1], "ndcg@10")))
+    ours = headline(test)
+    rows.sort(key=lambda row: (row[0] != ours, row[0] not in OURS, -_value(row[1], "ndcg@10")))
     most = max((_value(values, "ndcg@10") for _, values in rows), default=0.0) or 1.0
     halves = {(name, key): _half(metrics, name, key) for name, _ in rows for key in ("recall@10", "ndcg@10")}
     wide = width >= 12 + 2 * 15 and any(halves.values())
@@ -142,7 +143,7 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
     head = "".join(f"{label:>8}{'':{column - 8}}" for label in ("R@10", "N@10"))
     lines = [line([(f"{'method':<12}{head}", FAINT)], width)]
     for name, values in rows:
-        style = "bold" if name.startswith("model") else ""
+        style = "bold" if name == ours else ""
         parts: list[Part] = [(fill(name, 12), style)]
         for key in ("recall@10", "ndcg@10"):
             parts.append((f"{metric(values.get(key)):>8}", style))
@@ -155,8 +156,8 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
 
 def _standing(methods: Mapping[str, Mapping[str, Any]], width: int) -> list[Content]:
     """One sentence on what the figures mean for somebody who sees them for the first time."""
-    model = methods.get("model")
-    others = {name: _value(values, "ndcg@10") for name, values in methods.items() if not name.startswith("model")}
+    model = methods.get(headline(methods))
+    others = {name: _value(values, "ndcg@10") for name, values in methods.items() if name not in OURS}
     if model is None or not others:
         return []
     better = [name for name, value in others.items() if value > _value(model, "ndcg@10")]

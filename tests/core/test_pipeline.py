@@ -28,7 +28,7 @@ from tests.core.engine_tools import (
     write_world,
 )
 
-METHODS = ["model", "model+dense", "dense", "popularity", "transitions", "itemknn", "sasrec"]
+METHODS = ["model+dense", "model", "dense", "popularity", "transitions", "itemknn", "sasrec"]
 
 
 def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
@@ -48,7 +48,7 @@ def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
     assert set(metrics["differences"]["test"]) == set(METHODS[1:])
     for method, names in metrics["differences"]["test"].items():
         for name, told in names.items():
-            expected = metrics["test"]["model"][name] - metrics["test"][method][name]
+            expected = metrics["test"]["model+dense"][name] - metrics["test"][method][name]
             assert told["difference"] == pytest.approx(expected, abs=2e-6)
             assert told["low"] <= told["difference"] <= told["high"]
     text = json.dumps(metrics)
@@ -161,7 +161,7 @@ def test_measuring_otherwise_never_trains_again(trained: RunFolder, trained_proj
     for override in ("recommend.beams=20", "evaluate.mask_seen=true", "evaluate.bootstrap=30"):
         assert "tune" not in fresh_stages(trained_project, override), override
     metrics = evaluate_run(trained, ["evaluate.bootstrap=30", 'evaluate.baselines=["popularity"]'])
-    assert list(metrics["test"]) == ["model", "model+dense", "dense", "popularity"]
+    assert list(metrics["test"]) == ["model+dense", "model", "dense", "popularity"]
     assert metrics["test"]["model"] == trained.metrics()["test"]["model"]
     masked = evaluate_run(trained, ["evaluate.mask_seen=true"])
     before = trained.metrics()["test_masked"]  # but for the blend, whose weight is chosen by what is measured
