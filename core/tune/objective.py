@@ -80,6 +80,14 @@ class Objective(nn.Module):
         if hidden:
             kept = torch.rand(batch.tokens.shape, device=embedded.device) >= hidden
             embedded = embedded * (kept | ~self.model.is_code[batch.tokens])[..., None]
+        hidden = self.settings.word_dropout if self.training else 0.0
+        if hidden and len(batch.words):  # a model that has seen few wordings must not hang on to their very words
+            asked = ~self.model.is_code[batch.tokens]
+            said = (batch.words + 1).clamp_max(asked.numel() - 1)  # a row's end token is not among the tokens
+            asked.view(-1)[said] = False  # what is to be said stays as it is
+            embedded = (
+                embedded * ((torch.rand(batch.tokens.shape, device=embedded.device) >= hidden) | ~asked)[..., None]
+            )
         embedded = dropout(embedded, self.settings.dropout, self.training)
         position = batch.positions if batch.positions.numel() else None
         return self.model.states(embedded, position=position).flatten(0, 1)

@@ -144,3 +144,25 @@ def test_histories_go_with_their_heads(rows_of: Any, packed: int) -> None:
             at -= 3
         assert found.get(place, set()) == history
     assert not len(collate(examples, 3, packed).past_heads)
+
+
+def test_hidden_words_are_those_of_prompts_alone(tmp_path: Path) -> None:
+    """Codes, and what is to be said, keep their vectors; of a prompt about the wished share is zero, in training."""
+    index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
+    lm, vocabulary = small_lm("tiny", tmp_path, index)
+    objective = objective_of(lm, vocabulary, index, word_dropout=0.5)
+    seen: list[torch.Tensor] = []
+    objective.model.states = lambda embedded, **_: seen.append(embedded) or embedded  # type: ignore[method-assign]
+    draw = np.random.default_rng(0)
+    words = np.flatnonzero(~objective.model.is_code.numpy())
+    code = vocabulary.item_tokens(index)[3]
+    rows = [np.concatenate([draw.choice(words, 20), code, draw.choice(words, 5)]) for _ in range(30)]
+    said = np.arange(28) >= 23
+    batch = collate([Example(row, said, np.zeros(0, np.int64), np.zeros(0, np.int64), TITLE) for row in rows], LEVELS)
+    for training in (False, True):
+        objective.train(training)._states(batch)
+    whole, some = seen
+    hidden = (some == 0).all(dim=2) & ~(whole == 0).all(dim=2)
+    assert not hidden[:, 20:].any() and 0.4 < hidden[:, 1:20].float().mean() < 0.6
+    kept = ~hidden[..., None].expand_as(some)
+    assert torch.equal(some[kept], whole[kept])
