@@ -69,7 +69,7 @@ STAGES = (
     Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
     Stage("teacher", 1, stages.sasrec_settings, stages.inputs("data", "semantic"), stages.make_teacher),
     Stage("index", 2, stages.index_settings, stages.index_inputs, stages.make_index),
-    Stage("tune", 4, stages.tune_settings, stages.tune_inputs, stages.make_tune),
+    Stage("tune", 5, stages.tune_settings, stages.tune_inputs, stages.make_tune),
     Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),
     Stage("evaluate", 3, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
 )

@@ -299,7 +299,7 @@ class TuneSettings:
     weight_decay: float = opt(0.05, "weight decay of AdamW", low=0.0, high=10.0)
     dropout: float = opt(0.1, "share of activations dropped in training", low=0.0, below=1.0)
     token_dropout: float = opt(0.0, "share of history items hidden in training", low=0.0, below=1.0)
-    word_dropout: float = opt(0.0, "share of a prompt's words hidden in training", low=0.0, below=1.0)
+    word_dropout: float = opt(0.0, "share of a wording's words hidden or swapped in training", low=0.0, below=1.0)
     ema: float = opt(0.0, "decay of the running mean of the weights that is evaluated; 0 = off", low=0.0, below=1.0)
     distill: float = opt(0.5, "share of the loss that follows what the teachers expect; 0 = off", low=0.0, high=1.0)
     transitions_share: float = opt(

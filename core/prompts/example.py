@@ -20,6 +20,7 @@ class Example:
         task: place in `core.settings.TASKS`.
         lessons: place of each item's lesson among the teachers' (`core.tune.teacher`); empty = none.
         before: items of the history in front of the first one that is predicted, of the sequential task.
+        asking: places in `tokens` of the wording's own words in the prompt: not of its fields, nor the begin token.
     """
 
     tokens: npt.NDArray[np.int64]
@@ -29,3 +30,4 @@ class Example:
     task: int
     lessons: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    asking: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))

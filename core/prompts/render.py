@@ -100,8 +100,12 @@ class Renderer:
         prompt, response = ([self._piece(part, fields) for part in parts] for parts in plan)
         end = self._end[: 0 if wording == BARE else 1]
         self._fit([*prompt, *response], len(end), task, wording)
-        start = place = sum(map(len, prompt))
-        places, items = [], []
+        asking, place = [], 0
+        for part, piece in zip(plan[0], prompt, strict=True):
+            if wording != BARE and part is not self._begin and not isinstance(part, _Slot):
+                asking += range(place, place + len(piece))
+            place += len(piece)
+        start, places, items = place, [], []
         for part, piece in zip(plan[1], response, strict=True):
             if isinstance(part, _Slot) and part.name == "item":
                 places.append(place)
@@ -110,8 +114,8 @@ class Renderer:
         tokens = np.concatenate([*(unit for piece in (*prompt, *response) for unit in piece.units), end])
         targets = np.zeros(len(tokens), dtype=np.bool_)
         targets[start:] = True
-        codes = np.array(places, dtype=np.int64)
-        return Example(tokens, targets, codes, np.array(items, dtype=np.int64), TASKS.index(task))
+        held = (np.array(some, dtype=np.int64) for some in (places, items))
+        return Example(tokens, targets, *held, TASKS.index(task), asking=np.array(asking, dtype=np.int64))
 
     def prompt(self, task: str, fields: Fields, wording: int, room: int = 0) -> Ids:
         """Token ids up to the response, for a model that is to give it.

@@ -37,6 +37,7 @@ class Batch(NamedTuple):
         lesson_heads: places in `heads` of the items that a teacher has an opinion on; shape (taught,).
         taught: item numbers that the teachers expect there; shape (taught, top).
         trust: the teachers' probabilities of these; same shape.
+        asking: place of every word of a wording in the prompts; shape (asking,).
         token_count: how many of the tokens are no padding.
     """
 
@@ -55,6 +56,7 @@ class Batch(NamedTuple):
     lesson_heads: Tensor
     taught: Tensor
     trust: Tensor
+    asking: Tensor
     token_count: Tensor
 
     def to(self, device: str) -> Batch:
@@ -90,7 +92,7 @@ def collate(
     length = max(sum(sizes[n] for n in row) for row in rows)
     tokens = np.zeros((len(rows), length), dtype=np.int64)
     positions = np.zeros((len(rows), length), dtype=np.int64)
-    heads, words, word_ids, ends = [], [], [], []
+    heads, words, word_ids, ends, asking = [], [], [], [], []
     order = [n for row in rows for n in row]
     for line, row in enumerate(rows):
         at = 0
@@ -102,6 +104,7 @@ def collate(
             heads.append(base + one.codes - 1)
             words.append(base + plain - 1)
             word_ids.append(one.tokens[plain])
+            asking.append(base + one.asking)
             ends.append([base + size - 1] if summaries and len(one.items) else [])
             at += size
         positions[line, at:] = np.arange(length - at)  # an example of its own, which nobody looks at
@@ -131,6 +134,7 @@ def collate(
         lesson_heads,
         taught,
         trust,
+        _joined(asking),
         np.array(sum(sizes), dtype=np.int64),
     )
     return Batch(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))

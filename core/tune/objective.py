@@ -80,17 +80,23 @@ class Objective(nn.Module):
         if hidden:
             kept = torch.rand(batch.tokens.shape, device=embedded.device) >= hidden
             embedded = embedded * (kept | ~self.model.is_code[batch.tokens])[..., None]
-        hidden = self.settings.word_dropout if self.training else 0.0
-        if hidden and len(batch.words):  # a model that has seen few wordings must not hang on to their very words
-            asked = ~self.model.is_code[batch.tokens]
-            said = (batch.words + 1).clamp_max(asked.numel() - 1)  # a row's end token is not among the tokens
-            asked.view(-1)[said] = False  # what is to be said stays as it is
-            embedded = (
-                embedded * ((torch.rand(batch.tokens.shape, device=embedded.device) >= hidden) | ~asked)[..., None]
-            )
+        if self.training and self.settings.word_dropout:
+            embedded = self._hide(embedded, batch.asking)
         embedded = dropout(embedded, self.settings.dropout, self.training)
         position = batch.positions if batch.positions.numel() else None
         return self.model.states(embedded, position=position).flatten(0, 1)
+
+    def _hide(self, embedded: Tensor, asking: Tensor) -> Tensor:
+        """Take words of wordings away; every other one has a word drawn from the whole vocabulary in its place.
+
+        A model that has seen few wordings must not hang on to their very words, nor stumble over those of others: the
+        vectors of words that it has not read are as good as drawn.
+        """
+        drawn = torch.rand(len(asking), device=embedded.device) / self.settings.word_dropout
+        hidden, other = drawn < 1, torch.randint_like(asking, len(self.model.is_code))
+        swapped = (drawn < 0.5) & ~self.model.is_code[other]
+        noise = self.model.embed(other).detach() * swapped[:, None]  # teaches no word its own vector
+        return embedded.flatten(0, 1).index_copy(0, asking[hidden], noise[hidden]).view_as(embedded)
 
     def _items(self, states: Tensor, batch: Batch, parts: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Loss of every predicted item, with and without the teachers' share; (items,) each."""

@@ -82,6 +82,8 @@ def test_every_token_of_every_wording_is_masked_as_it_should_be(task: str, famil
         assert told(tokenizer.decode(after)) == told(response)
         assert told(tokenizer.decode(before[begin is not None :])) == told(prompt)
         assert before == renderer.prompt(task, fields, number).tolist()
+        asking = told("".join(words for words, _ in fields_in(wording.prompt)))
+        assert told(tokenizer.decode(example.tokens[example.asking].tolist())) == asking
         places = [at for at, name in enumerate(n for _, n in fields_in(wording.response) if n) if name == "item"]
         assert len(example.codes) == len(example.items) == len(places)
         for place, item in zip(example.codes, example.items, strict=True):

@@ -146,8 +146,9 @@ def test_histories_go_with_their_heads(rows_of: Any, packed: int) -> None:
     assert not len(collate(examples, 3, packed).past_heads)
 
 
-def test_hidden_words_are_those_of_prompts_alone(tmp_path: Path) -> None:
-    """Codes, and what is to be said, keep their vectors; of a prompt about the wished share is zero, in training."""
+@pytest.mark.parametrize("packed", [0, 90])
+def test_hidden_words_are_those_of_wordings_alone(packed: int, tmp_path: Path) -> None:
+    """In training about the wished share of them is zero or a drawn word, which learns nothing; all else stays."""
     index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
     lm, vocabulary = small_lm("tiny", tmp_path, index)
     objective = objective_of(lm, vocabulary, index, word_dropout=0.5)
@@ -156,13 +157,25 @@ def test_hidden_words_are_those_of_prompts_alone(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     words = np.flatnonzero(~objective.model.is_code.numpy())
     code = vocabulary.item_tokens(index)[3]
-    rows = [np.concatenate([draw.choice(words, 20), code, draw.choice(words, 5)]) for _ in range(30)]
-    said = np.arange(28) >= 23
-    batch = collate([Example(row, said, np.zeros(0, np.int64), np.zeros(0, np.int64), TITLE) for row in rows], LEVELS)
+    frame, text = words[:20], words[20:]
+    none, asking = np.zeros(0, np.int64), np.r_[1:21, 28:30]
+    rows = [
+        Example(np.concatenate([text[:1], frame, code, draw.choice(text, 4), frame[:2]]), np.arange(30) > 23, none,
+                none, TITLE, asking=asking[asking < 24])
+        for _ in range(30)
+    ]  # fmt: skip
+    batch = collate(rows, LEVELS, packed)
+    assert sorted(batch.tokens.flatten()[batch.asking].tolist()) == sorted(frame.tolist() * 30)
     for training in (False, True):
         objective.train(training)._states(batch)
-    whole, some = seen
-    hidden = (some == 0).all(dim=2) & ~(whole == 0).all(dim=2)
-    assert not hidden[:, 20:].any() and 0.4 < hidden[:, 1:20].float().mean() < 0.6
-    kept = ~hidden[..., None].expand_as(some)
-    assert torch.equal(some[kept], whole[kept])
+    whole, some = (one.flatten(0, 1) for one in seen)
+    table = objective.model.lm.get_input_embeddings().weight
+    zero, other = (some == 0).all(dim=1), (some != whole).any(dim=1)
+    assert set(other.nonzero()[:, 0].tolist()) <= set(batch.asking.tolist())
+    assert 0.4 < other[batch.asking].float().mean() < 0.6 and 0.2 < zero[batch.asking].float().mean() < 0.35
+    swapped = some[other & ~zero]
+    assert len(swapped) > 50 and (swapped[:, None] == table[torch.from_numpy(words)]).all(dim=2).any(dim=1).all()
+    some.sum().backward()
+    taught = (table.grad != 0).any(dim=1)
+    kept = set(batch.tokens.flatten()[~other].tolist())
+    assert taught[code].all() and set(taught.nonzero()[:, 0].tolist()) <= kept
