@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import tomli
-import tomli_w
 
 from core.assets import assets_path
 from core.errors import ProjectError
@@ -88,17 +87,6 @@ def load_wordings(folder: Path | None = None) -> dict[str, tuple[Wording, ...]]:
                 raise ProjectError(f"{file}: there is no task {file.stem!r}", hint)
             files[file.stem] = file
     return {task: read_wordings(file, task) for task, file in files.items()}
-
-
-def save_wordings(wordings: Wordings, folder: Path) -> None:
-    """Write the wordings into a folder, made where it is missing; `load_wordings` of it gives them back."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for task, some in wordings.items():
-        tables = [
-            {"prompt": one.prompt, "response": one.response, **({"answers": list(one.answers)} if one.answers else {})}
-            for one in some
-        ]
-        (folder / f"{task}.toml").write_text(tomli_w.dumps({"wordings": tables}), encoding="utf-8")
 
 
 def read_wordings(file: Path, task: str) -> tuple[Wording, ...]:

@@ -41,11 +41,6 @@ class Lessons:
     items: npt.NDArray[np.int32]
     trust: npt.NDArray[np.float32]
 
-    def of(self, rows: npt.NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Items and trust of all targets of some rows, row by row."""
-        places = np.concatenate([np.arange(self.offsets[row], self.offsets[row + 1]) for row in rows])
-        return torch.from_numpy(self.items[places].astype(np.int64)), torch.from_numpy(self.trust[places])
-
 
 @torch.inference_mode()
 def lessons(

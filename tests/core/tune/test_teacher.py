@@ -35,9 +35,8 @@ def log(seed: int) -> list[list[int]]:
 
 def expected_of(taught: Lessons, rows: Rows) -> np.ndarray:
     """Probability of every item at every target; items named twice add up."""
-    items, trust = taught.of(np.arange(len(rows.first_target)))
-    found = np.zeros((len(items), N_ITEMS))
-    for line, names, weights in zip(found, items.numpy(), trust.numpy(), strict=True):
+    found = np.zeros((len(taught.items), N_ITEMS))
+    for line, names, weights in zip(found, taught.items, taught.trust, strict=True):
         np.add.at(line, names, weights)
     return found
 
@@ -107,18 +106,13 @@ def test_transitions_forget_the_step_they_are_asked_about(repeats: bool, sasrec:
     assert 0 < silent < len(places) or not repeats
 
 
-def test_a_batch_gets_its_own_rows(sasrec: SasRec) -> None:
+def test_trust_is_a_share_of_the_whole_and_lies_by_row(sasrec: SasRec) -> None:
     lists = log(2)
     rows = every_item_rows(sequences(*lists), 5)
     taught = lessons([sasrec], sequences(*lists), rows, 0.5, False, NullReporter())
-    whole, trust = taught.of(np.arange(len(rows.first_target)))
-    sizes = rows.windows.lengths - rows.first_target
-    ends = np.cumsum(sizes)
-    chosen = np.array([3, 0, 7])
-    some, own = taught.of(chosen)
-    places = np.concatenate([np.arange(ends[row] - sizes[row], ends[row]) for row in chosen])
-    assert some.tolist() == whole[places].tolist() and own.tolist() == trust[places].tolist()
-    assert float(trust.min()) >= 0 and float(trust.sum(1).max()) <= 1 + 1e-5
+    assert np.diff(taught.offsets).tolist() == (rows.windows.lengths - rows.first_target).tolist()
+    assert len(taught.items) == len(taught.trust) == rows.targets
+    assert float(taught.trust.min()) >= 0 and float(taught.trust.sum(1).max()) <= 1 + 1e-5
 
 
 def test_a_wish_to_stop_is_heard(sasrec: SasRec, tmp_path: Path) -> None:
