@@ -47,12 +47,7 @@ ROWS = {
         "backbone.heads=5",
         "backbone.intermediate_size=896",
     ],
-    "light, 15 M": [
-        "backbone.hidden_size=448",
-        "backbone.layers=6",
-        "backbone.heads=7",
-        "backbone.intermediate_size=1216",
-    ],
+    "light, 15 M": ["recipe=light-large"],
     "lc-rec-small": ["recipe=lc-rec-small"],
     "semantic-convergence-small": ["recipe=semantic-convergence-small"],
     "eager-llm-small": EAGER,
