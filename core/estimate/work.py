@@ -31,7 +31,7 @@ OF_ITEMS = frozenset({
     "code-to-title", "code-to-description", "code-to-both", "title-to-code", "description-to-code", "both-to-code",
     "which-text",
 })  # fmt: skip
-BEAM, VALIDATION = 24e-6, 0.4  # bookkeeping of a beam; a checkpoint at its end
+BEAM, LIST, VALIDATION = 80e-6, 1.4e-3, 0.4  # bookkeeping of a beam, of a user's list; a checkpoint at its end
 BASELINE_SCORE = 11e-9
 SINKHORN, EXACT_ROWS, EXACT = 5.2e-9 * 4 * 160, 1200, 4e-11 * 4  # four rounds each, see core.index.assign.balance
 VALIDATION_BEAMS = 20
@@ -253,11 +253,16 @@ def _contrasted(settings: Mapping[str, Any], targets: float, items: int) -> Work
     return Work(shared=targets * among * CONTRAST)
 
 
+def _scores(settings: Mapping[str, Any]) -> bool:
+    """Whether the model comes with a scorer of the whole catalogue."""
+    return settings.get("contrast", {}).get("form") == "next" and any(one["contrast"] for one in settings["stages"])
+
+
 def _search(job: Job, shape: Shape, most: int, beams: int) -> Work:
     """Lists for one user."""
     beams = min(beams, job.sizes.items)
     tokens = job.sizes.history(most) * job.levels + beams * (job.levels - 1)
-    return job.trained(2.0 * shape.body * tokens) + Work(shared=beams * BEAM)
+    return job.trained(2.0 * shape.body * tokens) + Work(shared=LIST + beams * BEAM)
 
 
 def _baselines(job: Job) -> Work:
@@ -276,7 +281,11 @@ def _evaluate(job: Job) -> Work | None:
     settings, shape = job.settings("evaluate"), job.backbone
     if shape is None:
         return None
-    lists = _search(job, shape, int(settings["max_history"]), int(settings["beams"])) * (2.0 * job.sizes.evaluated)
+    beams = int(settings["beams"])
+    lists = _search(job, shape, int(settings["max_history"]), beams)
+    if _scores(job.settings("tune")):  # as many of the scorer's favourites, scored by the model too
+        lists += job.trained(2.0 * shape.body * beams * job.levels) + Work(shared=LIST + beams * BEAM)
+    lists = lists * (2.0 * job.sizes.evaluated)
     bootstrap = job.sizes.evaluated * 1.5e-4 if int(settings["bootstrap"]) else 0.0
     return lists + Work(single=0.4 + bootstrap)
 

@@ -100,7 +100,8 @@ class Renderer:
         prompt, response = ([self._piece(part, fields) for part in parts] for parts in plan)
         end = self._end[: 0 if wording == BARE else 1]
         self._fit([*prompt, *response], len(end), task, wording)
-        asking, place = [], 0
+        asking: list[int] = []
+        place = 0
         for part, piece in zip(plan[0], prompt, strict=True):
             if wording != BARE and part is not self._begin and not isinstance(part, _Slot):
                 asking += range(place, place + len(piece))
@@ -114,8 +115,8 @@ class Renderer:
         tokens = np.concatenate([*(unit for piece in (*prompt, *response) for unit in piece.units), end])
         targets = np.zeros(len(tokens), dtype=np.bool_)
         targets[start:] = True
-        held = (np.array(some, dtype=np.int64) for some in (places, items))
-        return Example(tokens, targets, *held, TASKS.index(task), asking=np.array(asking, dtype=np.int64))
+        codes, told, asked = (np.array(some, dtype=np.int64) for some in (places, items, asking))
+        return Example(tokens, targets, codes, told, TASKS.index(task), asking=asked)
 
     def prompt(self, task: str, fields: Fields, wording: int, room: int = 0) -> Ids:
         """Token ids up to the response, for a model that is to give it.
