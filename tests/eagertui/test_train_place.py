@@ -60,8 +60,7 @@ async def test_a_live_run_at_every_size(open_app: Open, shop: Path, size: tuple[
         assert all(row.rstrip().endswith(("│", "╮", "╯", "┃", "┓", "┛")) for row in frames)
         assert all(cell_len(row.rstrip()) == size[0] for row in frames)
         let_go(run)
-        await eyes.see("✓ finished")
-        assert "R@10" in screen_text(eyes.app) or size == (40, 12)
+        await eyes.see("✓ finished", *([] if size == (40, 12) else ["R@10"]))  # the figures follow the state
 
 
 async def test_the_curves_are_led_through_by_keys(open_app: Open, shop: Path) -> None:
