@@ -120,7 +120,7 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
         Interrupted: somebody asked to stop; what was done is kept.
     """
     from core.machine import prepare, release
-    from core.tune.loop import StopRequested
+    from core.training.loop import StopRequested
 
     prepare(project.run)
     store = Store(project.runs_dir / ".store")

@@ -20,7 +20,7 @@ from core.recommend.trie import Trie
 from core.run.reporter import Reporter
 from core.tune.contrast import Dense
 from core.tune.generator import Generator
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 WEIGHTS = tuple(step / 10 for step in range(11))
 """Weights of the scorer that validation chooses from."""

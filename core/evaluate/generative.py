@@ -16,7 +16,7 @@ from core.recommend.beam import beam_search
 from core.recommend.trie import Trie
 from core.run.reporter import Reporter
 from core.tune.generator import Generator
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 BATCH = 64
 

@@ -17,7 +17,7 @@ from core.evaluate.generative import Ranking
 from core.evaluate.metrics import DEPTH, ranking_metrics
 from core.project import Project
 from core.run.reporter import Reporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 BATCH = 512
 SPLITS = ("valid", "test")

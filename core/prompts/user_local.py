@@ -155,7 +155,7 @@ def _answers(
     """Ask the model batch by batch, prompts of like length together."""
     import torch
 
-    from core.tune.loop import StopRequested
+    from core.training.loop import StopRequested
 
     tokenizer, lm = _loaded(path, device)
     longest = max(int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20) - NEW_TOKENS, 1)

@@ -12,7 +12,7 @@ from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTraine
 
 from core.index.table import ItemIndex
 from core.settings import BackboneSettings
-from core.tune.dropout import Dropout
+from core.training.dropout import Dropout
 from core.tune.new_rows import code_vectors, code_words, start_rows
 from core.tune.source import Source, kernel_of, load_model
 from core.tune.trainable import input_layer, state_of

@@ -12,7 +12,7 @@ from core.recommend.trie import Trie
 from core.settings import TASKS, TuneSettings
 from core.tune.batch import Batch
 from core.tune.contrast import Contrast, NextContrast
-from core.tune.dropout import dropout
+from core.training.dropout import dropout
 from core.tune.generator import Generator
 
 SEQUENTIAL = TASKS.index("sequential")
@@ -54,7 +54,7 @@ class Objective(nn.Module):
         self.several = sum(weight > 0 for weight in weights.values()) > 1
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.tune.loop.Loop`."""
+        """See `core.training.loop.Loop`."""
         states = self._states(batch)
         item_weights, word_weights = self.task_weights[batch.item_tasks], self.task_weights[batch.word_tasks]
         parts: dict[str, Tensor] = {}

@@ -19,7 +19,7 @@ from scipy import sparse
 from core.data.arrays import Sequences
 from core.evaluate.baselines import Transitions
 from core.run.reporter import Reporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from core.tune.rows import Rows
 from core.vectors.sasrec import SasRec
 

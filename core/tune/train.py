@@ -27,7 +27,7 @@ from core.settings import StageSettings
 from core.tune.backbone import build_backbone, build_vocabulary, code_starts, made_ready
 from core.tune.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
 from core.tune.contrast import Contrast, NextContrast, load_dense
-from core.tune.loop import Loop, Schedule
+from core.training.loop import Loop, Schedule
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.repeats import calibrated

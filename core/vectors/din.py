@@ -19,10 +19,10 @@ from torch.nn import functional
 
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
-from core.tune.dropout import dropout
-from core.tune.loop import Schedule
+from core.training.dropout import dropout
+from core.training.loop import Schedule
 from core.vectors import ItemVectors
-from core.vectors.fitting import fit
+from core.training.fitting import fit
 
 GROUPS = (5, 4, 2, 2, 1, 1, 1, 1, 1, 1)
 """How many past items are averaged into one, oldest first."""
@@ -104,7 +104,7 @@ class Din(nn.Module):
         self.register_buffer("member", functional.one_hot(member).T.float(), persistent=False)
 
     def forward(self, batch: _Batch) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.tune.loop.Loop`: each target against the sampled items."""
+        """See `core.training.loop.Loop`: each target against the sampled items."""
         rows = len(batch.target)
         candidates = torch.cat([batch.target[:, None], batch.negatives.expand(rows, -1)], dim=1)
         scores = self.scores(batch.past, candidates)

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
-from core.tune.loop import Schedule
+from core.training.loop import Schedule
 from core.vectors import ItemVectors
-from core.vectors.fitting import fit
+from core.training.fitting import fit
 
 LAYERS = 3
 NEGATIVES = 1024
@@ -74,7 +74,7 @@ class LightGcn(nn.Module):
         return items, users
 
     def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.tune.loop.Loop`: users, the item each took, and sampled items."""
+        """See `core.training.loop.Loop`: users, the item each took, and sampled items."""
         user, item, sampled = batch
         items, users = self.vectors()
         asked = functional.embedding(user, users)

@@ -21,10 +21,10 @@ from torch.nn import functional
 from core.data.arrays import Sequences
 from core.run.reporter import Reporter
 from core.settings import SasrecSettings
-from core.tune.dropout import dropout
-from core.tune.loop import Schedule, bucketed
+from core.training.dropout import dropout
+from core.training.loop import Schedule, bucketed
 from core.vectors import ItemVectors
-from core.vectors.fitting import fit
+from core.training.fitting import fit
 
 SCORE_BATCH = 512
 MEAN_LENGTH = 10
@@ -155,7 +155,7 @@ class _NextItem(nn.Module):
         self.model = model
 
     def forward(self, items: Tensor) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.tune.loop.Loop`; `items` as in `SasRec.states`."""
+        """See `core.training.loop.Loop`; `items` as in `SasRec.states`."""
         following = items[:, 1:]
         real = following != self.model.n_items
         logits = self.model.logits(self.model.states(items[:, :-1])[real])

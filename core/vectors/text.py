@@ -33,7 +33,7 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    from core.tune.loop import StopRequested
+    from core.training.loop import StopRequested
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)

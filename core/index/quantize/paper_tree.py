@@ -21,7 +21,7 @@ from core.index.assign.balance import squared_distances
 from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.kmeans_tree import mean_steps
 from core.run.reporter import Reporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 Numbers = npt.NDArray[np.int64]
 

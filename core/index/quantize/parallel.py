@@ -13,7 +13,7 @@ import numpy.typing as npt
 from core.index.quantize import Quantized, Task
 from core.index.quantize.residual import centroids, nearest
 from core.index.quantize.rotation import rotated
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 
 def quantize(task: Task) -> Quantized:

@@ -80,7 +80,7 @@ def fit(latent: Matrix, widths: Sequence[int], seed: int, reporter: Reporter) ->
     Raises:
         StopRequested: somebody asked to stop.
     """
-    from core.tune.loop import StopRequested
+    from core.training.loop import StopRequested
 
     residual = np.array(latent, dtype=np.float32)
     codes = np.empty((len(latent), len(widths)), dtype=np.int32)

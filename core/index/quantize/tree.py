@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from core.index.assign.balance import EXACT_ROWS, Matrix, balanced_kmeans, kmeans, means, squared_distances
 from core.index.assign.matching import twins_of
 from core.run.reporter import Reporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 Codes = npt.NDArray[np.int32]
 

@@ -158,7 +158,7 @@ def _placed(
     """Rows of new items, each with its code."""
     from core.index.revisions.newcomers import spaces_of, text_vectors
     from core.index.revisions.place import Places
-    from core.tune.loop import StopRequested
+    from core.training.loop import StopRequested
     from core.vectors import ItemVectors
 
     if not len(fresh):

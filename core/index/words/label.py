@@ -98,7 +98,7 @@ def branch_words(
 def _tell(reporter: Reporter | None, done: int, total: int) -> None:
     if reporter is None:
         return
-    from core.tune.loop import StopRequested
+    from core.training.loop import StopRequested
 
     reporter.progress("words of the branches", done, total, "branches")
     if reporter.wants() == "stop":

@@ -19,7 +19,7 @@ from core.evaluate.baselines import ItemKNN, Popularity, Scorer, Transitions
 from core.evaluate.generative import Ranking
 from core.evaluate.scoring import load_ranking, rank_by_scores, ranks_frame, save_ranking
 from core.run.reporter import NullReporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, sequences
 
 N_ITEMS = 23

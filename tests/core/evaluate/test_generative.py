@@ -15,7 +15,7 @@ from core.evaluate.metrics import ranking_metrics
 from core.recommend.trie import Trie
 from core.run.reporter import NullReporter
 from core.tune.checkpoint import Checkpoint, generator_of, load_checkpoint
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, exhaustive, sequences, small_index, small_lm, uneven_codes
 
 COUNT, LONGEST = 30, 4

@@ -15,7 +15,7 @@ from core.index.words.terms import terms_of
 from core.prompts.texts import ItemTexts, item_texts
 from core.prompts.users import user_texts
 from core.run.reporter import NullReporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, sequences, small_index
 from tests.core.prompts.prompt_tools import COLUMNS, ITEMS, TITLES, small_catalogue, small_dataset
 

@@ -19,7 +19,7 @@ from core.tune.attention import NAME as CPU_ATTENTION
 from core.tune.backbone import build_backbone, build_vocabulary
 from core.tune.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.tune.export import export_model
-from core.tune.loop import Loop, Schedule
+from core.training.loop import Loop, Schedule
 from core.tune.rows import every_item_rows
 from core.tune.source import check_length, longest, own_dtype
 from core.tune.trainable import adapt, embed, head_logits, state_of

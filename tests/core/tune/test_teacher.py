@@ -11,7 +11,7 @@ import pytest
 
 from core.run.reporter import NullReporter
 from core.settings import SasrecSettings
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from core.tune.rows import Rows, every_item_rows
 from core.tune.teacher import Lessons, lessons
 from core.vectors.sasrec import SasRec, fit_sasrec

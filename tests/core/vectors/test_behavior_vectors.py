@@ -13,7 +13,7 @@ import torch
 from core.data.arrays import Sequences
 from core.run.reporter import NullReporter, Reporter
 from core.settings import SasrecSettings
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from core.vectors.ppmi import ppmi_svd_vectors
 from core.vectors.sasrec import SasRec, fit_sasrec
 from tests.core.engine_tools import StopAfter, sequences

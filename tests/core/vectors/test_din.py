@@ -12,7 +12,7 @@ from core.estimate import estimate, work
 from core.estimate.machine import Machine
 from core.project import Project
 from core.run.reporter import NullReporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from core.vectors import ItemVectors, din
 from core.vectors.din import GROUPS, WINDOW, Din, _Targets, din_vectors
 from tests.core.engine_tools import StopAfter, sequences, up_to, walks, write_world

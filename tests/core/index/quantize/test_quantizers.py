@@ -18,7 +18,7 @@ from core.index.quantize.rotation import rotated
 from core.run.protocol import Wish
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings, RqVaeSettings
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 METHODS = ("kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random")
 SMALL = RqVaeSettings(layers=(8,), latent=3, epochs=2, batch_items=128)

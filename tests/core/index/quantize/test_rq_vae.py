@@ -20,7 +20,7 @@ from core.index.quantize.residual import encode
 from core.run.protocol import Wish
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings, RqVaeSettings
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 
 SETTINGS = RqVaeSettings(layers=(32,), latent=6, epochs=40, batch_items=100, learning_rate=5e-3)
 WIDTHS = (16, 16, 16)

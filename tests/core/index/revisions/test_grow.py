@@ -26,7 +26,7 @@ from core.index.table import ItemIndex
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from core.vectors.text import encoder_vectors
 from tests.core.engine_tools import N_ITEMS, StopAfter, item_ids, small_index
 from tests.core.vectors.test_text_vectors import encoder

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.index.branches import BranchTable
 from core.index.words.label import branch_words
 from core.index.words.terms import LONGEST, alike, is_piece, terms_of
-from core.tune.loop import StopRequested
+from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter
 
 NAIL = ["Red nail polish", "Blue nail lacquer", "Nail polish remover", "Glitter nail polish", "Nails polish set"]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.errors import DataError, EagerError
 from core.run.reporter import NullReporter, Reporter, Wish
-from core.tune.loop import Loop, Schedule, StopRequested
+from core.training.loop import Loop, Schedule, StopRequested
 from tests.core.engine_tools import StopAfter
 
 EPOCHS, BATCHES = 3, 4

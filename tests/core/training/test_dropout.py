@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.tune.dropout import Dropout, dropout
+from core.training.dropout import Dropout, dropout
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5, 0.9])

@@ -1,6 +1,6 @@
 """One training loop for everything that learns by gradient: resumable to the step, deterministic, and quiet.
 
-The same code trains in one process or, where several were started together, in all of them (`core.tune.processes`).
+The same code trains in one process or, where several were started together, in all of them (`core.training.processes`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from core.errors import DataError, EagerError
 from core.run.reporter import Reporter
 from core.run.status import write_atomic
-from core.tune.processes import processes
+from core.training.processes import processes
 
 METRIC_EVERY = 20
 CHUNK = 32

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from core.run.reporter import Reporter
-from core.tune.loop import Loop, Schedule
+from core.training.loop import Loop, Schedule
 
 
 def fit(
@@ -26,7 +26,7 @@ def fit(
 
     Args:
         task: names it in the progress.
-        model: trained in place; see `core.tune.loop.Loop` for what its `forward` gives.
+        model: trained in place; see `core.training.loop.Loop` for what its `forward` gives.
         batches: those of an epoch.
         schedule: epochs and learning rate.
         seed: of whatever the training draws.
