@@ -73,7 +73,7 @@ def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
 
 def _export(run: Path, out: Path) -> int:
     with contextlib.redirect_stdout(sys.stderr):
-        from core.tune.export import export_model
+        from core.model.export import export_model
 
         export_model(run, out)
     return 0

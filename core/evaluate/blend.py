@@ -16,10 +16,10 @@ from core.data.dataset import Evaluation
 from core.evaluate.generative import Ranking, Tally, batches
 from core.evaluate.metrics import DEPTH, ranking_metrics
 from core.recommend.blend import candidates, mixed
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.reporter import Reporter
-from core.tune.contrast import Dense
-from core.tune.generator import Generator
+from core.tune.losses.contrast import Dense
+from core.model.generator import Generator
 from core.training.loop import StopRequested
 
 WEIGHTS = tuple(step / 10 for step in range(11))

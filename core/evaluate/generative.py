@@ -13,9 +13,9 @@ import torch
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, Ranks
 from core.recommend.beam import beam_search
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.reporter import Reporter
-from core.tune.generator import Generator
+from core.model.generator import Generator
 from core.training.loop import StopRequested
 
 BATCH = 64

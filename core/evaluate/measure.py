@@ -28,7 +28,7 @@ from core.project import Project
 from core.run.figures import OURS, headline
 from core.run.reporter import Reporter
 from core.run.status import write_atomic
-from core.tune.checkpoint import Checkpoint, load_checkpoint
+from core.model.checkpoint import Checkpoint, load_checkpoint
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
 BLEND, MODEL, DENSE = OURS

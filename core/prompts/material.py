@@ -15,7 +15,7 @@ from core.prompts.texts import item_texts
 from core.prompts.users import UserTexts, user_texts
 from core.prompts.wordings import Wordings, load_wordings
 from core.run.protocol import Reporter
-from core.tune.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from core.index.branches import BranchTable

@@ -20,7 +20,7 @@ from core.prompts.fit import FIXED, HISTORY, TEXT, Piece, fit
 from core.prompts.texts import ItemTexts
 from core.prompts.wordings import Wordings, fields_in
 from core.settings import TASKS
-from core.tune.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary
 
 Value = int | str | tuple[str, int] | npt.NDArray[np.integer]
 """A field: an item number; item numbers, the oldest first; a text; or a table of texts and a place in it."""

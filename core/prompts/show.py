@@ -46,7 +46,7 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
     Raises:
         ProjectError: no such task or wording, or see `gather`.
     """
-    from core.tune.backbone import build_vocabulary
+    from core.model.backbone import build_vocabulary
 
     wordings = wordings_of(project)
     if task is not None and task not in wordings:

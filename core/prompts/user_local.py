@@ -183,7 +183,7 @@ def _loaded(path: Path, device: str) -> tuple[PreTrainedTokenizerBase, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from core.tune.vocabulary import load_tokenizer
+    from core.model.vocabulary import load_tokenizer
 
     tokenizer = load_tokenizer(path)
     tokenizer.padding_side = tokenizer.truncation_side = "left"  # the question stands at the end

@@ -8,10 +8,10 @@ import torch
 
 from core.recommend.beam import Lists, beam_search
 from core.recommend.rescore import encode, item_scores
-from core.recommend.trie import Trie
-from core.tune.checkpoint import Checkpoint
-from core.tune.contrast import Dense
-from core.tune.generator import Generator
+from core.model.trie import Trie
+from core.model.checkpoint import Checkpoint
+from core.tune.losses.contrast import Dense
+from core.model.generator import Generator
 
 
 @torch.inference_mode()

@@ -23,11 +23,11 @@ from core.pipeline import artefact_of
 from core.project import Project
 from core.recommend.beam import beam_search
 from core.recommend.blend import blended
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.figures import number, read_object
 from core.run.folder import RunFolder
-from core.tune.checkpoint import Checkpoint, load_checkpoint
-from core.tune.generator import Generator
+from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.model.generator import Generator
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from core.recommend.trie import Level, Trie
-from core.tune.generator import Generator
-from core.tune.windows import masks
+from core.model.trie import Level, Trie
+from core.model.generator import Generator
+from core.model.masks import masks
 
 
 @torch.inference_mode()

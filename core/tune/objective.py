@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.settings import TASKS, TuneSettings
 from core.tune.batch import Batch
-from core.tune.contrast import Contrast, NextContrast
+from core.tune.losses.contrast import Contrast, NextContrast
 from core.training.dropout import dropout
-from core.tune.generator import Generator
+from core.model.generator import Generator
 
 SEQUENTIAL = TASKS.index("sequential")
 

@@ -15,7 +15,7 @@ from core.prompts.material import gather
 from core.prompts.tasks import Material, TaskRows, task_rows
 from core.run.reporter import Reporter
 from core.settings import StageSettings
-from core.tune.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary
 
 HELD_OUT = 1
 """Wordings of every task, the last ones, that no row is trained in: what a model learnt is asked in those."""

@@ -20,22 +20,22 @@ from core.evaluate.metrics import ranking_metrics
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
 from core.project import Project
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.launch import rank
 from core.run.reporter import Reporter
 from core.settings import StageSettings
-from core.tune.backbone import build_backbone, build_vocabulary, code_starts, made_ready
-from core.tune.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
-from core.tune.contrast import Contrast, NextContrast, load_dense
+from core.model.backbone import build_backbone, build_vocabulary, code_starts, made_ready
+from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
+from core.tune.losses.contrast import Contrast, NextContrast, load_dense
 from core.training.loop import Loop, Schedule
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.repeats import calibrated
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
-from core.tune.source import check_length, own_dtype
+from core.model.pretrained import check_length, own_dtype
 from core.tune.speech import Speech
 from core.tune.teacher import Lessons, lessons
-from core.tune.trainable import adapt
+from core.model.peft_layers import adapt
 from core.vectors import ItemVectors
 from core.vectors.sasrec import SasRec
 

@@ -26,7 +26,7 @@ from core.project import Project
 from core.prompts.material import gather
 from core.prompts.render import Fields
 from core.run.folder import RunFolder
-from core.tune.checkpoint import Checkpoint, load_checkpoint
+from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.tune.speech import ROW_TOKENS
 from core.vectors import ItemVectors
 

@@ -141,7 +141,7 @@ def clustered(items: int) -> np.ndarray:
 
 def child(method: str, items: int) -> None:
     """Build one index of made-up vectors, then its trie; prints figures as JSON."""
-    from core.recommend.trie import Trie
+    from core.model.trie import Trie
     from core.vectors import ItemVectors
 
     vectors = {"semantic": ItemVectors(clustered(items), np.ones(items, dtype=bool), "made up")}

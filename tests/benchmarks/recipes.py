@@ -34,7 +34,7 @@ from core.pipeline import artefact_of
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.protocol import NullReporter
-from core.tune.checkpoint import load_checkpoint
+from core.model.checkpoint import load_checkpoint
 
 ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
 EAGER = ["recipe=eager-llm-small"]

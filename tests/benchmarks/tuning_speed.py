@@ -32,11 +32,11 @@ from core.index.table import ItemIndex
 from core.machine import prepare, use_bf16
 from core.pipeline import artefact_of
 from core.project import Project
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.folder import RunFolder
-from core.tune.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone, build_vocabulary
 from core.tune.batch import Batch
-from core.tune.checkpoint import generator_of
+from core.model.checkpoint import generator_of
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows

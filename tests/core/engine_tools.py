@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from core.index.table import ItemIndex
-    from core.tune.vocabulary import Vocabulary
+    from core.model.vocabulary import Vocabulary
 
 Log = dict[str, list[str]]
 
@@ -227,8 +227,8 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
     from core.settings import BackboneSettings
-    from core.tune.backbone import build_backbone, build_vocabulary
-    from core.tune.vocabulary import train_tokenizer
+    from core.model.backbone import build_backbone, build_vocabulary
+    from core.model.vocabulary import train_tokenizer
 
     if family == "tiny":
         settings = BackboneSettings("tiny", 16, layers=2, heads=2, intermediate_size=32, text_vocabulary=300)

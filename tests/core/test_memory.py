@@ -236,7 +236,7 @@ def llama(tmp_path: Path) -> Path:
     """A checkpoint large enough to show."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from core.tune.vocabulary import train_tokenizer
+    from core.model.vocabulary import train_tokenizer
 
     folder = tmp_path / "llama"
     tokenizer = train_tokenizer(TEXTS, 300)

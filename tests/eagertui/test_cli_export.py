@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from core.pipeline import artefact_of
 from core.project import Project
 from core.run.folder import RunFolder
-from core.tune.checkpoint import load_checkpoint
+from core.model.checkpoint import load_checkpoint
 from tests.core.engine_tools import walks, write_world
 from tests.eagertui.cli_tools import eager
 

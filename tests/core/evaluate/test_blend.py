@@ -14,11 +14,11 @@ from core.evaluate.generative import ranks_of
 from core.recommend.beam import beam_search
 from core.recommend.blend import candidates
 from core.recommend.rescore import encode, item_scores
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
-from core.tune.checkpoint import generator_of
-from core.tune.contrast import Dense, NextContrast, load_dense, save_dense
+from core.model.checkpoint import generator_of
+from core.tune.losses.contrast import Dense, NextContrast, load_dense, save_dense
 from core.vectors import ItemVectors
 from tests.core.engine_tools import FAMILIES, exhaustive, sequences, small_index, small_lm, uneven_codes
 

@@ -12,9 +12,9 @@ from core.data.dataset import Evaluation
 from core.evaluate import generative
 from core.evaluate.generative import Ranking, ranks_of
 from core.evaluate.metrics import ranking_metrics
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.reporter import NullReporter
-from core.tune.checkpoint import Checkpoint, generator_of, load_checkpoint
+from core.model.checkpoint import Checkpoint, generator_of, load_checkpoint
 from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, exhaustive, sequences, small_index, small_lm, uneven_codes
 

@@ -19,7 +19,7 @@ from core.prompts.tasks import Material, user_tables
 from core.prompts.texts import item_texts
 from core.prompts.users import user_texts
 from core.prompts.wordings import load_wordings
-from core.tune.vocabulary import Vocabulary, train_tokenizer
+from core.model.vocabulary import Vocabulary, train_tokenizer
 from tests.core.engine_tools import KINDS, sequences, uneven_codes
 
 FAMILIES = ("bytes", "bytes without begin", "unigram with begin", "llama with begin")

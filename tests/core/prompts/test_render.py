@@ -16,7 +16,7 @@ from core.prompts.tasks import task_rows
 from core.prompts.texts import ItemTexts
 from core.prompts.wordings import Wording, fields_in, load_wordings
 from core.settings import TASKS
-from core.tune.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary
 from tests.core.prompts.prompt_tools import (
     ABOUT,
     FAMILIES,

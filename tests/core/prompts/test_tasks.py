@@ -14,7 +14,7 @@ from core.prompts.negatives import Negatives
 from core.prompts.render import BARE
 from core.prompts.tasks import task_rows
 from core.settings import TASKS
-from core.tune.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary
 from tests.core.engine_tools import sequences
 from tests.core.prompts.prompt_tools import (
     ABOUT,

@@ -13,11 +13,11 @@ from transformers import PreTrainedModel
 
 from core.index.table import ItemIndex
 from core.recommend.beam import beam_search
-from core.recommend.trie import Trie
-from core.tune.checkpoint import generator_of
-from core.tune.generator import Generator
+from core.model.trie import Trie
+from core.model.checkpoint import generator_of
+from core.model.generator import Generator
 from core.tune.rows import every_item_rows
-from core.tune.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary
 from tests.core.engine_tools import (
     FAMILIES,
     exhaustive,

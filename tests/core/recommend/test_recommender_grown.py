@@ -19,7 +19,7 @@ from core.recommend.blend import blended
 from core.recommend.recommender import Recommendation, Recommender
 from core.recommend.rescore import encode
 from core.run.folder import RunFolder
-from core.tune.checkpoint import load_checkpoint
+from core.model.checkpoint import load_checkpoint
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks
 
 LOG = walks()
@@ -90,7 +90,7 @@ def test_the_scorer_knows_where_new_items_are(grown: Recommender) -> None:
 
 def test_the_scores_are_those_of_the_model_over_all_codes(alone: Recommender) -> None:
     """Checked against transformers' own forward pass over every item, old and new, after a history with both."""
-    from core.tune.vocabulary import Vocabulary
+    from core.model.vocabulary import Vocabulary
 
     model, index = alone.checkpoint.model, alone.checkpoint.index
     parts = tuple(model.get_buffer(f"codes_{level}").numpy() for level in range(model.levels))

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from core.prompts.example import Example
 from core.settings import TASKS, BackboneSettings
-from core.tune.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone, build_vocabulary
 from core.tune.batch import Batch, collate
 from core.tune.plan import PACKED_ROW
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
 from tests.core.engine_tools import FAMILIES, sequences, small_index, small_lm, uneven_codes
-from tests.core.tune.families import write_family
+from tests.core.model.families import write_family
 from tests.core.tune.tools import objective_of
 
 COUNT, LEVELS = 30, 3

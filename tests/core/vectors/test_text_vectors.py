@@ -103,7 +103,7 @@ def encoder(folder: Path, kind: str) -> str:
     import torch
     from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
 
-    from core.tune.vocabulary import train_tokenizer
+    from core.model.vocabulary import train_tokenizer
 
     torch.manual_seed(0)
     tokenizer = train_tokenizer(TEXTS, 300)

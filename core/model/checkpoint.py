@@ -21,15 +21,15 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import DataError
 from core.index.table import ItemIndex
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.run.status import write_atomic
-from core.tune.adapters import NEW_ROWS, bare, load_adapter, load_new_rows, save_adapter, save_new_rows
-from core.tune.backbone import grow
-from core.tune.contrast import Dense, load_dense, save_dense
-from core.tune.generator import Generator
-from core.tune.source import Source, digest, kernel_of
-from core.tune.trainable import Adapter, state_of
-from core.tune.vocabulary import Vocabulary, load_tokenizer
+from core.model.adapters import NEW_ROWS, bare, load_adapter, load_new_rows, save_adapter, save_new_rows
+from core.model.backbone import grow
+from core.tune.losses.contrast import Dense, load_dense, save_dense
+from core.model.generator import Generator
+from core.model.pretrained import Source, digest, kernel_of
+from core.model.peft_layers import Adapter, state_of
+from core.model.vocabulary import Vocabulary, load_tokenizer
 
 MANIFEST, ADAPTERS, PROMPTS = "manifest.json", "adapters", "prompts"
 SCHEMA = 2

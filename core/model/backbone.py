@@ -13,10 +13,10 @@ from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTraine
 from core.index.table import ItemIndex
 from core.settings import BackboneSettings
 from core.training.dropout import Dropout
-from core.tune.new_rows import code_vectors, code_words, start_rows
-from core.tune.source import Source, kernel_of, load_model
-from core.tune.trainable import input_layer, state_of
-from core.tune.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
+from core.model.token_init import code_vectors, code_words, start_rows
+from core.model.pretrained import Source, kernel_of, load_model
+from core.model.peft_layers import input_layer, state_of
+from core.model.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
 
 MAX_POSITIONS = 4096
 
@@ -46,8 +46,8 @@ def build_backbone(
         dropout: on the residual branches of `tiny`; a checkpoint keeps its own.
         device: where it will run; the CPU gets an attention kernel of its own.
         seed: of new weights.
-        words: terms of every code, for `new_rows = "words"` (`core.tune.new_rows.code_words`).
-        vectors: a vector of every code, for `new_rows = "aligned"` (`core.tune.new_rows.code_vectors`).
+        words: terms of every code, for `new_rows = "words"` (`core.model.token_init.code_words`).
+        vectors: a vector of every code, for `new_rows = "aligned"` (`core.model.token_init.code_vectors`).
         dtype: of a checkpoint's weights; those that learn want fp32.
 
     Raises:

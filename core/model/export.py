@@ -16,8 +16,8 @@ from core.errors import EnvironmentFault, ProjectError
 from core.index.exchange.in_out import write_index
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder
-from core.tune.adapters import fold
-from core.tune.checkpoint import MANIFEST, PROMPTS, load_checkpoint
+from core.model.adapters import fold
+from core.model.checkpoint import MANIFEST, PROMPTS, load_checkpoint
 
 ABOUT = "eagertui.json"
 

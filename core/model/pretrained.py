@@ -17,9 +17,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrai
 from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
-from core.tune.attention import NAME as CPU_ATTENTION
-from core.tune.trainable import embed, head_layer, head_logits, input_layer
-from core.tune.windows import masks
+from core.model.attention import NAME as CPU_ATTENTION
+from core.model.peft_layers import embed, head_layer, head_logits, input_layer
+from core.model.masks import masks
 
 PROBE = 6
 """Tokens of the sentence on which a model is tried."""

@@ -18,8 +18,8 @@ from transformers import PreTrainedModel
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.tune.trainable import head_layer, input_layer, is_tied
-from core.tune.vocabulary import Vocabulary
+from core.model.peft_layers import head_layer, input_layer, is_tied
+from core.model.vocabulary import Vocabulary
 
 Matrix = npt.NDArray[np.float32]
 

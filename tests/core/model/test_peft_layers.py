@@ -14,13 +14,13 @@ from transformers import PreTrainedModel
 from core.errors import DataError, ProjectError
 from core.recommend.beam import beam_search
 from core.settings import BackboneSettings, LoraSettings
-from core.tune.backbone import build_backbone, build_vocabulary
-from core.tune.checkpoint import load_checkpoint, save_checkpoint
-from core.tune.export import export_model
-from core.tune.trainable import adapt, linear_layers, state_of
-from core.tune.vocabulary import Vocabulary
+from core.model.backbone import build_backbone, build_vocabulary
+from core.model.checkpoint import load_checkpoint, save_checkpoint
+from core.model.export import export_model
+from core.model.peft_layers import adapt, linear_layers, state_of
+from core.model.vocabulary import Vocabulary
 from tests.core.engine_tools import small_index, uneven_codes
-from tests.core.tune.families import write_family
+from tests.core.model.families import write_family
 
 INDEX = small_index(uneven_codes(12, 2, 4, 0), (4, 4))
 LLAMA = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}

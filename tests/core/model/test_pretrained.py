@@ -30,15 +30,15 @@ from transformers import (
 
 from core.errors import EnvironmentFault, ProjectError
 from core.recommend.beam import beam_search
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from core.settings import BackboneSettings, LoraSettings
-from core.tune import source
-from core.tune.backbone import build_backbone, build_vocabulary
-from core.tune.checkpoint import generator_of, load_checkpoint, save_checkpoint
-from core.tune.source import kernel_of, load_model
-from core.tune.trainable import adapt, state_of
+from core.model import pretrained
+from core.model.backbone import build_backbone, build_vocabulary
+from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
+from core.model.pretrained import kernel_of, load_model
+from core.model.peft_layers import adapt, state_of
 from tests.core.engine_tools import exhaustive, small_index, uneven_codes
-from tests.core.tune.families import write_family
+from tests.core.model.families import write_family
 
 INDEX = small_index(uneven_codes(12, 2, 4, 0), (4, 4))
 SMALL: dict[str, Any] = {
@@ -176,7 +176,7 @@ def test_a_hub_that_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("We couldn't connect to 'https://huggingface.co' to load the files")
 
     for fault, reason in ((gated, "gated: accept its licence"), (lost, "hub cannot be reached")):
-        monkeypatch.setattr(source.AutoConfig, "from_pretrained", fault)
+        monkeypatch.setattr(pretrained.AutoConfig, "from_pretrained", fault)
         with pytest.raises(EnvironmentFault, match=reason):
             load_model("nobody/nothing", "cpu")
 

@@ -11,9 +11,9 @@ from transformers import AddedToken, PreTrainedTokenizerFast
 
 from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
-from core.tune.vocabulary import BEGIN, Vocabulary, load_tokenizer, train_tokenizer
+from core.model.vocabulary import BEGIN, Vocabulary, load_tokenizer, train_tokenizer
 from tests.core.engine_tools import TEXTS, small_index, uneven_codes
-from tests.core.tune.families import bytes_tokenizer, pieces_tokenizer
+from tests.core.model.families import bytes_tokenizer, pieces_tokenizer
 
 FAMILIES = ("bytes", "words", "pieces", "spaces")
 

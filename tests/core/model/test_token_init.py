@@ -13,13 +13,13 @@ from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.settings import BackboneSettings
-from core.tune.backbone import build_backbone, build_vocabulary, code_starts
-from core.tune.checkpoint import load_checkpoint
-from core.tune.new_rows import code_vectors, code_words
-from core.tune.trainable import is_tied
-from core.tune.vocabulary import Vocabulary
+from core.model.backbone import build_backbone, build_vocabulary, code_starts
+from core.model.checkpoint import load_checkpoint
+from core.model.token_init import code_vectors, code_words
+from core.model.peft_layers import is_tied
+from core.model.vocabulary import Vocabulary
 from tests.core.engine_tools import item_ids, small_index, up_to, walks, write_world
-from tests.core.tune.families import FOUR, HIDDEN, write_family
+from tests.core.model.families import FOUR, HIDDEN, write_family
 
 CODES = [[0, 0, 0], [0, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 2], [1, 1, 3], [2, 0, 0]]
 INDEX = small_index(CODES, (4, 2, 4))

@@ -54,7 +54,7 @@ class State:
     Attributes:
         adapters: in the order in which they were put on.
         base_trained: whether a stage trained the weights below.
-        base: where unchanged weights come from, as `core.tune.source.Source.to_dict`; None = from nowhere.
+        base: where unchanged weights come from, as `core.model.pretrained.Source.to_dict`; None = from nowhere.
         new_ids: tokens whose rows are not those of the base.
     """
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
-from core.tune.trainable import embed, head_logits
-from core.tune.windows import Mask
+from core.model.peft_layers import embed, head_logits
+from core.model.masks import Mask
 
 
 class Generator(nn.Module):
@@ -73,7 +73,7 @@ class Generator(nn.Module):
     def states(
         self, embedded: Tensor, cache: Cache | None = None, mask: Mask | None = None, position: Tensor | None = None
     ) -> Tensor:
-        """Last-layer states; `cache` is extended, `mask` as `core.tune.windows.masks` makes it."""
+        """Last-layer states; `cache` is extended, `mask` as `core.model.masks.masks` makes it."""
         out = self.lm.base_model(
             inputs_embeds=embedded,
             attention_mask=mask,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import DataError
-from core.recommend.trie import Trie
+from core.model.trie import Trie
 from tests.core.engine_tools import uneven_codes
 
 Code = tuple[int, ...]

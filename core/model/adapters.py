@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.errors import DataError
-from core.tune.trainable import (
+from core.model.peft_layers import (
     Adapter,
     activate,
     adapter_parameters,
