@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one engine process and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["errand"]:
-        from core import errands
+        from core.jobs import errands
 
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return errands.main(argv[1:])

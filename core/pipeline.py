@@ -26,7 +26,7 @@ from core.run.figures import read_object
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter, RunReporter
 from core.run.status import write_atomic
-from core.runs import check_start
+from core.jobs.start import check_start
 from core.store import WAIT, Store, fingerprint
 
 Made = Mapping[str, Path]

@@ -104,7 +104,7 @@ class Bridge:
         Raises:
             EagerError: a wrong project file, or a machine that cannot start it.
         """
-        from core.runs import unfinished_or_new
+        from core.jobs.start import unfinished_or_new
 
         if overrides is not None:
             self.overrides = tuple(text for text in overrides if text != ONLY_INDEX)
@@ -125,7 +125,7 @@ class Bridge:
         """Have a short job done in a process of its own; whoever stops waiting for it ends it.
 
         Args:
-            work: see `core.errands`.
+            work: see `core.jobs.errands`.
             argv: its arguments.
             on_progress: called with a sentence now and then.
 

@@ -24,7 +24,7 @@ from core.run.events import VERSION, Event, EventReader
 from core.run.folder import RunFolder, find_run, list_runs
 from core.run.launch import engine_command, engine_environment, join, kill, rank, send, start, stop
 from core.run.state import RunState, reduce, reduce_all
-from core.runs import create_run, find_unfinished
+from core.jobs.start import create_run, find_unfinished
 from eagertui.plain import project_file, visible
 from eagertui.printer import Printer, narration
 

@@ -20,7 +20,7 @@ def show_prompts(console: Console, found: Mapping[str, Any]) -> None:
 
     Args:
         console: where to.
-        found: what `core.prompts.show.shown_prompts` returned.
+        found: what `core.jobs.prompts.shown_prompts` returned.
     """
     codes = f"codes of index {found['index']}" if found["index"] else "codes drawn by lot: there is no index yet"
     console.print(Text(f"{visible(codes)}; texts about users: {visible(found['users'])}"))

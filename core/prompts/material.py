@@ -12,7 +12,7 @@ from core.prompts.negatives import Negatives
 from core.prompts.render import Renderer
 from core.prompts.tasks import Material, user_tables
 from core.prompts.texts import item_texts
-from core.prompts.users import UserTexts, user_texts
+from core.prompts.user_texts import UserTexts, user_texts
 from core.prompts.wordings import Wordings, load_wordings
 from core.run.protocol import Reporter
 from core.model.vocabulary import Vocabulary

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from core.errors import ProjectError
 from core.prompts.encode import Bank, Encoder, Ids
 from core.prompts.example import Example
-from core.prompts.fit import FIXED, HISTORY, TEXT, Piece, fit
+from core.prompts.truncate import FIXED, HISTORY, TEXT, Piece, fit
 from core.prompts.texts import ItemTexts
 from core.prompts.wordings import Wordings, fields_in
 from core.settings import TASKS

@@ -33,7 +33,7 @@ from core.tune.plan import Plan
 from core.tune.repeats import calibrated
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
 from core.model.pretrained import check_length, own_dtype
-from core.tune.speech import Speech
+from core.prompts.task_data import Speech
 from core.tune.teacher import Lessons, lessons
 from core.model.peft_layers import adapt
 from core.vectors import ItemVectors

@@ -27,7 +27,7 @@ from core.prompts.material import gather
 from core.prompts.render import Fields
 from core.run.folder import RunFolder
 from core.model.checkpoint import Checkpoint, load_checkpoint
-from core.tune.speech import ROW_TOKENS
+from core.prompts.task_data import ROW_TOKENS
 from core.vectors import ItemVectors
 
 MOST = 40

@@ -31,7 +31,7 @@ from textual import events
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.project import Project
-from core.runs import create_run
+from core.jobs.start import create_run
 from eagertui.screens.index import IndexScreen
 from eagertui.screens.index_item import FindItemScreen
 from tests.benchmarks.responsiveness import OurApp

@@ -30,7 +30,7 @@ import eagertui
 from core.project import Project
 from core.run import launch
 from core.run.folder import RunFolder
-from core.runs import create_run
+from core.jobs.start import create_run
 from eagertui.app import EagerApp
 from eagertui.starting import copy_sample
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from core import estimate as rooms
-from core import pipeline, runs
+from core import pipeline
+from core.jobs import start
 from core.errors import EnvironmentFault
 from core.estimate import Machine, estimate
 from core.estimate import machine as machines
@@ -24,7 +25,7 @@ from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.system import Gpus
-from core.runs import create_run
+from core.jobs.start import create_run
 from core.settings import RunSettings
 from tests.core.engine_tools import TEXTS, stages_of
 
@@ -188,15 +189,15 @@ def test_an_engine_refuses_too(world, monkeypatch):
     assert status.state == "failed" and "70.6 billion" in status.error
     assert not (project.runs_dir / ".store").exists()
     monkeypatch.setenv("WORLD_SIZE", "8")  # they may have the model among them
-    runs.check_start(project)
+    start.check_start(project)
     monkeypatch.delenv("WORLD_SIZE")
-    runs.check_start(Project.load(world, ["backbone.model=lm", "run.goal=index"]))
+    start.check_start(Project.load(world, ["backbone.model=lm", "run.goal=index"]))
 
 
 def test_a_model_that_is_trained_already_needs_no_room(trained, monkeypatch):
     project = Project.load(trained.project_path)
     monkeypatch.setattr(machines, "room", lambda settings: Room(0.1))
-    runs.check_start(project)
+    start.check_start(project)
     with pytest.raises(EnvironmentFault, match="cannot be trained here"):
         create_run(replace(project, seed=99))
 

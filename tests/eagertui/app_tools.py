@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 
 from core.project import Project
 from core.run.folder import RunFolder
-from core.runs import create_run
+from core.jobs.start import create_run
 from eagertui.app import EagerApp
 
 FAKE = Path(__file__).parents[1] / "fake_engine.py"

@@ -14,7 +14,7 @@ from textual.command import CommandList
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from core import errands
+from core.jobs import errands
 from core.errors import EagerError
 from eagertui import app as eager_app
 from eagertui.app import EagerApp

@@ -96,7 +96,7 @@ def test_what_is_wrong_is_told_in_one_sentence(shop: Path, words: tuple[str, ...
 def test_what_is_wrong_with_the_project(
     shop: Path, task: str | None, wording: int | None, override: str, told: str
 ) -> None:
-    from core.prompts.show import shown_prompts
+    from core.jobs.prompts import shown_prompts
 
     with pytest.raises(ProjectError) as error:
         shown_prompts(Project.load(shop, [override]), task, wording, 1, lambda text: None)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from core import errands
+from core.jobs import errands
 from core.errors import EagerError, ProjectError
 from core.run.folder import RunFolder
 from eagertui import watching

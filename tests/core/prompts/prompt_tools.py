@@ -17,7 +17,7 @@ from core.prompts.negatives import Negatives
 from core.prompts.render import Renderer
 from core.prompts.tasks import Material, user_tables
 from core.prompts.texts import item_texts
-from core.prompts.users import user_texts
+from core.prompts.user_texts import user_texts
 from core.prompts.wordings import load_wordings
 from core.model.vocabulary import Vocabulary, train_tokenizer
 from tests.core.engine_tools import KINDS, sequences, uneven_codes

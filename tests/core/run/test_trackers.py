@@ -19,7 +19,7 @@ from core.run.events import Event, EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.reporter import RunReporter
 from core.run.trackers import Timeline, Trackers, require
-from core.runs import create_run
+from core.jobs.start import create_run
 
 Told = list[tuple[dict[str, float], int]]
 

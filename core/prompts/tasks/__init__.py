@@ -13,7 +13,7 @@ from core.prompts.example import Example
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE, Renderer, Value
 from core.prompts.texts import ItemTexts
-from core.prompts.users import UserTexts
+from core.prompts.user_texts import UserTexts
 from core.settings import TASKS
 
 TWINS = 8

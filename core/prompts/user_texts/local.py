@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from core.data.arrays import Sequences
 from core.errors import EnvironmentFault, ProjectError
 from core.prompts.texts import ItemTexts
-from core.prompts.users import UserTexts
+from core.prompts.user_texts import UserTexts
 from core.run.protocol import Reporter
 from core.store import file_digest
 

@@ -16,7 +16,7 @@ from core.data.arrays import Sequences
 from core.index.branches import BranchTable
 from core.index.words.terms import alike, terms_of
 from core.prompts.texts import ItemTexts
-from core.prompts.users import UserTexts
+from core.prompts.user_texts import UserTexts
 
 CHARACTERS = 300
 """Of a description that are looked at."""

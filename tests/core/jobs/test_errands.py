@@ -12,7 +12,7 @@ import pytest
 import tomli
 
 from core import pipeline
-from core.errands import guessed_fields
+from core.jobs.errands import guessed_fields
 from core.project import Project
 from core.run.launch import engine_environment
 from core.store import Store, fingerprint

@@ -13,7 +13,7 @@ from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.words.terms import terms_of
 from core.prompts.texts import ItemTexts, item_texts
-from core.prompts.users import user_texts
+from core.prompts.user_texts import user_texts
 from core.run.reporter import NullReporter
 from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, sequences, small_index
@@ -180,7 +180,7 @@ class Counting(NullReporter):
 def test_a_local_model_writes_once_and_goes_on_where_it_was(
     writer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.prompts.user_local.BATCH", 4)
+    monkeypatch.setattr("core.prompts.user_texts.local.BATCH", 4)
     data = replace(small_dataset(), sequences=small_dataset().sequences.take(np.arange(5)))
     data = replace(data, users=data.users[:5])
     texts = item_texts(data.items, COLUMNS)

@@ -76,15 +76,15 @@ def user_texts(
     kind, _, name = source.partition(":")
     path = (folder or Path()) / Path(name).expanduser()
     if kind == "template":
-        from core.prompts.user_template import template_texts
+        from core.prompts.user_texts.template import template_texts
 
         return template_texts(train, texts, branches, chosen)
     if kind == "file":
-        from core.prompts.user_file import file_texts
+        from core.prompts.user_texts.file import file_texts
 
         return file_texts(path, dataset, chosen)
     if kind == "local":
-        from core.prompts.user_local import local_texts
+        from core.prompts.user_texts.local import local_texts
 
         return local_texts(path, train, texts, chosen, cache, device, reporter)
     if kind != "none":
