@@ -22,7 +22,7 @@ from core import stages
 from core.errors import Interrupted
 from core.project import Project
 from core.run.engine import run_engine
-from core.run.figures import read_object
+from core.safe_json import read_object
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter, RunReporter
 from core.run.status import write_atomic

@@ -332,7 +332,7 @@ def baseline_settings(project: Project) -> Settings:
 def make_baselines(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Rank the targets of both splits with every baseline."""
     from core.data.dataset import Dataset
-    from core.evaluate.scoring import measure_baselines
+    from core.evaluate.baseline_ranks import measure_baselines
 
     return measure_baselines(project, Dataset.load(made["data"]), made.get("sasrec"), folder, reporter)
 

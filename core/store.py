@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from core.run.figures import number, read_object
+from core.safe_json import number, read_object
 from core.run.status import write_atomic
 
 STAGE_FILE = "stage.json"

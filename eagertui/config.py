@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
-from core.run.figures import read_object
+from core.safe_json import read_object
 from core.run.status import write_atomic
 
 SYMBOLS = ("braille", "block", "ascii")

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from core.errors import DataError
 from core.index.letters import token
-from core.run.figures import figures, read_object
+from core.safe_json import figures, read_object
 from eagertui.lists import output, plain_table
 from eagertui.plain import visible
 

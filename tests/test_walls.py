@@ -17,7 +17,7 @@ LIGHT = [
     "core", "core.project", "core.recipes", "core.run.folder", "core.run.launch", "core.run.follow",
     "core.run.reporter", "core.run.engine", "core.data", "core.data.guess", "core.evaluate.metrics",
     "core.evaluate.compare", "core.evaluate.table", "core.index.table", "core.index.shape", "core.index.branches",
-    "core.index.lookup", "core.index.measure.diff", "core.index.exchange.in_out", "core.recommend.serve",
+    "core.index.lookup", "core.index.measure.diff", "core.index.exchange.in_out", "core.serve.process",
     "core.pipeline", "core.__main__",
 ]  # fmt: skip
 HEADLESS = ["cli", "headless", "printer", "lists", "profile", "plain", "doctor", "completion", "starting"]

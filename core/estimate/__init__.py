@@ -19,7 +19,7 @@ from core.estimate.words import in_words
 from core.estimate.work import ON_GPU, Job, work_of
 from core.pipeline import PlannedStage
 from core.project import Project
-from core.run.figures import read_object
+from core.safe_json import read_object
 from core.store import Store
 
 START = 2.0

@@ -22,9 +22,9 @@ from core.machine import device_of, prepare, use_bf16
 from core.pipeline import artefact_of
 from core.project import Project
 from core.recommend.beam import beam_search
-from core.recommend.blend import blended
+from core.recommend.fusion import blended
 from core.model.trie import Trie
-from core.run.figures import number, read_object
+from core.safe_json import number, read_object
 from core.run.folder import RunFolder
 from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.model.generator import Generator

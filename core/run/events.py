@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from core.run.figures import LATEST
+from core.safe_json import LATEST
 
 VERSION = 1
 MAX_LINE = 8192

@@ -20,7 +20,7 @@ from typing import Any
 
 from core.errors import EnvironmentFault, ProjectError
 from core.run.disk import fault_of, gone
-from core.run.figures import figures, headline, moment, read_object
+from core.safe_json import figures, headline, moment, read_object
 from core.run.process import identity
 from core.run.status import STALE, Status, read_status, write_atomic, write_status
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from core.run.events import Event
-from core.run.figures import number
+from core.safe_json import number
 from core.run.series import MAX_POINTS as MAX_POINTS
 from core.run.series import Series as Series
 

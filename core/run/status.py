@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from core.run.figures import figures, moment, number
+from core.safe_json import figures, moment, number
 from core.run.process import boot
 
 HEARTBEAT = 2.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import ProjectError
 from core.run.events import Event
-from core.run.figures import figures, number
+from core.safe_json import figures, number
 from core.run.folder import RunFolder
 
 METRICS_FILE = "metrics.json"

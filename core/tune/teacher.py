@@ -17,7 +17,7 @@ import torch
 from scipy import sparse
 
 from core.data.arrays import Sequences
-from core.evaluate.baselines import Transitions
+from core.baselines import Transitions
 from core.run.reporter import Reporter
 from core.training.loop import StopRequested
 from core.tune.rows import Rows

@@ -15,7 +15,7 @@ import torch
 
 from core.data.dataset import Dataset
 from core.errors import ProjectError
-from core.evaluate.generative import ranks_of
+from core.evaluate.ranks import ranks_of
 from core.evaluate.metrics import ranking_metrics
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16

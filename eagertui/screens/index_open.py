@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, EagerError
-from core.run.figures import figures, read_object
+from core.safe_json import figures, read_object
 from core.run.folder import RunFolder
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 
-from core.run.figures import moment
+from core.safe_json import moment
 from core.run.folder import RunFolder
 from core.run.state import RunState
 from core.run.status import Status

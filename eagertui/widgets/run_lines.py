@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 from textual.content import Content
 
-from core.run.figures import OURS, headline, number
+from core.safe_json import OURS, headline, number
 from core.run.folder import RunInfo
 from core.run.status import UNFINISHED, Status
 from eagertui.plain import duration, near

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
-from core.run.figures import moment
+from core.safe_json import moment
 from core.run.state import Alert, Checkpoint, RunState, Stage
 from core.run.status import Status
 from eagertui.plain import duration, figures

@@ -10,7 +10,7 @@ from typing import Any
 
 from textual.content import Content
 
-from core.run.figures import number, read_object
+from core.safe_json import number, read_object
 from core.run.state import Alert, RunState, Stage
 from core.run.status import UNFINISHED, Status
 from eagertui.plain import duration

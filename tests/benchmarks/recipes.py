@@ -27,7 +27,7 @@ from cells import Cells, artefact, eagertui
 from real_data import write_project
 
 from core.data.dataset import Dataset
-from core.evaluate.generative import ranks_of
+from core.evaluate.ranks import ranks_of
 from core.evaluate.metrics import bootstrap_interval, ranking_metrics
 from core.machine import prepare, use_bf16
 from core.pipeline import artefact_of

@@ -15,9 +15,9 @@ from core.errors import DataError
 from core.index.revisions.files import load_revisions
 from core.index.revisions.grow import add_items, remove_items
 from core.pipeline import artefact_of
-from core.recommend.blend import blended
+from core.recommend.fusion import blended
 from core.recommend.recommender import Recommendation, Recommender
-from core.recommend.rescore import encode
+from core.recommend.exact import encode
 from core.run.folder import RunFolder
 from core.model.checkpoint import load_checkpoint
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks

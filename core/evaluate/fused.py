@@ -1,6 +1,6 @@
 """The generator together with the dense scorer that the contrast `next` taught it: the row `model+dense`.
 
-Lists follow the weighted mean of both log-probabilities (`core.recommend.blend`): weight 0 is the generator over more
+Lists follow the weighted mean of both log-probabilities (`core.recommend.fusion`): weight 0 is the generator over more
 candidates, weight 1 the scorer alone.
 """
 
@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate.generative import Ranking, Tally, batches
+from core.evaluate.ranks import Ranking, Tally, batches
 from core.evaluate.metrics import DEPTH, ranking_metrics
-from core.recommend.blend import candidates, mixed
+from core.recommend.fusion import candidates, mixed
 from core.model.trie import Trie
 from core.run.reporter import Reporter
 from core.tune.losses.contrast import Dense
@@ -38,7 +38,7 @@ def ranks_of_blend(
     bf16: bool,
     reporter: Reporter,
 ) -> tuple[Ranking, dict[float, Ranking]]:
-    """Rank the targets of some users under each weight of the scorer; see `core.evaluate.generative.ranks_of`.
+    """Rank the targets of some users under each weight of the scorer; see `core.evaluate.ranks.ranks_of`.
 
     Returns:
         The generator's own ranking, as `ranks_of` gives it, and one for every weight.

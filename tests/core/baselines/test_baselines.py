@@ -14,10 +14,10 @@ import pytest
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset, Evaluation
 from core.data.report import DataReport
-from core.evaluate import scoring
-from core.evaluate.baselines import ItemKNN, Popularity, Scorer, Transitions
-from core.evaluate.generative import Ranking
-from core.evaluate.scoring import load_ranking, rank_by_scores, ranks_frame, save_ranking
+from core.evaluate import baseline_ranks
+from core.baselines import ItemKNN, Popularity, Scorer, Transitions
+from core.evaluate.ranks import Ranking
+from core.evaluate.baseline_ranks import load_ranking, rank_by_scores, ranks_frame, save_ranking
 from core.run.reporter import NullReporter
 from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, sequences

@@ -18,7 +18,7 @@ from core.errors import DataError, ProjectError
 from core.index.lookup import Lookup
 from core.pipeline import artefact_of, run_stages
 from core.project import Project
-from core.recommend.answers import Answers
+from core.serve.methods import Answers
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
 from tests.core.engine_tools import N_ITEMS, N_USERS, Recorder, walks, write_world

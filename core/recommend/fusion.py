@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from core.recommend.beam import Lists, beam_search
-from core.recommend.rescore import encode, item_scores
+from core.recommend.exact import encode, item_scores
 from core.model.trie import Trie
 from core.model.checkpoint import Checkpoint
 from core.tune.losses.contrast import Dense

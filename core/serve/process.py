@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import EagerError
-from core.recommend.answers import Answers
+from core.serve.methods import Answers
 
 
 def serve(run: Path, lookup: bool = False) -> int:

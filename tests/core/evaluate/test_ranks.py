@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate import generative
-from core.evaluate.generative import Ranking, ranks_of
+from core.evaluate import ranks
+from core.evaluate.ranks import Ranking, ranks_of
 from core.evaluate.metrics import ranking_metrics
 from core.model.trie import Trie
 from core.run.reporter import NullReporter

@@ -12,8 +12,8 @@ import polars as pl
 
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset, Evaluation
-from core.evaluate.baselines import ItemKNN, Popularity, Scorer, Transitions
-from core.evaluate.generative import Ranking
+from core.baselines import ItemKNN, Popularity, Scorer, Transitions
+from core.evaluate.ranks import Ranking
 from core.evaluate.metrics import DEPTH, ranking_metrics
 from core.project import Project
 from core.run.reporter import Reporter

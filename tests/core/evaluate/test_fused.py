@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate.blend import best_weight, ranks_of_blend
-from core.evaluate.generative import ranks_of
+from core.evaluate.fused import best_weight, ranks_of_blend
+from core.evaluate.ranks import ranks_of
 from core.recommend.beam import beam_search
-from core.recommend.blend import candidates
-from core.recommend.rescore import encode, item_scores
+from core.recommend.fusion import candidates
+from core.recommend.exact import encode, item_scores
 from core.model.trie import Trie
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
