@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.index.revisions.grow import add_items, remove_items
+    from core.index.revisions.add import add_items, remove_items
     from core.project import Project
     from core.recommend.recommender import Recommender
 
@@ -19,8 +19,8 @@ __all__ = ["Project", "Recommender", "add_items", "remove_items"]
 _HOMES = {
     "Project": "core.project",
     "Recommender": "core.recommend.recommender",
-    "add_items": "core.index.revisions.grow",
-    "remove_items": "core.index.revisions.grow",
+    "add_items": "core.index.revisions.add",
+    "remove_items": "core.index.revisions.add",
 }
 
 

@@ -175,7 +175,7 @@ def _show_result(folder: RunFolder, as_json: bool) -> int:
     if metrics:
         show_metrics(metrics)
     elif folder.manifest().get("goal") == "index":
-        from core.index.revisions.files import load_revisions
+        from core.index.revisions.changes import load_revisions
         from core.pipeline import artefact_of
         from eagertui.index_report import show_report
 

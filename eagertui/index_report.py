@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import DataError
-from core.index.letters import token
+from core.index.tokens import token
 from core.safe_json import figures, read_object
 from eagertui.lists import output, plain_table
 from eagertui.plain import visible
 
 if TYPE_CHECKING:
-    from core.index.revisions.files import Growth
+    from core.index.revisions.changes import Growth
 
 BRANCHES_SHOWN = 20
 CHANGES_SHOWN = 20

@@ -63,7 +63,7 @@ def build_verb(args: argparse.Namespace) -> int:
 
 def show_verb(args: argparse.Namespace) -> int:
     """Show the report of an index."""
-    from core.index.revisions.files import load_revisions
+    from core.index.revisions.changes import load_revisions
     from eagertui.index_report import report_of, show_report
 
     run = _run(args)
@@ -77,7 +77,7 @@ def show_verb(args: argparse.Namespace) -> int:
 
 def add_verb(args: argparse.Namespace) -> int:
     """Add items to the index of a run."""
-    from core.index.revisions.grow import add_items
+    from core.index.revisions.add import add_items
 
     run = _run(args)
     return _told(args, run, add_items(run, args.file, args.vectors).to_dict())
@@ -85,7 +85,7 @@ def add_verb(args: argparse.Namespace) -> int:
 
 def remove_verb(args: argparse.Namespace) -> int:
     """Take items out of a run's recommendations."""
-    from core.index.revisions.grow import remove_items
+    from core.index.revisions.add import remove_items
 
     run = _run(args)
     return _told(args, run, remove_items(run, [one.strip() for one in args.items.split(",") if one.strip()]).to_dict())

@@ -11,7 +11,7 @@ import polars as pl
 
 from core.data import Dataset
 from core.data.arrays import Int64
-from core.data.look import find_users, items_taken, user_split
+from core.data.views import find_users, items_taken, user_split
 from core.data.report import Example
 from eagertui.widgets.frame_rows import FrameRows, InteractionRows
 from eagertui.widgets.frame_table import Rows
@@ -85,7 +85,7 @@ class Tables:
         return [(n, self.dataset.users[n], int(lengths[n])) for n in find_users(self.dataset.users, text, limit)]
 
     def split(self, user: int, max_history: int) -> Rows:
-        """What a user's history becomes, see `core.data.look.user_split`."""
+        """What a user's history becomes, see `core.data.views.user_split`."""
         return FrameRows(
             user_split(self.dataset, user, max_history).with_columns(pl.col("valid", "test").fill_null(""))
         )

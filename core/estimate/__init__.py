@@ -9,7 +9,7 @@ from typing import Any
 
 from core import pipeline
 from core.errors import EagerError
-from core.estimate.machine import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
+from core.estimate.probe import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.memory import advice, gib, refusal, tune_settings
 from core.estimate.past import Past
 from core.estimate.sizes import sizes_of

@@ -1,7 +1,7 @@
 """The work of each stage, in seconds of the reference machine.
 
 Every constant was fitted to finished runs of the recipe `light` with torch 2.13 on an EPYC with AVX512-BF16: the sample
-on two threads, Amazon's Scientific and Beauty on one. `core.estimate.machine.REFERENCE` is what its probe gave there;
+on two threads, Amazon's Scientific and Beauty on one. `core.estimate.probe.REFERENCE` is what its probe gave there;
 another machine is taken to be as much faster or slower at everything. A fit is good to a factor of two, not more.
 """
 
@@ -13,8 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from core.estimate.backbone import Shape, config_shape, shape_of
-from core.estimate.machine import Machine
+from core.estimate.model_size import Shape, config_shape, shape_of
+from core.estimate.probe import Machine
 from core.estimate.sizes import Sizes
 from core.index.shape import index_shape, passes
 

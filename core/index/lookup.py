@@ -18,11 +18,11 @@ import polars as pl
 
 from core.errors import DataError
 from core.index.branches import BranchTable
-from core.index.letters import token
+from core.index.tokens import token
 from core.index.table import SHARED, ItemIndex
 
 if TYPE_CHECKING:
-    from core.index.revisions.files import Growth
+    from core.index.revisions.changes import Growth
 
 Int32 = npt.NDArray[np.int32]
 

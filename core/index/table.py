@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError
-from core.index.letters import letter, token
+from core.index.tokens import letter, token
 
 SHARED = "eagertui.shared"
 

@@ -68,7 +68,7 @@ def check_start(project: Project) -> None:
         ProjectError: a tracker's package is not installed.
         EnvironmentFault: the machine's memory can never hold the model and what learns of it.
     """
-    from core.estimate.machine import room
+    from core.estimate.probe import room
     from core.estimate.memory import refusal
 
     trackers.require(project.run.report_to)

@@ -16,7 +16,7 @@ import torch
 
 from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
-from core.index.revisions.files import Growth, load_revisions
+from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
 from core.pipeline import artefact_of

@@ -68,7 +68,7 @@ def _artefact(run: RunFolder) -> Artefact | None:
         stamps = [(path.name, (told := path.lstat()).st_mtime_ns, told.st_size) for path in sorted(folder.iterdir())]
     except OSError:
         return None
-    from core.index.revisions.files import newest_revision
+    from core.index.revisions.changes import newest_revision
 
     return Artefact(run, folder, data, (folder, data, tuple(stamps), newest_revision(run)))
 
@@ -125,7 +125,7 @@ def _report(path: Path) -> Mapping[str, Any]:
 def _lookup(at: Artefact) -> Lookup:
     from core.index.branches import TABLE
     from core.index.lookup import Lookup
-    from core.index.revisions.files import load_revisions
+    from core.index.revisions.changes import load_revisions
 
     if not (at.folder / TABLE).exists():
         raise DataError("this index has no table of its branches: an earlier version made it",

@@ -16,7 +16,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from core.index.letters import letter, token
+from core.index.tokens import letter, token
 from eagertui.widgets.cursor_view import CursorView
 from eagertui.widgets.draw import Part, bar, clip, fill
 from eagertui.widgets.item_code import titled

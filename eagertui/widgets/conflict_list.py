@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.errors import DataError
-from core.index.letters import letter
+from core.index.tokens import letter
 from core.index.lookup import Lookup
 
 NEEDED = ("group", "item", "before", "after", "distance", "duplicate", "strategy", "price")

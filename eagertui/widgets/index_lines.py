@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from core.errors import EagerError
-from core.index.letters import letter, token
+from core.index.tokens import letter, token
 from eagertui.plain import duration
 from eagertui.widgets.bars import compact, dense
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from core.index.letters import letter
+from core.index.tokens import letter
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe
 from eagertui.widgets.run_lines import FAINT
 

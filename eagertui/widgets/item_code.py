@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from core.index.letters import letter
+from core.index.tokens import letter
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
 from eagertui.widgets.rows import Row
 from eagertui.widgets.run_lines import FAINT

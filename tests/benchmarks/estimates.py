@@ -15,7 +15,7 @@ from pathlib import Path
 from cells import artefact
 
 from core import pipeline
-from core.estimate.machine import machine_for
+from core.estimate.probe import machine_for
 from core.estimate.sizes import sizes_made
 from core.estimate.work import Job, work_of
 from core.project import Project

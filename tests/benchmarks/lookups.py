@@ -20,7 +20,7 @@ import polars as pl
 
 from core.index.branches import BranchTable
 from core.index.lookup import Lookup
-from core.index.revisions.files import Growth
+from core.index.revisions.changes import Growth
 from core.index.table import ItemIndex
 
 WORDS = [

@@ -35,10 +35,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from core.index.revisions.files import Growth, load_revisions
-from core.index.revisions.grow import add_items
-from core.index.revisions.newcomers import spaces_of
-from core.index.revisions.place import Places
+from core.index.revisions.changes import Growth, load_revisions
+from core.index.revisions.add import add_items
+from core.index.revisions.embed_new import spaces_of
+from core.index.revisions.free_codes import Places
 from core.index.table import ItemIndex
 from core.pipeline import artefact_of
 from core.recommend.beam import beam_search

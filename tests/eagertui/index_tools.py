@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from core.index.branches import BranchTable
-from core.index.letters import letter
+from core.index.tokens import letter
 from core.index.table import ItemIndex
 
 Codes = npt.NDArray[np.int32]

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.index.revisions.files import SCHEMA, write_revision
+from core.index.revisions.changes import SCHEMA, write_revision
 from core.index.table import ItemIndex
 from eagertui.screens.index_item import FindItemScreen, ItemScreen
 from eagertui.screens.index_tables import DiffScreen, ItemTableScreen

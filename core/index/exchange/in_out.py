@@ -24,7 +24,7 @@ import polars as pl
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.index.exchange.code_files import WIDTHS, many, read_json, read_parquet
 from core.index.exchange.numbering import names_of_keys
-from core.index.letters import token
+from core.index.tokens import token
 from core.index.table import ItemIndex
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def imported(path: Path, item_ids: pl.Series, vectors: Mapping[str, Matrix]) -> 
         DataError: it is no index of these items.
     """
     from core.index.quantize import Quantized
-    from core.index.quantize.kmeans_tree import mean_steps
+    from core.index.quantize.methods.kmeans_tree import mean_steps
 
     read = read_index(path, item_ids)
     widths, items = read.widths, len(item_ids)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from core.errors import DataError, EagerError, ProjectError
-from core.index.letters import token
+from core.index.tokens import token
 from core.index.lookup import Lookup
-from core.index.revisions.files import load_revisions, newest_revision
+from core.index.revisions.changes import load_revisions, newest_revision
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder
 

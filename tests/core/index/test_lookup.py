@@ -12,7 +12,7 @@ from core.errors import DataError
 from core.index.branches import BranchTable
 from core.index.conflicts.groups import SCHEMA
 from core.index.lookup import SIBLINGS, Lookup
-from core.index.revisions.files import Growth, load_revisions, newest_revision, write_revision
+from core.index.revisions.changes import Growth, load_revisions, newest_revision, write_revision
 from core.index.table import ItemIndex
 
 CODES = [[1, 0, 2], [0, 3, 0], [1, 0, 0], [1, 2, 0], [0, 3, 1], [2, 0, 0]]

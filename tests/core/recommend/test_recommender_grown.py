@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from core.errors import DataError
-from core.index.revisions.files import load_revisions
-from core.index.revisions.grow import add_items, remove_items
+from core.index.revisions.changes import load_revisions
+from core.index.revisions.add import add_items, remove_items
 from core.pipeline import artefact_of
 from core.recommend.fusion import blended
 from core.recommend.recommender import Recommendation, Recommender

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.estimate import estimate, work
-from core.estimate.machine import Machine
+from core.estimate.probe import Machine
 from core.project import Project
 from core.run.reporter import NullReporter
 from core.training.loop import StopRequested

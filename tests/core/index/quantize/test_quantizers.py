@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import ProjectError
 from core.index.quantize import Matrix, Quantized, Task, quantize
-from core.index.quantize.parallel import dealt
+from core.index.quantize.methods.parallel import dealt
 from core.index.quantize.residual import centroids, encode, nearest
 from core.index.quantize.rotation import rotated
 from core.run.protocol import Wish

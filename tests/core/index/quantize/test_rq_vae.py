@@ -13,8 +13,8 @@ import torch
 
 from core.errors import DataError
 from core.index.quantize import Matrix, Quantized, Task, quantize
-from core.index.quantize.learn import learn, view
-from core.index.quantize.letter import Letter, reduced
+from core.index.quantize.autoencoder import learn, view
+from core.index.quantize.methods.letter import Letter, reduced
 from core.index.quantize.network import Guide, Network
 from core.index.quantize.residual import encode
 from core.run.protocol import Wish

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.quantize.kmeans_tree import mean_steps
+from core.index.quantize.methods.kmeans_tree import mean_steps
 from core.index.quantize.tree import kmeans_tree, random_codes
 from core.index.shape import index_shape
 from core.run.reporter import NullReporter

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from core.errors import ProjectError
 from core.index.assign.balance import squared_distances
 from core.index.quantize import Codes, Matrix, Quantized, Task
-from core.index.quantize.kmeans_tree import mean_steps
+from core.index.quantize.methods.kmeans_tree import mean_steps
 from core.run.reporter import Reporter
 from core.training.loop import StopRequested
 

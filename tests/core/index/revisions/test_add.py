@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.index.build import centred
-from core.index.revisions.files import load_revisions
-from core.index.revisions.grow import add_items, remove_items
-from core.index.revisions.newcomers import behaviour_halves
-from core.index.revisions.place import Places, Space
+from core.index.revisions.changes import load_revisions
+from core.index.revisions.add import add_items, remove_items
+from core.index.revisions.embed_new import behaviour_halves
+from core.index.revisions.free_codes import Places, Space
 from core.index.table import ItemIndex
 from core.pipeline import artefact_of
 from core.run.folder import RunFolder

@@ -17,7 +17,7 @@ from torch.nn import functional
 from core.errors import ProjectError
 from core.index.assign.balance import balanced_kmeans
 from core.index.quantize import Matrix, Quantized, Task
-from core.index.quantize.learn import learn
+from core.index.quantize.autoencoder import learn
 from core.index.quantize.network import Guide
 from core.index.quantize.rotation import rotated
 

@@ -17,7 +17,7 @@ from core import pipeline
 from core.assets import assets_path
 from core.errors import ProjectError
 from core.estimate import Estimate, Machine, StageEstimate, estimate, sizes, space, work
-from core.estimate.machine import REFERENCE
+from core.estimate.probe import REFERENCE
 from core.project import Project
 from core.run.folder import RunFolder
 

@@ -15,7 +15,7 @@ import pytest
 
 from core import pipeline
 from core.estimate import Machine, sizes, work
-from core.estimate.machine import busy, free_disk_mb, free_memory_mb, machine_for, probe
+from core.estimate.probe import busy, free_disk_mb, free_memory_mb, machine_for, probe
 from core.estimate.words import between, gigabytes, in_words, roughly
 from core.project import Project
 from core.run.folder import RunFolder

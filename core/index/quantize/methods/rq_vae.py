@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.index.quantize import Quantized, Task
-from core.index.quantize.learn import learn
+from core.index.quantize.autoencoder import learn
 
 
 def quantize(task: Task) -> Quantized:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from core.data import Dataset, load_dataset
-from core.data.look import find_users, items_taken, stamp, user_split
+from core.data.views import find_users, items_taken, stamp, user_split
 from tests.core.data.data_tools import MakeProject
 
 

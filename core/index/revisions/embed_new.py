@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from core.errors import DataError, ProjectError
-from core.index.revisions.place import Matrix, Space
+from core.index.revisions.free_codes import Matrix, Space
 from core.machine import device_of, use_bf16
 from core.project import Project
 from core.run.reporter import Reporter

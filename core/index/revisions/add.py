@@ -18,7 +18,7 @@ from core.data.read import BAD, collect
 from core.data.report import DataReport
 from core.data.sniff import column_in, open_table
 from core.errors import DataError, ProjectError
-from core.index.revisions.files import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
+from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
 from core.index.table import ItemIndex
 from core.pipeline import artefact_of
 from core.project import Project
@@ -156,8 +156,8 @@ def _placed(
     told: Reporter,
 ) -> pl.DataFrame:
     """Rows of new items, each with its code."""
-    from core.index.revisions.newcomers import spaces_of, text_vectors
-    from core.index.revisions.place import Places
+    from core.index.revisions.embed_new import spaces_of, text_vectors
+    from core.index.revisions.free_codes import Places
     from core.training.loop import StopRequested
     from core.vectors import ItemVectors
 

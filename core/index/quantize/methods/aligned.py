@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from core.errors import ProjectError
 from core.index.quantize import Quantized, Task
-from core.index.quantize.learn import learn
+from core.index.quantize.autoencoder import learn
 from core.index.quantize.network import Guide
 
 

@@ -16,9 +16,9 @@ from core import pipeline
 from core.jobs import start
 from core.errors import EnvironmentFault
 from core.estimate import Machine, estimate
-from core.estimate import machine as machines
-from core.estimate.backbone import Shape, shape_of
-from core.estimate.machine import free_room, room
+from core.estimate import probe as machines
+from core.estimate.model_size import Shape, shape_of
+from core.estimate.probe import free_room, room
 from core.estimate.memory import Need, Room, advice, needs, refusal, tune_settings
 from core.estimate.space import BASE
 from core.project import Project
@@ -258,7 +258,7 @@ def test_a_real_training_holds_what_was_said(trained, llama, tmp_path):
     ]  # fmt: skip
     project = Project.load(trained.project_path, sets)
     made = {name: str(path) for name, path in stages_of(project).items()}
-    argv = ["-m", "tests.core.memory_child", str(trained.project_path), json.dumps(made), str(tmp_path / "out"), *sets]
+    argv = ["-m", "tests.core.estimate.memory_child", str(trained.project_path), json.dumps(made), str(tmp_path / "out"), *sets]
     done = subprocess.run([sys.executable, *argv], capture_output=True, text=True, check=True)
     before, peak = json.loads(done.stdout.splitlines()[-1])
     settings = tune_settings(project)
