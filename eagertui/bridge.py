@@ -20,7 +20,7 @@ from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
 from core.run.listing import RunList
 from core.run.status import Status
-from eagertui.index_verbs import ONLY_INDEX
+from eagertui.cli.index import ONLY_INDEX
 from eagertui.plain import near
 
 CHUNK = 4 << 20

@@ -16,7 +16,7 @@ from core.errors import ProjectError
 from core.fields import Setting
 from core.project import Project, all_settings, name_for
 from eagertui.forms import Fault, Field, Group, form_field, near, problem, text_of, value_of
-from eagertui.starting import ROLES, columns_of, with_values
+from eagertui.cli.init import ROLES, columns_of, with_values
 
 FOLDER = "folder"
 """The key of the field that names the project's folder; it is no setting."""

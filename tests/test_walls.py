@@ -16,7 +16,7 @@ LEARNING = ("torch", "transformers", "peft", "faiss", "sklearn", "tokenizers", "
 LIGHT = [
     "core", "core.project", "core.recipes", "core.run.folder", "core.run.launch", "core.run.follow",
     "core.run.reporter", "core.run.engine", "core.data", "core.data.guess", "core.evaluate.metrics",
-    "core.evaluate.compare", "core.evaluate.table", "core.index.table", "core.index.shape", "core.index.branches",
+    "core.evaluate.compare", "eagertui.cli.output.metrics_table", "core.index.table", "core.index.shape", "core.index.branches",
     "core.index.lookup", "core.index.measure.diff", "core.index.exchange.in_out", "core.serve.process",
     "core.pipeline", "core.__main__",
 ]  # fmt: skip
@@ -44,7 +44,7 @@ def test_the_headless_path_loads_no_toolkit(module):
 
 def test_a_headless_verb_loads_no_toolkit(tmp_path):
     (tmp_path / "project.toml").write_text('[data]\ninteractions = "x.csv"\n')
-    code = f"from eagertui.cli import main; assert main(['--headless', 'runs', {str(tmp_path)!r}]) == 0"
+    code = f"from eagertui.cli.parser import main; assert main(['--headless', 'runs', {str(tmp_path)!r}]) == 0"
     assert not loaded(code) & {*LEARNING, "textual"}
 
 

@@ -17,7 +17,7 @@ from textual.timer import Timer
 
 from core.errors import EagerError
 from eagertui.actions import own_bindings
-from eagertui.profile import lines as profile_text
+from eagertui.cli.output.data_profile import lines as profile_text
 from eagertui.screens.place import Place
 from eagertui.widgets.data_charts import chart_lines
 from eagertui.widgets.data_lines import fault_lines, figure_lines, problem_lines, waiting_lines

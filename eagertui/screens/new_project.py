@@ -20,7 +20,7 @@ from eagertui.actions import own_bindings
 from eagertui.drafts import FOLDER, Draft
 from eagertui.forms import Fault, near
 from eagertui.screens.pick_file import PickFileScreen
-from eagertui.starting import ROLES, Peek, folder_for, peek, write_guessed
+from eagertui.cli.init import ROLES, Peek, folder_for, peek, write_guessed
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.form_parts import copy_hint, error_lines, folded_command, form_button, heading

@@ -19,7 +19,7 @@ from textual.widgets import Button, Static
 from core.errors import EagerError
 from eagertui.actions import own_bindings
 from eagertui.forms import Form, near, train_command
-from eagertui.index_verbs import ONLY_INDEX
+from eagertui.cli.index import ONLY_INDEX
 from eagertui.widgets.draw import line
 from eagertui.widgets.form_parts import button_label, copy_hint, error_lines, folded_command, form_button, heading
 from eagertui.widgets.key_bar import KeyBar

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from eagertui.plain import figure
-from eagertui.profile import moment
+from eagertui.cli.output.data_profile import moment
 from eagertui.widgets.bars import Bar, dense, merged, upright
 from eagertui.widgets.data_lines import Profile, percent
 from eagertui.widgets.draw import clip, safe, spread

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from core.errors import EagerError
 from eagertui.plain import duration, figure, steady, visible
-from eagertui.profile import moment
+from eagertui.cli.output.data_profile import moment
 from eagertui.widgets.draw import LEVELS, Part, clip, fill, line, safe
 from eagertui.widgets.run_lines import FAINT
 

@@ -14,7 +14,7 @@ from textual.content import Content
 from core.safe_json import number as figure
 from core.run.folder import RunInfo
 from core.run.status import Status
-from eagertui.lists import GLYPHS
+from eagertui.cli.output.lists import GLYPHS
 from eagertui.plain import steady, visible
 
 Part = tuple[str, str]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from textual.content import Content
 
-from eagertui.starting import Peek
+from eagertui.cli.init import Peek
 from eagertui.widgets.columns import GAP, NULL, cell, fit, need, place, scrolled
 from eagertui.widgets.draw import Part, line
 

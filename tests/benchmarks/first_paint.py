@@ -32,7 +32,7 @@ def ready(self):
 """
 EMPTY = HOOK + "from textual.app import App\nApp.on_ready = ready\nApp().run()\n"
 OURS = HOOK + (
-    "from eagertui.cli import main\nimport eagertui.app as app\n"
+    "from eagertui.cli.parser import main\nimport eagertui.app as app\n"
     "app.EagerApp.on_ready = ready\nsys.exit(main(sys.argv[1:]))\n"
 )
 

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "peft", "faiss", "sklearn")
 EMPTY = "from textual.app import App\nApp().run()\n"
-OURS = "import sys\nfrom eagertui.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+OURS = "import sys\nfrom eagertui.cli.parser import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def drain(master: int) -> None:

@@ -83,7 +83,7 @@ def prepare(folder: Path, seed: int) -> tuple[Path, Histories]:
 def train(project: Path, sets: list[str]) -> RunFolder:
     """The finished run."""
     told = [part for text in [*BUDGET, *sets] for part in ("--set", text)]
-    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(project), *told, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(project), *told, "--json"]
     lines = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     return RunFolder(Path(json.loads(lines.splitlines()[-1])["run"]))
 

@@ -32,7 +32,7 @@ from core.run import launch
 from core.run.folder import RunFolder
 from core.jobs.start import create_run
 from eagertui.app import EagerApp
-from eagertui.starting import copy_sample
+from eagertui.cli.init import copy_sample
 
 FAKE = Path(__file__).parents[1] / "fake_engine.py"
 KEYS = (

@@ -15,7 +15,7 @@ from core.errors import EagerError
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
 from eagertui.forms import Group
-from eagertui.starting import write_project
+from eagertui.cli.init import write_project
 from eagertui.themes import THEMES
 from eagertui.widgets.settings_form import SettingsForm
 

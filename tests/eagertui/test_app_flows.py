@@ -10,7 +10,7 @@ import pytest
 
 from core.run import launch
 from core.run.folder import RunFolder, list_runs
-from eagertui import starting
+from eagertui.cli.parser import init
 from eagertui.actions import PLACES
 from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 

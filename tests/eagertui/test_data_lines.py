@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.errors import DataError, EagerError
-from eagertui import profile as printed
+from eagertui.cli.parser.output import data_profile as printed
 from eagertui.widgets.bars import compact, dense, upright
 from eagertui.widgets.data_charts import chart_lines, pictures
 from eagertui.widgets.data_lines import (

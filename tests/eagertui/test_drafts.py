@@ -16,7 +16,7 @@ from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.project import Project, all_settings
 from eagertui.drafts import Draft, folder_problem
 from eagertui.folders import completed, folder_text, is_table, list_folder, split_path
-from eagertui.starting import folder_for, peek, told_values, with_values, write_guessed, write_project
+from eagertui.cli.init import folder_for, peek, told_values, with_values, write_guessed, write_project
 from eagertui.widgets.peek_lines import peek_lines
 from tests.eagertui.form_tools import Errands, run_init, write_tables
 

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Input
 
 from eagertui.screens.pick_file import PickFileScreen
-from eagertui.starting import peek
+from eagertui.cli.init import peek
 from tests.eagertui.app_tools import Eyes, screen_text
 from tests.eagertui.form_tools import write_tables
 

@@ -170,7 +170,7 @@ def test_the_command_line_refuses_before_anything_is_there(world):
     """No weights are in the folder, and nobody looks for them; the log is not read either."""
     write_config(world, LLAMA_70B)
     (world.parent / "log.csv").write_text("no table")
-    argv = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(world), "--set", "backbone.model=lm"]
+    argv = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(world), "--set", "backbone.model=lm"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "70.6 billion" in done.stderr and "GiB" in done.stderr and "there are" in done.stderr

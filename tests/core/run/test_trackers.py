@@ -217,7 +217,7 @@ def test_the_command_line_says_what_to_install(world):
     argv = [
         sys.executable,
         "-m",
-        "eagertui.cli",
+        "eagertui.cli.parser",
         "--headless",
         "train",
         str(world),

@@ -31,7 +31,7 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     text = text.partition("[index]")[0].partition("[sasrec]")[0]
     file.write_text(f'recipe = "{name}"\n{text}')
     sets = [part for one in QUICK for part in ("--set", one)]
-    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(file), *sets, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(file), *sets, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     run = Path(json.loads(done.stdout.splitlines()[-1])["run"])

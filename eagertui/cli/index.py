@@ -53,7 +53,7 @@ def add_index_verb(make: Callable[..., argparse.ArgumentParser], parser: argpars
 
 def build_verb(args: argparse.Namespace) -> int:
     """Make the index."""
-    from eagertui import headless
+    from eagertui.cli.parser import headless
 
     path, overrides = project_file(args.project), [*args.overrides, ONLY_INDEX]
     if args.dry_run:
@@ -64,7 +64,7 @@ def build_verb(args: argparse.Namespace) -> int:
 def show_verb(args: argparse.Namespace) -> int:
     """Show the report of an index."""
     from core.index.revisions.changes import load_revisions
-    from eagertui.index_report import report_of, show_report
+    from eagertui.cli.output.index_report import report_of, show_report
 
     run = _run(args)
     folder, growth = _index_of(run), load_revisions(run)
@@ -94,7 +94,7 @@ def remove_verb(args: argparse.Namespace) -> int:
 def diff_verb(args: argparse.Namespace) -> int:
     """Compare the indices of two runs."""
     from core.index.measure.diff import diff
-    from eagertui.index_report import show_diff
+    from eagertui.cli.output.index_report import show_diff
 
     runs = [_find(args, name) for name in (args.a, args.b)]
     found = diff(*(_index_of(run) for run in runs))
@@ -108,8 +108,8 @@ def diff_verb(args: argparse.Namespace) -> int:
 def import_verb(args: argparse.Namespace) -> int:
     """Build an index from a file of codes."""
     from core.fields import toml_value
-    from eagertui import headless
-    from eagertui.printer import narration
+    from eagertui.cli.parser import headless
+    from eagertui.cli.output.narration import narration
 
     path = project_file(args.project)
     if not args.file.is_file():

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from eagertui import cli
-from tests.eagertui.cli_tools import PROJECT, eager, environment
+from eagertui.cli.parser import parser
+from tests.eagertui.cli.cli_tools import PROJECT, eager, environment
 
 
 def test_help_names_every_verb():
     done = eager("--help")
     assert done.returncode == 0
-    assert all(verb in done.stdout for verb in cli.VERBS)
+    assert all(verb in done.stdout for verb in parser.VERBS)
 
 
 def test_help_of_train_lists_the_settings():
@@ -123,7 +123,7 @@ def test_bash_completes_verbs_and_options():
 
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     (tmp_path / "project.toml").write_text(PROJECT)
-    command = f'"{sys.executable}" -m eagertui.cli train --help | head -n 1; exit ${{PIPESTATUS[0]}}'
+    command = f'"{sys.executable}" -m eagertui.cli.parser train --help | head -n 1; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment(), check=False)
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
@@ -133,7 +133,7 @@ def test_on_a_dumb_terminal_the_app_does_not_open(tmp_path):
     leader, follower = pty.openpty()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "eagertui.cli"],
+            [sys.executable, "-m", "eagertui.cli.parser"],
             stdin=follower, stdout=follower, stderr=subprocess.PIPE, env={**environment(), "TERM": "dumb"},
             check=False, text=True, timeout=60,
         )  # fmt: skip
@@ -146,8 +146,8 @@ def test_on_a_dumb_terminal_the_app_does_not_open(tmp_path):
 
 def test_every_verb_is_known_by_its_name():
     """A word that is no verb may be a project's folder, so the parser's verbs and our list must agree."""
-    actions = [a for a in cli.build_parser()._actions if a.dest == "verb"]
-    assert set(actions[0].choices) == set(cli.VERBS)
+    actions = [a for a in parser.build_parser()._actions if a.dest == "verb"]
+    assert set(actions[0].choices) == set(parser.VERBS)
 
 
 def test_a_project_alone_opens_the_app_and_needs_a_terminal(tmp_path):

@@ -15,7 +15,7 @@ from rich.text import Text
 from core.errors import DataError
 from core.index.tokens import token
 from core.safe_json import figures, read_object
-from eagertui.lists import output, plain_table
+from eagertui.cli.output.lists import output, plain_table
 from eagertui.plain import visible
 
 if TYPE_CHECKING:

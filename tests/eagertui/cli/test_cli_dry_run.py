@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.eagertui.cli_tools import PROJECT, eager
+from tests.eagertui.cli.cli_tools import PROJECT, eager
 
 STAGES = ["data", "semantic", "sasrec", "behavior", "teacher", "index", "tune", "baselines", "evaluate"]
 

@@ -9,7 +9,7 @@ import pytest
 import tomli
 
 from core.assets import assets_path
-from tests.eagertui.cli_tools import eager
+from tests.eagertui.cli.cli_tools import eager
 
 
 @pytest.fixture

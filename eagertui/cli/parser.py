@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
-from eagertui.index_verbs import add_index_verb
+from eagertui.cli.index import add_index_verb
 from eagertui.plain import project_file
-from eagertui.prompt_verbs import add_prompts_verb
+from eagertui.cli.prompts import add_prompts_verb
 
 INTERRUPTED = 130
 VERBS = (
@@ -175,12 +175,12 @@ def _complain(message: str, remedy: str, code: int) -> int:
 
 def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.version:
-        from eagertui.doctor import version
+        from eagertui.cli.doctor import version
 
         print(f"eagertui {version() or '(a checkout, not installed)'}")
         return 0
     if args.completion:
-        from eagertui.completion import script
+        from eagertui.cli.completion import script
 
         print(script(parser, args.completion))
         return 0
@@ -210,16 +210,16 @@ def _open_app(args: argparse.Namespace) -> int:
 
 def init_verb(args: argparse.Namespace) -> int:
     """Write a project."""
-    from eagertui import starting
+    from eagertui.cli.parser import init
 
     if args.sample == bool(args.interactions):
         raise ProjectError("init needs either --interactions FILE [--items FILE] or --sample")
     if args.sample and (args.items or args.overrides):
         raise ProjectError("--sample brings its own items and columns; leave out --items and --set")
     if args.sample:
-        path = starting.copy_sample(args.directory)
+        path = init.copy_sample(args.directory)
     else:
-        path = starting.write_project(args.directory, args.interactions, args.items, args.overrides)
+        path = init.write_project(args.directory, args.interactions, args.items, args.overrides)
     print(json.dumps({"project": str(path.resolve())}) if args.json else path)
     if not args.json:
         print(f"next: eagertui --headless check {path}\n      eagertui --headless train {path}", file=sys.stderr)
@@ -235,7 +235,7 @@ def check_verb(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found))
     else:
-        from eagertui.profile import lines
+        from eagertui.cli.output.data_profile import lines
 
         print("\n".join(lines(found)))
     return 0
@@ -243,7 +243,7 @@ def check_verb(args: argparse.Namespace) -> int:
 
 def train_verb(args: argparse.Namespace) -> int:
     """Train, or say what training would do."""
-    from eagertui import headless
+    from eagertui.cli.parser import headless
 
     path = project_file(args.project)
     if args.dry_run:
@@ -255,14 +255,14 @@ def train_verb(args: argparse.Namespace) -> int:
 
 def evaluate_verb(args: argparse.Namespace) -> int:
     """Measure a run."""
-    from eagertui import headless
+    from eagertui.cli.parser import headless
 
     return headless.evaluate(project_file(args.project), args.overrides, args.run, args.json)
 
 
 def recommend_verb(args: argparse.Namespace) -> int:
     """Rank items for somebody."""
-    from eagertui import headless
+    from eagertui.cli.parser import headless
 
     if (args.user is None) == (args.history is None):
         raise ProjectError("recommend needs either --user ID or --history ID,ID,...")
@@ -279,7 +279,7 @@ def recommend_verb(args: argparse.Namespace) -> int:
 
 def export_verb(args: argparse.Namespace) -> int:
     """Write a model for others."""
-    from eagertui import headless
+    from eagertui.cli.parser import headless
 
     return headless.export(args.project, args.out, args.run, args.json)
 
@@ -288,7 +288,7 @@ def runs_verb(args: argparse.Namespace) -> int:
     """List the runs."""
     from core.project import Project
     from core.run.folder import list_runs
-    from eagertui.lists import run_row, show_runs
+    from eagertui.cli.output.lists import run_row, show_runs
 
     runs = list_runs(Project.load(project_file(args.project)).runs_dir)
     if args.json:
@@ -302,14 +302,14 @@ def runs_verb(args: argparse.Namespace) -> int:
 
 def control_verb(args: argparse.Namespace) -> int:
     """Pause, resume, save or stop a run."""
-    from eagertui import headless
+    from eagertui.cli.parser import headless
 
     return headless.control(project_file(args.project), args.command, args.run, args.json)
 
 
 def doctor_verb(args: argparse.Namespace) -> int:
     """Tell what this installation and machine are."""
-    from eagertui import doctor
+    from eagertui.cli.parser import doctor
 
     report = doctor.examine(project_file(args.project) if args.project else None)
     print(json.dumps(report) if args.json else "\n".join(doctor.lines(report)))

@@ -26,7 +26,7 @@ from core.run.launch import engine_command, engine_environment, join, kill, rank
 from core.run.state import RunState, reduce, reduce_all
 from core.jobs.start import create_run, find_unfinished
 from eagertui.plain import project_file, visible
-from eagertui.printer import Printer, narration
+from eagertui.cli.output.narration import Printer, narration
 
 TICK = 0.1
 INTERRUPTED = 130
@@ -177,7 +177,7 @@ def _show_result(folder: RunFolder, as_json: bool) -> int:
     elif folder.manifest().get("goal") == "index":
         from core.index.revisions.changes import load_revisions
         from core.pipeline import artefact_of
-        from eagertui.index_report import show_report
+        from eagertui.cli.output.index_report import show_report
 
         show_report(artefact_of(folder, "index"), load_revisions(folder))
     print(folder.path.resolve())
@@ -186,7 +186,7 @@ def _show_result(folder: RunFolder, as_json: bool) -> int:
 
 def show_metrics(metrics: dict[str, Any]) -> None:
     """The table of methods and metrics, on stdout."""
-    from core.evaluate.table import metrics_table
+    from eagertui.cli.output.metrics_table import metrics_table
 
     width = None if sys.stdout.isatty() else TABLE_WIDTH
     # Its cells are ours, names of methods and figures, so the markup in them is meant.
@@ -281,7 +281,7 @@ def recommend(path: Path, request: dict[str, Any], run_id: str | None, as_json: 
         run_id: the run; None is the newest finished one.
         as_json: print the reply as one object.
     """
-    from eagertui.lists import show_recommendation
+    from eagertui.cli.output.lists import show_recommendation
 
     folder = find_run(Project.load(path).runs_dir, run_id)
     result = _ask(folder, request)

@@ -30,9 +30,9 @@ def add_prompts_verb(make: Callable[..., argparse.ArgumentParser], verbs: argpar
 
 def prompts_verb(args: argparse.Namespace) -> int:
     """Show examples."""
-    from eagertui.lists import output
-    from eagertui.printer import narration
-    from eagertui.prompt_report import show_prompts
+    from eagertui.cli.output.lists import output
+    from eagertui.cli.output.narration import narration
+    from eagertui.cli.output.prompt_report import show_prompts
 
     if args.rows is not None and args.rows < 1:
         raise ProjectError(f"--rows {args.rows}: expected at least 1")

@@ -16,7 +16,7 @@ from core.project import Project
 from core.run.folder import RunFolder
 from core.model.checkpoint import load_checkpoint
 from tests.core.engine_tools import walks, write_world
-from tests.eagertui.cli_tools import eager
+from tests.eagertui.cli.cli_tools import eager
 
 PATIENCE = 300
 """Seconds that an engine may take on a busy machine."""

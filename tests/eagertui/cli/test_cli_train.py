@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.run.folder import RunFolder, list_runs
-from tests.eagertui.cli_tools import PROJECT, fake_eager, start_eager, wait_until
+from tests.eagertui.cli.cli_tools import PROJECT, fake_eager, start_eager, wait_until
 
 ENDLESS = ("--steps", "100000")
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tests.core.engine_tools import walks, write_world
-from tests.eagertui.cli_tools import eager
+from tests.eagertui.cli.cli_tools import eager
 
 LEVELS = "index.width=8"
 

@@ -11,7 +11,7 @@ from core.errors import ProjectError
 from core.project import Project
 from core.settings import TASKS
 from tests.core.engine_tools import walks, write_world
-from tests.eagertui.cli_tools import eager
+from tests.eagertui.cli.cli_tools import eager
 
 INDEX = ("--set", "index.method=kmeans-tree")
 
