@@ -25,8 +25,8 @@ from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.pace import knows_styles
 from eagertui.plain import visible
 from eagertui.running import RunningApp
-from eagertui.screens.home import HomeScreen
-from eagertui.screens.place import Place
+from eagertui.places.home.screen import HomeScreen
+from eagertui.places.place import Place
 from eagertui.themes import THEMES
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
@@ -44,7 +44,7 @@ def _screen(place: str) -> Callable[[], Screen[Any]]:
     """A place's screen, its module loaded when somebody goes there."""
 
     def make() -> Screen[Any]:
-        return knows_styles(getattr(import_module(f"eagertui.screens.{place}"), f"{place.title()}Screen")())
+        return knows_styles(getattr(import_module(f"eagertui.places.{place}"), f"{place.title()}Screen")())
 
     return make
 
@@ -132,7 +132,7 @@ class EagerApp(RunningApp):
 
     def action_help(self) -> None:
         """Show every key of this place."""
-        from eagertui.screens.help import HelpScreen
+        from eagertui.overlays.help import HelpScreen
 
         name = f"help {self.keys_place}"
         if not self.is_screen_installed(name):
@@ -141,14 +141,14 @@ class EagerApp(RunningApp):
 
     def action_command_palette(self) -> None:
         """Show every action that can be done now, by name."""
-        from eagertui.screens.palette import Palette
+        from eagertui.overlays.palette import Palette
 
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def action_about(self) -> None:
         """Show versions, machine and paths."""
-        from eagertui.screens.about import AboutScreen
+        from eagertui.overlays.about import AboutScreen
 
         self.push_screen(AboutScreen())
 
@@ -230,7 +230,7 @@ class EagerApp(RunningApp):
     @work(group="quit", exclusive=True)
     async def action_quit_app(self) -> None:
         """Leave; where something trains, say what becomes of it."""
-        from eagertui.screens.ask import Answer, AskScreen
+        from eagertui.overlays.ask import Answer, AskScreen
 
         live = [run for run in self.runs if run.status.live]
         if live:

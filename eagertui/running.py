@@ -14,7 +14,7 @@ from eagertui.actions import PLACES
 from eagertui.bridge import Bridge
 from eagertui.config import Memory
 from eagertui.plain import duration
-from eagertui.screens.place import Place
+from eagertui.places.place import Place
 from eagertui.watching import WatchingApp
 from eagertui.widgets.draw import line, safe
 
@@ -66,7 +66,7 @@ class RunningApp(WatchingApp):
     @work(group="act", exclusive=True, exit_on_error=False)
     async def action_train(self) -> None:
         """Look at the settings and the cost, then train the project and watch it."""
-        from eagertui.screens.start import StartScreen
+        from eagertui.forms.start_training import StartScreen
 
         file = self.bridge.project_file
         if file is None:
@@ -81,7 +81,7 @@ class RunningApp(WatchingApp):
     async def action_build_index(self) -> None:
         """Look at the settings of the item index, then make it, and nothing behind it."""
         from eagertui.cli.index import ONLY_INDEX
-        from eagertui.screens.start import StartScreen
+        from eagertui.forms.start_training import StartScreen
 
         file = self.bridge.project_file
         if file is None:
@@ -128,7 +128,7 @@ class RunningApp(WatchingApp):
     @work(group="act", exclusive=True, exit_on_error=False)
     async def action_new_project(self) -> None:
         """Make a project from two files and open it."""
-        from eagertui.screens.new_project import NewProjectScreen
+        from eagertui.forms.new_project import NewProjectScreen
 
         path = await self.push_screen_wait(NewProjectScreen())
         if path is not None:
@@ -172,7 +172,7 @@ class RunningApp(WatchingApp):
     @work(group="act", exit_on_error=False)
     async def action_stop_run(self) -> None:
         """Stop the meant run: ask first, then by signal, then at once."""
-        from eagertui.screens.ask import Answer, AskScreen
+        from eagertui.overlays.ask import Answer, AskScreen
 
         folder = self.meant()
         if folder is None:

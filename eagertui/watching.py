@@ -19,7 +19,7 @@ from core.run.status import Status
 from eagertui.bridge import Bridge, Serving
 from eagertui.config import Memory, keep_traceback
 from eagertui.pace import Pace, PacedApp
-from eagertui.projects import ProjectInfo, ProjectList
+from eagertui.places.home.projects import ProjectInfo, ProjectList
 from eagertui.widgets.draw import safe
 from eagertui.widgets.run_lines import summary
 

@@ -129,7 +129,7 @@ def told_values(told: Sequence[str]) -> dict[str, Any]:
         ProjectError: another key, or a value that does not fit it.
     """
     from core.fields import BadValue
-    from eagertui.forms import value_of
+    from eagertui.forms.form_model import value_of
 
     values: dict[str, Any] = {}
     for text in told:

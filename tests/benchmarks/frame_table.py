@@ -28,9 +28,9 @@ from textual.widgets import DataTable
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.data.arrays import Sequences
-from eagertui.widgets.frame_rows import InteractionRows
-from eagertui.widgets.frame_table import FrameTable
-from eagertui.widgets.frame_view import Stopped
+from eagertui.widgets.table.frame_rows import InteractionRows
+from eagertui.widgets.table.frame_table import FrameTable
+from eagertui.widgets.table.frame_view import Stopped
 
 USERS, ITEMS, REFERENCE = 200_000, 50_000, 5_000
 WORDS = ["nail", "polish", "shampoo", "curl", "brush", "cream", "指甲油", "lotion", "🙂", "gel", "matte", "organic"]

@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.project import Project
 from core.jobs.start import create_run
-from eagertui.screens.index import IndexScreen
-from eagertui.screens.index_item import FindItemScreen
+from eagertui.places.index.screen import IndexScreen
+from eagertui.places.index.item import FindItemScreen
 from tests.benchmarks.responsiveness import OurApp
 from tests.eagertui.index_tools import write_index
 

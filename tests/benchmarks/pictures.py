@@ -13,8 +13,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from eagertui.app import EagerApp
-from eagertui.screens.data import DataScreen
-from eagertui.screens.start import StartScreen
+from eagertui.places.data.screen import DataScreen
+from eagertui.forms.start_training import StartScreen
 
 OUT = Path(__file__).parents[2] / "assets" / "screenshots"
 SIZE = (108, 32)

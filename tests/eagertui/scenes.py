@@ -18,13 +18,13 @@ from core.jobs import errands
 from core.errors import EagerError
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
-from eagertui.screens.data import DataScreen
-from eagertui.screens.pick_file import PickFileScreen
-from eagertui.widgets.frame_table import FrameTable
-from eagertui.widgets.rows import RowList
-from eagertui.widgets.settings_form import SettingsForm
+from eagertui.places.data.screen import DataScreen
+from eagertui.forms.pick_file import PickFileScreen
+from eagertui.widgets.table.frame_table import FrameTable
+from eagertui.widgets.row_list import RowList
+from eagertui.forms.settings_form import SettingsForm
 from tests.eagertui.app_tools import Eyes, fake_engine, screen_text
-from tests.eagertui.form_tools import Errands
+from tests.eagertui.forms.form_tools import Errands
 from tests.eagertui.world import PLAN, World
 
 ENDLESS = {"project", "projects", "watch", "files", "act", "quit", "pick", "user"}

@@ -29,7 +29,7 @@ def owner(action: Action, place: str) -> type:
     if action.run.startswith("app."):
         return EagerApp
     module, name = SCREENS.get(place, (place, f"{place.title()}Screen"))
-    screen: type = getattr(importlib.import_module(f"eagertui.screens.{module}"), name)
+    screen: type = getattr(importlib.import_module(f"eagertui.places.{module}"), name)
     return screen
 
 

@@ -20,9 +20,9 @@ from core.run.folder import RunFolder
 from eagertui import watching
 from eagertui.app import EagerApp
 from eagertui.config import Config, Memory
-from eagertui.projects import ProjectList
-from eagertui.screens.data import DataScreen
-from eagertui.widgets.rows import RowList
+from eagertui.places.home.projects import ProjectList
+from eagertui.places.data.screen import DataScreen
+from eagertui.widgets.row_list import RowList
 from tests.eagertui.app_tools import Eyes, screen_text
 from tests.eagertui.damage import ANY, JSON, Damage, holding, remove
 from tests.eagertui.scenes import Answers, Scene, settled, stay

@@ -19,8 +19,8 @@ from core.run.state import RunState, reduce
 from core.run.status import Status
 from eagertui.actions import PLACES
 from eagertui.widgets.draw import spread
-from eagertui.widgets.rows import Row, RowList
-from eagertui.widgets.train_lines import Plan, headline
+from eagertui.widgets.row_list import Row, RowList
+from eagertui.places.train.lines import Plan, headline
 
 Open = Callable[..., Any]
 

@@ -1,0 +1,120 @@
+"""What a training would do and cost, in lines; pure functions from the figures of the `plan` errand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textual.content import Content
+
+from eagertui.widgets.draw import Part, clip, fill, line, safe, spread
+from eagertui.forms.form_parts import clip_start
+
+FAINT = "$foreground 60%"
+_STATES = {"run": ("▸", "run", "bold $success"), "reuse": ("=", "reuse", "$secondary")}
+
+
+def plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
+    """The total first, then what may surprise, then stage by stage."""
+    told = [*_joined(_total(plan), _range(plan), width), line(_room(plan)), *_which(plan, width), Content("")]
+    if warnings := _warnings(plan):
+        told += [*warnings, Content("")]
+    names = min(14, max((len(safe(stage.get("name"))) for stage in _stages(plan)), default=0))
+    for stage in _stages(plan):
+        glyph, word, style = _STATES.get(str(stage.get("state")), ("?", safe(stage.get("state")), ""))
+        left: list[Part] = [(f"{glyph} ", style), (fill(stage.get("name"), names), "bold"), (f"  {word}", style)]
+        note, seconds = safe(stage.get("note") or ""), stage.get("seconds")
+        if stage.get("state") == "run":
+            told.append(spread(left, [(rough(seconds), "")] if isinstance(seconds, int | float) else [], width))
+            told += [line([(f"  {clip(note, width - 2)}", FAINT)])] if note else []
+        else:
+            told.append(spread(left, [(clip(note, width - names - 10), FAINT)], width))
+    return told
+
+
+def short_plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
+    """The same in a few lines, for a small screen."""
+    names: dict[str, list[str]] = {}
+    for stage in _stages(plan):
+        names.setdefault(safe(stage.get("state")), []).append(safe(stage.get("name")))
+    stages: list[Part] = [(" · ".join(f"{state} {', '.join(members)}" for state, members in names.items()), FAINT)]
+    room = _room(plan)
+    total = line([*_total(plan), *_range(plan), (" · ", FAINT), *room] if room else [*_total(plan), *_range(plan)])
+    if total.cell_length > width:
+        total = line([*_total(plan), (" · ", FAINT), *room], width)
+    return [total, *_which(plan, width), *(_warnings(plan) or [line(stages, width)])]
+
+
+def rough(seconds: float) -> str:
+    """About how long, no more exact than an estimate can be: `42 s`, `14 min`, `3 h 20 min`."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, left = divmod(round(minutes / 10) * 10, 60)
+    if hours < 48:
+        return f"{hours} h {left:02d} min" if left else f"{hours} h"
+    return f"{round(hours / 24)} days"
+
+
+def _stages(plan: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    stages = plan.get("stages")
+    return [one for one in stages if isinstance(one, Mapping)] if isinstance(stages, list) else []
+
+
+def _total(plan: Mapping[str, Any]) -> list[Part]:
+    """How long in all."""
+    seconds = plan.get("seconds")
+    if _stages(plan) and not any(stage.get("state") == "run" for stage in _stages(plan)):
+        return [("nothing to compute", "bold")]
+    if not isinstance(seconds, int | float):
+        return [("how long is not known yet", "bold")]
+    return [("about ", FAINT), (rough(seconds), "bold $accent")]
+
+
+def _range(plan: Mapping[str, Any]) -> list[Part]:
+    """Between what and what."""
+    seconds, factor = plan.get("seconds"), plan.get("spread")
+    if not isinstance(seconds, int | float) or not isinstance(factor, int | float):
+        return []
+    if len(_total(plan)) < 2 or factor < 1.05:
+        return []
+    least, most = rough(seconds / factor), rough(seconds * factor)
+    if least.split(" ")[1:] == most.split(" ")[1:]:  # one unit says it for both
+        least = least.split(" ")[0]
+    return [(f"  {least} to {most}", FAINT)] if least != most else []
+
+
+def _room(plan: Mapping[str, Any]) -> list[Part]:
+    """Memory and disk."""
+    parts: list[Part] = []
+    for key, word in (("memory_mb", "memory"), ("disk_mb", "disk")):
+        value = plan.get(key)
+        if isinstance(value, int | float):
+            amount = f"{value:.0f} MB" if value < 1000 else f"{value / 1000:.1f} GB"
+            parts += [(" · " if parts else "", FAINT), (f"{word} ", FAINT), (amount, "bold")]
+    return parts
+
+
+def _which(plan: Mapping[str, Any], width: int) -> list[Content]:
+    """Whether it would be a new run."""
+    if not plan.get("continues"):
+        return [line([("+ ", "bold $secondary"), "a new run"])]
+    run = clip_start(plan["continues"], width - 2)
+    return _joined([("↻ ", "bold $secondary"), ("goes on with run ", "")], [(run, "bold")], width)
+
+
+def _joined(first: list[Part], then: list[Part], width: int) -> list[Content]:
+    """Two pieces on one line where they fit, else on two."""
+    both = line([*first, *then])
+    return [both] if both.cell_length <= width or not then else [line(first), line([("  ", ""), *then])]
+
+
+def _warnings(plan: Mapping[str, Any]) -> list[Content]:
+    warnings = plan.get("warnings")
+    told = warnings if isinstance(warnings, list) else []
+    return [line([("! ", "bold $warning"), (safe(one), "$warning")]) for one in told]

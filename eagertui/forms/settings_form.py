@@ -1,0 +1,265 @@
+"""A form of typed settings: a list of them, and below it what the one under the cursor means, or where it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Blur, Resize
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+
+from eagertui.forms.form_model import Field, Group, text_of
+from eagertui.overlays.choose import Choice, ChooseScreen
+from eagertui.widgets.draw import clip, line, safe
+from eagertui.widgets.filter_bar import FilterBar
+from eagertui.widgets.lines import Lines
+from eagertui.forms.setting_list import SettingList, about, verdict
+from eagertui.widgets.typed_line import TypedLine
+
+
+class FieldInput(TypedLine):
+    """Where a value is typed; escape leaves it as it was."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Take it", key_display="enter"),
+        Binding("escape", "leave", "Keep the old", key_display="esc"),
+    ]
+
+    @dataclass
+    class Left(Message):
+        """Somebody is done with the line; `keep` is False where what was typed is thrown away."""
+
+        keep: bool
+
+    def action_leave(self) -> None:
+        """Leave it as it was."""
+        self.post_message(self.Left(False))
+
+    def on_blur(self, event: Blur) -> None:
+        """A click elsewhere takes what was typed; another window of the desktop does not."""
+        if self.app.app_focus:
+            self.post_message(self.Left(True))
+
+
+class SettingsForm(Vertical):
+    """Typed settings, each changed by itself and checked while it is typed; the owner keeps the values."""
+
+    SCOPED_CSS = False  # it heeds the classes of its screen
+    DEFAULT_CSS = """
+    SettingsForm { height: 1fr; }
+    SettingsForm .foot { height: 4; border-top: solid $border-blurred; }
+    SettingsForm .entry { height: 1; display: none; }
+    SettingsForm .entry-name { width: auto; max-width: 50%; }
+    SettingsForm FieldInput { width: 1fr; background: $boost; }
+    SettingsForm.-editing .entry { display: block; }
+    .-tall SettingsForm .foot { height: 5; }
+    .-short SettingsForm .foot { height: 2; border-top: none; }
+    .-short SettingsForm.-editing .foot { height: 3; }
+    """
+
+    @dataclass
+    class Edited(Message):
+        """Another text for a setting, right by itself; None gives it its default again."""
+
+        key: str
+        text: str | None
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another setting."""
+
+        key: str
+
+    @dataclass
+    class FileWanted(Message):
+        """Somebody wants to pick another file for a setting."""
+
+        key: str
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._groups: tuple[Group, ...] = ()
+        self._editing: Field | None = None
+
+    def compose(self) -> ComposeResult:
+        """The filter, the list, and its foot."""
+        yield FilterBar("name or words of a setting")
+        yield SettingList()
+        with Vertical(classes="foot"):
+            with Horizontal(classes="entry"):
+                yield Static(classes="entry-name", markup=False)
+                yield FieldInput(compact=True, select_on_focus=False)
+            yield Lines()
+
+    @property
+    def settings(self) -> SettingList:
+        """The list."""
+        return self.query_one(SettingList)
+
+    @property
+    def current(self) -> Field | None:
+        """The setting under the cursor."""
+        return self.settings.current
+
+    @property
+    def editing(self) -> bool:
+        """Whether a value is being typed."""
+        return self._editing is not None
+
+    def show(self, groups: Sequence[Group]) -> None:
+        """Show these settings instead."""
+        self._groups = tuple(groups)
+        self._list()
+
+    def focus_list(self) -> None:
+        """Go to the list."""
+        self.settings.focus()
+
+    def go_to(self, key: str) -> None:
+        """Put the cursor on a setting, the filter out of its way."""
+        self.query_one(FilterBar).close()
+        self._list()
+        self.settings.go_to(key)
+
+    def filter(self) -> None:
+        """Let somebody type what the settings should hold."""
+        self.query_one(FilterBar).open()
+
+    def default(self) -> None:
+        """Give the setting under the cursor its default again."""
+        current = self.current
+        if current is not None and (current.changed or current.problem) and not self.editing:
+            self.post_message(self.Edited(current.key, None))
+
+    def edit(self) -> None:
+        """Change the setting under the cursor in the way that its type asks for."""
+        current = self.current
+        if current is None or self.editing:
+            return
+        if current.kind == "true or false":
+            self.post_message(self.Edited(current.key, "false" if current.value_text == "true" else "true"))
+        elif current.kind == "file":
+            self.post_message(self.FileWanted(current.key))
+        elif current.choices:
+            self._choose(current)
+        else:
+            self._type(current, current.value_text)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def _list(self) -> None:
+        text = self.query_one(FilterBar).text
+        shown = [Group(g.title, g.doc, tuple(one for one in g.fields if one.matches(text))) for g in self._groups]
+        every = [one for group in self._groups for one in group.fields]
+        self.settings.show(shown, max((len(one.label) for one in every), default=0))
+        told = [f"{sum(len(group.fields) for group in shown)} of {len(every)}"] if text else []
+        told += [f"{changed} changed"] if (changed := sum(one.changed for one in every)) else []
+        self.border_subtitle = " · ".join(told)
+        self._draw_foot()
+
+    def _draw_foot(self) -> None:
+        field, text = self._editing, self.query_one(FieldInput).value
+        if field is not None:
+            self.query_one(Lines).show(lambda width: verdict(field, text, width))
+            return
+        current, height = self.current, self.query_one(".foot").content_size.height
+        self.query_one(Lines).show(lambda width: about(current, width, height or 3))
+
+    def on_resize(self, event: Resize) -> None:
+        """The foot has another size."""
+        self.call_after_refresh(self._draw_foot)
+
+    # --- choosing ---------------------------------------------------------------------------------------------------
+
+    def _choose(self, field: Field) -> None:
+        value = field.value
+        chosen = () if value is None else tuple(value) if field.many else (value,)
+        typed = [prefix for prefix in field.prefixes if any(one.startswith(prefix) for one in chosen)]
+        choices = [Choice(one, safe(one) or "none") for one in field.choices]
+        choices += [Choice(one, f"{one}…", "typed") for one in field.prefixes]
+        marked = [*(one for one in chosen if one in field.choices), *typed]
+
+        def done(answer: tuple[str, ...] | None) -> None:
+            if answer is None:
+                return
+            if not field.many and answer[0] in field.prefixes:
+                self._type(field, field.value_text if answer[0] in typed else answer[0], fresh=False)
+                return
+            text = text_of(answer if field.many else answer[0])
+            if text != field.value_text or field.problem:
+                self.post_message(self.Edited(field.key, text))
+
+        self.app.push_screen(ChooseScreen(field.key, field.doc, choices, marked, many=field.many), done)
+
+    # --- typing -----------------------------------------------------------------------------------------------------
+
+    def _type(self, field: Field, text: str, *, fresh: bool = True) -> None:
+        entry = self.query_one(FieldInput)
+        self._editing = field
+        self.add_class("-editing")
+        self.query_one(".entry-name", Static).update(line([(f"{clip(field.label, 30)} ", "bold $accent")]))
+        entry.value = text
+        entry.focus()
+        if fresh:
+            entry.select_all()
+        else:
+            entry.cursor_position = len(text)
+        self._draw_foot()
+
+    @on(Input.Changed, "FieldInput")
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._draw_foot()
+
+    @on(Input.Submitted, "FieldInput")
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._editing is not None and not self._editing.check(event.value):
+            self._leave(keep=True)
+
+    @on(FieldInput.Left)
+    def _left(self, event: FieldInput.Left) -> None:
+        event.stop()
+        self._leave(event.keep)
+
+    def _leave(self, keep: bool) -> None:
+        field, text = self._editing, self.query_one(FieldInput).value
+        if field is None:
+            return
+        self._editing = None
+        self.remove_class("-editing")
+        if self.query_one(FieldInput).has_focus:
+            self.focus_list()
+        if keep and text != field.value_text and not field.check(text):
+            self.post_message(self.Edited(field.key, text))
+        self._draw_foot()
+
+    # --- the list ---------------------------------------------------------------------------------------------------
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self._draw_foot()
+        if self.current is not None:
+            self.post_message(self.Moved(self.current.key))
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.edit()
+
+    @on(FilterBar.Filtered)
+    def _filtered(self, event: FilterBar.Filtered) -> None:
+        event.stop()
+        self._list()
+
+    @on(FilterBar.Left)
+    def _filter_left(self, event: FilterBar.Left) -> None:
+        event.stop()
+        self.focus_list()
