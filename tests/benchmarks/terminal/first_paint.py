@@ -1,4 +1,4 @@
-"""How long until the app's first frame, beside an empty Textual app: `python tests/benchmarks/first_paint.py`.
+"""How long until the app's first frame, beside an empty Textual app: `python tests/benchmarks/terminal/first_paint.py`.
 
 Each figure is the median over fresh processes on a pseudo-terminal of 80x24, from the start of the process to
 Textual's Ready event, which comes after the first frame; the two apps take turns. The bar is a ratio of at most 3.

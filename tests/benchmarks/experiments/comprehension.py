@@ -1,6 +1,6 @@
 """Does the model still know what its codes mean? Titles said from codes and from histories, in unseen wordings.
 
-    python tests/benchmarks/comprehension.py RUN [--items 500]
+    python tests/benchmarks/experiments/comprehension.py RUN [--items 500]
 
 RUN is a finished run whose stages have the tasks `code-to-title` and `history-to-title`. Asked in wordings that no row
 was trained in; answers are the model's greedy ones. The figure is token F1 (words, lower case) with the true title.

@@ -1,4 +1,4 @@
-"""What the app costs while nobody does anything: `python tests/benchmarks/idle.py [--seconds N] [--project DIR]`.
+"""What the app costs while nobody does anything: `python tests/benchmarks/terminal/idle.py [--seconds N] [--project DIR]`.
 
 The app runs on a pseudo-terminal of 120x40; every place is opened once with its number key, then it is left alone and
 its CPU time is read from the kernel. Bars: at most 1 % of one core, and no learning library in the process. The

@@ -1,6 +1,6 @@
 """The whole line on a real data set: seconds of every stage, peak memory, and the table.
 
-    python tests/benchmarks/real_data.py beauty [FOLDER] [--set key=value ...]
+    python tests/benchmarks/experiments/real_data.py beauty [FOLDER] [--set key=value ...]
 
 Reads `$EAGERTUI_DATA/NAME` (default ../shared/data). FOLDER keeps the project and its runs; an interrupted benchmark
 goes on from there. The figures are those of `eagertui --headless train` on the written project.

@@ -1,4 +1,4 @@
-"""How fast a long run opens, and whether memory stays flat behind it: `python tests/benchmarks/long_run.py`.
+"""How fast a long run opens, and whether memory stays flat behind it: `python tests/benchmarks/terminal/long_run.py`.
 
 Opening is what a viewer does: a Follower reads the whole story in pieces of 1 MiB, as the app does, until it is live.
 Beside it stands the time of `json.loads` alone over the same lines in the same process; the bar is 1 s for 200,000

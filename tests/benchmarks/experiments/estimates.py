@@ -1,6 +1,6 @@
 """What the formula of `core.estimate` says of finished runs, and what they took.
 
-    python tests/benchmarks/estimates.py RUN ...
+    python tests/benchmarks/experiments/estimates.py RUN ...
 
 A line for every stage that a run's project would have and whose artefact is there: seconds by the formula, without what
 it learns from earlier runs; seconds it took; and the ratio. Only runs on an otherwise quiet machine say anything.

@@ -1,6 +1,6 @@
 """RQ-VAE on Beauty's text vectors: seconds, shared codes before and after LC-Rec's rounds, codes in use, by seed.
 
-    python tests/benchmarks/rq_vae.py [--seeds 5] [--method rq-vae] [--set key=value ...]
+    python tests/benchmarks/engine/rq_vae.py [--seeds 5] [--method rq-vae] [--set key=value ...]
 
 Reads `$EAGERTUI_DATA/beauty` (default ../shared/data). Text is title, brand, categories and keywords; identical
 vectors are left aside in the shares, for no code can tell them apart. `--set` changes settings of [rq_vae].
@@ -28,7 +28,7 @@ from core.project import Project
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
 from core.vectors.lsa import fit_lsa
-from tests.benchmarks.real_data import write_project
+from tests.benchmarks.experiments.real_data import write_project
 
 LEVELS = (256,) * 4
 COLUMNS = ["title", "brand", "categories", "keywords"]

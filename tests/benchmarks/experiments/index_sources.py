@@ -1,8 +1,8 @@
 """Does the index matter? Dual-source codes against text-only and random ones, on the sample, over several seeds.
 
-    python tests/benchmarks/index_sources.py [--seeds 5] [--set key=value ...]
+    python tests/benchmarks/experiments/index_sources.py [--seeds 5] [--set key=value ...]
 
-Every finished cell is kept in tests/benchmarks/results/index_sources.json under its seed and settings, so an
+Every finished cell is kept in tests/benchmarks/experiments/results/index_sources.json under its seed and settings, so an
 interrupted benchmark goes on. The same data, backbone and training budget in every cell; only the codes differ:
 random ones have the shape of the dual-source codes, random-short ones that of the text-only codes.
 """

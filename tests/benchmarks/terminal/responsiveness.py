@@ -1,4 +1,4 @@
-"""From a key to the screen while the machine trains: `python tests/benchmarks/responsiveness.py [--keys N] [--quiet]`.
+"""From a key to the screen while the machine trains: `python tests/benchmarks/terminal/responsiveness.py [--keys N] [--quiet]`.
 
 A real training of the sample keeps every core busy and a second run writes 50 events a second, which the app watches
 live. A key counts from the moment it is handed to Textual until the first frame that is drawn after its action ran,

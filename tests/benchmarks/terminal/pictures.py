@@ -1,4 +1,4 @@
-"""The README's pictures, taken from a real run: `python tests/benchmarks/pictures.py PROJECT USER [--out FOLDER]`.
+"""The README's pictures, taken from a real run: `python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]`.
 
 Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg and explore.svg.
 """

@@ -1,7 +1,7 @@
 """Is every code unique, whatever the vectors, and does a million items fit time and memory?
 
-    python tests/benchmarks/index_scale.py --unique [--methods a,b] [--sizes 257,65536] [--data beauty] [--epochs 3]
-    python tests/benchmarks/index_scale.py --million [--items N] [--methods kmeans-tree,rq-kmeans]
+    python tests/benchmarks/engine/index_scale.py --unique [--methods a,b] [--sizes 257,65536] [--data beauty] [--epochs 3]
+    python tests/benchmarks/engine/index_scale.py --million [--items N] [--methods kmeans-tree,rq-kmeans]
 
 `--unique` prints one line a case: method, case, items, items that shared a code before and after, seconds. The cases
 are hostile vectors, and those of the real data sets in `$EAGERTUI_DATA` (default ../shared/data): LSA of the text and
@@ -66,7 +66,7 @@ def real(name: str) -> Sources | None:
     from core.project import Project
     from core.vectors.lsa import fit_lsa
     from core.vectors.ppmi import ppmi_svd_vectors
-    from tests.benchmarks.real_data import write_project
+    from tests.benchmarks.experiments.real_data import write_project
 
     if not (Path(os.environ.get("EAGERTUI_DATA", "../shared/data")) / name).is_dir():
         return None

@@ -1,6 +1,6 @@
 """How fast `tiny` learns, factor by factor, and beside a plain Hugging Face Trainer on the same rows.
 
-    python tests/benchmarks/tuning_speed.py RUN [--steps 40] [--repeats 3]
+    python tests/benchmarks/engine/tuning_speed.py RUN [--steps 40] [--repeats 3]
 
 RUN is a finished run of a project whose backbone is `tiny`; its data, index and settings are used. Every variant trains
 the same model from the same start for some steps; the figures are medians over the repeats, taken in turns in one

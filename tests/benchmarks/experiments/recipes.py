@@ -1,9 +1,9 @@
 """What the recipes reach and cost, part by part.
 
-    python tests/benchmarks/recipes.py DATA [FOLDER] [--rows NAME ...] [--seeds 0 1 2] [--jobs 1] [--set KEY=VALUE ...]
+    python tests/benchmarks/experiments/recipes.py DATA [FOLDER] [--rows NAME ...] [--seeds 0 1 2] [--jobs 1] [--set KEY=VALUE ...]
 
 DATA is `sample`, or a folder of `$EAGERTUI_DATA` (default ../shared/data): scientific, beauty. Every finished cell is
-kept in tests/benchmarks/results/recipes.json under its data, row, seed and settings; only the table is printed where
+kept in tests/benchmarks/experiments/results/recipes.json under its data, row, seed and settings; only the table is printed where
 nothing is missing. FOLDER keeps the project and its runs. Seconds are the processor's in stage `tune`, one thread.
 
 Rows: the recipes; `light` without its scorer, and at 5 and 15 million parameters; and `eager-llm-small` without one of

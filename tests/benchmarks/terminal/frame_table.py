@@ -1,4 +1,4 @@
-"""The table of five million interactions, on a screen of 120x40: `python tests/benchmarks/frame_table.py [--json]`.
+"""The table of five million interactions, on a screen of 120x40: `python tests/benchmarks/terminal/frame_table.py [--json]`.
 
 Times are from what a person does to the frame that shows it, through a real app without a terminal. The reference is
 Textual's own DataTable with 5,000 of the same rows, painted for the first time in the same process. The bars: first

@@ -1,6 +1,6 @@
 """The look-ups of an index at a million items: seconds to load, milliseconds of the slowest calls.
 
-    python tests/benchmarks/lookups.py [--items 1000000] [--calls 300] [--dim 128]
+    python tests/benchmarks/engine/lookups.py [--items 1000000] [--calls 300] [--dim 128]
 
 Makes an artefact of random codes, titles of real words, and asks what the screens ask; then adds and removes ten
 thousand items, and asks again. The bars: 1.5 s to load, 50 ms at most for 99 of 100 calls. With --dim also the nearest

@@ -1,4 +1,4 @@
-"""The Index place over a million items at 80x24: `python tests/benchmarks/index_place.py [--items N] [--folder F]`.
+"""The Index place over a million items at 80x24: `python tests/benchmarks/terminal/index_place.py [--items N] [--folder F]`.
 
 Makes an index (codes, branches with words, 40,000 conflict groups; one branch alone holds a tenth of the items), opens
 it in the real app without a terminal and presses keys. A key counts from the moment it is handed to Textual until the
@@ -34,7 +34,7 @@ from core.project import Project
 from core.jobs.start import create_run
 from eagertui.places.index.screen import IndexScreen
 from eagertui.places.index.item import FindItemScreen
-from tests.benchmarks.responsiveness import OurApp
+from tests.benchmarks.terminal.responsiveness import OurApp
 from tests.eagertui.index_tools import write_index
 
 WIDTHS = (256, 256, 256, 256)

@@ -1,6 +1,6 @@
 """Every item of a history as a target, beside the last one alone, for the same time of training.
 
-    python tests/benchmarks/every_item.py DATA [FOLDER] [--every 5] [--last 1] [--set KEY=VALUE ...]
+    python tests/benchmarks/experiments/every_item.py DATA [FOLDER] [--every 5] [--last 1] [--set KEY=VALUE ...]
 
 DATA as in recipes.py. Both runs are the project's recipe, but for `tune.supervise` and the epochs: an epoch with a row
 for every target takes several times as many steps. The time is the processor's, of the whole stage `tune` (teachers

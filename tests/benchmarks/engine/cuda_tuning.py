@@ -1,6 +1,6 @@
 """Training speed of large backbones on a GPU: random weights of the shape of Qwen3-0.6B, and of Llama-7B under LoRA.
 
-    python tests/benchmarks/cuda_tuning.py [--steps 20] [--batch-tokens 16384]
+    python tests/benchmarks/engine/cuda_tuning.py [--steps 20] [--batch-tokens 16384]
 
 Without a CUDA device it says so and ends well. The rows are invented: 12,000 items of three codes, histories of four to
 twenty items, packed. Tokens are real ones (no padding), seconds are those of whole training steps (forward, backward,

@@ -1,6 +1,6 @@
 """The words of the largest first-level branches of Beauty's item index, and the seconds that finding them takes.
 
-    python tests/benchmarks/words.py [FOLDER] [--data beauty] [--set key=value ...]
+    python tests/benchmarks/experiments/words.py [FOLDER] [--data beauty] [--set key=value ...]
 
 Reads `$EAGERTUI_DATA/NAME` (default ../shared/data) and builds the index through the real stages in FOLDER (default: a
 temporary one). The behaviour vectors are the quick ones: the first level comes from the text, they do not touch it. The

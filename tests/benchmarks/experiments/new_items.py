@@ -1,6 +1,6 @@
 """Are new items recommended? A tenth of Scientific's items is held out, trained without, added by their text.
 
-    python tests/benchmarks/new_items.py [FOLDER] [--seeds 1] [--set key=value ...] [--million]
+    python tests/benchmarks/experiments/new_items.py [FOLDER] [--seeds 1] [--set key=value ...] [--million]
 
 The users asked are those whose last item is one of the held-out ones; their history is everything before it, once as
 it was (held-out items included, which then are new to the model too) and once without held-out items. Recall@10 of
@@ -13,7 +13,7 @@ that last item, in the list over the whole catalogue and in one of the new items
 `--million` instead times the placing of 10,000 new items in an index of a million, made up: text vectors of 256
 dimensions in 2,000 clusters, behaviour vectors of 64.
 
-FOLDER keeps the project and its run; finished cells are kept in tests/benchmarks/results/new_items.json, so an
+FOLDER keeps the project and its run; finished cells are kept in tests/benchmarks/experiments/results/new_items.json, so an
 interrupted benchmark goes on from there.
 """
 
