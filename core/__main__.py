@@ -54,19 +54,19 @@ def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
         from core.serve.process import serve
 
         return serve(run, lookup)
-    from core import pipeline
+    from core.jobs import work as jobs
     from core.project import Project
     from core.run.folder import RunFolder
 
     if work == "join":
-        pipeline.join(Project.load(run, overrides))
+        jobs.join(Project.load(run, overrides))
         return 0
 
     folder = RunFolder(run)
     if work == "train":
-        return pipeline.train_run(folder)
+        return jobs.train_run(folder)
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is the metrics alone
-        metrics = pipeline.evaluate_run(folder, overrides)
+        metrics = jobs.evaluate_run(folder, overrides)
     print(json.dumps(metrics))
     return 0
 

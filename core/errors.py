@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class EagerError(Exception):
     """An expected failure: one message for a person, and what they can do about it.
@@ -44,3 +46,11 @@ class Interrupted(EagerError):
     """Somebody asked to stop; the message says where the checkpoint is."""
 
     exit_code = 130
+
+
+class StopRequested(Exception):
+    """Somebody asked the run to stop; a checkpoint was left in `checkpoint`."""
+
+    def __init__(self, checkpoint: Path | None = None) -> None:
+        super().__init__("stopped on request")
+        self.checkpoint = checkpoint

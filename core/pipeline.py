@@ -9,25 +9,19 @@ Importing this module is cheap; every stage imports what it needs when it works.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core import stages
 from core.errors import Interrupted
+from core.files import write_atomic
 from core.project import Project
-from core.run.engine import run_engine
-from core.safe_json import read_object
 from core.run.folder import RunFolder
-from core.run.reporter import NullReporter, Reporter, RunReporter
-from core.run.status import write_atomic
-from core.jobs.start import check_start
-from core.store import WAIT, Store, fingerprint
+from core.run.reporter import Reporter
+from core.store import Store, fingerprint
 
 Made = Mapping[str, Path]
 Work = Callable[[Project, Made, Path, Reporter], Mapping[str, Any]]
@@ -119,8 +113,8 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
     Raises:
         Interrupted: somebody asked to stop; what was done is kept.
     """
+    from core.errors import StopRequested
     from core.machine import prepare, release
-    from core.training.loop import StopRequested
 
     prepare(project.run)
     store = Store(project.runs_dir / ".store")
@@ -153,75 +147,3 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
         if reporter.wants() == "stop":
             raise Interrupted(f"stopped after stage {name}", "the same command goes on from there")
     return made
-
-
-def join(project: Project) -> None:
-    """Take part in the tuning of a run that the first of several processes computes.
-
-    What comes before the tuning the first process makes alone; what comes after it too.
-    """
-    from core.machine import prepare
-
-    prepare(project.run)
-    store = Store(project.runs_dir / ".store")
-    made: dict[str, Path] = {}
-    for name, recipe in recipes_of(project).items():
-        mark = fingerprint(recipe)
-        made[name] = store.artefact(mark)
-        if name == "tune":
-            if not store.has(mark):
-                stages.make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
-            return
-        while not store.has(mark):
-            time.sleep(WAIT)
-
-
-def train_run(folder: RunFolder) -> int:
-    """Do all of a run's work, up to its goal; returns the exit code of the process."""
-    from core.estimate import estimate
-
-    def work(reporter: RunReporter) -> None:
-        project = Project.load(folder.project_path)
-        check_start(project)
-        reporter.report_to(project.run.report_to, project.name)
-        with contextlib.suppress(Exception):  # a guess of the time is worth having, not worth failing for
-            told = estimate(project)
-            write_atomic(folder.path / "estimate.json", json.dumps(told.to_dict()))
-            for text in told.short:
-                reporter.alert("warning", "This machine may be too small", text)
-        made = run_stages(project, reporter, folder)
-        for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
-            shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")
-            (folder.path / f".{name}").replace(folder.path / name)
-            reporter.artefact(name, folder.path / name)
-
-    return run_engine(folder, work)
-
-
-def evaluate_run(folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
-    """The metrics of a finished run, measured anew where `overrides` (`--set` texts) ask for something else."""
-    project = Project.load(folder.project_path, overrides)
-    made = run_stages(project, NullReporter())
-    return dict(json.loads((made["evaluate"] / "metrics.json").read_text(encoding="utf-8")))
-
-
-def artefact_of(folder: RunFolder, stage: str) -> Path:
-    """Where a stage's artefact of a run lies.
-
-    Raises:
-        ProjectError: where the run has not come that far.
-    """
-    from core.errors import ProjectError
-
-    note = folder.path / "stages" / f"{stage}.json"
-    if not note.is_file():
-        raise ProjectError(f"run {folder.id} has no {stage} yet", "train it to the end first")
-    told = read_object(note).get("artefact")
-    if not isinstance(told, str) or not (folder.path / told).is_dir():
-        raise ProjectError(f"{note}: names no artefact that is there", "`train --new` makes what is missing")
-    return (folder.path / told).resolve()
-
-
-def settings_dict(part: Any) -> dict[str, Any]:
-    """A settings table as plain JSON values."""
-    return dict(json.loads(json.dumps(asdict(part))))

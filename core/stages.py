@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
+from core.files import digest
 from core.project import Project
 from core.run.reporter import Reporter
-from core.store import file_digest
 
 Made = Mapping[str, Path]
 Settings = dict[str, Any]
@@ -111,7 +111,7 @@ def data_settings(project: Project) -> Settings:
 
     tables = {"data.interactions": project.data.interactions, "data.items": project.data.items}
     sources = [s for key, name in tables.items() if name for s in open_table(project.resolve(name), key)]
-    files = [file_digest(source.path) for source in sources]
+    files = [digest(source.path) for source in sources]
     settings = asdict(project.data)
     # Where the files lie does not matter, what is in them does; the history's length is the model's business.
     return {**{k: v for k, v in settings.items() if k not in ("interactions", "items", "max_history")}, "files": files}
@@ -342,7 +342,7 @@ def evaluate_settings(project: Project) -> Settings:
     recommend = {"beams": project.recommend.beams, "max_history": project.data.max_history}
     settings = {**asdict(project.evaluate), **recommend, **_computing(project)}
     best = best_reachable_file(project)
-    return {**settings, "best_reachable": file_digest(best)} if best else settings
+    return {**settings, "best_reachable": digest(best)} if best else settings
 
 
 def make_evaluate(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
@@ -372,7 +372,7 @@ def _model_files(project: Project, name: str) -> Settings:
     path = Path(_model(project, name))
     if name == "tiny":
         return {}
-    return {"files": {f.name: file_digest(f) for f in sorted(path.iterdir()) if f.is_file()}} if path.is_dir() else {}
+    return {"files": {f.name: digest(f) for f in sorted(path.iterdir()) if f.is_file()}} if path.is_dir() else {}
 
 
 def _file(project: Project, source: str, key: str = "vectors.semantic and vectors.behavior") -> Settings:
@@ -384,4 +384,4 @@ def _file(project: Project, source: str, key: str = "vectors.semantic and vector
     path = project.resolve(source.removeprefix("file:"))
     if not path.is_file():
         raise ProjectError(f"{path}: no such file", f"check {key}")
-    return {"file": file_digest(path)}
+    return {"file": digest(path)}

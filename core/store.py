@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from core.files import locked, sync, write_atomic
 from core.safe_json import number, read_object
-from core.run.status import write_atomic
 
 STAGE_FILE = "stage.json"
-WAIT = 0.2
-"""Seconds between two looks at an artefact that another process is making."""
 PACKAGES = ("torch", "transformers", "polars", "faiss-cpu", "scikit-learn", "numpy", "tokenizers")
 
 Summary = Mapping[str, Any]
@@ -54,7 +49,7 @@ class Store:
         Where another process is making the same artefact, wait for it and take what it made.
         """
         partial = self.path / f"{fingerprint}.partial"
-        with _held(partial):
+        with locked(partial):
             if self.has(fingerprint):
                 return self.about(fingerprint)
             return self._make(fingerprint, recipe, work, partial)
@@ -75,32 +70,11 @@ class Store:
         write_atomic(partial / STAGE_FILE, json.dumps(about, indent=1))
         for file in partial.rglob("*"):
             if file.is_file():
-                _sync(file)
+                sync(file)
         shutil.rmtree(self.artefact(fingerprint), ignore_errors=True)
         partial.rename(self.artefact(fingerprint))
-        _sync(self.path)
+        sync(self.path)
         return about
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder, made where it is missing; the kernel lets go of it when the process ends, however it ends."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(WAIT)  # asleep a signal still arrives
-            if folder.exists() and os.fstat(handle).st_ino != folder.stat().st_ino:
-                continue  # made anew meanwhile: hold that one
-            yield
-            return
-        finally:
-            os.close(handle)
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
@@ -109,22 +83,8 @@ def fingerprint(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

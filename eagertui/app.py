@@ -23,10 +23,10 @@ from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_ke
 from eagertui.bridge import Bridge
 from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.pace import knows_styles
-from eagertui.plain import visible
-from eagertui.running import RunningApp
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
+from eagertui.plain import visible
+from eagertui.running import RunningApp
 from eagertui.themes import THEMES
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
@@ -44,7 +44,7 @@ def _screen(place: str) -> Callable[[], Screen[Any]]:
     """A place's screen, its module loaded when somebody goes there."""
 
     def make() -> Screen[Any]:
-        return knows_styles(getattr(import_module(f"eagertui.places.{place}"), f"{place.title()}Screen")())
+        return knows_styles(getattr(import_module(f"eagertui.places.{place}.screen"), f"{place.title()}Screen")())
 
     return make
 
@@ -114,9 +114,12 @@ class EagerApp(RunningApp):
 
         What was loaded is then left out of later garbage collections: a full one would hold a key for 50 ms.
         """
-        names = [*(f"screens.{place}" for place in PLACES), "screens.help", "screens.ask", "screens.start", "tables"]
+        names = [
+            *(f"places.{place}.screen" for place in PLACES),
+            "overlays.help", "overlays.ask", "forms.start_training", "places.data.frames",
+        ]  # fmt: skip
         await asyncio.to_thread(lambda: [import_module(f"eagertui.{name}") for name in names])
-        self.stylesheet.read_all(sorted(Path(__file__).with_name("screens").glob("*.tcss")))
+        self.stylesheet.read_all(sorted(Path(__file__).parent.glob("*/**/*.tcss")))
         gc.freeze()
 
     def delay_update(self, delay: float = 0.01) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
+from core.files import write_atomic
 from core.safe_json import read_object
-from core.run.status import write_atomic
 
 SYMBOLS = ("braille", "block", "ascii")
 MOST_PROJECTS = 30

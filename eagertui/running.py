@@ -13,8 +13,8 @@ from core.run.folder import RunFolder
 from eagertui.actions import PLACES
 from eagertui.bridge import Bridge
 from eagertui.config import Memory
-from eagertui.plain import duration
 from eagertui.places.place import Place
+from eagertui.plain import duration
 from eagertui.watching import WatchingApp
 from eagertui.widgets.draw import line, safe
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import core.run.reporter
 from core.errors import DataError, Interrupted
+from core.files import write_atomic
 from core.run.engine import run_engine
 from core.run.folder import RunFolder
 from core.run.reporter import RunReporter
-from core.run.status import write_atomic
 
 HOSTILE = "[red]Bold[/] \x1b[31mescape\x07 \u202eright-to-left\u202c zero\u200bwidth 界 🙂 \ttab\nline"
 

@@ -1,26 +1,24 @@
-"""The walls, seen from a fresh process: what did an import really load? And the wheel's list of packages."""
+"""The walls, seen from a fresh process: what did an import really load? The modules are those of the tree, so that none
+can be forgotten. And the wheel's list of packages.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import tomli
 
-ROOT = Path(__file__).resolve().parents[1]
-LEARNING = ("torch", "transformers", "peft", "faiss", "sklearn", "tokenizers", "scipy")
+from tests import imports
+from tests.imports import ROOT, modules
 
-LIGHT = [
-    "core", "core.project", "core.recipes", "core.run.folder", "core.run.launch", "core.run.follow",
-    "core.run.reporter", "core.run.engine", "core.data", "core.data.guess", "core.evaluate.metrics",
-    "core.evaluate.compare", "eagertui.cli.output.metrics_table", "core.index.table", "core.index.shape", "core.index.branches",
-    "core.index.lookup", "core.index.measure.diff", "core.index.exchange.in_out", "core.serve.process",
-    "core.pipeline", "core.__main__",
-]  # fmt: skip
-HEADLESS = ["cli", "headless", "printer", "lists", "profile", "plain", "doctor", "completion", "starting"]
+LEARNING = {"torch", "transformers", "peft", "faiss", "sklearn", "tokenizers", "scipy"}
+CLI = [name for name in modules("eagertui") if name.split(".")[:2] == ["eagertui", "cli"] and "__main__" not in name]
+APP = [name for name in modules("eagertui") if name not in CLI and "__main__" not in name]
+ENGINE = modules("core")
+USED = sorted({name for file in modules("eagertui").values() for name, _ in imports.imported(file, ENGINE)})
+"""What the screens and the command line import of the engine, inside functions too."""
 
 
 def loaded(code: str) -> set[str]:
@@ -30,31 +28,44 @@ def loaded(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", LIGHT)
-def test_light_rooms_load_no_learning_library(module):
-    if importlib.util.find_spec(module) is None:
-        pytest.skip("this version has no such module")
-    assert not loaded(f"import {module}") & {*LEARNING, "textual", "eagertui"}
+def breaches(names: list[str], forbidden: set[str]) -> list[str]:
+    """Which of the modules is the first to load a package that it must not; imported one after the other."""
+    code = f"""
+import importlib, sys
+for name in {names!r}:
+    importlib.import_module(name)
+    found = {forbidden!r} & {{loaded.partition(".")[0] for loaded in sys.modules}}
+    if found:
+        print(name, *sorted(found))
+        break
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return done.stdout.split()
 
 
-@pytest.mark.parametrize("module", HEADLESS)
-def test_the_headless_path_loads_no_toolkit(module):
-    assert not loaded(f"import eagertui.{module}") & {*LEARNING, "textual"}
+@pytest.mark.parametrize(
+    ("names", "forbidden"),
+    [(CLI, LEARNING | {"textual"}), (APP, LEARNING), (USED, LEARNING | {"textual", "eagertui"})],
+    ids=["command line", "application", "what they use of the engine"],
+)
+def test_modules_load_nothing_heavy(names, forbidden):
+    assert len(names) > 8
+    assert breaches(names, forbidden) == []
+
+
+def test_no_circle_and_no_upward_import_between_rooms(capsys):
+    assert imports.main() == 0, capsys.readouterr().out
 
 
 def test_a_headless_verb_loads_no_toolkit(tmp_path):
     (tmp_path / "project.toml").write_text('[data]\ninteractions = "x.csv"\n')
-    code = f"from eagertui.cli.parser import main; assert main(['--headless', 'runs', {str(tmp_path)!r}]) == 0"
-    assert not loaded(code) & {*LEARNING, "textual"}
-
-
-def test_the_app_loads_no_learning_library():
-    assert not loaded("import eagertui.app, eagertui.bridge") & set(LEARNING)
+    code = f"from eagertui.cli import main; assert main(['--headless', 'runs', {str(tmp_path)!r}]) == 0"
+    assert not loaded(code) & (LEARNING | {"textual"})
 
 
 def test_the_library_names_load_on_use():
     assert "polars" not in loaded("import core")
-    assert not loaded("from core import Project") & set(LEARNING)
+    assert not loaded("from core import Project") & LEARNING
     with pytest.raises(AttributeError, match="Recomender"):
         import core
 

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.data.column_profile import Look, cannot_be_id, is_code, is_number, is_order, is_time, is_wordy, look_at, role_of
+from core.data.column_profile import (
+    Look,
+    cannot_be_id,
+    is_code,
+    is_number,
+    is_order,
+    is_time,
+    is_wordy,
+    look_at,
+    role_of,
+)
 from core.data.log import build_log, read_rows
 from core.data.report import DataReport
 from core.data.sniff import open_table

@@ -9,9 +9,9 @@ from typing import Any
 
 from core import pipeline
 from core.errors import EagerError
-from core.estimate.probe import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.memory import advice, gib, refusal, tune_settings
 from core.estimate.past import Past
+from core.estimate.probe import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.sizes import sizes_of
 from core.estimate.space import BASE, disk_of, memory_of, row_length, tune_need
 from core.estimate.space import ON_GPU as GPU_MEMORY

@@ -1,6 +1,6 @@
 """What tuning must hold in memory, in MB (10^6 bytes): weights, what learns of them, the states of one batch. Light.
 
-Checked against the peaks of real trainings (tests/core/estimate/test_memory.py). What learns is fp32 whatever `run.dtype`
+Checked against the peaks of real trainings (`tests/core/estimate`). What learns is fp32 whatever `run.dtype`
 says: bf16 is the format of the matrix products alone. What it saves in states it takes in copies: measured 1.48 GB
 against 1.50 GB on a CPU, so it is left out here. Weights that no stage trains stay in bf16 where their files are.
 """

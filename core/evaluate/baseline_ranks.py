@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.baselines import ItemKNN, Popularity, Scorer, Transitions
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset, Evaluation
-from core.baselines import ItemKNN, Popularity, Scorer, Transitions
-from core.evaluate.ranks import Ranking
 from core.evaluate.metrics import DEPTH, ranking_metrics
+from core.evaluate.ranks import Ranking
 from core.project import Project
 from core.run.reporter import Reporter
-from core.training.loop import StopRequested
 
 BATCH = 512
 SPLITS = ("valid", "test")
@@ -76,8 +75,7 @@ def rank_by_scores(scorer: Scorer, split: Evaluation, n_items: int, name: str, r
         masked[rows] = np.where(repeated, 0, _rank(scores, targets))
         shown_masked += _exposure(scores)
         reporter.progress(name, start + len(rows), len(split), "users")
-        if reporter.wants() == "stop":
-            raise StopRequested
+        reporter.stop_if_asked()
     return Ranking(ranks, masked, shown, shown_masked)
 
 

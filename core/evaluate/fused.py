@@ -13,14 +13,13 @@ import numpy.typing as npt
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate.ranks import Ranking, Tally, batches
 from core.evaluate.metrics import DEPTH, ranking_metrics
-from core.recommend.fusion import candidates, mixed
-from core.model.trie import Trie
-from core.run.reporter import Reporter
-from core.tune.losses.contrast import Dense
+from core.evaluate.ranks import Ranking, Tally, batches
+from core.model.dense import Dense
 from core.model.generator import Generator
-from core.training.loop import StopRequested
+from core.model.trie import Trie
+from core.recommend.fusion import candidates, mixed
+from core.run.reporter import Reporter
 
 WEIGHTS = tuple(step / 10 for step in range(11))
 """Weights of the scorer that validation chooses from."""
@@ -57,8 +56,7 @@ def ranks_of_blend(
             tally.add(places, mixed(items, spoken, scored, weight)[0][:, :DEPTH], split, chosen)
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
-        if reporter.wants() == "stop":
-            raise StopRequested
+        reporter.stop_if_asked()
     return alone.ranking(), {weight: tally.ranking() for weight, tally in tallies.items()}
 
 

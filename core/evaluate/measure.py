@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from core.data.dataset import Dataset, Evaluation
+from core.evaluate.baseline_ranks import load_ranking, ranks_frame, save_ranking
 from core.evaluate.fused import WEIGHTS, best_weight, ranks_of_blend
-from core.evaluate.ranks import Ranking, ranks_of
 from core.evaluate.metrics import (
     INTERVAL_METRICS,
     bootstrap_interval,
@@ -22,13 +22,13 @@ from core.evaluate.metrics import (
     ranking_metrics,
     sliced,
 )
-from core.evaluate.baseline_ranks import load_ranking, ranks_frame, save_ranking
+from core.evaluate.ranks import Ranking, ranks_of
+from core.files import write_atomic
 from core.machine import device_of, use_bf16
-from core.project import Project
-from core.safe_json import OURS, headline
-from core.run.reporter import Reporter
-from core.run.status import write_atomic
 from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.project import Project
+from core.run.reporter import Reporter
+from core.safe_json import OURS, headline
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
 BLEND, MODEL, DENSE = OURS

@@ -12,11 +12,10 @@ import torch
 
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, Ranks
-from core.recommend.beam import beam_search
-from core.model.trie import Trie
-from core.run.reporter import Reporter
 from core.model.generator import Generator
-from core.training.loop import StopRequested
+from core.model.trie import Trie
+from core.recommend.beam import beam_search
+from core.run.reporter import Reporter
 
 BATCH = 64
 
@@ -111,8 +110,7 @@ def ranks_of(
         tally.add(places, items[:, :DEPTH], split, chosen)
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
-        if reporter.wants() == "stop":
-            raise StopRequested
+        reporter.stop_if_asked()
     return tally.ranking()
 
 

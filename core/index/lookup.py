@@ -18,8 +18,8 @@ import polars as pl
 
 from core.errors import DataError
 from core.index.branches import BranchTable
-from core.index.tokens import token
 from core.index.table import SHARED, ItemIndex
+from core.index.tokens import token
 
 if TYPE_CHECKING:
     from core.index.revisions.changes import Growth

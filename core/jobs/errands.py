@@ -90,8 +90,8 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """What training would do and about what it would cost; changes nothing."""
     from core.estimate import estimate
-    from core.project import Project
     from core.jobs.start import find_unfinished
+    from core.project import Project
 
     project = Project.load(args.project, args.overrides)
     found = find_unfinished(project)
@@ -113,8 +113,8 @@ def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
 def prompts_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """Examples of the tasks as the model would get them."""
-    from core.project import Project
     from core.jobs.prompts import shown_prompts
+    from core.project import Project
 
     return shown_prompts(Project.load(args.project, args.overrides), args.task, args.wording, args.rows, tell)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import EagerError, EnvironmentFault
+from core.files import locked
 from core.project import Project
 from core.run import trackers
 from core.run.folder import RunFolder, list_runs
@@ -50,15 +49,12 @@ def unfinished_or_new(project: Project, new: bool = False) -> tuple[RunFolder, b
 def _alone(folder: Path) -> Iterator[None]:
     """Nobody else chooses or makes a run in this folder meanwhile."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
+        held = contextlib.ExitStack()
+        held.enter_context(locked(folder))
     except OSError as error:
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror or error}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with held:
         yield
-    finally:
-        os.close(handle)
 
 
 def check_start(project: Project) -> None:
@@ -68,8 +64,8 @@ def check_start(project: Project) -> None:
         ProjectError: a tracker's package is not installed.
         EnvironmentFault: the machine's memory can never hold the model and what learns of it.
     """
-    from core.estimate.probe import room
     from core.estimate.memory import refusal
+    from core.estimate.probe import room
 
     trackers.require(project.run.report_to)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.

@@ -11,12 +11,12 @@ import torch
 from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from core.index.table import ItemIndex
+from core.model.peft_layers import input_layer, state_of
+from core.model.pretrained import Source, kernel_of, load_model
+from core.model.token_init import code_vectors, code_words, start_rows
+from core.model.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
 from core.settings import BackboneSettings
 from core.training.dropout import Dropout
-from core.model.token_init import code_vectors, code_words, start_rows
-from core.model.pretrained import Source, kernel_of, load_model
-from core.model.peft_layers import input_layer, state_of
-from core.model.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
 
 MAX_POSITIONS = 4096
 

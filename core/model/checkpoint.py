@@ -20,15 +20,15 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from core.errors import DataError
+from core.files import digest, write_atomic
 from core.index.table import ItemIndex
-from core.model.trie import Trie
-from core.run.status import write_atomic
 from core.model.adapters import NEW_ROWS, bare, load_adapter, load_new_rows, save_adapter, save_new_rows
 from core.model.backbone import grow
-from core.tune.losses.contrast import Dense, load_dense, save_dense
+from core.model.dense import Dense, load_dense, save_dense
 from core.model.generator import Generator
-from core.model.pretrained import Source, digest, kernel_of
 from core.model.peft_layers import Adapter, state_of
+from core.model.pretrained import Source, kernel_of
+from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, load_tokenizer
 
 MANIFEST, ADAPTERS, PROMPTS = "manifest.json", "adapters", "prompts"

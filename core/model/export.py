@@ -14,10 +14,9 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
 from core.index.exchange.in_out import write_index
-from core.pipeline import artefact_of
-from core.run.folder import RunFolder
 from core.model.adapters import fold
 from core.model.checkpoint import MANIFEST, PROMPTS, load_checkpoint
+from core.run.folder import RunFolder
 
 ABOUT = "eagertui.json"
 
@@ -76,7 +75,7 @@ def _checkpoint(source: RunFolder | Path) -> Path:
     folder = source if isinstance(source, RunFolder) else RunFolder(source)
     if not (folder.path / "run.json").is_file():
         raise ProjectError(f"{folder.path} is neither a run nor a checkpoint", "runs: eagertui --headless runs")
-    return artefact_of(folder, "tune") / "best"
+    return folder.artefact("tune") / "best"
 
 
 def _about(checkpoint: Path) -> dict[str, Any]:

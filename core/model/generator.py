@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
-from core.model.peft_layers import embed, head_logits
 from core.model.masks import Mask
+from core.model.peft_layers import embed, head_logits
 
 
 class Generator(nn.Module):

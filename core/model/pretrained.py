@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,9 +16,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrai
 from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
+from core.files import digest
 from core.model.attention import NAME as CPU_ATTENTION
-from core.model.peft_layers import embed, head_layer, head_logits, input_layer
 from core.model.masks import masks
+from core.model.peft_layers import embed, head_layer, head_logits, input_layer
 
 PROBE = 6
 """Tokens of the sentence on which a model is tried."""
@@ -80,12 +80,6 @@ class Source:
 
 
 _INDICES = ("config.json", "model.safetensors.index.json")
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_model(

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
+from core.model.vocabulary import Vocabulary
 from core.project import Project
 from core.prompts.negatives import Negatives
 from core.prompts.render import Renderer
 from core.prompts.tasks import Material, user_tables
-from core.prompts.texts import item_texts
-from core.prompts.user_texts import UserTexts, user_texts
+from core.prompts.texts import UserTexts, item_texts
+from core.prompts.user_texts import user_texts
 from core.prompts.wordings import Wordings, load_wordings
 from core.run.protocol import Reporter
-from core.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from core.index.branches import BranchTable

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProjectError
+from core.model.vocabulary import Vocabulary
 from core.prompts.encode import Bank, Encoder, Ids
 from core.prompts.example import Example
-from core.prompts.truncate import FIXED, HISTORY, TEXT, Piece, fit
 from core.prompts.texts import ItemTexts
+from core.prompts.truncate import FIXED, HISTORY, TEXT, Piece, fit
 from core.prompts.wordings import Wordings, fields_in
 from core.settings import TASKS
-from core.model.vocabulary import Vocabulary
 
 Value = int | str | tuple[str, int] | npt.NDArray[np.integer]
 """A field: an item number; item numbers, the oldest first; a text; or a table of texts and a place in it."""

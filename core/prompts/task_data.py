@@ -10,12 +10,12 @@ from core.assets import assets_path
 from core.data.dataset import Dataset
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
+from core.model.vocabulary import Vocabulary
 from core.project import Project
 from core.prompts.material import gather
 from core.prompts.tasks import Material, TaskRows, task_rows
 from core.run.reporter import Reporter
 from core.settings import StageSettings
-from core.model.vocabulary import Vocabulary
 
 HELD_OUT = 1
 """Wordings of every task, the last ones, that no row is trained in: what a model learnt is asked in those."""

@@ -115,3 +115,28 @@ def _kinds(items: pl.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...]
                 if label and len(label.split()) <= WORDS_OF_A_KIND and len(label) <= 60:
                     labels[label] = None
     return tuple(tuple(labels) for labels in found)
+
+
+Texts = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class UserTexts:
+    """Texts about every user, by user number.
+
+    Attributes:
+        intents: what a user looked for when they took their last training item; other ways to say it behind the first.
+        preferences: what a user likes, from all training items but the last: overall, long-term, short-term.
+        source: of the texts: `none`, `template`, `file` or `local`.
+        notes: sentences for a person: what was read, and what was refused and why.
+    """
+
+    intents: Texts
+    preferences: Texts
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> int:
+        """How many texts there are."""
+        return sum(map(len, (*self.intents, *self.preferences)))

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from core.model.trie import Trie
 from core.model.generator import Generator
 from core.model.masks import masks
+from core.model.trie import Trie
 
 Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 

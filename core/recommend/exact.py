@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from core.model.trie import Level, Trie
 from core.model.generator import Generator
 from core.model.masks import masks
+from core.model.trie import Level, Trie
 
 
 @torch.inference_mode()

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.model.checkpoint import Checkpoint
+from core.model.dense import Dense
+from core.model.generator import Generator
+from core.model.trie import Trie
 from core.recommend.beam import Lists, beam_search
 from core.recommend.exact import encode, item_scores
-from core.model.trie import Trie
-from core.model.checkpoint import Checkpoint
-from core.tune.losses.contrast import Dense
-from core.model.generator import Generator
 
 
 @torch.inference_mode()

@@ -19,15 +19,14 @@ from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
-from core.pipeline import artefact_of
+from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.model.generator import Generator
+from core.model.trie import Trie
 from core.project import Project
 from core.recommend.beam import beam_search
 from core.recommend.fusion import blended
-from core.model.trie import Trie
-from core.safe_json import number, read_object
 from core.run.folder import RunFolder
-from core.model.checkpoint import Checkpoint, load_checkpoint
-from core.model.generator import Generator
+from core.safe_json import number, read_object
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,8 @@ class Recommender:
         folder = RunFolder(Path(run))
         project = Project.load(folder.project_path)
         prepare(project.run)
-        dataset = Dataset.load(artefact_of(folder, "data"))
-        checkpoint = load_checkpoint(artefact_of(folder, "tune") / "best", device_of(project.run))
+        dataset = Dataset.load(folder.artefact("data"))
+        checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
         return cls(project, dataset, checkpoint, load_revisions(folder), _weight(folder))
 
     @property
@@ -207,5 +206,5 @@ class Recommender:
 def _weight(folder: RunFolder) -> float:
     """What validation gave the dense scorer, as the run's evaluation wrote it down; 0 where it did not."""
     with contextlib.suppress(ProjectError):
-        return number(read_object(artefact_of(folder, "evaluate") / "blend.json").get("weight"), 0.0)
+        return number(read_object(folder.artefact("evaluate") / "blend.json").get("weight"), 0.0)
     return 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import platform
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import EnvironmentFault, ProjectError
+from core.files import taken, write_atomic
 from core.run.disk import fault_of, gone
-from core.safe_json import figures, headline, moment, read_object
 from core.run.process import identity
-from core.run.status import STALE, Status, read_status, write_atomic, write_status
+from core.run.status import STALE, Status, read_status, write_status
+from core.safe_json import figures, headline, moment, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"
@@ -125,6 +125,20 @@ class RunFolder:
         """What `run.json` says; empty where it is unreadable."""
         return read_object(self.path / "run.json")
 
+    def artefact(self, stage: str) -> Path:
+        """Where a stage's artefact of this run lies.
+
+        Raises:
+            ProjectError: where the run has not come that far.
+        """
+        note = self.path / "stages" / f"{stage}.json"
+        if not note.is_file():
+            raise ProjectError(f"run {self.id} has no {stage} yet", "train it to the end first")
+        place = read_object(note).get("artefact")
+        if not isinstance(place, str) or not (self.path / place).is_dir():
+            raise ProjectError(f"{note}: names no artefact that is there", "`train --new` makes what is missing")
+        return (self.path / place).resolve()
+
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""
         return read_object(self.path / "metrics.json")
@@ -214,7 +228,7 @@ class RunFolder:
             raise fault_of(error, self.path) or gone(self.path) from error
         try:
             end = time.monotonic() + wait
-            while not _taken(handle):
+            while not taken(handle):
                 if time.monotonic() >= end:
                     owner = self.status()
                     raise EnvironmentFault(
@@ -309,11 +323,3 @@ def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -
         raise ProjectError(f"{run_id}: {len(hits)} runs fit", "one of " + ", ".join(r.id for r in hits[:8]))
     known = ", ".join(r.id for r in runs[:8]) or "none"
     raise ProjectError(f"no run {run_id} in {runs_dir}", f"its runs: {known}")
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

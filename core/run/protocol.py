@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from core.errors import StopRequested
+
 Wish = Literal["go", "checkpoint", "stop"]
 
 
@@ -62,6 +64,15 @@ class Reporter(Protocol):
 
     def wants(self) -> Wish:
         """What people ask for; blocks while the run is paused. Each checkpoint wish is told once, stop for ever."""
+
+    def stop_if_asked(self) -> None:
+        """Leave the work here if people ask for it; for work that has no checkpoint of its own.
+
+        Raises:
+            StopRequested: they do.
+        """
+        if self.wants() == "stop":
+            raise StopRequested
 
 
 class NullReporter(Reporter):

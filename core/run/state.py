@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from core.run.events import Event
-from core.safe_json import number
 from core.run.series import MAX_POINTS as MAX_POINTS
 from core.run.series import Series as Series
+from core.safe_json import number
 
 MAX_SERIES = 128
 MAX_LOG = 500

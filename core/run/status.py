@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from core.safe_json import figures, moment, number
+from core.files import write_atomic
 from core.run.process import boot
+from core.safe_json import figures, moment, number
 
 HEARTBEAT = 2.0
 """Seconds between two heartbeats of a live engine."""
@@ -144,21 +143,6 @@ def write_status(path: Path, status: Status) -> None:
     clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(status).items()}
     clean["best"] = {k: v for k, v in status.best.items() if math.isfinite(v)}
     write_atomic(path, json.dumps(clean, indent=1, allow_nan=False))
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a small text file through a temporary name beside it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.write("\n")
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def beaten(status: Status, began: float) -> Status:

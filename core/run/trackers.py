@@ -13,8 +13,8 @@ from typing import Any
 
 from core.errors import ProjectError
 from core.run.events import Event
-from core.safe_json import figures, number
 from core.run.folder import RunFolder
+from core.safe_json import figures, number
 
 METRICS_FILE = "metrics.json"
 _METHODS = {"model": "test/", "model+dense": "test/model+dense "}

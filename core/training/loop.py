@@ -21,22 +21,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from core.errors import DataError, EagerError
+from core.errors import DataError, EagerError, StopRequested
+from core.files import write_atomic
 from core.run.reporter import Reporter
-from core.run.status import write_atomic
 from core.training.processes import processes
 
 METRIC_EVERY = 20
 CHUNK = 32
 FALLING = 0.1
-
-
-class StopRequested(Exception):
-    """Somebody asked the run to stop; a checkpoint was left in `checkpoint`."""
-
-    def __init__(self, checkpoint: Path | None = None) -> None:
-        super().__init__("stopped on request")
-        self.checkpoint = checkpoint
 
 
 @dataclass(frozen=True)

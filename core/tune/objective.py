@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.model.generator import Generator
 from core.model.trie import Trie
 from core.settings import TASKS, TuneSettings
+from core.training.dropout import dropout
 from core.tune.batch import Batch
 from core.tune.losses.contrast import Contrast, NextContrast
-from core.training.dropout import dropout
-from core.model.generator import Generator
 
 SEQUENTIAL = TASKS.index("sequential")
 

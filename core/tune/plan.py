@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from core.prompts.example import Example
 from core.settings import TASKS, StageSettings, TuneSettings
-from core.tune.batch import Batch, collate
 from core.training.loop import bucketed
+from core.tune.batch import Batch, collate
 from core.tune.rows import SequentialRows
 from core.tune.teacher import Lessons
 

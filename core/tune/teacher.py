@@ -16,10 +16,9 @@ import numpy.typing as npt
 import torch
 from scipy import sparse
 
-from core.data.arrays import Sequences
 from core.baselines import Transitions
+from core.data.arrays import Sequences
 from core.run.reporter import Reporter
-from core.training.loop import StopRequested
 from core.tune.rows import Rows
 from core.vectors.sasrec import SasRec
 
@@ -90,8 +89,7 @@ def lessons(
             trust[places, tops[0] :] = weight * transitions_share
             trust[places, : tops[0]] *= np.where(spoken, 1.0 - transitions_share, 1.0)
         reporter.progress("lessons", min(start + BATCH, len(order)), len(order), "rows")
-        if reporter.wants() == "stop":
-            raise StopRequested
+        reporter.stop_if_asked()
     return Lessons(offsets, items, trust)
 
 

@@ -15,27 +15,28 @@ import torch
 
 from core.data.dataset import Dataset
 from core.errors import ProjectError
-from core.evaluate.ranks import ranks_of
 from core.evaluate.metrics import ranking_metrics
+from core.evaluate.ranks import ranks_of
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
-from core.project import Project
+from core.model.backbone import build_backbone, build_vocabulary, code_starts, made_ready
+from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
+from core.model.dense import load_dense
+from core.model.peft_layers import adapt
+from core.model.pretrained import check_length, own_dtype
 from core.model.trie import Trie
+from core.project import Project
+from core.prompts.task_data import Speech
 from core.run.launch import rank
 from core.run.reporter import Reporter
 from core.settings import StageSettings
-from core.model.backbone import build_backbone, build_vocabulary, code_starts, made_ready
-from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
-from core.tune.losses.contrast import Contrast, NextContrast, load_dense
 from core.training.loop import Loop, Schedule
+from core.tune.losses.contrast import Contrast, NextContrast
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.repeats import calibrated
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
-from core.model.pretrained import check_length, own_dtype
-from core.prompts.task_data import Speech
 from core.tune.teacher import Lessons, lessons
-from core.model.peft_layers import adapt
 from core.vectors import ItemVectors
 from core.vectors.sasrec import SasRec
 

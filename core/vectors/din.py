@@ -20,9 +20,9 @@ from torch.nn import functional
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
 from core.training.dropout import dropout
+from core.training.fitting import fit
 from core.training.loop import Schedule
 from core.vectors import ItemVectors
-from core.training.fitting import fit
 
 GROUPS = (5, 4, 2, 2, 1, 1, 1, 1, 1, 1)
 """How many past items are averaged into one, oldest first."""

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
+from core.training.fitting import fit
 from core.training.loop import Schedule
 from core.vectors import ItemVectors
-from core.training.fitting import fit
 
 LAYERS = 3
 NEGATIVES = 1024

@@ -22,9 +22,9 @@ from core.data.arrays import Sequences
 from core.run.reporter import Reporter
 from core.settings import SasrecSettings
 from core.training.dropout import dropout
+from core.training.fitting import fit
 from core.training.loop import Schedule, bucketed
 from core.vectors import ItemVectors
-from core.training.fitting import fit
 
 SCORE_BATCH = 512
 MEAN_LENGTH = 10

@@ -33,7 +33,6 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    from core.training.loop import StopRequested
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)
@@ -61,8 +60,7 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
             pooled = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)
             rows.append(torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy())
             reporter.progress("text vectors", min(start + 64, len(order)), len(order), "items")
-            if reporter.wants() == "stop":
-                raise StopRequested
+            reporter.stop_if_asked()
     width = rows[0].shape[1] if rows else 1
     matrix = np.zeros((len(texts), width), dtype=np.float32)
     if rows:

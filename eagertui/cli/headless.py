@@ -19,14 +19,14 @@ from typing import Any
 from rich.console import Console
 
 from core.errors import DataError, EagerError, EnvironmentFault, ProjectError
+from core.jobs.start import create_run, find_unfinished
 from core.project import Project
 from core.run.events import VERSION, Event, EventReader
 from core.run.folder import RunFolder, find_run, list_runs
 from core.run.launch import engine_command, engine_environment, join, kill, rank, send, start, stop
 from core.run.state import RunState, reduce, reduce_all
-from core.jobs.start import create_run, find_unfinished
-from eagertui.plain import project_file, visible
 from eagertui.cli.output.narration import Printer, narration
+from eagertui.plain import project_file, visible
 
 TICK = 0.1
 INTERRUPTED = 130
@@ -176,10 +176,9 @@ def _show_result(folder: RunFolder, as_json: bool) -> int:
         show_metrics(metrics)
     elif folder.manifest().get("goal") == "index":
         from core.index.revisions.changes import load_revisions
-        from core.pipeline import artefact_of
         from eagertui.cli.output.index_report import show_report
 
-        show_report(artefact_of(folder, "index"), load_revisions(folder))
+        show_report(folder.artefact("index"), load_revisions(folder))
     print(folder.path.resolve())
     return 0
 

@@ -53,7 +53,7 @@ def add_index_verb(make: Callable[..., argparse.ArgumentParser], parser: argpars
 
 def build_verb(args: argparse.Namespace) -> int:
     """Make the index."""
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
 
     path, overrides = project_file(args.project), [*args.overrides, ONLY_INDEX]
     if args.dry_run:
@@ -108,7 +108,7 @@ def diff_verb(args: argparse.Namespace) -> int:
 def import_verb(args: argparse.Namespace) -> int:
     """Build an index from a file of codes."""
     from core.fields import toml_value
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
     from eagertui.cli.output.narration import narration
 
     path = project_file(args.project)
@@ -162,6 +162,5 @@ def _find(args: argparse.Namespace, name: str | None) -> RunFolder:
 
 
 def _index_of(run: RunFolder) -> Path:
-    from core.pipeline import artefact_of
 
-    return artefact_of(run, "index")
+    return run.artefact("index")

@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from eagertui.cli.index import add_index_verb
-from eagertui.plain import project_file
 from eagertui.cli.prompts import add_prompts_verb
+from eagertui.plain import project_file
 
 INTERRUPTED = 130
 VERBS = (
@@ -210,7 +210,7 @@ def _open_app(args: argparse.Namespace) -> int:
 
 def init_verb(args: argparse.Namespace) -> int:
     """Write a project."""
-    from eagertui.cli.parser import init
+    from eagertui.cli import init
 
     if args.sample == bool(args.interactions):
         raise ProjectError("init needs either --interactions FILE [--items FILE] or --sample")
@@ -243,7 +243,7 @@ def check_verb(args: argparse.Namespace) -> int:
 
 def train_verb(args: argparse.Namespace) -> int:
     """Train, or say what training would do."""
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
 
     path = project_file(args.project)
     if args.dry_run:
@@ -255,14 +255,14 @@ def train_verb(args: argparse.Namespace) -> int:
 
 def evaluate_verb(args: argparse.Namespace) -> int:
     """Measure a run."""
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
 
     return headless.evaluate(project_file(args.project), args.overrides, args.run, args.json)
 
 
 def recommend_verb(args: argparse.Namespace) -> int:
     """Rank items for somebody."""
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
 
     if (args.user is None) == (args.history is None):
         raise ProjectError("recommend needs either --user ID or --history ID,ID,...")
@@ -279,7 +279,7 @@ def recommend_verb(args: argparse.Namespace) -> int:
 
 def export_verb(args: argparse.Namespace) -> int:
     """Write a model for others."""
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
 
     return headless.export(args.project, args.out, args.run, args.json)
 
@@ -302,14 +302,14 @@ def runs_verb(args: argparse.Namespace) -> int:
 
 def control_verb(args: argparse.Namespace) -> int:
     """Pause, resume, save or stop a run."""
-    from eagertui.cli.parser import headless
+    from eagertui.cli import headless
 
     return headless.control(project_file(args.project), args.command, args.run, args.json)
 
 
 def doctor_verb(args: argparse.Namespace) -> int:
     """Tell what this installation and machine are."""
-    from eagertui.cli.parser import doctor
+    from eagertui.cli import doctor
 
     report = doctor.examine(project_file(args.project) if args.project else None)
     print(json.dumps(report) if args.json else "\n".join(doctor.lines(report)))

@@ -15,8 +15,8 @@ import tomli
 from core.errors import ProjectError
 from core.fields import Setting
 from core.project import Project, all_settings, name_for
-from eagertui.forms.form_model import Fault, Field, Group, form_field, near, problem, text_of, value_of
 from eagertui.cli.init import ROLES, columns_of, with_values
+from eagertui.forms.form_model import Fault, Field, Group, form_field, near, problem, text_of, value_of
 
 FOLDER = "folder"
 """The key of the field that names the project's folder; it is no setting."""

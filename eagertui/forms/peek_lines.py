@@ -7,8 +7,8 @@ from collections.abc import Collection
 from textual.content import Content
 
 from eagertui.cli.init import Peek
-from eagertui.widgets.table.columns import GAP, NULL, cell, fit, need, place, scrolled
 from eagertui.widgets.draw import Part, line
+from eagertui.widgets.table.columns import GAP, NULL, cell, fit, need, place, scrolled
 
 FAINT = "$foreground 60%"
 

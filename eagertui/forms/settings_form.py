@@ -15,11 +15,11 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from eagertui.forms.form_model import Field, Group, text_of
+from eagertui.forms.setting_list import SettingList, about, verdict
 from eagertui.overlays.choose import Choice, ChooseScreen
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
-from eagertui.forms.setting_list import SettingList, about, verdict
 from eagertui.widgets.typed_line import TypedLine
 
 

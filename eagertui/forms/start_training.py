@@ -18,14 +18,14 @@ from textual.widgets import Button, Static
 
 from core.errors import EagerError
 from eagertui.actions import own_bindings
-from eagertui.forms.form_model import Form, near, train_command
 from eagertui.cli.index import ONLY_INDEX
-from eagertui.widgets.draw import line
+from eagertui.forms.form_model import Form, near, train_command
 from eagertui.forms.form_parts import button_label, copy_hint, error_lines, folded_command, form_button, heading
-from eagertui.widgets.key_bar import KeyBar
-from eagertui.widgets.lines import Draw, Lines
 from eagertui.forms.plan_lines import plan_lines, short_plan_lines
 from eagertui.forms.settings_form import SettingsForm
+from eagertui.widgets.draw import line
+from eagertui.widgets.key_bar import KeyBar
+from eagertui.widgets.lines import Draw, Lines
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp
@@ -51,7 +51,7 @@ class StartScreen(Screen[StartChoice | None]):
     """
 
     PLACE = "start"
-    CSS_PATH = "start.tcss"
+    CSS_PATH = "start_training.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("start")]
     AUTO_FOCUS = "SettingList"
 

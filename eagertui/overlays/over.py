@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -16,8 +17,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from eagertui.widgets.filter_bar import FilterBar
-from eagertui.widgets.table.frame_table import FrameTable
 from eagertui.widgets.row_list import Row, RowList
+from eagertui.widgets.table.frame_table import FrameTable
 from eagertui.widgets.typed_line import TypedLine
 
 
@@ -73,7 +74,7 @@ class FinderLine(TypedLine):
 class Finder(ModalScreen[int | None]):
     """Find one of many by what is typed; the answer is its number, None where nobody wants any."""
 
-    CSS_PATH = "over.tcss"
+    CSS_PATH = Path(__file__).with_name("over.tcss")  # a name alone would be looked for beside the subclass
     AUTO_FOCUS = "#finder-text"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False)]
     NOUN = ""

@@ -11,9 +11,9 @@ from datetime import datetime
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from core.safe_json import number as figure
 from core.run.folder import RunInfo
 from core.run.status import Status
+from core.safe_json import number as figure
 from eagertui.cli.output.lists import GLYPHS
 from eagertui.plain import steady, visible
 

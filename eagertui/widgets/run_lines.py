@@ -9,9 +9,9 @@ from typing import Any
 from rich.cells import cell_len
 from textual.content import Content
 
-from core.safe_json import OURS, headline, number
 from core.run.folder import RunInfo
 from core.run.status import UNFINISHED, Status
+from core.safe_json import OURS, headline, number
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
     Part,

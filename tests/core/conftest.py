@@ -14,7 +14,7 @@ from tests.core.engine_tools import walks, write_world
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A finished run of the small world of `engine_tools`."""
-    from core.pipeline import train_run
+    from core.jobs.work import train_run
 
     project = Project.load(write_world(tmp_path_factory.mktemp("world"), walks()))
     folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)

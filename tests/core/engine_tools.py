@@ -226,9 +226,9 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-    from core.settings import BackboneSettings
     from core.model.backbone import build_backbone, build_vocabulary
     from core.model.vocabulary import train_tokenizer
+    from core.settings import BackboneSettings
 
     if family == "tiny":
         settings = BackboneSettings("tiny", 16, layers=2, heads=2, intermediate_size=32, text_vocabulary=300)

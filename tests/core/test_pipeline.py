@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from core.errors import Interrupted, ProjectError
-from core.pipeline import artefact_of, evaluate_run, plan, run_stages, train_run
+from core.jobs.work import evaluate_run, train_run
+from core.pipeline import plan, run_stages
 from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder
@@ -96,15 +97,15 @@ def test_a_finished_run_tells_its_story(trained: RunFolder, trained_project: Pro
     assert any(e.kind == "checkpoint" and e.data["best"] for e in events)
     assert {"data", "semantic", "behavior", "index", "tune", "baselines", "evaluate"} <= set(stages)
     for stage in stages:
-        assert artefact_of(trained, stage).is_dir()
-    made = artefact_of(trained, "evaluate")
+        assert trained.artefact(stage).is_dir()
+    made = trained.artefact("evaluate")
     for name in ("metrics.json", "ranks.parquet"):
         assert (trained.path / name).read_bytes() == (made / name).read_bytes()
 
 
 def test_no_artefact_keeps_what_was_only_for_resuming(trained: RunFolder, trained_project: Project) -> None:
     for stage in names_of(trained_project):
-        left = [path.name for path in artefact_of(trained, stage).rglob("loop*")]
+        left = [path.name for path in trained.artefact(stage).rglob("loop*")]
         assert not left, stage
 
 
@@ -278,7 +279,7 @@ def test_a_run_that_is_not_there_yet(world: Path) -> None:
     project = Project.load(world)
     folder = RunFolder.create(project.runs_dir, project.to_toml(), "x")
     with pytest.raises(ProjectError, match="tune"):
-        artefact_of(folder, "tune")
+        folder.artefact("tune")
 
 
 def test_the_best_reachable_of_synthetic_data_stands_beside(trained: RunFolder, trained_project: Project) -> None:

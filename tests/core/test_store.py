@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.store import Store, file_digest, fingerprint
+from core.files import digest
+from core.store import Store, fingerprint
 
 RECIPE = {"stage": "index", "version": 1, "settings": {"width": 8, "sources": ["a", "b"]}, "inputs": {"data": "d0"}}
 
@@ -74,5 +75,5 @@ def test_a_fingerprint_names_content_not_order() -> None:
 def test_a_files_digest_is_its_contents(tmp_path: Path) -> None:
     for name, text in (("a", "x"), ("b", "x"), ("c", "y")):
         (tmp_path / name).write_text(text)
-    digest = {name: file_digest(tmp_path / name) for name in "abc"}
-    assert digest["a"] == digest["b"] != digest["c"]
+    digests = {name: digest(tmp_path / name) for name in "abc"}
+    assert digests["a"] == digests["b"] != digests["c"]

@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from textual.pilot import Pilot
 
+from core.jobs.start import create_run
 from core.project import Project
 from core.run.folder import RunFolder
-from core.jobs.start import create_run
 from eagertui.app import EagerApp
 
 FAKE = Path(__file__).parents[1] / "fake_engine.py"

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from core.index.branches import BranchTable
-from core.index.tokens import letter
 from core.index.table import ItemIndex
+from core.index.tokens import letter
 
 Codes = npt.NDArray[np.int32]
 SCHEMA = {

@@ -14,15 +14,15 @@ from textual.command import CommandList
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from core.jobs import errands
 from core.errors import EagerError
+from core.jobs import errands
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
-from eagertui.places.data.screen import DataScreen
 from eagertui.forms.pick_file import PickFileScreen
-from eagertui.widgets.table.frame_table import FrameTable
-from eagertui.widgets.row_list import RowList
 from eagertui.forms.settings_form import SettingsForm
+from eagertui.places.data.screen import DataScreen
+from eagertui.widgets.row_list import RowList
+from eagertui.widgets.table.frame_table import FrameTable
 from tests.eagertui.app_tools import Eyes, fake_engine, screen_text
 from tests.eagertui.forms.form_tools import Errands
 from tests.eagertui.world import PLAN, World

@@ -21,15 +21,19 @@ TAKEN = {f"ctrl+{key}" for key in "imjh[sqzab"} | {"ctrl+space", "ctrl+@"}
 TEXTUAL = {"ctrl+c", "ctrl+q", "ctrl+p", "tab", "shift+tab", "ctrl+v", "ctrl+x"}
 
 
-SCREENS = {"new": ("new_project", "NewProjectScreen"), "pick": ("pick_file", "PickFileScreen")}
+SCREENS = {
+    "new": ("forms.new_project", "NewProjectScreen"),
+    "pick": ("forms.pick_file", "PickFileScreen"),
+    "start": ("forms.start_training", "StartScreen"),
+}
 
 
 def owner(action: Action, place: str) -> type:
     """The class whose method an action runs."""
     if action.run.startswith("app."):
         return EagerApp
-    module, name = SCREENS.get(place, (place, f"{place.title()}Screen"))
-    screen: type = getattr(importlib.import_module(f"eagertui.places.{module}"), name)
+    module, name = SCREENS.get(place, (f"places.{place}.screen", f"{place.title()}Screen"))
+    screen: type = getattr(importlib.import_module(f"eagertui.{module}"), name)
     return screen
 
 

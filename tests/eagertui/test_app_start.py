@@ -51,7 +51,7 @@ def test_every_place_opened_and_no_learning_library_loaded(shop: Path, finished:
 
 
 def test_first_paint_is_at_most_three_empty_apps() -> None:
-    path = ROOT / "tests" / "benchmarks" / "first_paint.py"
+    path = ROOT / "tests" / "benchmarks" / "terminal" / "first_paint.py"
     spec = importlib.util.spec_from_file_location("first_paint", path)
     assert spec
     assert spec.loader

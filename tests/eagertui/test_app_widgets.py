@@ -12,9 +12,9 @@ from rich.cells import cell_len
 
 from core.run.folder import RunFolder, run_info
 from core.run.status import STATES, Status
-from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
-from eagertui.places.train.log_view import fold
 from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
+from eagertui.places.train.log_view import fold
+from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
 from eagertui.widgets.run_lines import metric_lines, run_detail, run_row
 
 NASTY = st.text(max_size=60) | st.sampled_from(

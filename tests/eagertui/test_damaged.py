@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from core.jobs import errands
 from core.errors import EagerError, ProjectError
+from core.jobs import errands
 from core.run.folder import RunFolder
 from eagertui import watching
 from eagertui.app import EagerApp
 from eagertui.config import Config, Memory
-from eagertui.places.home.projects import ProjectList
 from eagertui.places.data.screen import DataScreen
+from eagertui.places.home.projects import ProjectList
 from eagertui.widgets.row_list import RowList
 from tests.eagertui.app_tools import Eyes, screen_text
 from tests.eagertui.damage import ANY, JSON, Damage, holding, remove

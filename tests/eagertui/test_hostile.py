@@ -22,9 +22,9 @@ from textual.geometry import Region
 from core.errors import EagerError
 from core.fields import toml_value
 from eagertui.forms.pick_file import PathInput
+from eagertui.forms.settings_form import SettingsForm
 from eagertui.widgets.draw import clip, fill, safe
 from eagertui.widgets.row_list import RowList
-from eagertui.forms.settings_form import SettingsForm
 from eagertui.widgets.typed_line import TypedLine
 from tests.eagertui.app_tools import Eyes
 from tests.eagertui.scenes import SCENES, Scene, Way, settled, stay

@@ -18,9 +18,9 @@ from core.run.folder import RunFolder
 from core.run.state import RunState, reduce
 from core.run.status import Status
 from eagertui.actions import PLACES
+from eagertui.places.train.lines import Plan, headline
 from eagertui.widgets.draw import spread
 from eagertui.widgets.row_list import Row, RowList
-from eagertui.places.train.lines import Plan, headline
 
 Open = Callable[..., Any]
 

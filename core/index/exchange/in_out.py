@@ -9,9 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +20,11 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError, EnvironmentFault, ProjectError
+from core.files import written_whole
 from core.index.exchange.code_files import WIDTHS, many, read_json, read_parquet
 from core.index.exchange.numbering import names_of_keys
-from core.index.tokens import token
 from core.index.table import ItemIndex
+from core.index.tokens import token
 
 if TYPE_CHECKING:
     from core.index.quantize import Quantized
@@ -180,15 +179,8 @@ def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with written_whole(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise EnvironmentFault(f"{path}: cannot be written ({error.strerror})") from error
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from core.index.branches import sorted_by_code
-from core.index.tokens import letter
 from core.index.measure.agreement import agreement, labels_of
 from core.index.nearest import BLOCK, nearest_rows
 from core.index.table import ItemIndex
+from core.index.tokens import letter
 from core.vectors import ItemVectors
 
 if TYPE_CHECKING:

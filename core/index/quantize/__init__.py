@@ -78,6 +78,6 @@ class Quantized:
 def quantize(task: Task) -> Quantized:
     """Do what `task.index.method` says."""
     method = "paper-tree" if task.index.method == "kmeans-tree" and task.index.paper else task.index.method
-    work = import_module(f"{__name__}.{method.replace('-', '_')}")
+    work = import_module(f"{__name__}.methods.{method.replace('-', '_')}")
     found: Quantized = work.quantize(task)
     return found

@@ -80,14 +80,11 @@ def fit(latent: Matrix, widths: Sequence[int], seed: int, reporter: Reporter) ->
     Raises:
         StopRequested: somebody asked to stop.
     """
-    from core.training.loop import StopRequested
-
     residual = np.array(latent, dtype=np.float32)
     codes = np.empty((len(latent), len(widths)), dtype=np.int32)
     books = []
     for level, width in enumerate(widths):
-        if reporter.wants() == "stop":
-            raise StopRequested
+        reporter.stop_if_asked()
         book = centroids(residual, width, seed + level)
         codes[:, level] = nearest(residual, book)
         for start in range(0, len(residual), BLOCK):

@@ -15,7 +15,6 @@ from scipy.optimize import linear_sum_assignment
 from core.index.assign.balance import EXACT_ROWS, Matrix, balanced_kmeans, kmeans, means, squared_distances
 from core.index.assign.matching import twins_of
 from core.run.reporter import Reporter
-from core.training.loop import StopRequested
 
 Codes = npt.NDArray[np.int32]
 
@@ -47,8 +46,8 @@ def kmeans_tree(vectors: Matrix, widths: Sequence[int], seed: int, reporter: Rep
         codebook = kmeans(residual, min(width, len(residual)), seed + level) if level else None
         children = []
         for group in groups:
-            if reporter and reporter.wants() == "stop":
-                raise StopRequested
+            if reporter:
+                reporter.stop_if_asked()
             points = residual[group] if level else residual
             count = min(width, len(group))
             labels = balanced_kmeans(points, count, seed, twins[group] if twins is not None else None)

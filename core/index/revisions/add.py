@@ -20,7 +20,6 @@ from core.data.sniff import column_in, open_table
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
 from core.index.table import ItemIndex
-from core.pipeline import artefact_of
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter
@@ -112,7 +111,7 @@ def remove_items(run: RunFolder | Path | str, ids: Sequence[str]) -> Revision:
 
 
 def _index(folder: RunFolder) -> ItemIndex:
-    return ItemIndex.load(artefact_of(folder, "index") / "index.parquet")
+    return ItemIndex.load(folder.artefact("index") / "index.parquet")
 
 
 def _growth(folder: RunFolder, index: ItemIndex) -> Growth:
@@ -158,12 +157,11 @@ def _placed(
     """Rows of new items, each with its code."""
     from core.index.revisions.embed_new import spaces_of, text_vectors
     from core.index.revisions.free_codes import Places
-    from core.training.loop import StopRequested
     from core.vectors import ItemVectors
 
     if not len(fresh):
         return pl.DataFrame(schema=SCHEMA)
-    text = text_vectors(project, artefact_of(folder, "data"), _made(folder, "semantic"), fresh, given, told)
+    text = text_vectors(project, folder.artefact("data"), _made(folder, "semantic"), fresh, given, told)
     behavior = _made(folder, "behavior")
     spaces, vectors = spaces_of(text, ItemVectors.load(behavior / "vectors.npz") if behavior else None)
     places = Places(index, growth.codes, spaces)
@@ -178,8 +176,7 @@ def _placed(
         codes.append(list(code))
         if row % TELL_EVERY == 0 or row == len(fresh) - 1:
             told.progress("new items", row + 1, len(fresh), "items")
-            if told.wants() == "stop":
-                raise StopRequested
+            told.stop_if_asked()
     new = pl.Series("codes", codes, dtype=pl.List(pl.Int32))
     return fresh.with_columns(new, pl.lit(False).alias("removed")).select(list(SCHEMA))
 
@@ -187,7 +184,7 @@ def _placed(
 def _made(folder: RunFolder, stage: str) -> Path | None:
     """A stage's artefact, where the run has it."""
     try:
-        return artefact_of(folder, stage)
+        return folder.artefact(stage)
     except ProjectError:
         return None
 

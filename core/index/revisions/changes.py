@@ -7,8 +7,6 @@ No file is ever changed; the items that a run knows are its base and all revisio
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError, EnvironmentFault
+from core.files import locked, sync
 from core.run.disk import fault_of
 from core.run.folder import RunFolder
 
@@ -129,9 +128,9 @@ def write_revision(run: RunFolder | Path | str, rows: pl.DataFrame, base_id: str
     fresh = folder / f".{_name(number)}.new"
     try:
         rows.select(list(SCHEMA)).write_parquet(fresh, metadata={BASE: base_id})
-        _sync(fresh)
+        sync(fresh)
         fresh.replace(folder / f"{_name(number)}.parquet")
-        _sync(folder)
+        sync(folder)
     except (OSError, pl.exceptions.PolarsError) as error:
         with contextlib.suppress(OSError):
             fresh.unlink()
@@ -148,17 +147,14 @@ def growing(run: RunFolder | Path | str) -> Iterator[None]:
     """
     folder = _folder(run)
     try:
-        folder.mkdir(exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
+        held = contextlib.ExitStack()
+        held.enter_context(locked(folder))
     except OSError as error:
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror or error}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with held:
         for left in folder.glob(".*.new"):  # somebody was interrupted
             left.unlink(missing_ok=True)
         yield
-    finally:
-        os.close(handle)
 
 
 def _folder(run: RunFolder | Path | str) -> Path:
@@ -171,11 +167,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _name(number: int) -> str:
     return f"{number:04}"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

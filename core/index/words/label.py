@@ -98,11 +98,9 @@ def branch_words(
 def _tell(reporter: Reporter | None, done: int, total: int) -> None:
     if reporter is None:
         return
-    from core.training.loop import StopRequested
 
     reporter.progress("words of the branches", done, total, "branches")
-    if reporter.wants() == "stop":
-        raise StopRequested
+    reporter.stop_if_asked()
 
 
 def _counts(titles: Sequence[str], texts: Sequence[str]) -> tuple[Counts, list[str]]:

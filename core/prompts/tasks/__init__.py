@@ -12,8 +12,7 @@ from core.data.arrays import Int32, Sequences
 from core.prompts.example import Example
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE, Renderer, Value
-from core.prompts.texts import ItemTexts
-from core.prompts.user_texts import UserTexts
+from core.prompts.texts import ItemTexts, UserTexts
 from core.settings import TASKS
 
 TWINS = 8

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.data.dataset import Dataset
 from core.errors import ProjectError
-from core.prompts.texts import ItemTexts
+from core.prompts.texts import ItemTexts, UserTexts
 from core.run.protocol import Reporter
 
 if TYPE_CHECKING:
     from core.index.branches import BranchTable
-
-Texts = tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class UserTexts:
-    """Texts about every user, by user number.
-
-    Attributes:
-        intents: what a user looked for when they took their last training item; other ways to say it behind the first.
-        preferences: what a user likes, from all training items but the last: overall, long-term, short-term.
-        source: of the texts: `none`, `template`, `file` or `local`.
-        notes: sentences for a person: what was read, and what was refused and why.
-    """
-
-    intents: Texts
-    preferences: Texts
-    source: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def written(self) -> int:
-        """How many texts there are."""
-        return sum(map(len, (*self.intents, *self.preferences)))
 
 
 def user_texts(

@@ -18,7 +18,7 @@ from typing import Any
 
 from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
-from core.prompts.user_texts import UserTexts
+from core.prompts.texts import UserTexts
 
 PREFERENCES, INTENTIONS = "user_explicit_preference", "user_vague_intention"
 LONGEST = 4000

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from core.data.arrays import Sequences
 from core.errors import EnvironmentFault, ProjectError
-from core.prompts.texts import ItemTexts
-from core.prompts.user_texts import UserTexts
+from core.files import digest
+from core.prompts.texts import ItemTexts, UserTexts
 from core.run.protocol import Reporter
-from core.store import file_digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -105,7 +104,7 @@ def _written(
     path: Path, prompts: Sequence[str], cache: Path | None, device: str, reporter: Reporter | None
 ) -> dict[str, str]:
     """The model's answer to every prompt, from the cache where it is there."""
-    model = "".join(f"{file.name}:{file_digest(file)}\n" for file in sorted(path.iterdir()) if file.is_file())
+    model = "".join(f"{file.name}:{digest(file)}\n" for file in sorted(path.iterdir()) if file.is_file())
     keys = {prompt: hashlib.sha256(f"{model}{NEW_TOKENS}\n{prompt}".encode()).hexdigest() for prompt in prompts}
     known = _cached(cache)
     left = [prompt for prompt in prompts if keys[prompt] not in known]
@@ -155,7 +154,6 @@ def _answers(
     """Ask the model batch by batch, prompts of like length together."""
     import torch
 
-    from core.training.loop import StopRequested
 
     tokenizer, lm = _loaded(path, device)
     longest = max(int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20) - NEW_TOKENS, 1)
@@ -175,8 +173,7 @@ def _answers(
         yield some, [_first_line(text) for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
         if reporter is not None:
             reporter.progress("texts about users", start + len(some), len(order), "texts")
-            if reporter.wants() == "stop":
-                raise StopRequested
+            reporter.stop_if_asked()
 
 
 def _loaded(path: Path, device: str) -> tuple[PreTrainedTokenizerBase, Any]:

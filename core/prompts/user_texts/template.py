@@ -15,8 +15,7 @@ from functools import lru_cache
 from core.data.arrays import Sequences
 from core.index.branches import BranchTable
 from core.index.words.terms import alike, terms_of
-from core.prompts.texts import ItemTexts
-from core.prompts.user_texts import UserTexts
+from core.prompts.texts import ItemTexts, UserTexts
 
 CHARACTERS = 300
 """Of a description that are looked at."""

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from core.errors import DataError, EagerError, ProjectError
-from core.index.tokens import token
 from core.index.lookup import Lookup
 from core.index.revisions.changes import load_revisions, newest_revision
-from core.pipeline import artefact_of
+from core.index.tokens import token
 from core.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -65,12 +64,12 @@ class Answers:
 
     def _made(self, stage: str) -> bool:
         try:
-            return artefact_of(self.run, stage).is_dir()
+            return self.run.artefact(stage).is_dir()
         except (ProjectError, OSError, ValueError, KeyError, TypeError):
             return False
 
     def _data(self, table: str, columns: list[str]) -> pl.DataFrame:
-        path = artefact_of(self.run, "data") / f"{table}.parquet"
+        path = self.run.artefact("data") / f"{table}.parquet"
         try:
             return pl.read_parquet(path, columns=columns, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
@@ -133,7 +132,7 @@ class Answers:
 
     @cached_property
     def _base(self) -> Lookup:
-        return Lookup.load(artefact_of(self.run, "index"), artefact_of(self.run, "data"))
+        return Lookup.load(self.run.artefact("index"), self.run.artefact("data"))
 
     @property
     def lookup(self) -> Lookup:
@@ -150,7 +149,7 @@ class Answers:
         from core.index.nearest import Nearest
 
         there = [source for source in SOURCES if self._made(source)]
-        return Nearest.load({source: artefact_of(self.run, source) / "vectors.npz" for source in there})
+        return Nearest.load({source: self.run.artefact(source) / "vectors.npz" for source in there})
 
     def _number(self, lookup: Lookup, params: Params) -> int:
         """The item that is meant: an id, or a number."""

@@ -27,7 +27,7 @@ class CompareScreen(Place):
 
     PLACE = "compare"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("compare")]
-    CSS_PATH = "compare.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#table"
 
     def body(self) -> ComposeResult:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from eagertui.plain import figure
 from eagertui.cli.output.data_profile import moment
-from eagertui.widgets.chart.bars import Bar, dense, merged, upright
 from eagertui.places.data.lines import Profile, percent
+from eagertui.plain import figure
+from eagertui.widgets.chart.bars import Bar, dense, merged, upright
 from eagertui.widgets.draw import clip, safe, spread
 from eagertui.widgets.run_lines import FAINT
 

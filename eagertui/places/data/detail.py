@@ -14,10 +14,10 @@ from eagertui.overlays.over import Finder, Over, TableOver
 from eagertui.places.data.lines import record_lines, record_text, split_lines
 from eagertui.widgets.draw import Part, clip, line, safe, spread
 from eagertui.widgets.filter_bar import FilterBar
-from eagertui.widgets.table.frame_table import FrameTable
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row
 from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.table.frame_table import FrameTable
 
 if TYPE_CHECKING:
     from eagertui.places.data.frames import Record, Tables
@@ -31,7 +31,7 @@ class RecordScreen(Over):
         record: names of columns and values.
     """
 
-    CSS_PATH = "data.tcss"
+    CSS_PATH = "style.tcss"
 
     def __init__(self, title: str, record: Record) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class SplitScreen(TableOver):
         max_history: how many items a model sees.
     """
 
-    CSS_PATH = "data.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#split-table"
 
     def __init__(self, tables: Tables, user: int, max_history: int) -> None:

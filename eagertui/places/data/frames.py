@@ -11,8 +11,8 @@ import polars as pl
 
 from core.data import Dataset
 from core.data.arrays import Int64
-from core.data.views import find_users, items_taken, user_split
 from core.data.report import Example
+from core.data.views import find_users, items_taken, user_split
 from eagertui.widgets.table.frame_rows import FrameRows, InteractionRows
 from eagertui.widgets.table.frame_table import Rows
 

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.errors import EagerError
-from eagertui.plain import duration, figure, steady, visible
 from eagertui.cli.output.data_profile import moment
+from eagertui.plain import duration, figure, steady, visible
 from eagertui.widgets.draw import LEVELS, Part, clip, fill, line, safe
 from eagertui.widgets.run_lines import FAINT
 

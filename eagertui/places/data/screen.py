@@ -18,10 +18,10 @@ from textual.timer import Timer
 from core.errors import EagerError
 from eagertui.actions import own_bindings
 from eagertui.cli.output.data_profile import lines as profile_text
-from eagertui.places.place import Place
 from eagertui.places.data.charts import chart_lines
 from eagertui.places.data.lines import fault_lines, figure_lines, problem_lines, waiting_lines
 from eagertui.places.data.tables import NAMES, DataTables
+from eagertui.places.place import Place
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.lines import Lines
@@ -55,7 +55,7 @@ class DataScreen(Place):
 
     PLACE = "data"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("data")]
-    CSS_PATH = "data.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = ""
 
     def __init__(self) -> None:

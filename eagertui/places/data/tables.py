@@ -15,8 +15,8 @@ from textual.message import Message
 from eagertui.places.data.lines import record_lines, record_text, titles_lines
 from eagertui.widgets.draw import safe
 from eagertui.widgets.filter_bar import FilterBar
-from eagertui.widgets.table.frame_table import FrameTable
 from eagertui.widgets.lines import Lines
+from eagertui.widgets.table.frame_table import FrameTable
 
 if TYPE_CHECKING:
     from eagertui.places.data.frames import Record, Tables

@@ -19,11 +19,11 @@ from core.errors import EagerError
 from core.run.folder import RunFolder
 from eagertui.actions import own_bindings
 from eagertui.bridge import Serving
-from eagertui.plain import duration
+from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
 from eagertui.places.place import Place
+from eagertui.plain import duration
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
-from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import FAINT, hint
 from eagertui.widgets.typed_line import TypedLine
@@ -57,7 +57,7 @@ class ExploreScreen(Place):
 
     PLACE = "explore"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("explore")]
-    CSS_PATH = "explore.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#users"
 
     def __init__(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from eagertui.plain import near
 from eagertui.places.home.projects import ProjectInfo
+from eagertui.plain import near
 from eagertui.widgets.draw import Part, clip, fill, spread, status_parts, when
 from eagertui.widgets.run_lines import FAINT, scores
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.safe_json import figures, read_object
 from core.run.folder import RunInfo
 from core.run.listing import RunList
+from core.safe_json import figures, read_object
 
 
 @dataclass(frozen=True)

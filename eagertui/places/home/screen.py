@@ -14,11 +14,11 @@ from textual.content import Content
 
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
+from eagertui.places.home.lines import project_row
 from eagertui.places.place import Place
 from eagertui.widgets.draw import line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
-from eagertui.places.home.lines import project_row
 from eagertui.widgets.row_list import Row, RowList
 from eagertui.widgets.run_lines import FAINT, run_detail, run_row
 
@@ -56,7 +56,7 @@ class HomeScreen(Place):
 
     PLACE = "home"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("home")]
-    CSS_PATH = "home.tcss"
+    CSS_PATH = "style.tcss"
 
     def __init__(self) -> None:
         super().__init__()

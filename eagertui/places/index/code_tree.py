@@ -17,9 +17,9 @@ from textual.message import Message
 from textual.strip import Strip
 
 from core.index.tokens import letter, token
-from eagertui.widgets.table.cursor_view import CursorView
-from eagertui.widgets.draw import Part, bar, clip, fill
 from eagertui.places.index.item_code import titled
+from eagertui.widgets.draw import Part, bar, clip, fill
+from eagertui.widgets.table.cursor_view import CursorView
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup

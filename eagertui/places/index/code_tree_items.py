@@ -8,10 +8,10 @@ import polars as pl
 
 from core.index.lookup import Lookup
 from eagertui.places.index.code_tree import short
-from eagertui.widgets.table.frame_view import Column, Stopped, Texts
 from eagertui.places.index.item_code import mark
-from eagertui.widgets.table.row_filter import Condition, Literal, parse
 from eagertui.widgets.table.cell_texts import sort_key
+from eagertui.widgets.table.frame_view import Column, Stopped, Texts
+from eagertui.widgets.table.row_filter import Condition, Literal, parse
 
 CHUNK = 20_000
 """Items that are filtered between two looks at `stopped`."""

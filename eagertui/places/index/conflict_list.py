@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.errors import DataError
-from core.index.tokens import letter
 from core.index.lookup import Lookup
+from core.index.tokens import letter
 
 NEEDED = ("group", "item", "before", "after", "distance", "duplicate", "strategy", "price")
 SHOWN = ("items", "apart", "twins", "settled", "price", "one of them", "code before")

@@ -17,10 +17,10 @@ from textual.screen import ModalScreen
 from core.errors import EagerError
 from eagertui.overlays.over import Finder
 from eagertui.places.index.code_tree import short
+from eagertui.places.index.item_code import item_row, kept, path_lines, shared_levels, titled
+from eagertui.places.index.lines import trouble_lines
 from eagertui.widgets.draw import Part, clip, line, safe, spread
 from eagertui.widgets.fitted import Fitted
-from eagertui.places.index.lines import trouble_lines
-from eagertui.places.index.item_code import item_row, kept, path_lines, shared_levels, titled
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
 from eagertui.widgets.run_lines import FAINT
@@ -82,7 +82,7 @@ class ItemScreen(ModalScreen[int]):
         ask: asks the serving child.
     """
 
-    CSS_PATH = "index.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#siblings"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False),

@@ -11,11 +11,11 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from eagertui.overlays.over import Over, TableOver
+from eagertui.places.index.diff_lines import diff_rows
 from eagertui.widgets.draw import clip, safe
 from eagertui.widgets.filter_bar import FilterBar
-from eagertui.widgets.table.frame_table import FrameTable, Rows
-from eagertui.places.index.diff_lines import diff_rows
 from eagertui.widgets.lines import Lines
+from eagertui.widgets.table.frame_table import FrameTable, Rows
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
@@ -31,7 +31,7 @@ class ItemTableScreen(TableOver):
         opened: called with the number of the item that was chosen.
     """
 
-    CSS_PATH = "index.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#items"
 
     def __init__(self, lookup: Lookup, title: str, rows: Rows, opened: Callable[[int], None]) -> None:
@@ -72,7 +72,7 @@ class DiffScreen(Over):
         rows: the same as rows of text, to copy.
     """
 
-    CSS_PATH = "index.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#diff"
 
     def __init__(self, names: tuple[str, str], found: Mapping[str, Any], rows: Sequence[tuple[str, str, str]]) -> None:

@@ -10,10 +10,10 @@ from textual.content import Content
 
 from core.errors import EagerError
 from core.index.tokens import letter, token
+from eagertui.places.index.item_code import mark, titled
 from eagertui.plain import duration
 from eagertui.widgets.chart.bars import compact, dense
 from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
-from eagertui.places.index.item_code import mark, titled
 from eagertui.widgets.run_lines import FAINT, hint
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, EagerError
-from core.safe_json import figures, read_object
 from core.run.folder import RunFolder
+from core.safe_json import figures, read_object
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup

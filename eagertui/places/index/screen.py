@@ -17,12 +17,7 @@ from textual.events import Resize
 from core.errors import EagerError
 from core.run.folder import RunFolder
 from eagertui.actions import own_bindings
-from eagertui.places.index.opening import OpenIndex, find_index, open_index
-from eagertui.places.place import Place
 from eagertui.places.index.code_tree import ASCII, CodeTree, Signs
-from eagertui.widgets.draw import line, safe
-from eagertui.widgets.fitted import Fitted
-from eagertui.widgets.table.frame_table import FrameTable
 from eagertui.places.index.lines import (
     branch_lines,
     branch_name,
@@ -34,7 +29,12 @@ from eagertui.places.index.lines import (
     standing,
     trouble_lines,
 )
+from eagertui.places.index.opening import OpenIndex, find_index, open_index
+from eagertui.places.place import Place
+from eagertui.widgets.draw import line, safe
+from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.lines import Lines
+from eagertui.widgets.table.frame_table import FrameTable
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
@@ -53,7 +53,7 @@ class IndexScreen(Place):
 
     PLACE = "index"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("index")]
-    CSS_PATH = "index.tcss"
+    CSS_PATH = "style.tcss"
     AUTO_FOCUS = ""
 
     def __init__(self) -> None:
@@ -333,8 +333,8 @@ class IndexScreen(Place):
         lookup, spot = self.lookup, self.codes.spot
         if lookup is None or spot is None:
             return
-        from eagertui.places.index.item_tables import ItemTableScreen
         from eagertui.places.index.code_tree_items import ItemRows
+        from eagertui.places.index.item_tables import ItemTableScreen
 
         name = branch_name(lookup, spot.branch)
         self.app.push_screen(ItemTableScreen(lookup, name, ItemRows(lookup, spot.branch), self._open_item))

@@ -11,9 +11,9 @@ from textual.containers import Grid
 from textual.timer import Timer
 
 from core.run.state import RunState, Series
+from eagertui.places.train.curve_sets import CurveSet, curve_sets, curves_of
 from eagertui.widgets.chart.canvas import SYMBOLS
 from eagertui.widgets.chart.chart import SMOOTHINGS, Chart
-from eagertui.places.train.curve_sets import CurveSet, curve_sets, curves_of
 from eagertui.widgets.draw import metric
 
 MOST_CHARTS = 4

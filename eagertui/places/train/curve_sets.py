@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.run.state import SYSTEM, TARGET_METRIC, RunState
-from eagertui.widgets.draw import clip, safe
 from eagertui.widgets.chart.plot import Curve
+from eagertui.widgets.draw import clip, safe
 
 COLOURS = ("$accent", "$primary", "$success", "$foreground", "$warning", "$error", "$secondary")
 LONGEST_NAME = 24

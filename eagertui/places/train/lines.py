@@ -10,9 +10,9 @@ from typing import Any
 
 from textual.content import Content
 
-from core.safe_json import number, read_object
 from core.run.state import Alert, RunState, Stage
 from core.run.status import UNFINISHED, Status
+from core.safe_json import number, read_object
 from eagertui.plain import duration
 from eagertui.widgets.draw import LEVELS, Part, clip, line, metric, rule_of_three, safe, spread, status_parts
 from eagertui.widgets.run_lines import FAINT, bar_line, hint, scores

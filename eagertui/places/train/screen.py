@@ -14,24 +14,24 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 
-from core.safe_json import moment
 from core.run.folder import RunFolder
 from core.run.state import RunState
 from core.run.status import Status
+from core.safe_json import moment
 from eagertui.actions import own_bindings
 from eagertui.places.place import Place
 from eagertui.places.train.curve_grid import CurveGrid
+from eagertui.places.train.lines import Plan, headline, read_plan, stage_lines, title
+from eagertui.places.train.log_view import LogView
+from eagertui.places.train.story import matching, story
+from eagertui.places.train.system_panel import panel, strip
 from eagertui.widgets.draw import Part, line, safe, when
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.fitted import Draw as DrawFitted
 from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.lines import Draw as DrawLines
 from eagertui.widgets.lines import Lines
-from eagertui.places.train.log_view import LogView
 from eagertui.widgets.run_lines import FAINT, hint, metric_lines
-from eagertui.places.train.story import matching, story
-from eagertui.places.train.system_panel import panel, strip
-from eagertui.places.train.lines import Plan, headline, read_plan, stage_lines, title
 
 LOW = 17
 """Lines below which the curves and the story take turns."""
@@ -57,7 +57,7 @@ class TrainScreen(Place):
 
     PLACE = "train"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("train")]
-    CSS_PATH = "train.tcss"
+    CSS_PATH = "style.tcss"
 
     def __init__(self) -> None:
         super().__init__()

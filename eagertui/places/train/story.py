@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
-from core.safe_json import moment
 from core.run.state import Alert, Checkpoint, RunState, Stage
 from core.run.status import Status
+from core.safe_json import moment
 from eagertui.plain import duration, figures
 from eagertui.widgets.draw import LEVELS, Part, safe
 from eagertui.widgets.run_lines import FAINT

@@ -16,10 +16,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eagertui.widgets.chart.canvas import SYMBOLS
-from eagertui.widgets.draw import Part, line, metric
 from eagertui.widgets.chart.legend import flags, legend, one_title, readout
 from eagertui.widgets.chart.plot import WRITING, Curve, Frame, Look, picture, span
 from eagertui.widgets.chart.ticks import figure
+from eagertui.widgets.draw import Part, line, metric
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.98)
 """Weights that `s` goes through."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from eagertui.widgets.draw import Part, line
 from eagertui.widgets.chart.plot import MOST_CURVES, WRITING, Curve
+from eagertui.widgets.draw import Part, line
 
 Write = Callable[[float], str]
 ANY_WIDTH = 10_000

@@ -20,8 +20,8 @@ from eagertui.widgets.chart.curves import (
     scale_of,
     smoothed,
 )
-from eagertui.widgets.draw import Part
 from eagertui.widgets.chart.ticks import labels, log_labels, log_ticks, ticks
+from eagertui.widgets.draw import Part
 
 MOST_CURVES = 4
 """More lines in one picture tell nothing."""

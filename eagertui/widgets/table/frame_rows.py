@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
+from eagertui.widgets.table.cell_texts import sort_key, texts
 from eagertui.widgets.table.frame_view import Column, Stopped, Texts
 from eagertui.widgets.table.row_filter import Condition, Literal, Mask, parse
-from eagertui.widgets.table.cell_texts import sort_key, texts
 
 CHUNK = 50_000
 """Rows that are filtered between two looks at `stopped`."""

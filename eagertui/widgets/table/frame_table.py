@@ -18,9 +18,9 @@ from textual.strip import Strip
 from textual.worker import get_current_worker
 
 from eagertui.plain import visible
+from eagertui.widgets.draw import Part, clip
 from eagertui.widgets.table.columns import GAP, Slot, cell, fit, header_parts, place, row_parts, scrolled
 from eagertui.widgets.table.cursor_view import CursorView
-from eagertui.widgets.draw import Part, clip
 from eagertui.widgets.table.frame_view import Column, FilterError, Found, Rows, Search, Texts, View, Wish
 from eagertui.widgets.table.row_blocks import RowBlocks
 

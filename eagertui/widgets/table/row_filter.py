@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from eagertui.widgets.table.frame_view import FilterError
 from eagertui.widgets.table.cell_texts import texts
+from eagertui.widgets.table.frame_view import FilterError
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 

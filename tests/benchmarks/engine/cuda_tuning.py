@@ -21,13 +21,13 @@ import torch
 from transformers import LlamaConfig, PreTrainedModel, Qwen3Config
 
 from core.data.arrays import Sequences
+from core.model.generator import Generator
+from core.model.peft_layers import adapt
 from core.model.trie import Trie
 from core.settings import LoraSettings, StageSettings, TuneSettings
-from core.model.generator import Generator
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.rows import SequentialRows, every_item_rows
-from core.model.peft_layers import adapt
 
 ITEMS, USERS, LEVELS, WIDTH = 12_000, 20_000, 3, 256
 WARM = 3

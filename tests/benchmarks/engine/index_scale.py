@@ -1,6 +1,7 @@
 """Is every code unique, whatever the vectors, and does a million items fit time and memory?
 
-    python tests/benchmarks/engine/index_scale.py --unique [--methods a,b] [--sizes 257,65536] [--data beauty] [--epochs 3]
+    python tests/benchmarks/engine/index_scale.py --unique \
+        [--methods a,b] [--sizes 257,65536] [--data beauty] [--epochs 3]
     python tests/benchmarks/engine/index_scale.py --million [--items N] [--methods kmeans-tree,rq-kmeans]
 
 `--unique` prints one line a case: method, case, items, items that shared a code before and after, seconds. The cases
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 METHODS = ("kmeans-tree", "paper", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random")
 SIZES = (1, 2, 255, 256, 257, 65_536, 65_537)

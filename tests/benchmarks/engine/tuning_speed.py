@@ -30,13 +30,12 @@ from torch.profiler import ProfilerActivity, profile
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
 from core.machine import prepare, use_bf16
-from core.pipeline import artefact_of
-from core.project import Project
-from core.model.trie import Trie
-from core.run.folder import RunFolder
 from core.model.backbone import build_backbone, build_vocabulary
-from core.tune.batch import Batch
 from core.model.checkpoint import generator_of
+from core.model.trie import Trie
+from core.project import Project
+from core.run.folder import RunFolder
+from core.tune.batch import Batch
 from core.tune.objective import Objective
 from core.tune.plan import Plan
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
@@ -51,8 +50,8 @@ class Setting:
         self.project = Project.load(folder.project_path)
         prepare(self.project.run)
         self.bf16 = use_bf16(self.project.run)
-        self.dataset = Dataset.load(artefact_of(folder, "data"))
-        self.index = ItemIndex.load(artefact_of(folder, "index") / "index.parquet")
+        self.dataset = Dataset.load(folder.artefact("data"))
+        self.index = ItemIndex.load(folder.artefact("index") / "index.parquet")
         texts = [text for text in self.dataset.items["text"].to_list() if text]
         self.vocabulary = build_vocabulary(self.project.backbone, self.index, texts, "")
         self.train = self.dataset.train()

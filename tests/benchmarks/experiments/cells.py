@@ -17,7 +17,7 @@ Cell = dict[str, float]
 
 def eagertui(*argv: str) -> list[dict[str, Any]]:
     """The JSON lines of a headless command."""
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", *argv, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", *argv, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(argv)}:\n{done.stderr[-2000:]}")

@@ -21,13 +21,12 @@ import torch
 
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
-from core.pipeline import artefact_of
+from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.project import Project
 from core.prompts.material import gather
 from core.prompts.render import Fields
-from core.run.folder import RunFolder
-from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.prompts.task_data import ROW_TOKENS
+from core.run.folder import RunFolder
 from core.vectors import ItemVectors
 
 MOST = 40
@@ -71,9 +70,9 @@ def main() -> None:
     args = parser.parse_args()
     folder = RunFolder(args.run)
     project = Project.load(folder.project_path)
-    dataset = Dataset.load(artefact_of(folder, "data"))
-    index = ItemIndex.load(artefact_of(folder, "index") / "index.parquet")
-    best = artefact_of(folder, "tune") / "best"
+    dataset = Dataset.load(folder.artefact("data"))
+    index = ItemIndex.load(folder.artefact("index") / "index.parquet")
+    best = folder.artefact("tune") / "best"
     models = {"model": load_checkpoint(best)}
     if (best / "adapters").is_dir():
         models["base, without adapters"] = load_checkpoint(best, adapters=False)
@@ -83,7 +82,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     items = rng.permutation(np.flatnonzero(material.texts.titled))[: args.items]
     titles = material.texts.titles
-    vectors = ItemVectors.load(artefact_of(folder, "semantic") / "vectors.npz").matrix
+    vectors = ItemVectors.load(folder.artefact("semantic") / "vectors.npz").matrix
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     likeness = unit[items] @ unit.T
     likeness[np.arange(len(items)), items] = -np.inf

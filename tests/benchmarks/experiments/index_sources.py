@@ -2,7 +2,7 @@
 
     python tests/benchmarks/experiments/index_sources.py [--seeds 5] [--set key=value ...]
 
-Every finished cell is kept in tests/benchmarks/experiments/results/index_sources.json under its seed and settings, so an
+Every finished cell is kept in results/index_sources.json under its seed and settings, so an
 interrupted benchmark goes on. The same data, backbone and training budget in every cell; only the codes differ:
 random ones have the shape of the dual-source codes, random-short ones that of the text-only codes.
 """
@@ -30,7 +30,7 @@ METRICS = ("recall@10", "ndcg@10")
 def run_cell(folder: Path, seed: int, sets: list[str]) -> dict[str, float]:
     """Train one cell and return the model's test metrics."""
     told = [part for text in [*sets, f"seed={seed}"] for part in ("--set", text)]
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(folder), *told, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(folder), *told, "--json"]
     lines = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     run = Path(json.loads(lines.splitlines()[-1])["run"])
     model = json.loads((run / "metrics.json").read_text())["test"]["model"]
@@ -52,7 +52,7 @@ def main() -> None:
     cells: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         shop = Path(scratch) / "shop"
-        subprocess.run([sys.executable, "-m", "eagertui.cli.parser", "init", "--sample", str(shop)], check=True)
+        subprocess.run([sys.executable, "-m", "eagertui.cli", "init", "--sample", str(shop)], check=True)
         for seed in range(args.seeds):
             for name, sets in CODES.items():
                 cell = key(name, seed, args.sets)

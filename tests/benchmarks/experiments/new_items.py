@@ -13,7 +13,7 @@ that last item, in the list over the whole catalogue and in one of the new items
 `--million` instead times the placing of 10,000 new items in an index of a million, made up: text vectors of 256
 dimensions in 2,000 clusters, behaviour vectors of 64.
 
-FOLDER keeps the project and its run; finished cells are kept in tests/benchmarks/experiments/results/new_items.json, so an
+FOLDER keeps the project and its run; finished cells are kept in results/new_items.json, so an
 interrupted benchmark goes on from there.
 """
 
@@ -35,12 +35,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from core.index.revisions.changes import Growth, load_revisions
 from core.index.revisions.add import add_items
+from core.index.revisions.changes import Growth, load_revisions
 from core.index.revisions.embed_new import spaces_of
 from core.index.revisions.free_codes import Places
 from core.index.table import ItemIndex
-from core.pipeline import artefact_of
 from core.recommend.beam import beam_search
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
@@ -83,7 +82,7 @@ def prepare(folder: Path, seed: int) -> tuple[Path, Histories]:
 def train(project: Path, sets: list[str]) -> RunFolder:
     """The finished run."""
     told = [part for text in [*BUDGET, *sets] for part in ("--set", text)]
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(project), *told, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(project), *told, "--json"]
     lines = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     return RunFolder(Path(json.loads(lines.splitlines()[-1])["run"]))
 
@@ -132,7 +131,7 @@ def by_text(
     run: RunFolder, growth: Growth, ids: list[str], only_new: bool
 ) -> Callable[[list[list[str]]], list[list[str]]]:
     """The items whose text is nearest to that of the last one; that one left out."""
-    made = artefact_of(run, "semantic")
+    made = run.artefact("semantic")
     fresh = Lsa.load(made / "lsa.npz").encode(growth.items["text"].to_list()).matrix
     rows = np.concatenate([ItemVectors.load(made / "vectors.npz").matrix, fresh])
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
@@ -154,13 +153,13 @@ def measure(folder: Path, seed: int, sets: list[str]) -> Cell:
     """Train, add, ask."""
     project, asked = prepare(folder, seed)
     run = train(project, sets)
-    before = (artefact_of(run, "index") / "index.parquet").read_bytes()
+    before = (run.artefact("index") / "index.parquet").read_bytes()
     shutil.rmtree(run.path / "revisions", ignore_errors=True)
     loaded = Recommender.load(run.path)
     done = add_items(run, folder / "new.parquet")
     growth, index = load_revisions(run), loaded.checkpoint.index
     cell: Cell = {"new": done.figures["added"], "asked": len(asked)}
-    cell["moved"] = float((artefact_of(run, "index") / "index.parquet").read_bytes() != before)
+    cell["moved"] = float((run.artefact("index") / "index.parquet").read_bytes() != before)
     ids = loaded.dataset.items["item_id"].to_list()
     new = set(growth.items["item_id"])
     without = [([item for item in history if item not in new], target) for history, target in asked]

@@ -3,7 +3,7 @@
     python tests/benchmarks/experiments/quantizers.py [scientific] [FOLDER] [--rows NAME ...] [--seeds 0 1 2] [--jobs 2]
 
 Reads `$EAGERTUI_DATA/NAME` (default ../shared/data). Every finished cell is kept in
-tests/benchmarks/experiments/results/quantizers.json under its data, row, seed and budget, so an interrupted benchmark goes on; only
+results/quantizers.json under its data, row, seed and budget, so an interrupted benchmark goes on; only
 the table is printed where nothing is missing. FOLDER keeps the project and its runs. Each job trains on one thread.
 
 The rows `shuffled` are the index of `kmeans-tree` with the last codes of the items under one branch of the last tree

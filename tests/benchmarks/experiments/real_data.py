@@ -66,7 +66,7 @@ def main() -> None:
     folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.name}-"))
     project = write_project(args.name, folder)
     sets = [part for text in args.sets for part in ("--set", text)]
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(project), *sets, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(project), *sets, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)
@@ -80,7 +80,7 @@ def main() -> None:
         print(f"{about['stage']:12} {about['seconds']:9.1f}   {json.dumps(about['summary'])}")
     print(f"{'all':12} {total:9.1f}\n")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB")
-    subprocess.run([sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(project), *sets], check=True)
+    subprocess.run([sys.executable, "-m", "eagertui.cli", "--headless", "train", str(project), *sets], check=True)
 
 
 if __name__ == "__main__":

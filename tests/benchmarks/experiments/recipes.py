@@ -1,9 +1,10 @@
 """What the recipes reach and cost, part by part.
 
-    python tests/benchmarks/experiments/recipes.py DATA [FOLDER] [--rows NAME ...] [--seeds 0 1 2] [--jobs 1] [--set KEY=VALUE ...]
+    python tests/benchmarks/experiments/recipes.py DATA [FOLDER] \
+        [--rows NAME ...] [--seeds 0 1 2] [--jobs 1] [--set KEY=VALUE ...]
 
 DATA is `sample`, or a folder of `$EAGERTUI_DATA` (default ../shared/data): scientific, beauty. Every finished cell is
-kept in tests/benchmarks/experiments/results/recipes.json under its data, row, seed and settings; only the table is printed where
+kept in results/recipes.json under its data, row, seed and settings; only the table is printed where
 nothing is missing. FOLDER keeps the project and its runs. Seconds are the processor's in stage `tune`, one thread.
 
 Rows: the recipes; `light` without its scorer, and at 5 and 15 million parameters; and `eager-llm-small` without one of
@@ -27,14 +28,13 @@ from cells import Cells, artefact, eagertui
 from real_data import write_project
 
 from core.data.dataset import Dataset
-from core.evaluate.ranks import ranks_of
 from core.evaluate.metrics import bootstrap_interval, ranking_metrics
+from core.evaluate.ranks import ranks_of
 from core.machine import prepare, use_bf16
-from core.pipeline import artefact_of
+from core.model.checkpoint import load_checkpoint
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.protocol import NullReporter
-from core.model.checkpoint import load_checkpoint
 
 ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
 EAGER = ["recipe=eager-llm-small"]
@@ -68,7 +68,7 @@ def project_of(data: str, folder: Path) -> Path:
     if data != "sample":
         return write_project(data, folder)
     if not (folder / "project.toml").exists():
-        shutil.copytree(Path(__file__).parents[2] / "assets" / "sample", folder, dirs_exist_ok=True)
+        shutil.copytree(Path(__file__).parents[3] / "assets" / "sample", folder, dirs_exist_ok=True)
     return folder / "project.toml"
 
 
@@ -92,7 +92,7 @@ def base_of(run: Path) -> dict[str, float]:
     project, best = Project.load(folder.project_path), artefact(run, "tune") / "best"
     prepare(project.run)
     held = load_checkpoint(best, adapters=False)
-    split = Dataset.load(artefact_of(folder, "data")).evaluation("test")
+    split = Dataset.load(folder.artefact("data")).evaluation("test")
     ranks = ranks_of(
         held.model, held.trie, split, np.arange(len(split)), project.data.max_history, project.recommend.beams,
         use_bf16(project.run), NullReporter(),

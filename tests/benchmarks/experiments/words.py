@@ -30,7 +30,7 @@ BAR = 10.0
 def built(project: Path, sets: list[str]) -> tuple[Path, Path]:
     """Build the index of a project; where the artefacts of the data and of the index lie."""
     told = [part for text in ["vectors.behavior=ppmi-svd", *sets] for part in ("--set", text)]
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "index", "build", str(project), *told, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "index", "build", str(project), *told, "--json"]
     lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     run = Path(next(told["run"] for line in reversed(lines) if "run" in (told := json.loads(line))))
     notes = [json.loads((run / "stages" / f"{stage}.json").read_text()) for stage in ("data", "index")]

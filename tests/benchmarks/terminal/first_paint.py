@@ -21,7 +21,7 @@ import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOOK = """
 import json, os, sys, time
 def ready(self):
@@ -32,7 +32,7 @@ def ready(self):
 """
 EMPTY = HOOK + "from textual.app import App\nApp.on_ready = ready\nApp().run()\n"
 OURS = HOOK + (
-    "from eagertui.cli.parser import main\nimport eagertui.app as app\n"
+    "from eagertui.cli import main\nimport eagertui.app as app\n"
     "app.EagerApp.on_ready = ready\nsys.exit(main(sys.argv[1:]))\n"
 )
 

@@ -1,4 +1,6 @@
-"""The table of five million interactions, on a screen of 120x40: `python tests/benchmarks/terminal/frame_table.py [--json]`.
+"""The table of five million interactions, on a screen of 120x40.
+
+    python tests/benchmarks/terminal/frame_table.py [--json]
 
 Times are from what a person does to the frame that shows it, through a real app without a terminal. The reference is
 Textual's own DataTable with 5,000 of the same rows, painted for the first time in the same process. The bars: first
@@ -25,7 +27,7 @@ from textual.app import App, ComposeResult
 from textual.events import Key
 from textual.widgets import DataTable
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from core.data.arrays import Sequences
 from eagertui.widgets.table.frame_rows import InteractionRows

@@ -1,4 +1,6 @@
-"""What the app costs while nobody does anything: `python tests/benchmarks/terminal/idle.py [--seconds N] [--project DIR]`.
+"""What the app costs while nobody does anything.
+
+    python tests/benchmarks/terminal/idle.py [--seconds N] [--project DIR]
 
 The app runs on a pseudo-terminal of 120x40; every place is opened once with its number key, then it is left alone and
 its CPU time is read from the kernel. Bars: at most 1 % of one core, and no learning library in the process. The
@@ -21,10 +23,10 @@ import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "transformers", "peft", "faiss", "sklearn")
 EMPTY = "from textual.app import App\nApp().run()\n"
-OURS = "import sys\nfrom eagertui.cli.parser import main\nsys.exit(main(sys.argv[1:]))\n"
+OURS = "import sys\nfrom eagertui.cli import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def drain(master: int) -> None:

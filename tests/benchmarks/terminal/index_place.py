@@ -1,4 +1,6 @@
-"""The Index place over a million items at 80x24: `python tests/benchmarks/terminal/index_place.py [--items N] [--folder F]`.
+"""The Index place over a million items at 80x24.
+
+    python tests/benchmarks/terminal/index_place.py [--items N] [--folder F]
 
 Makes an index (codes, branches with words, 40,000 conflict groups; one branch alone holds a tenth of the items), opens
 it in the real app without a terminal and presses keys. A key counts from the moment it is handed to Textual until the
@@ -28,12 +30,12 @@ import numpy.typing as npt
 import psutil
 from textual import events
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from core.project import Project
 from core.jobs.start import create_run
-from eagertui.places.index.screen import IndexScreen
+from core.project import Project
 from eagertui.places.index.item import FindItemScreen
+from eagertui.places.index.screen import IndexScreen
 from tests.benchmarks.terminal.responsiveness import OurApp
 from tests.eagertui.index_tools import write_index
 
@@ -42,7 +44,7 @@ WORDS = [
     *("nail", "polish", "shampoo", "curl", "brush", "cream", "lotion", "gel", "matte", "organic", "serum", "mask"),
     *("balm", "tint", "toner", "scrub", "oil", "salt"),
 ]
-FAKE = [sys.executable, str(Path(__file__).parents[1] / "fake_engine.py")]
+FAKE = [sys.executable, str(Path(__file__).parents[2] / "fake_engine.py")]
 PATIENCE = 20.0
 STILL = 1.0
 """Seconds after a key's action without a frame from which on it counts as one that changes nothing."""

@@ -1,4 +1,6 @@
-"""The README's pictures, taken from a real run: `python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]`.
+"""The README's pictures, taken from a real run.
+
+    python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]
 
 Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg and explore.svg.
 """
@@ -13,10 +15,10 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from eagertui.app import EagerApp
-from eagertui.places.data.screen import DataScreen
 from eagertui.forms.start_training import StartScreen
+from eagertui.places.data.screen import DataScreen
 
-OUT = Path(__file__).parents[2] / "assets" / "screenshots"
+OUT = Path(__file__).parents[3] / "assets" / "screenshots"
 SIZE = (108, 32)
 PATIENCE = 120.0
 

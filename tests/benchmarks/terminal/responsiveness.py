@@ -1,4 +1,6 @@
-"""From a key to the screen while the machine trains: `python tests/benchmarks/terminal/responsiveness.py [--keys N] [--quiet]`.
+"""From a key to the screen while the machine trains.
+
+    python tests/benchmarks/terminal/responsiveness.py [--keys N] [--quiet]
 
 A real training of the sample keeps every core busy and a second run writes 50 events a second, which the app watches
 live. A key counts from the moment it is handed to Textual until the first frame that is drawn after its action ran,
@@ -27,14 +29,14 @@ from textual.binding import Binding
 from textual.widgets import Static
 
 import eagertui
+from core.jobs.start import create_run
 from core.project import Project
 from core.run import launch
 from core.run.folder import RunFolder
-from core.jobs.start import create_run
 from eagertui.app import EagerApp
 from eagertui.cli.init import copy_sample
 
-FAKE = Path(__file__).parents[1] / "fake_engine.py"
+FAKE = Path(__file__).parents[2] / "fake_engine.py"
 KEYS = (
     *("m", "y", "s", "plus", "plus", "minus", "0", "tab", "tab", "o", "o", "space", "space", "y", "s", "s", "s"),
     *("1", "3", "6", "4", "question_mark", "escape"),

@@ -1,4 +1,6 @@
-"""A slow line in front of a program: `python tests/benchmarks/terminal/slow_terminal.py [--rate 960] -- eagertui train`.
+"""A slow line in front of a program.
+
+    python tests/benchmarks/terminal/slow_terminal.py [--rate 960] -- eagertui train
 
 Runs the program on a pseudo-terminal of its own and passes its output on at so many bytes a second (960 is a modem of
 9,600 baud); keys go the other way unhindered. At the end it says on stderr how much it passed on.

@@ -1,4 +1,6 @@
-"""A person's whole way, in tmux with real keys: `python tests/benchmarks/terminal/walk.py INTERACTIONS ITEMS [--size 80x24]`.
+"""A person's whole way, in tmux with real keys.
+
+    python tests/benchmarks/terminal/walk.py INTERACTIONS ITEMS [--size 80x24]
 
 New project from two files, its data, a short training, `kill -9` of the app in the middle of it, the app again, the run
 to its end, a user's recommendations, every other place, and out. At every step the screen must show what it should, no

@@ -12,20 +12,19 @@ from typing import Any
 import pytest
 
 from core import estimate as rooms
-from core import pipeline
-from core.jobs import start
 from core.errors import EnvironmentFault
 from core.estimate import Machine, estimate
 from core.estimate import probe as machines
+from core.estimate.memory import Need, Room, advice, needs, refusal, tune_settings
 from core.estimate.model_size import Shape, shape_of
 from core.estimate.probe import free_room, room
-from core.estimate.memory import Need, Room, advice, needs, refusal, tune_settings
 from core.estimate.space import BASE
+from core.jobs import start, work
+from core.jobs.start import create_run
 from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.system import Gpus
-from core.jobs.start import create_run
 from core.settings import RunSettings
 from tests.core.engine_tools import TEXTS, stages_of
 
@@ -170,7 +169,7 @@ def test_the_command_line_refuses_before_anything_is_there(world):
     """No weights are in the folder, and nobody looks for them; the log is not read either."""
     write_config(world, LLAMA_70B)
     (world.parent / "log.csv").write_text("no table")
-    argv = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(world), "--set", "backbone.model=lm"]
+    argv = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(world), "--set", "backbone.model=lm"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "70.6 billion" in done.stderr and "GiB" in done.stderr and "there are" in done.stderr
@@ -184,7 +183,7 @@ def test_an_engine_refuses_too(world, monkeypatch):
     write_config(world, LLAMA_70B)
     project = Project.load(world, ["backbone.model=lm"])
     folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
-    assert pipeline.train_run(folder) == 3
+    assert work.train_run(folder) == 3
     status = folder.status()
     assert status.state == "failed" and "70.6 billion" in status.error
     assert not (project.runs_dir / ".store").exists()
@@ -223,7 +222,7 @@ def test_the_estimate_says_it_too(world, monkeypatch):
 def test_a_run_begins_with_the_warning(world, monkeypatch):
     monkeypatch.setattr(rooms, "free_room", lambda settings: Room(1.0))
     folder = create_run(Project.load(world, ["tune.stages.0.epochs=1", "sasrec.epochs=1"]))
-    assert pipeline.train_run(folder) == 0
+    assert work.train_run(folder) == 0
     story = EventReader(folder.events_path).poll()
     kinds = [event.kind for event in story]
     alert = story[kinds.index("alert")]
@@ -258,7 +257,8 @@ def test_a_real_training_holds_what_was_said(trained, llama, tmp_path):
     ]  # fmt: skip
     project = Project.load(trained.project_path, sets)
     made = {name: str(path) for name, path in stages_of(project).items()}
-    argv = ["-m", "tests.core.estimate.memory_child", str(trained.project_path), json.dumps(made), str(tmp_path / "out"), *sets]
+    child, out = "tests.core.estimate.memory_child", str(tmp_path / "out")
+    argv = ["-m", child, str(trained.project_path), json.dumps(made), out, *sets]
     done = subprocess.run([sys.executable, *argv], capture_output=True, text=True, check=True)
     before, peak = json.loads(done.stdout.splitlines()[-1])
     settings = tune_settings(project)

@@ -11,14 +11,15 @@ import torch
 from core.data.dataset import Evaluation
 from core.evaluate.fused import best_weight, ranks_of_blend
 from core.evaluate.ranks import ranks_of
-from core.recommend.beam import beam_search
-from core.recommend.fusion import candidates
-from core.recommend.exact import encode, item_scores
+from core.model.checkpoint import generator_of
+from core.model.dense import Dense, load_dense, save_dense
 from core.model.trie import Trie
+from core.recommend.beam import beam_search
+from core.recommend.exact import encode, item_scores
+from core.recommend.fusion import candidates
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
-from core.model.checkpoint import generator_of
-from core.tune.losses.contrast import Dense, NextContrast, load_dense, save_dense
+from core.tune.losses.contrast import NextContrast
 from core.vectors import ItemVectors
 from tests.core.engine_tools import FAMILIES, exhaustive, sequences, small_index, small_lm, uneven_codes
 

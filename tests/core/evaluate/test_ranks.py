@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
+from core.errors import StopRequested
 from core.evaluate import ranks
-from core.evaluate.ranks import Ranking, ranks_of
 from core.evaluate.metrics import ranking_metrics
+from core.evaluate.ranks import Ranking, ranks_of
+from core.model.checkpoint import Checkpoint, generator_of, load_checkpoint
 from core.model.trie import Trie
 from core.run.reporter import NullReporter
-from core.model.checkpoint import Checkpoint, generator_of, load_checkpoint
-from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, exhaustive, sequences, small_index, small_lm, uneven_codes
 
 COUNT, LONGEST = 30, 4
@@ -74,7 +74,7 @@ def test_batch_order_and_threads_do_not_matter(
     held: tuple[Checkpoint, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ranking(held[0])
-    monkeypatch.setattr(generative, "BATCH", 3)
+    monkeypatch.setattr(ranks, "BATCH", 3)
     assert ranking(held[0]).ranks.tolist() == whole.ranks.tolist()
     order = np.random.default_rng(0).permutation(24)
     assert ranking(held[0], order).ranks.tolist() == whole.ranks[order].tolist()
@@ -119,18 +119,17 @@ def test_metrics_of_one_checkpoint_do_not_depend_on_how_it_is_run(
 ) -> None:
     """On the trained run, in fp32: batch size, user order and threads move no metric by more than 1e-4."""
     from core.data.dataset import Dataset
-    from core.pipeline import artefact_of
     from core.run.folder import RunFolder
 
     assert isinstance(trained, RunFolder)
-    split = Dataset.load(artefact_of(trained, "data")).evaluation("test")
-    checkpoint = load_checkpoint(artefact_of(trained, "tune") / "best")
+    split = Dataset.load(trained.artefact("data")).evaluation("test")
+    checkpoint = load_checkpoint(trained.artefact("tune") / "best")
     base = trained.metrics()["test"]["model"]
     everybody, order = np.arange(len(split)), np.random.default_rng(1).permutation(len(split))
     threads = torch.get_num_threads()
     try:
         for batch, chosen, count in ((64, everybody, 1), (1, everybody, 1), (17, order, 1), (64, order, 2)):
-            monkeypatch.setattr(generative, "BATCH", batch)
+            monkeypatch.setattr(ranks, "BATCH", batch)
             torch.set_num_threads(count)
             found = ranks_of(checkpoint.model, checkpoint.trie, split, chosen, 6, 60, False, NullReporter())
             for name, value in ranking_metrics(found.ranks).items():

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.errors import DataError
-from core.recommend.beam import beam_search
-from core.model.trie import Trie
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
+from core.model.trie import Trie
+from core.recommend.beam import beam_search
 from tests.core.engine_tools import FAMILIES, small_index, small_lm, uneven_codes
 
 INDEX = small_index(uneven_codes(20, 3, 4, 0), (4, 4, 4))

@@ -11,19 +11,19 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from core.errors import ProjectError
-from core.recommend.beam import beam_search
-from core.model.trie import Trie
-from core.run.reporter import NullReporter
-from core.settings import BackboneSettings, LoraSettings
 from core.model.attention import NAME as CPU_ATTENTION
 from core.model.backbone import build_backbone, build_vocabulary
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.model.export import export_model
+from core.model.peft_layers import adapt, embed, head_logits, state_of
+from core.model.pretrained import check_length, longest, own_dtype
+from core.model.trie import Trie
+from core.model.vocabulary import Vocabulary
+from core.recommend.beam import beam_search
+from core.run.reporter import NullReporter
+from core.settings import BackboneSettings, LoraSettings
 from core.training.loop import Loop, Schedule
 from core.tune.rows import every_item_rows
-from core.model.pretrained import check_length, longest, own_dtype
-from core.model.peft_layers import adapt, embed, head_logits, state_of
-from core.model.vocabulary import Vocabulary
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
 from tests.core.model.families import FOUR, HIDDEN, PADDING, POSITIONS, write_family
 from tests.core.tune.tools import batch_of, objective_of

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from core.errors import EnvironmentFault
-from core.settings import BackboneSettings
 from core.model.backbone import build_backbone, build_vocabulary
+from core.settings import BackboneSettings
 from core.tune.rows import Rows, every_item_rows
 from tests.core.engine_tools import FAMILIES, TEXTS, exhaustive, sequences, small_index, small_lm, uneven_codes
 from tests.core.tune.tools import batch_of, objective_of

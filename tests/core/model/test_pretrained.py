@@ -29,14 +29,14 @@ from transformers import (
 )
 
 from core.errors import EnvironmentFault, ProjectError
-from core.recommend.beam import beam_search
-from core.model.trie import Trie
-from core.settings import BackboneSettings, LoraSettings
 from core.model import pretrained
 from core.model.backbone import build_backbone, build_vocabulary
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
-from core.model.pretrained import kernel_of, load_model
 from core.model.peft_layers import adapt, state_of
+from core.model.pretrained import kernel_of, load_model
+from core.model.trie import Trie
+from core.recommend.beam import beam_search
+from core.settings import BackboneSettings, LoraSettings
 from tests.core.engine_tools import exhaustive, small_index, uneven_codes
 from tests.core.model.families import write_family
 

@@ -13,13 +13,13 @@ from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.data.report import DataReport
 from core.index.table import ItemIndex
+from core.model.vocabulary import Vocabulary, train_tokenizer
 from core.prompts.negatives import Negatives
 from core.prompts.render import Renderer
 from core.prompts.tasks import Material, user_tables
 from core.prompts.texts import item_texts
 from core.prompts.user_texts import user_texts
 from core.prompts.wordings import load_wordings
-from core.model.vocabulary import Vocabulary, train_tokenizer
 from tests.core.engine_tools import KINDS, sequences, uneven_codes
 
 FAMILIES = ("bytes", "bytes without begin", "unigram with begin", "llama with begin")

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ProjectError
+from core.model.vocabulary import Vocabulary
 from core.prompts.render import BARE, Renderer
 from core.prompts.tasks import task_rows
 from core.prompts.texts import ItemTexts
 from core.prompts.wordings import Wording, fields_in, load_wordings
 from core.settings import TASKS
-from core.model.vocabulary import Vocabulary
 from tests.core.prompts.prompt_tools import (
     ABOUT,
     FAMILIES,

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from core.data.dataset import Dataset
+from core.model.vocabulary import Vocabulary
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE
 from core.prompts.tasks import task_rows
 from core.settings import TASKS
-from core.model.vocabulary import Vocabulary
 from tests.core.engine_tools import sequences
 from tests.core.prompts.prompt_tools import (
     ABOUT,

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import DataError, ProjectError
+from core.errors import DataError, ProjectError, StopRequested
 from core.index.branches import BranchTable
 from core.index.words.terms import terms_of
 from core.prompts.texts import ItemTexts, item_texts
 from core.prompts.user_texts import user_texts
 from core.run.reporter import NullReporter
-from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter, sequences, small_index
 from tests.core.prompts.prompt_tools import COLUMNS, ITEMS, TITLES, small_catalogue, small_dataset
 

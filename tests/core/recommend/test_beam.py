@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
 from core.index.table import ItemIndex
-from core.recommend.beam import beam_search
-from core.model.trie import Trie
 from core.model.checkpoint import generator_of
 from core.model.generator import Generator
-from core.tune.rows import every_item_rows
+from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary
+from core.recommend.beam import beam_search
+from core.tune.rows import every_item_rows
 from tests.core.engine_tools import (
     FAMILIES,
     exhaustive,

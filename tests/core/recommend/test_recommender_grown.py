@@ -12,14 +12,13 @@ import pytest
 import torch
 
 from core.errors import DataError
-from core.index.revisions.changes import load_revisions
 from core.index.revisions.add import add_items, remove_items
-from core.pipeline import artefact_of
+from core.index.revisions.changes import load_revisions
+from core.model.checkpoint import load_checkpoint
+from core.recommend.exact import encode
 from core.recommend.fusion import blended
 from core.recommend.recommender import Recommendation, Recommender
-from core.recommend.exact import encode
 from core.run.folder import RunFolder
-from core.model.checkpoint import load_checkpoint
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks
 
 LOG = walks()
@@ -54,7 +53,7 @@ def alone(run: RunFolder) -> Recommender:
     """The model without its scorer."""
     held = Recommender.load(run.path)
     held.project = replace(held.project, recommend=replace(held.project.recommend, dense=False))
-    checkpoint = load_checkpoint(artefact_of(run, "tune") / "best")
+    checkpoint = load_checkpoint(run.artefact("tune") / "best")
     return Recommender(held.project, held.dataset, checkpoint, load_revisions(run), 0.5)
 
 

@@ -13,13 +13,14 @@ import pytest
 
 from core import pipeline
 from core.errors import ProjectError
+from core.jobs import work
+from core.jobs.start import create_run
 from core.project import Project
 from core.run import trackers
 from core.run.events import Event, EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.reporter import RunReporter
 from core.run.trackers import Timeline, Trackers, require
-from core.jobs.start import create_run
 
 Told = list[tuple[dict[str, float], int]]
 
@@ -178,7 +179,7 @@ def test_tensorboard_reads_a_whole_run_back(world):
     pytest.importorskip("tensorboard")
     sets = ['run.report_to=["tensorboard"]', "tune.stages.0.epochs=2", "sasrec.epochs=2"]
     folder = create_run(Project.load(world, sets))
-    assert pipeline.train_run(folder) == 0, folder.status().error
+    assert work.train_run(folder) == 0, folder.status().error
     found = curves(folder)
     assert {
         "sasrec/sasrec_loss",
@@ -217,7 +218,7 @@ def test_the_command_line_says_what_to_install(world):
     argv = [
         sys.executable,
         "-m",
-        "eagertui.cli.parser",
+        "eagertui.cli",
         "--headless",
         "train",
         str(world),

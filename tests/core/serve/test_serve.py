@@ -16,11 +16,11 @@ import pytest
 from core import add_items, remove_items
 from core.errors import DataError, ProjectError
 from core.index.lookup import Lookup
-from core.pipeline import artefact_of, run_stages
+from core.pipeline import run_stages
 from core.project import Project
-from core.serve.methods import Answers
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
+from core.serve.methods import Answers
 from tests.core.engine_tools import N_ITEMS, N_USERS, Recorder, walks, write_world
 
 
@@ -51,11 +51,11 @@ def answers(indexed: RunFolder) -> Answers:
 
 @pytest.fixture(scope="module")
 def lookup(indexed: RunFolder) -> Lookup:
-    return Lookup.load(artefact_of(indexed, "index"), artefact_of(indexed, "data"))
+    return Lookup.load(indexed.artefact("index"), indexed.artefact("data"))
 
 
 def test_the_artefact_of_the_index(indexed: RunFolder, lookup: Lookup) -> None:
-    folder = artefact_of(indexed, "index")
+    folder = indexed.artefact("index")
     report = json.loads((folder / "report.json").read_text())
     named = {"levels", "preserved", "agreement", "reconstruction", "method", "conflicts"}
     assert set(report) >= {"items", "base_id", *named}

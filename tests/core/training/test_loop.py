@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.errors import DataError, EagerError
+from core.errors import DataError, EagerError, StopRequested
 from core.run.reporter import NullReporter, Reporter, Wish
-from core.training.loop import Loop, Schedule, StopRequested
+from core.training.loop import Loop, Schedule
 from tests.core.engine_tools import StopAfter
 
 EPOCHS, BATCHES = 3, 4

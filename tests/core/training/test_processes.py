@@ -27,7 +27,7 @@ def trained(folder: Path, processes: int, *more: str) -> dict[str, torch.Tensor]
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     sets = [part for text in (*SETTINGS, *more) for part in ("--set", text)]
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(project), *sets]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(project), *sets]
     world = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     children = [
         subprocess.Popen(

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.model.backbone import build_backbone, build_vocabulary
 from core.prompts.example import Example
 from core.settings import TASKS, BackboneSettings
-from core.model.backbone import build_backbone, build_vocabulary
 from core.tune.batch import Batch, collate
 from core.tune.plan import PACKED_ROW
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from core.pipeline import artefact_of
 from core.project import Project
 from core.recipes import recipe_paths
 from core.recommend.recommender import Recommender
@@ -31,7 +30,7 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     text = text.partition("[index]")[0].partition("[sasrec]")[0]
     file.write_text(f'recipe = "{name}"\n{text}')
     sets = [part for one in QUICK for part in ("--set", one)]
-    command = [sys.executable, "-m", "eagertui.cli.parser", "--headless", "train", str(file), *sets, "--json"]
+    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(file), *sets, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     run = Path(json.loads(done.stdout.splitlines()[-1])["run"])
@@ -51,7 +50,7 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
 
 def asks_both(run: Path) -> None:
     """Lists follow both scorers, by the weight that the evaluation chose; or the model's alone."""
-    weight = json.loads((artefact_of(RunFolder(run), "evaluate") / "blend.json").read_text())["weight"]
+    weight = json.loads((RunFolder(run).artefact("evaluate") / "blend.json").read_text())["weight"]
     both = Recommender.load(run)
     user = both.users()[0]
     items = both.recommend(user=user).items

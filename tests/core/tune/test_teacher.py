@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.errors import StopRequested
 from core.run.reporter import NullReporter
 from core.settings import SasrecSettings
-from core.training.loop import StopRequested
 from core.tune.rows import Rows, every_item_rows
 from core.tune.teacher import Lessons, lessons
 from core.vectors.sasrec import SasRec, fit_sasrec

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from core.index.table import ItemIndex
+from core.model.checkpoint import generator_of
 from core.model.trie import Trie
+from core.model.vocabulary import Vocabulary
 from core.settings import TuneSettings
 from core.tune.batch import Batch, collate
-from core.model.checkpoint import generator_of
 from core.tune.objective import Objective
 from core.tune.rows import Rows, SequentialRows
-from core.model.vocabulary import Vocabulary
 
 
 def batch_of(

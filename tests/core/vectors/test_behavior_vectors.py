@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from core.data.arrays import Sequences
+from core.errors import StopRequested
 from core.run.reporter import NullReporter, Reporter
 from core.settings import SasrecSettings
-from core.training.loop import StopRequested
 from core.vectors.ppmi import ppmi_svd_vectors
 from core.vectors.sasrec import SasRec, fit_sasrec
 from tests.core.engine_tools import StopAfter, sequences

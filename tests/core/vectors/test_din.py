@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import StopRequested
 from core.estimate import estimate, work
 from core.estimate.probe import Machine
 from core.project import Project
 from core.run.reporter import NullReporter
-from core.training.loop import StopRequested
 from core.vectors import ItemVectors, din
 from core.vectors.din import GROUPS, WINDOW, Din, _Targets, din_vectors
 from tests.core.engine_tools import StopAfter, sequences, up_to, walks, write_world

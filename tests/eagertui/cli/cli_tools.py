@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 DRIVER = """
 import sys
 import core.run.launch, eagertui.cli.headless
-from eagertui.cli.parser import main
+from eagertui.cli import main
 
 fake = [sys.executable, *eval(sys.argv[1])]
 core.run.launch.engine_command = eagertui.cli.headless.engine_command = lambda: fake
@@ -30,7 +30,7 @@ def environment() -> dict[str, str]:
 
 def eager(*args: object, cwd: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """`eagertui ARGS` with the real engine; no terminal."""
-    argv = [sys.executable, "-m", "eagertui.cli.parser", *map(str, args)]
+    argv = [sys.executable, "-m", "eagertui.cli", *map(str, args)]
     return subprocess.run(
         argv, capture_output=True, text=True, cwd=cwd or ROOT, env=environment(), timeout=timeout,
         stdin=subprocess.DEVNULL, check=False,

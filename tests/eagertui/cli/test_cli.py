@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eagertui.cli.parser import parser
+from eagertui.cli import parser
 from tests.eagertui.cli.cli_tools import PROJECT, eager, environment
 
 
@@ -123,7 +123,7 @@ def test_bash_completes_verbs_and_options():
 
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     (tmp_path / "project.toml").write_text(PROJECT)
-    command = f'"{sys.executable}" -m eagertui.cli.parser train --help | head -n 1; exit ${{PIPESTATUS[0]}}'
+    command = f'"{sys.executable}" -m eagertui.cli train --help | head -n 1; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment(), check=False)
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
@@ -133,7 +133,7 @@ def test_on_a_dumb_terminal_the_app_does_not_open(tmp_path):
     leader, follower = pty.openpty()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "eagertui.cli.parser"],
+            [sys.executable, "-m", "eagertui.cli"],
             stdin=follower, stdout=follower, stderr=subprocess.PIPE, env={**environment(), "TERM": "dumb"},
             check=False, text=True, timeout=60,
         )  # fmt: skip

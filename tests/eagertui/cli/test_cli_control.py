@@ -11,7 +11,7 @@ import pytest
 from core.errors import ProjectError
 from core.run import launch
 from core.run.folder import RunFolder
-from eagertui.cli.parser import headless
+from eagertui.cli import headless
 from tests.eagertui.app_tools import SLOW, fake_engine, new_run, until
 from tests.eagertui.cli.cli_tools import PROJECT
 

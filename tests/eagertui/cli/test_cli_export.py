@@ -11,10 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from core.pipeline import artefact_of
+from core.model.checkpoint import load_checkpoint
 from core.project import Project
 from core.run.folder import RunFolder
-from core.model.checkpoint import load_checkpoint
 from tests.core.engine_tools import walks, write_world
 from tests.eagertui.cli.cli_tools import eager
 
@@ -25,7 +24,7 @@ PATIENCE = 300
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A finished run of the small world."""
-    from core.pipeline import train_run
+    from core.jobs.work import train_run
 
     project = Project.load(write_world(tmp_path_factory.mktemp("world"), walks()), ["evaluate.bootstrap=0"])
     folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
@@ -37,7 +36,7 @@ def test_a_run_is_exported(run: RunFolder, tmp_path: Path) -> None:
     done = eager("export", run.path, "--out", tmp_path / "model", "--json", timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"run": str(run.path.resolve()), "folder": str(tmp_path / "model")}
-    held = load_checkpoint(artefact_of(run, "tune") / "best")
+    held = load_checkpoint(run.artefact("tune") / "best")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     lm = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     text = held.index.text(3) + held.index.text(5)
@@ -68,7 +67,7 @@ def test_usage(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_leaves_nothing(run: RunFolder, tmp_path: Path) -> None:
     """A project stands for its newest finished run."""
-    manifest = artefact_of(run, "tune") / "best" / "manifest.json"
+    manifest = run.artefact("tune") / "best" / "manifest.json"
     kept = manifest.read_text()
     manifest.write_text("{")
     try:

@@ -14,10 +14,10 @@ from textual.app import App, ComposeResult
 from core.errors import EagerError
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
-from eagertui.forms.form_model import Group
 from eagertui.cli.init import write_project
-from eagertui.themes import THEMES
+from eagertui.forms.form_model import Group
 from eagertui.forms.settings_form import SettingsForm
+from eagertui.themes import THEMES
 
 PLAN: dict[str, Any] = {
     "stages": [

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.project import Project, all_settings
+from eagertui.cli.init import folder_for, peek, told_values, with_values, write_guessed, write_project
 from eagertui.forms.draft import Draft, folder_problem
 from eagertui.forms.folders import completed, folder_text, is_table, list_folder, split_path
-from eagertui.cli.init import folder_for, peek, told_values, with_values, write_guessed, write_project
 from eagertui.forms.peek_lines import peek_lines
 from tests.eagertui.forms.form_tools import Errands, run_init, write_tables
 

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Button
 
 from core.project import Project
-from eagertui.forms.form_model import new_project
+from eagertui.forms import new_project
 from eagertui.forms.new_project import NewProjectScreen
 from eagertui.forms.pick_file import PickFileScreen
 from eagertui.forms.settings_form import SettingsForm

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from eagertui.forms.pick_file import PickFileScreen
 from eagertui.cli.init import peek
+from eagertui.forms.pick_file import PickFileScreen
 from tests.eagertui.app_tools import Eyes, screen_text
 from tests.eagertui.forms.form_tools import write_tables
 

@@ -14,8 +14,8 @@ from textual.widgets import Button, OptionList
 
 from core.project import Project
 from eagertui.forms.form_model import Field, Group, grouped, project_fields
-from eagertui.widgets.filter_bar import FilterBar
 from eagertui.forms.settings_form import FieldInput, SettingsForm
+from eagertui.widgets.filter_bar import FilterBar
 from tests.eagertui.app_tools import screen_text
 from tests.eagertui.forms.form_tools import FormApp
 

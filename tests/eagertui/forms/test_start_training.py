@@ -14,9 +14,9 @@ from textual.widgets import Button
 
 from core.errors import EagerError
 from core.project import Project
-from eagertui.forms.form_model import start_training as start_module
-from eagertui.forms.start_training import StartChoice, StartScreen
+from eagertui.forms import start_training as start_module
 from eagertui.forms.settings_form import SettingsForm
+from eagertui.forms.start_training import StartChoice, StartScreen
 from tests.eagertui.app_tools import Eyes
 from tests.eagertui.forms.form_tools import PLAN, Errands
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.content import Content
 
+from eagertui.places.train.curve_sets import curve_sets
 from eagertui.widgets.chart.canvas import SYMBOLS, Canvas
 from eagertui.widgets.chart.chart import Chart
-from eagertui.places.train.curve_sets import curve_sets
 from eagertui.widgets.chart.curves import columns, extent, logarithms, newest_stretch, runs, scale_of, smoothed
 from eagertui.widgets.chart.legend import flags, legend
 from eagertui.widgets.chart.plot import Curve, Look, picture

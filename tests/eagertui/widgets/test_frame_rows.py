@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from core.data.arrays import Sequences
 from eagertui.widgets.table import frame_rows
+from eagertui.widgets.table.cell_texts import sort_key, texts
 from eagertui.widgets.table.frame_rows import FrameRows, InteractionRows
 from eagertui.widgets.table.frame_view import FilterError, Rows
-from eagertui.widgets.table.cell_texts import sort_key, texts
 
 WORD = st.text("aAbBéÉ界🙂[].*%_'\\ 019", max_size=6)
 TABLE = st.lists(st.tuples(WORD | st.none(), st.integers(-20, 120) | st.none(), st.booleans() | st.none()), max_size=30)

@@ -21,7 +21,6 @@ from core.index.assign.balance import squared_distances
 from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.methods.kmeans_tree import mean_steps
 from core.run.reporter import Reporter
-from core.training.loop import StopRequested
 
 Numbers = npt.NDArray[np.int64]
 
@@ -72,8 +71,7 @@ def _teller(reporter: Reporter, name: str, done: int, nodes: int) -> Callable[[i
 
     def told(iteration: int) -> None:
         reporter.progress(name, done * ITERATIONS + iteration, nodes * ITERATIONS, "iterations")
-        if reporter.wants() == "stop":
-            raise StopRequested
+        reporter.stop_if_asked()
 
     return told
 

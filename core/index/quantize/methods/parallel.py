@@ -13,7 +13,6 @@ import numpy.typing as npt
 from core.index.quantize import Quantized, Task
 from core.index.quantize.residual import centroids, nearest
 from core.index.quantize.rotation import rotated
-from core.training.loop import StopRequested
 
 
 def quantize(task: Task) -> Quantized:
@@ -30,8 +29,7 @@ def quantize(task: Task) -> Quantized:
     codes = np.zeros((len(turned), len(task.widths)), dtype=np.int32)
     books = []
     for level, width in enumerate(task.widths):
-        if task.reporter.wants() == "stop":
-            raise StopRequested
+        task.reporter.stop_if_asked()
         book = np.zeros((width, turned.shape[1]), dtype=np.float32)
         mine = np.flatnonzero(owner == level)
         if len(mine):  # more levels than dimensions leave some without any: all items take code 0 there

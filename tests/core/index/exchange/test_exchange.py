@@ -16,10 +16,10 @@ from core.index.branches import BranchTable
 from core.index.build import build_index
 from core.index.exchange.code_files import DEEPEST
 from core.index.exchange.in_out import export_index, imported, keep_import, read_index, write_index
-from core.index.tokens import letter, token
 from core.index.lookup import Lookup
 from core.index.measure.report import index_report
 from core.index.table import ItemIndex
+from core.index.tokens import letter, token
 from core.pipeline import run_stages
 from core.project import Project
 from core.run.reporter import NullReporter

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import ProjectError
+from core.errors import ProjectError, StopRequested
 from core.index.quantize import Matrix, Quantized, Task, quantize
 from core.index.quantize.methods.parallel import dealt
 from core.index.quantize.residual import centroids, encode, nearest
@@ -18,7 +18,6 @@ from core.index.quantize.rotation import rotated
 from core.run.protocol import Wish
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings, RqVaeSettings
-from core.training.loop import StopRequested
 
 METHODS = ("kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random")
 SMALL = RqVaeSettings(layers=(8,), latent=3, epochs=2, batch_items=128)

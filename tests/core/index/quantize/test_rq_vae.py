@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from core.errors import DataError
+from core.errors import DataError, StopRequested
 from core.index.quantize import Matrix, Quantized, Task, quantize
 from core.index.quantize.autoencoder import learn, view
 from core.index.quantize.methods.letter import Letter, reduced
@@ -20,7 +20,6 @@ from core.index.quantize.residual import encode
 from core.run.protocol import Wish
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings, RqVaeSettings
-from core.training.loop import StopRequested
 
 SETTINGS = RqVaeSettings(layers=(32,), latent=6, epochs=40, batch_items=100, learning_rate=5e-3)
 WIDTHS = (16, 16, 16)

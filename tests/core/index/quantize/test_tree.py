@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import StopRequested
 from core.index.quantize.methods.kmeans_tree import mean_steps
 from core.index.quantize.tree import kmeans_tree, random_codes
 from core.index.shape import index_shape
 from core.run.reporter import NullReporter
-from core.training.loop import StopRequested
 
 
 @given(st.integers(1, 80), st.integers(0, 3), st.integers(2, 16), st.integers(1, 80), st.integers(1, 4))

@@ -16,17 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import DataError, EnvironmentFault, ProjectError
+from core.errors import DataError, EnvironmentFault, ProjectError, StopRequested
 from core.index.build import centred
-from core.index.revisions.changes import load_revisions
 from core.index.revisions.add import add_items, remove_items
+from core.index.revisions.changes import load_revisions
 from core.index.revisions.embed_new import behaviour_halves
 from core.index.revisions.free_codes import Places, Space
 from core.index.table import ItemIndex
-from core.pipeline import artefact_of
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
-from core.training.loop import StopRequested
 from core.vectors.text import encoder_vectors
 from tests.core.engine_tools import N_ITEMS, StopAfter, item_ids, small_index
 from tests.core.vectors.test_text_vectors import encoder
@@ -61,7 +59,7 @@ def table(folder: Path, ids: Sequence[Any], kinds: Sequence[str] = ("amber",), n
 
 
 def index_of(run: RunFolder) -> ItemIndex:
-    return ItemIndex.load(artefact_of(run, "index") / "index.parquet")
+    return ItemIndex.load(run.artefact("index") / "index.parquet")
 
 
 def files(run: RunFolder) -> list[str]:
@@ -69,7 +67,7 @@ def files(run: RunFolder) -> list[str]:
 
 
 def test_new_items_get_free_codes_and_nothing_moves(run: RunFolder, tmp_path: Path) -> None:
-    before = {p.name: p.read_bytes() for p in artefact_of(run, "index").iterdir() if p.is_file()}
+    before = {p.name: p.read_bytes() for p in run.artefact("index").iterdir() if p.is_file()}
     index = index_of(run)
     done = add_items(run, table(tmp_path, ["n1", "n2", "i03", "n3"], ["amber", "ember"]))
     assert done.number == 1 and done.figures["added"] == 3 and done.figures["known"] == 1
@@ -82,7 +80,7 @@ def test_new_items_get_free_codes_and_nothing_moves(run: RunFolder, tmp_path: Pa
     assert len(np.unique(every, axis=0)) == len(index.codes) + 3
     assert (growth.codes < np.array(index.widths)).all()
     assert set(growth.codes[:, 0]) <= set(index.codes[:, 0])
-    assert {p.name: p.read_bytes() for p in artefact_of(run, "index").iterdir() if p.is_file()} == before
+    assert {p.name: p.read_bytes() for p in run.artefact("index").iterdir() if p.is_file()} == before
 
 
 def test_a_new_item_lies_among_its_like(run: RunFolder, tmp_path: Path) -> None:
@@ -285,7 +283,7 @@ def test_vectors_from_a_file(run: RunFolder, tmp_path: Path) -> None:
         add_items(run, new)
     assert "--vectors" in told.value.remedy
     index = index_of(run)
-    with np.load(artefact_of(run, "semantic") / "vectors.npz") as held:
+    with np.load(run.artefact("semantic") / "vectors.npz") as held:
         own = held["matrix"]
     like = index.item_ids.to_list().index("i20")
     given = tmp_path / "given.parquet"
@@ -308,7 +306,7 @@ def test_texts_read_by_an_encoder(run: RunFolder, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     set_in(run, 'semantic = "lsa"', f'semantic = "hf:{encoder(tmp_path / "encoder", "bert")}"')
     (run.path / "stages" / "semantic.json").unlink()
-    items = pl.read_parquet(artefact_of(run, "data") / "items.parquet")
+    items = pl.read_parquet(run.artefact("data") / "items.parquet")
     told = items.filter(pl.col("item_id") == "i20").select(pl.lit("n1").alias("item_id"), "title", "blurb")
     told.write_parquet(tmp_path / "new.parquet")
     code = add_items(run, tmp_path / "new.parquet").items["codes"].to_list()[0]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import StopRequested
 from core.index.branches import BranchTable
 from core.index.words.label import branch_words
 from core.index.words.terms import LONGEST, alike, is_piece, terms_of
-from core.training.loop import StopRequested
 from tests.core.engine_tools import StopAfter
 
 NAIL = ["Red nail polish", "Blue nail lacquer", "Nail polish remover", "Glitter nail polish", "Nails polish set"]

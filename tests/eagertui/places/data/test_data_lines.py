@@ -12,8 +12,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.errors import DataError, EagerError
-from eagertui.cli.parser.output import data_profile as printed
-from eagertui.widgets.chart.bars import compact, dense, upright
+from eagertui.cli.output import data_profile as printed
 from eagertui.places.data.charts import chart_lines, pictures
 from eagertui.places.data.lines import (
     fault_lines,
@@ -27,6 +26,7 @@ from eagertui.places.data.lines import (
     titles_lines,
     waiting_lines,
 )
+from eagertui.widgets.chart.bars import compact, dense, upright
 
 HOSTILE = "[red]x[/] \x1b[31m\x07\u202eevil\u200b 日本語 \U0001f468\u200d\U0001f469\u200d\U0001f467"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eagertui.places.data.screen import DataScreen
 from eagertui.places.data.detail import RecordScreen, SplitScreen
+from eagertui.places.data.screen import DataScreen
 from eagertui.widgets.table.frame_table import FrameTable
 from tests.eagertui.app_tools import screen_text
 from tests.eagertui.places.data.data_tools import Open, parted, place, ready, table, unclipped, write_project

@@ -27,7 +27,7 @@ def readers(tmp_path: Path) -> Path:
 
 
 async def test_errors_are_told_and_mended(open_app: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "LOOK", 0.1)
+    monkeypatch.setattr(screen, "LOOK", 0.1)
     folder = write_project(tmp_path / "shop")
     log = (folder / "log.csv").read_text()
     (folder / "log.csv").write_text(log + "r01,,2024-02-02\n" * 40)

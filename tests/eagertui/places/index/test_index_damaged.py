@@ -13,8 +13,8 @@ from eagertui.places.index import screen as index_module
 from eagertui.places.index.code_tree import ASCII, row_parts
 from eagertui.places.index.code_tree_rows import CodeRows
 from tests.eagertui.damage import ANY, JSON, remove
-from tests.eagertui.places.index.index_place_tools import FINISHED, artefact, lookup, opened, place
 from tests.eagertui.index_tools import some_codes, write_index
+from tests.eagertui.places.index.index_place_tools import FINISHED, artefact, lookup, opened, place
 from tests.eagertui.scenes import readers, settled
 from tests.eagertui.terminal_tools import looks_whole
 from tests.eagertui.world import World, world

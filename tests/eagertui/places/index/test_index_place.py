@@ -11,15 +11,15 @@ import pytest
 
 from core.index.revisions.changes import SCHEMA, write_revision
 from core.index.table import ItemIndex
-from eagertui.places.index.item import FindItemScreen, ItemScreen
-from eagertui.places.index.item_tables import DiffScreen, ItemTableScreen
 from eagertui.forms.start_training import StartScreen
 from eagertui.places.index.code_tree_rows import Spot
-from eagertui.widgets.table.frame_table import FrameTable
+from eagertui.places.index.item import FindItemScreen, ItemScreen
+from eagertui.places.index.item_tables import DiffScreen, ItemTableScreen
 from eagertui.widgets.row_list import RowList
+from eagertui.widgets.table.frame_table import FrameTable
 from tests.eagertui.app_tools import fake_engine
-from tests.eagertui.places.index.index_place_tools import FINISHED, artefact, lookup, opened, place
 from tests.eagertui.index_tools import some_codes, write_index
+from tests.eagertui.places.index.index_place_tools import FINISHED, artefact, lookup, opened, place
 from tests.eagertui.scenes import indices, readers
 from tests.eagertui.terminal_tools import looks_whole
 from tests.eagertui.world import NEAR, World, world

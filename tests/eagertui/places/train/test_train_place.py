@@ -18,13 +18,13 @@ from core.run.events import Event
 from core.run.folder import RunFolder
 from core.run.state import RunState, Stage, reduce_all
 from core.run.status import STATES, Status
-from eagertui.widgets.chart.chart import Chart
 from eagertui.places.train.curve_grid import CurveGrid
+from eagertui.places.train.lines import Plan, headline, read_plan, roughly, stage_lines
 from eagertui.places.train.log_view import LogView
-from eagertui.widgets.run_lines import metric_lines
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, readings, spark, strip
-from eagertui.places.train.lines import Plan, headline, read_plan, roughly, stage_lines
+from eagertui.widgets.chart.chart import Chart
+from eagertui.widgets.run_lines import metric_lines
 from tests.eagertui.app_tools import Eyes, fake_engine, new_run, screen_text
 
 Open = Callable[..., Any]

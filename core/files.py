@@ -1,0 +1,88 @@
+"""What every room does with files: write through a temporary name, sync, digest, hold a folder alone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+WAIT = 0.2
+"""Seconds between two looks at what another process holds."""
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`, to write into; it takes the place of `path` when the block ends well.
+
+    Raises:
+        OSError: as the block, or the file system; nothing is left behind then.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp's own is for one person alone
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a small text file through a temporary name beside it."""
+    with written_whole(path) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Put a file's bytes, or a folder's names, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def taken(handle: int) -> bool:
+    """Try to lock an open file or folder; False where another process holds it.
+
+    The kernel lets go of it when the handle is closed, or the process ends, however it ends.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made where it is missing; waits while another process holds it.
+
+    Raises:
+        OSError: the folder cannot be made or read.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            while not taken(handle):
+                time.sleep(WAIT)  # asleep a signal still arrives
+            if not folder.exists() or os.fstat(handle).st_ino != folder.stat().st_ino:
+                continue  # renamed or made anew meanwhile: hold the one that is there now
+            yield
+            return
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""The methods that turn vectors into codes; one file each."""

@@ -1,0 +1,86 @@
+"""The dense head: a scorer of the whole catalogue beside the codes, learnt by the contrast and kept in a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+DENSE = "dense.safetensors"
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A scorer of the whole catalogue, as a checkpoint holds it.
+
+    Attributes:
+        query: from a state to a query; shape (dim, hidden).
+        items: unit vectors; shape (items, dim).
+        temperature: cosines are divided by it.
+        repeat: added to the cosine of an item that is in the history.
+    """
+
+    query: Tensor
+    items: Tensor
+    temperature: float
+    repeat: float = 0.0
+
+    def scores(self, states: Tensor, histories: Tensor) -> Tensor:
+        """Log-probabilities of all items, in fp32 whatever the model computes in; shape (rows, items).
+
+        Args:
+            states: before the next item's code; shape (rows, hidden).
+            histories: item numbers, shape (rows, length).
+        """
+        with torch.autocast(states.device.type, enabled=False):
+            found = functional.normalize(functional.linear(states.float(), self.query), dim=1)
+            cosines = found @ self.items.T
+            had = torch.zeros_like(cosines).scatter_(1, histories, self.repeat)
+            return torch.log_softmax((cosines + had) / self.temperature, dim=1)
+
+    def grown(self, old: npt.NDArray[np.integer], new: npt.NDArray[np.integer]) -> Dense:
+        """The scorer for items that came later too: each is where the items are that share the most of its code.
+
+        Args:
+            old: codes of the items it knows; shape (items, levels).
+            new: codes of those after them; shape (more, levels).
+        """
+        means = torch.zeros(len(new), self.items.shape[1], device=self.items.device)
+        open_rows = np.arange(len(new))
+        for length in range(old.shape[1], -1, -1):  # an empty prefix is shared by all
+            _, marks = np.unique(
+                np.concatenate([old[:, :length], new[open_rows, :length]]), axis=0, return_inverse=True
+            )
+            known, wanted = np.split(marks.ravel(), [len(old)])
+            place = torch.from_numpy(known).to(means.device)
+            sums = torch.zeros(int(marks.max(initial=0)) + 1, means.shape[1], device=means.device)
+            sums.index_add_(0, place, self.items)
+            there = np.isin(wanted, known)
+            means[torch.from_numpy(open_rows[there])] = sums[torch.from_numpy(wanted[there])]
+            open_rows = open_rows[~there]
+            if not len(open_rows):
+                break
+        return replace(self, items=torch.cat([self.items, functional.normalize(means, dim=1)]))
+
+
+def save_dense(dense: Dense, folder: Path) -> None:
+    """Write a scorer into a checkpoint's folder."""
+    held = {"query": dense.query.contiguous().cpu(), "items": dense.items.contiguous().cpu()}
+    numbers = {"temperature": dense.temperature, "repeat": dense.repeat}
+    save_file(held, folder / DENSE, metadata={"scorer": json.dumps(numbers)})  # of several keys the order is chance
+
+
+def load_dense(folder: Path, device: str = "cpu") -> Dense | None:
+    """The scorer of a checkpoint; None where it has none."""
+    if not (folder / DENSE).is_file():
+        return None
+    with safe_open(folder / DENSE, framework="pt", device=device) as held:
+        return Dense(held.get_tensor("query"), held.get_tensor("items"), **json.loads(held.metadata()["scorer"]))

@@ -1,0 +1,1 @@
+"""The process that answers questions about a run, and its one client."""

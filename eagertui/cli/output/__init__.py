@@ -1,0 +1,1 @@
+"""What the verbs print: tables on stdout, narration on stderr."""

@@ -1,0 +1,1 @@
+"""Forms: the settings before a training, and a new project."""

@@ -1,0 +1,1 @@
+"""The Compare place: finished runs side by side."""

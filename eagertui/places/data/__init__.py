@@ -1,0 +1,1 @@
+"""The Data place: what is in the logs."""

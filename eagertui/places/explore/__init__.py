@@ -1,0 +1,1 @@
+"""The Explore place: what a user gets, and why."""

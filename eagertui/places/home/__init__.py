@@ -1,0 +1,1 @@
+"""The Home place: known projects and their runs."""

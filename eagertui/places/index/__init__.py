@@ -1,0 +1,1 @@
+"""The Index place: the tree of codes."""

@@ -1,0 +1,1 @@
+"""The Train place: one run, live or over."""
