@@ -153,6 +153,10 @@ class Registry(Generic[T]):
         found: type | None = getattr(self.get(value), "options", None)
         return found
 
+    def shared_options(self, value: str) -> tuple[str, ...]:
+        """Other plug-ins of the kind whose options this one reads too."""
+        return tuple(getattr(self.get(value), "reads_options", ()))
+
     def fingerprint(self, value: str) -> dict[str, Any]:
         """What a plug-in adds to the fingerprint of the stage that uses it.
 
