@@ -295,8 +295,8 @@ def _chosen(value: str, meta: Mapping[str, Any]) -> str:
     allowed = ", ".join([*choices, *(f"{p}..." for p in prefixes)])
     near = nearest(value, choices)
     kinds = [one.kind for one in meta.get("choices", ()) if isinstance(one, Registry)]
-    more = f'; did you mean "{near}"?' if near else f"; is a package to install that brings this {kinds[0]}?" if kinds else ""
-    raise BadValue(f'"{value}" is not one of {allowed}{more}')
+    more = f"; a {kinds[0]} of another package is there once that package is installed" if kinds else ""
+    raise BadValue(f'"{value}" is not one of {allowed}' + (f'; did you mean "{near}"?' if near else more))
 
 
 def parse_text(text: str, kind: Any) -> Any:

@@ -17,6 +17,7 @@ from core import fields
 from core.errors import EnvironmentFault, ProjectError
 from core.fields import BadValue, Setting
 from core.recipes import recipe_paths
+from core.registry import QUANTIZERS
 from core.settings import (
     BackboneSettings,
     BaselineTables,
@@ -208,6 +209,9 @@ def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
 def _override(text: str) -> _Layer:
     key_text, equals, value_text = text.partition("=")
     label = f"--set {text}"
+    if key_text.strip() == "index.paper":  # a flag of version 0.1, see `core.spellings`
+        flag, renamed = modernised({"index": {"paper": value_text.strip() == "true"}})
+        return _Layer(label, flag, renamed=renamed)
     typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
     key = new_key(typed)
     if not equals or not all(key):

@@ -119,7 +119,7 @@ class Registry(Generic[T]):
                 f"it comes from {point.value}; mend or uninstall that package",
             ) from error
         if not (inspect.isclass(found) and issubclass(found, self.base)):
-            raise ProjectError(f'{self.setting}: {point.value} is no {self.kind}', f"it must extend {self._base}")
+            raise ProjectError(f'{self.setting}: "{name}" is no {self.kind}', f"{point.value} must extend {self._base}")
         return found
 
     @cached_property

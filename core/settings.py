@@ -36,8 +36,8 @@ def opt(
         high: Largest allowed number, itself allowed (`below`: itself not allowed).
         above: Exclusive lower bound.
         below: Exclusive upper bound.
-        choices: The only texts allowed, for each element of a list and each key of a table too; a registry stands for the
-            names of its plug-ins.
+        choices: The only texts allowed, for each element of a list and each key of a table too; a registry stands for
+            the names of its plug-ins.
         prefixes: Texts that start like this are allowed besides the choices, e.g. `hf:`.
         personal: Belongs to one data set, so a recipe may not set it.
     """

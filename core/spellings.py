@@ -27,8 +27,8 @@ def new_key(key: Key) -> Key:
 def modernised(tree: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Key, Key]]:
     """A project file's tree with today's spellings, and which of its keys were old: new key -> old one.
 
-    `index.paper = true` was a flag of the method kmeans-tree and is the method `eager-llm-tree`. What stands there under
-    the new spelling too wins over the old one.
+    `index.paper = true` was a flag of the method kmeans-tree and is the method `eager-llm-tree`. What stands there
+    under the new spelling too wins over the old one.
     """
     new: dict[str, Any] = {name: dict(value) if isinstance(value, Mapping) else value for name, value in tree.items()}
     renamed: dict[Key, Key] = {}
@@ -45,8 +45,7 @@ def modernised(tree: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Key, Key]]
     if isinstance(new.get("rq_vae"), dict) and not new["rq_vae"]:
         del new["rq_vae"]
     index = new.get("index")
-    if isinstance(index, dict) and isinstance(index.get("paper"), bool):
-        if index.pop("paper"):
-            index["method"] = "eager-llm-tree"
-            renamed["index", "method"] = ("index", "paper")
+    if isinstance(index, dict) and isinstance(index.get("paper"), bool) and index.pop("paper"):
+        index["method"] = "eager-llm-tree"
+        renamed["index", "method"] = ("index", "paper")
     return new, renamed
