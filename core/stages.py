@@ -247,6 +247,7 @@ def make_index(project: Project, made: Made, folder: Path, reporter: Reporter) -
     from core.data.dataset import Dataset
     from core.index.artefact import save_artefact
     from core.index.build import build_index
+    from core.index.quantize import options_of
     from core.machine import device_of
     from core.vectors import ItemVectors
 
@@ -258,7 +259,7 @@ def make_index(project: Project, made: Made, folder: Path, reporter: Reporter) -
     codes_file = _codes_file(project)
     built = build_index(
         dataset.items["item_id"], vectors, sources, project.index, project.seed, reporter,
-        project.rq_vae, device_of(project.run), folder / "making", codes_file,
+        options_of(project.rq_vae), device_of(project.run), folder / "making", codes_file,
     )  # fmt: skip
     report = save_artefact(built, dataset, vectors, folder, reporter, codes_file)
     index = built.index

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import DataError
-from core.index.branches import sorted_by_code
 from core.index.lookup import load_index
+from core.index.prefixes import prefix_numbers
 from core.index.table import ItemIndex
 
 Int64 = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ def diff(a: Path, b: Path) -> dict[str, Any]:
     if one.levels == other.levels:
         found["equal_codes"] = round(float((codes_a == codes_b).all(axis=1).mean()), 4)
     levels = min(one.levels, other.levels)
-    pairs = list(zip(_prefixes(codes_a, levels), _prefixes(codes_b, levels), strict=True))
+    pairs = list(zip(*(prefix_numbers(codes[:, :levels])[1:] for codes in (codes_a, codes_b)), strict=True))
     found["groups"] = round(_rand(*pairs[0]), 4)
     found["depths"] = [_kept(depth, *pair) for depth, pair in enumerate(pairs, 1)]
     return found
@@ -74,20 +74,6 @@ def _shared(one: ItemIndex, other: ItemIndex) -> tuple[Int64, Int64]:
     ids = [index.item_ids.alias("id").to_frame().with_row_index("n") for index in (one, other)]
     joined = ids[0].join(ids[1], on="id", how="inner", maintain_order="left")
     return joined["n"].to_numpy().astype(np.int64), joined["n_right"].to_numpy().astype(np.int64)
-
-
-def _prefixes(codes: npt.NDArray[np.int32], levels: int) -> list[Int64]:
-    """For every depth from 1 a number for each item's prefix."""
-    order = sorted_by_code(codes)
-    ranked = codes[order]
-    new = np.zeros(len(codes), dtype=bool)
-    found = []
-    for level in range(levels):
-        new[1:] |= ranked[1:, level] != ranked[:-1, level]
-        numbers = np.empty(len(codes), dtype=np.int64)
-        numbers[order] = np.cumsum(new)
-        found.append(numbers)
-    return found
 
 
 def _pairs(numbers: Int64) -> float:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DataError
-from core.index.branches import SCHEMA, BranchTable, sorted_by_code
+from core.index.branches import SCHEMA, BranchTable
+from core.index.prefixes import sorted_by_code
 
 CODES = np.array([[1, 0, 2], [0, 3, 0], [1, 0, 0], [1, 2, 0], [0, 3, 1]], dtype=np.int32)
 ROWS = [10, 1, 20, 3, 5]

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.index.assign import balance
-from core.index.assign.balance import balanced_assignment, balanced_kmeans, kmeans, squared_distances
+from core.index.assign.balance import balanced_assignment, balanced_kmeans
+from core.index.assign.matching import squared_distances
+from core.index.kmeans import kmeans
 
 
 def cloud(rows: int, dim: int, seed: int) -> np.ndarray:
