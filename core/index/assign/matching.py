@@ -209,11 +209,11 @@ def place(costs: Costs, room: Rows, potential: npt.NDArray[np.float64], duplicat
     Returns:
         A centre for each point, shape (points,).
     """
-    # Invariant of the rounds: centre c has room for `free[c]` more points; group g of equal points has `need[g]` of them
-    # without a label, which are `members[starts[g] : starts[g] + need[g]]`; `waiting` are those with need, rising;
-    # a label that was given is never taken back. Only centres with room are asked, and the first request at each gets
-    # at least one place, so every round places points and the loop ends: with none waiting, or with no room left.
-    # Equal points ask alike, so that a group asks once for all of them: that is what makes many duplicates quick.
+    # Invariant of the rounds: centre c has room for `free[c]` more points; group g of equal points has `need[g]` that
+    # still lack a label, which are `members[starts[g] : starts[g] + need[g]]`; `waiting` are the groups with need; a
+    # label that was given is never taken back. Only centres with room are asked, and the first request at each gets at
+    # least one place, so every round places points and the loop ends: with none waiting, or with no room left. Equal
+    # points ask alike, so a group asks once for all of them: that is what makes many duplicates quick.
     points, centres = costs.shape
     first, members, need = _equal_groups(points, duplicates)
     starts = np.concatenate([[0], np.cumsum(need)[:-1]])
