@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ProjectError, StopRequested
-from core.index.kmeans import codebook
 from core.index.quantize import Matrix, Quantized, Task, quantize
 from core.index.quantize.methods.parallel import balanced_partition
 from core.index.quantize.methods.rq_vae import RqVaeOptions
@@ -138,17 +137,6 @@ def test_each_level_leaves_less() -> None:
         rest -= book[found.codes[:, level]]
         assert np.square(rest).sum() < 0.85 * before
         before = np.square(rest).sum()
-
-
-def test_k_means_may_learn_from_a_sample_of_many_rows() -> None:
-    rows = normal(6000, 4)
-
-    def error(most: int) -> float:
-        book = codebook(rows, 8, seed=0, most_each=most)
-        return float(np.square(rows - book[nearest(rows, book)]).sum())
-
-    assert error(100) < 1.1 * error(10**6)
-    assert error(1) > 1.1 * error(10**6)  # eight rows are too few
 
 
 def test_parallel_codebooks_share_no_dimension_and_like_variance() -> None:
