@@ -21,6 +21,7 @@ from core.evaluate.stage import BASELINES, EVALUATE, baseline_inputs
 from core.files import write_atomic
 from core.index.stage import INDEX, index_inputs
 from core.project import Project
+from core.registry import QUANTIZERS
 from core.run.folder import RunFolder
 from core.run.reporter import Reporter
 from core.stage import Stage
@@ -49,7 +50,7 @@ def needed(project: Project) -> set[str]:
     if project.run.goal == "metrics":
         names |= {"tune", "baselines", "evaluate"}
     active_sources(project)
-    if project.index.method != "random":
+    if QUANTIZERS.get(project.index.method).reads_vectors:
         names |= set(index_inputs(project))
     users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
     read = {read for name, inputs_of in users.items() if name in names for read in inputs_of(project)}

@@ -10,11 +10,14 @@ from typing import Any
 
 from core.cost import FP32, FP32_TRAINED, MB, Cost, Job, Work
 from core.errors import ProjectError
-from core.index.shape import passes
+from core.fields import options_of, own_settings
+from core.index.shape import method_of, passes
 from core.project import Project
 from core.run.protocol import Reporter
+from core.registry import QUANTIZERS
 from core.stage import Artefacts, Settings, Stage, source_files
 from core.vectors.stage import active_sources
+from core.vectors import KINDS
 
 SINKHORN, EXACT_ROWS, EXACT = 5.2e-9 * 4 * 160, 1200, 4e-11 * 4  # four rounds each, see core.index.assign.balance
 
@@ -26,10 +29,10 @@ def index_inputs(project: Project) -> tuple[str, ...]:
         ProjectError: the method reads a source that is not there.
     """
     sources = active_sources(project)
-    if project.index.method in ("letter", "aligned"):
-        both = active_sources(project, ("semantic", "behavior"))
+    if QUANTIZERS.get(project.index.method).reads_other:
+        both = active_sources(project, KINDS)
         if len(both) < 2:
-            lacking = "behavior" if both[0] == "semantic" else "semantic"
+            lacking = next(kind for kind in KINDS if kind not in both)
             raise ProjectError(
                 f"index.method {project.index.method!r} reads both sources, and there are no {lacking} vectors",
                 "name text columns in data.text and set vectors.behavior, or take another method",
@@ -39,21 +42,27 @@ def index_inputs(project: Project) -> tuple[str, ...]:
 
 
 def index_settings(project: Project) -> Settings:
-    """What decides the item index."""
-    settings = {**asdict(project.index), "active": active_sources(project), "seed": project.seed}
+    """What decides the item index, spelt as in version 0.1, so that indices made then are not made anew."""
+    method = project.index.method
+    tree = method == "eager-llm-tree"
+    settings = {**own_settings(project.index), "active": active_sources(project), "seed": project.seed, "paper": tree}
+    if tree:
+        settings["method"] = "kmeans-tree"
     if _codes_file(project):  # what is in the file matters, not where it lies
-        settings |= {"method": "file", **source_files(project, project.index.method, "index.method")}
-    return {**settings, "rq_vae": asdict(project.rq_vae)} if _learns(project) else settings
+        settings |= {"method": "file", **source_files(project, method, "index.method")}
+    options = options_of(project.index, method)
+    if QUANTIZERS.origin(method):
+        settings |= {**QUANTIZERS.fingerprint(method), "options": asdict(options) if options else {}}
+    if QUANTIZERS.get(method).learns and not QUANTIZERS.origin(method):
+        tables = (options_of(project.index, name) for name in ("rq-vae", "letter", "aligned"))
+        settings["rq_vae"] = {key: value for table in tables for key, value in asdict(table).items()}
+    return settings
 
 
 def _codes_file(project: Project) -> Path | None:
     """The file of codes that the method `file:` names."""
     prefix, _, name = project.index.method.partition(":")
     return project.resolve(name) if prefix == "file" else None
-
-
-def _learns(project: Project) -> bool:
-    return project.index.method in ("rq-vae", "letter", "aligned")
 
 
 def make_index(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -72,7 +81,7 @@ def make_index(project: Project, made: Artefacts, folder: Path, reporter: Report
     codes_file = _codes_file(project)
     built = build_index(
         dataset.items["item_id"], vectors, sources, project.index, project.seed, reporter,
-        project.rq_vae, device_of(project.run), folder / "making", codes_file,
+        project.index.options, device_of(project.run), folder / "making", codes_file,
     )  # fmt: skip
     report = save_artefact(built, dataset, vectors, folder, reporter, codes_file)
     index = built.index
@@ -82,9 +91,10 @@ def make_index(project: Project, made: Artefacts, folder: Path, reporter: Report
 
 def _work(job: Job) -> Work:
     settings = job.settings("index")
-    if settings["method"] == "random":
+    method = QUANTIZERS.get(method_of(settings))
+    if not method.reads_vectors:
         return Work(single=0.1)
-    if settings["method"] != "kmeans-tree":
+    if not method.tree:
         return _codebooks(job, settings)
     total = 0.15
     for widths in job.widths:
