@@ -13,9 +13,9 @@ from core.data.arrays import Sequences
 class Transitions(ItemToItem):
     """Pairs up to three steps apart, weighted by 1/step both where they are counted and where they are asked for.
 
-    Sequential rules with the weight 1/x of x steps between two items, as in Ludewig & Jannach 2018 (arXiv 1803.09587,
-    section 3.1, "SR"). Theirs ask about a session's last item alone; asking about the last three with the same weights,
-    and cutting both at three steps, is ours.
+    Sequential rules, whose pairs count 1/x at x steps, as in Ludewig & Jannach 2018 (arXiv 1803.09587, "Sequential
+    Rules (SR)" among the baseline methods). There a session is asked about by its last item alone; asking by the last
+    three with the same weights, and the limit of three steps, are ours.
     """
 
     STEPS = 3

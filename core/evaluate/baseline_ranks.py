@@ -90,7 +90,7 @@ def rank_by_scores(scorer: Scorer, split: Evaluation, n_items: int, name: str, r
 
 
 def _rank(scores: npt.NDArray[np.float32], targets: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Rank of each row's target, 1 = first, 0 = not among the first `DEPTH`; (batch, items) and (batch,) -> (batch,)."""
+    """Rank of each row's target, 1 = first, 0 = not among the first `DEPTH`; (batch, items), (batch,) -> (batch,)."""
     target_scores = scores[np.arange(len(targets)), targets][:, None]  # (batch, 1)
     # Before the target stand the items of a higher score, and of an equal score those of a lower number.
     lower = np.arange(scores.shape[1])[None, :] < targets[:, None]  # (batch, items)
