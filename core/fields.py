@@ -90,7 +90,7 @@ def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
     for registry in _registries(cls):
         for name in registry.all_names:
             try:
-                options = registry.options(name)
+                options = _own_options(registry, name)
             except ProjectError:  # another package's, and broken: said where somebody uses it
                 continue
             found += settings_of(options, f"{prefix}{name}.") if options else []
@@ -115,13 +115,19 @@ def _registries(cls: type) -> tuple[Registry[Any], ...]:
     return tuple(registry for spec in specs for registry in spec.metadata["registries"])
 
 
+def _own_options(registry: Registry[Any], name: str) -> type | None:
+    """The class of a plug-in's own table; None where it has none, or shares a table of the project as `[sasrec]`."""
+    options = registry.options(name)
+    return None if options is None or options.__module__ == "core.settings" else options
+
+
 def options_class(cls: type, name: str) -> type | None:
     """The settings class of a plug-in's own table inside a table; None where there is none.
 
     Raises:
         ProjectError: another package's plug-in cannot be loaded.
     """
-    found = (registry.options(name) for registry in _registries(cls) if name in registry.all_names)
+    found = (_own_options(registry, name) for registry in _registries(cls) if name in registry.all_names)
     return next((options for options in found if options), None)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from core.cost import Cost
 from core.errors import ProjectError
+from core.fields import options_of
 from core.files import digest
 from core.project import Project
+from core.registry import Registry
 from core.run.protocol import Reporter
 
 Artefacts = Mapping[str, Path]
@@ -74,3 +76,23 @@ def source_files(project: Project, source: str, key: str = "vectors.semantic and
     if not path.is_file():
         raise ProjectError(f"{path}: no such file", f"check {key}")
     return {"file": digest(path)}
+
+
+def options_for(project: Project, registry: Registry[Any], value: str) -> Any:
+    """A plug-in's own settings: its table in the project, or one it shares, as `[sasrec]`; None where it has none.
+
+    Raises:
+        ProjectError: there is no such plug-in, or it cannot be loaded.
+    """
+    kind = registry.options(value)
+    shared = next((table for table in vars(project).values() if kind and type(table) is kind), None)
+    return shared or options_of(getattr(project, registry.table), registry.name_of(value))
+
+
+def plugin_marks(project: Project, registry: Registry[Any], value: str) -> Settings:
+    """What a plug-in adds to the fingerprint of its stage; a built-in one of version 1 adds nothing."""
+    if value == "none":
+        return {}
+    options = options_for(project, registry, value)
+    own = {"seed": project.seed, "options": options and asdict(options)} if registry.origin(value) else {}
+    return {key: {**marks, **own} for key, marks in registry.fingerprint(value).items()}

@@ -9,8 +9,9 @@ from core.cost import FP32, MB, Cost, Job, Work
 from core.files import digest
 from core.project import Project
 from core.recommend.cost import BEAM, LIST, scores_catalogue, search_work
+from core.registry import BASELINES as BASELINE_METHODS
 from core.run.protocol import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, inputs
+from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks
 
 BASELINE_SCORE = 11e-9
 SCORED_USERS, RANKED_USERS = 512, 64  # users of a batch
@@ -18,12 +19,15 @@ SCORED_USERS, RANKED_USERS = 512, 64  # users of a batch
 
 def baseline_inputs(project: Project) -> tuple[str, ...]:
     """What the baselines read."""
-    return ("data", "sasrec") if "sasrec" in project.evaluate.baselines else ("data",)
+    read = [stage for name in project.evaluate.baselines for stage in BASELINE_METHODS.get(name).inputs]
+    return tuple(dict.fromkeys(("data", *read)))
 
 
 def baseline_settings(project: Project) -> Settings:
     """What decides the baselines' ranks."""
-    return {"baselines": list(project.evaluate.baselines)}
+    names = list(project.evaluate.baselines)
+    marks = [plugin_marks(project, BASELINE_METHODS, name) for name in names]
+    return {"baselines": names, **{key: mark for one in marks for key, mark in one.items()}}
 
 
 def make_baselines(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -31,7 +35,8 @@ def make_baselines(project: Project, made: Artefacts, folder: Path, reporter: Re
     from core.data.dataset import Dataset
     from core.evaluate.baseline_ranks import measure_baselines
 
-    return measure_baselines(project, Dataset.load(made["data"]), made.get("sasrec"), folder, reporter)
+    options = {name: options_for(project, BASELINE_METHODS, name) for name in project.evaluate.baselines}
+    return measure_baselines(options, Dataset.load(made["data"]), made, project.seed, folder, reporter)
 
 
 def evaluate_settings(project: Project) -> Settings:

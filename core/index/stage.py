@@ -13,11 +13,11 @@ from core.errors import ProjectError
 from core.fields import options_of, own_settings
 from core.index.shape import method_of, passes
 from core.project import Project
-from core.run.protocol import Reporter
 from core.registry import QUANTIZERS
+from core.run.protocol import Reporter
 from core.stage import Artefacts, Settings, Stage, source_files
-from core.vectors.stage import active_sources
 from core.vectors import KINDS
+from core.vectors.stage import active_sources
 
 SINKHORN, EXACT_ROWS, EXACT = 5.2e-9 * 4 * 160, 1200, 4e-11 * 4  # four rounds each, see core.index.assign.balance
 

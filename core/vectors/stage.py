@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
 from core.errors import ProjectError
 from core.project import Project
+from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.protocol import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, inputs, model_path, source_files
+from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
+from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
 DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension
@@ -47,32 +50,49 @@ def sources_there(project: Project) -> dict[str, bool]:
 def semantic_settings(project: Project) -> Settings:
     """What decides the text vectors."""
     source = project.vectors.semantic
-    own = {"source": source, "dim": project.vectors.semantic_dim}
-    return {**own, **computing(project), **source_files(project, source)}
+    own = {"source": source, "dim": project.vectors.semantic_dim, **computing(project)}
+    return {**own, **source_files(project, source), **plugin_marks(project, TEXT_VECTORS, source)}
 
 
 def make_semantic(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Vectors of the items' text."""
+    vectors = _vectors(project, TEXT_VECTORS, project.vectors.semantic, made, folder, reporter)
+    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
+
+
+def _vectors(
+    project: Project, registry: Registry[Any], source: str, made: Artefacts, folder: Path, reporter: Reporter
+) -> ItemVectors:
+    """Run the provider that a setting names, and write what it gives.
+
+    Raises:
+        ProjectError: there is no such provider, or it gives vectors of another number of items.
+    """
     from core.data.dataset import Dataset
     from core.machine import device_of, use_bf16
-    from core.vectors import vectors_from_file
-    from core.vectors.lsa import fit_lsa
-    from core.vectors.text import encoder_vectors
 
-    items = Dataset.load(made["data"]).items
-    source, texts = project.vectors.semantic, [text or "" for text in items["text"].to_list()]
-    if source.startswith("file:"):
-        vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), items["item_id"])
-    elif source.startswith("hf:"):
-        dtype = "bf16" if use_bf16(project.run) else "fp32"
-        vectors = encoder_vectors(
-            texts, model_path(project, source.removeprefix("hf:")), dtype, device_of(project.run), reporter
-        )
-    else:
-        fitted, vectors = fit_lsa(texts, project.vectors.semantic_dim, project.seed)
-        fitted.save(folder / "lsa.npz")  # items to come are read with the same eyes
+    dataset = Dataset.load(made["data"])
+    provider: VectorProvider = registry.get(source)()
+    task = VectorTask(
+        items=dataset.items,
+        train=dataset.train(),
+        settings=project.vectors,
+        options=options_for(project, registry, source),
+        argument=source.partition(":")[2],
+        inputs={stage: made[stage] for stage in provider.inputs},
+        folder=folder,
+        resolve=project.resolve,
+        seed=project.seed,
+        device=device_of(project.run),
+        dtype="bf16" if use_bf16(project.run) else "fp32",
+        reporter=reporter,
+    )
+    vectors = provider.vectors(task)
+    if len(vectors.matrix) != dataset.n_items:
+        count = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
+        raise ProjectError(f"{registry.setting}: {source!r} gives {count}", "tell its author")
     vectors.save(folder / "vectors.npz")
-    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
+    return vectors
 
 
 def sasrec_settings(project: Project) -> Settings:
@@ -84,7 +104,7 @@ def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Repor
     """Fit SASRec on the training prefixes."""
     from core.data.dataset import Dataset
     from core.machine import use_bf16
-    from core.vectors.sasrec import fit_sasrec
+    from core.vectors.sasrec_model import fit_sasrec
 
     dataset = Dataset.load(made["data"])
     bf16 = use_bf16(project.run)
@@ -97,8 +117,7 @@ def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Repo
     """Fit the SASRec that also reads the items' text."""
     from core.data.dataset import Dataset
     from core.machine import use_bf16
-    from core.vectors import ItemVectors
-    from core.vectors.sasrec import fit_sasrec
+    from core.vectors.sasrec_model import fit_sasrec
 
     dataset = Dataset.load(made["data"])
     text = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
@@ -110,39 +129,20 @@ def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Repo
 
 def behavior_inputs(project: Project) -> tuple[str, ...]:
     """What the behaviour vectors are made from."""
-    return ("data", "sasrec") if project.vectors.behavior == "sasrec" else ("data",)
+    source = project.vectors.behavior
+    return ("data",) if source == "none" else ("data", *BEHAVIOR_VECTORS.get(source).inputs)
 
 
 def behavior_settings(project: Project) -> Settings:
     """What decides the behaviour vectors."""
     source = project.vectors.behavior
     own = {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed}
-    return {**own, **source_files(project, source)}
+    return {**own, **source_files(project, source), **plugin_marks(project, BEHAVIOR_VECTORS, source)}
 
 
 def make_behavior(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Vectors of the items from the training prefixes."""
-    from core.data.dataset import Dataset
-    from core.vectors import vectors_from_file
-    from core.vectors.din import din_vectors
-    from core.vectors.lightgcn import lightgcn_vectors
-    from core.vectors.ppmi import ppmi_svd_vectors
-    from core.vectors.sasrec import SasRec
-
-    dataset = Dataset.load(made["data"])
-    source = project.vectors.behavior
-    if source.startswith("file:"):
-        vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), dataset.items["item_id"])
-    elif source == "sasrec":
-        model = SasRec.load(made["sasrec"] / "sasrec.safetensors", dataset.n_items, project.sasrec)
-        vectors = model.vectors(dataset.train())
-    elif source == "ppmi-svd":
-        vectors = ppmi_svd_vectors(dataset.train(), dataset.n_items, project.vectors.behavior_dim, project.seed)
-    else:
-        fit = din_vectors if source == "din" else lightgcn_vectors
-        width = project.vectors.behavior_dim
-        vectors = fit(dataset.train(), dataset.n_items, width, project.seed, reporter, folder)
-    vectors.save(folder / "vectors.npz")
+    vectors = _vectors(project, BEHAVIOR_VECTORS, project.vectors.behavior, made, folder, reporter)
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
 
 

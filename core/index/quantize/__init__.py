@@ -130,24 +130,6 @@ class Quantizer(ABC):
         """
 
 
-def quantize(self, task: Task) -> Quantized:
-        """Give every item a code at each level.
-
-        Raises:
-            StopRequested: somebody asked to stop.
-        """
-
-
-def options_of(table: Any) -> dict[str, Any]:
-    """The options of every method of ours out of one object that has them all, as the table `[rq_vae]` does."""
-    kinds = {name: QUANTIZERS.options(name) for name in QUANTIZERS.names if QUANTIZERS.origin(name) is None}
-    return {
-        name: kind(**{one.name: getattr(table, one.name) for one in fields(kind)})
-        for name, kind in kinds.items()
-        if kind
-    }
-
-
 def quantize(task: Task) -> Quantized:
     """Do what `task.index.method` says.
 

@@ -28,7 +28,7 @@ from core.project import Project
 from core.registry import QUANTIZERS
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
-from core.vectors.lsa import fit_lsa
+from core.vectors.lsa_model import fit_lsa
 from tests.benchmarks.experiments.real_data import write_project
 
 LEVELS = (256,) * 4
