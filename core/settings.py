@@ -274,6 +274,10 @@ class StageSettings:
     epochs: int = opt(20, "most passes over the users", low=1, high=10000)
     learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
     contrast: bool = opt(True, "whether [contrast] applies in this stage")
+    losses: dict[str, float] = field(
+        default_factory=dict,
+        metadata={"doc": "weight of each further loss", "choices": (), "low": 0.0, "high": 1e6},
+    )
 
 
 @dataclass(frozen=True)

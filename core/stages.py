@@ -277,7 +277,11 @@ def tune_settings(project: Project) -> Settings:
         more["lora"] = asdict(project.lora)
     if speaks(project):
         more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
-    return {**asdict(project.tune), "backbone": backbone, **data, **more, **_computing(project)}
+    tune = asdict(project.tune)
+    for stage in tune["stages"]:
+        if not stage["losses"]:  # as it was before there were such losses
+            del stage["losses"]
+    return {**tune, "backbone": backbone, **data, **more, **_computing(project)}
 
 
 def speaks(project: Project) -> bool:
@@ -288,32 +292,31 @@ def speaks(project: Project) -> bool:
 
 def _texts(project: Project) -> Settings:
     """Where words come from: settings, wordings, and the contents of what they name."""
-    from core.prompts.wordings import load_wordings
+    from core.prompts.wordings import wordings_of
 
-    own = project.resolve(project.texts.prompts) if project.texts.prompts else None
     settings, source = asdict(project.texts), project.texts.users
     if source.startswith("local:"):
         settings |= _model_files(project, source.removeprefix("local:"))
     elif source.startswith("file:"):
         settings |= _file(project, source, "texts.users")
-    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in load_wordings(own).items()}
+    asked = {name for stage in project.tune.stages for name, weight in stage.tasks.items() if weight}
+    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in wordings_of(project, asked).items()}
     return settings
 
 
 def contrasted(project: Project) -> list[str]:
-    """Sources that the contrast pulls to."""
-    wished = {"semantic": project.contrast.semantic, "behavior": project.contrast.behavior}
-    if project.contrast.form == "none" or not any(stage.contrast for stage in project.tune.stages):
-        return []
+    """Sources that the contrast and the further losses read."""
+    from core.tune.losses import loss_sources
+
     there = _there(project)
-    return [name for name, weight in wished.items() if weight > 0 and there[name]]
+    return [name for name in loss_sources(project) if there[name]]
 
 
 def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Teach the language model the codes."""
     from core.data.dataset import Dataset
     from core.index.table import ItemIndex
-    from core.tune.train import Tuner
+    from core.tune.tuner import Tuner
     from core.vectors import ItemVectors
 
     index = ItemIndex.load(made["index"] / "index.parquet")
