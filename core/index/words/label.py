@@ -84,8 +84,8 @@ def branch_words(
         rows = np.arange(max(start, 1), min(start + BLOCK, len(table)))
         for depth in np.unique(table.depth[rows]):
             some = rows[table.depth[rows] == depth]
-            found = _candidates(table, some, counts, everywhere, weight)
-            for row, (terms, scores, lifts) in zip(some, found, strict=True):
+            candidates = _candidates(table, some, counts, everywhere, weight)
+            for row, (terms, scores, lifts) in zip(some, candidates, strict=True):
                 parent = int(table.parent[row])
                 if parent and table.size[row] == table.size[parent]:
                     words[row] = words[parent]  # it is all of its parent, and says what that says
@@ -113,10 +113,10 @@ def _counts(titles: Sequence[str], texts: Sequence[str]) -> tuple[Counts, list[s
         max_features=VOCABULARY, dtype=np.float32,
     )  # fmt: skip
     try:
-        found = counter.fit_transform([*titles, *rests]).tocsr()
+        counted = counter.fit_transform([*titles, *rests]).tocsr()
     except ValueError:  # no term at all, or none twice
         return sparse.csr_matrix((items, 0), dtype=np.float32), []
-    counts = found[:items].maximum(0.5 * found[items:]).tocsr()
+    counts = counted[:items].maximum(0.5 * counted[items:]).tocsr()
     return counts, counter.get_feature_names_out().tolist()
 
 
