@@ -1,4 +1,4 @@
-"""Look at two unknown tables and write the project file for them: `eagertui init`."""
+"""Look at two unknown tables and say which columns are what, and why."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from core.data.log import build_log, read_rows
 from core.data.report import DataReport
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError
-from core.fields import toml_value
-from core.project import Project, all_settings, name_for
 from core.settings import DataSettings
 
 _TEXT_ORDER = ("title", "maker", "kind", "text")
@@ -31,7 +29,6 @@ _CORES = (5, 3, 2, 0)
 _KEPT = 0.1  # a k-core that keeps less than this share of the interactions is too strict
 _FEW_USERS = 100  # so does one that keeps fewer users
 _MAX_CHECKED_BYTES = 2 << 30  # of larger logs the k-core is not tried out
-_SHOWN_TABLES = ("run", "vectors", "index", "backbone", "tune", "recommend", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,29 @@ class Guess:
     why: str
 
 
-def guess_project(
+@dataclass(frozen=True)
+class GuessedData:
+    """Settings for two tables that nobody has described.
+
+    Attributes:
+        data: The settings; paths as a project file in the folder asked for would name them.
+        reasons: Why, in words, by the setting's name without `data.`.
+    """
+
+    data: DataSettings
+    reasons: Mapping[str, str]
+
+
+def guess_data(
     interactions: Path, items: Path | None, directory: Path, known: Mapping[str, str] | None = None
-) -> str:
-    """Write a commented project file that is ready to train.
+) -> GuessedData:
+    """Find out what the columns of a log and an item table are for, and how strict a k-core the log bears.
 
     Args:
         interactions: The log: a file, a glob or a folder.
         items: The item table, if there is one.
         directory: The folder that the project file will lie in; paths become relative to it where they are near.
         known: Columns that the caller knows already: `user`, `item`, `item_key`, `time`, `position`, `rating`.
-
-    Returns:
-        The text of `project.toml`.
 
     Raises:
         ProjectError: a file is not there, or the columns cannot be told apart.
@@ -81,13 +88,11 @@ def guess_project(
         position=columns["position"].value,
         rating=columns["rating"].value,
     )
-    project = Project(name=name_for(directory), data=data, path=directory.absolute() / "project.toml")
-    core, note = _core(project, interactions)
+    core, note = _core(data, directory.absolute(), interactions)
     reasons = {role: guess.why for role, guess in columns.items()}
     reasons |= {"item_key": key.why, "text": _text_reason(table, key.value, text)}
     reasons |= {"min_user_interactions": note}
-    data = replace(data, min_user_interactions=core, min_item_interactions=core)
-    return _rendered(replace(project, data=data), reasons)
+    return GuessedData(replace(data, min_user_interactions=core, min_item_interactions=core), reasons)
 
 
 def _look(path: Path, key: str) -> dict[str, Look]:
@@ -215,7 +220,7 @@ def _path_text(path: Path, directory: Path) -> str:
     return near.as_posix() if near.parts.count("..") <= 2 else Path(os.path.abspath(path)).as_posix()  # noqa: PTH100
 
 
-def _core(project: Project, interactions: Path) -> tuple[int, str]:
+def _core(data: DataSettings, root: Path, interactions: Path) -> tuple[int, str]:
     """The strictest usual k-core that leaves enough to learn from, and what it keeps."""
     try:
         large = interactions.is_file() and interactions.stat().st_size > _MAX_CHECKED_BYTES
@@ -224,12 +229,12 @@ def _core(project: Project, interactions: Path) -> tuple[int, str]:
     if large:
         return _CORES[0], "the usual 5-core; the log is too large to try it out here"
     report = DataReport()
-    rows = read_rows(project, report)
+    rows = read_rows(data, root, report)
     total, best = 0, (0, "")
     for core in reversed(_CORES):
-        data = replace(project.data, min_user_interactions=core, min_item_interactions=core)
         try:
-            log = build_log(rows, replace(project, data=data), replace(report))
+            stricter = replace(data, min_user_interactions=core, min_item_interactions=core)
+            log = build_log(rows, stricter, replace(report))
         except DataError:
             if core == 0:
                 raise
@@ -240,48 +245,3 @@ def _core(project: Project, interactions: Path) -> tuple[int, str]:
             break
         best = (core, f"keeps {kept:,} of {total:,} interactions, {users:,} users, {len(log.item_ids):,} items")
     return best
-
-
-def _rendered(project: Project, reasons: Mapping[str, str]) -> str:
-    """The project file's text: what was guessed and why, then the other settings as comments."""
-    settings = {setting.key: setting for setting in all_settings()}
-    lines = [
-        "# A project of EagerTUI. The columns below were guessed from the files: have a look, then",
-        "#   eagertui --headless check .     reads and profiles the data, changes nothing",
-        "#   eagertui --headless train .     trains and measures a recommender",
-        "# Paths are relative to this file. A key that is not here has the recipe's value, or else the default.",
-        "",
-        f"name = {toml_value(project.name)}",
-        f"recipe = {toml_value(project.recipe)}",
-        f"seed = {project.seed}",
-        "",
-        "[data]",
-    ]
-    shown = [key.removeprefix("data.") for key in settings if key.startswith("data.")]
-    always = {"interactions", "items", "user", "item", "time", "position", "text",
-              "min_user_interactions", "min_item_interactions"}  # fmt: skip
-    pairs = []
-    for key in shown:
-        value, setting = getattr(project.data, key), settings[f"data.{key}"]
-        changed = key in always or value != setting.default
-        note = reasons.get(key) or setting.doc
-        pairs.append(("" if changed else "# ", f"{key} = {toml_value(value)}", _comment(note)))
-    lines += _aligned(pairs)
-    for table in _SHOWN_TABLES:
-        lines += ["", f"# [{table}]"]
-        rest = [s for key, s in settings.items() if key.startswith(f"{table}.") and key.count(".") == 1]
-        lines += _aligned([("# ", f"{s.key.split('.')[1]} = {s.default_toml}", _comment(s.doc)) for s in rest])
-    return "\n".join(lines) + "\n"
-
-
-def _comment(text: str) -> str:
-    """Text that is safe behind `#`: column names come from strangers' files."""
-    return "".join(c if c.isprintable() else " " for c in text)[:200]
-
-
-def _aligned(pairs: list[tuple[str, str, str]]) -> list[str]:
-    width = min(48, max((len(mark + text) for mark, text, _ in pairs), default=0))
-    return [f"{mark + text:<{width}}  # {note}" for mark, text, note in pairs]
-
-
-__all__ = ["guess_project"]

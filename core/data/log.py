@@ -16,7 +16,8 @@ from core.data.report import DataReport, Example
 from core.data.sniff import column_in, open_table
 from core.data.timeline import timeline
 from core.errors import DataError
-from core.project import Project
+from core.files import resolved
+from core.settings import DataSettings
 
 EXAMPLES = 5
 SAMPLE_ROWS = 2000
@@ -40,24 +41,28 @@ class Log:
     offsets: Int64
 
 
-def read_rows(project: Project, report: DataReport) -> pl.DataFrame:
+def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
     """Read the interactions' usable rows in the order of the file; the report is filled in.
 
     Clock times are of the type Datetime, other times and positions numbers.
+
+    Args:
+        data: Which file, which columns.
+        root: The folder that relative paths start from.
+        report: Filled in.
 
     Raises:
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
     """
-    data = project.data
-    sources = open_table(project.resolve(data.interactions), "data.interactions")
+    sources = open_table(resolved(data.interactions, root), "data.interactions")
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
     for key, name in wanted.items():
         if name:
             column_in(sources, name, f"data.{key}")
-    report.files = [_label(source.path, project.directory) for source in sources]
+    report.files = [_label(source.path, root) for source in sources]
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
-    parts = [_typed(source, number, project) for number, source in enumerate(sources)]
+    parts = [_typed(source, number, data) for number, source in enumerate(sources)]
     hows = sorted({how for part, how in parts if part.height})
     if len(hows) > 1:
         raise DataError(f"{data.interactions}: the files write {data.time or data.position} in different ways: {hows}")
@@ -77,9 +82,8 @@ def _label(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
 
 
-def _typed(source: Source, number: int, project: Project) -> tuple[pl.DataFrame, str]:
+def _typed(source: Source, number: int, data: DataSettings) -> tuple[pl.DataFrame, str]:
     """One file's rows with typed columns, and how its times are written."""
-    data = project.data
     order = data.time or data.position
     rating = data.rating if data.min_rating > 0 else ""
     names = [name for name in (data.user, data.item, order, rating) if name]
@@ -150,13 +154,12 @@ def _short(text: str | None) -> str:
     return f'"{shown}"' + ("..." if len(text) > 40 else "")
 
 
-def build_log(rows: pl.DataFrame, project: Project, report: DataReport) -> Log:
+def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log:
     """Filter by rating, order, drop duplicates, and cut the rows of `read_rows` to their k-core.
 
     Raises:
         DataError: nothing is left.
     """
-    data = project.data
     if data.min_rating > 0:
         kept = rows.filter(pl.col(_RATING) >= data.min_rating)
         report.below_rating = rows.height - kept.height

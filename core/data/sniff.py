@@ -43,10 +43,20 @@ def open_table(where: Path, key: str) -> list[Source]:
         DataError: a file is empty, truncated or of no supported format.
         EnvironmentFault: a file cannot be read.
     """
-    return [sniff(path) for path in _files(where, key)]
+    return [sniff(path) for path in table_files(where, key)]
 
 
-def _files(where: Path, key: str) -> list[Path]:
+def table_files(where: Path, key: str) -> list[Path]:
+    """The files of a table, sorted by name.
+
+    Args:
+        where: A file, a glob or a folder (searched to any depth; names that start with `.` or `_` are skipped).
+        key: The project's key that names it, for messages.
+
+    Raises:
+        ProjectError: there is no such file.
+        EnvironmentFault: no permission.
+    """
     text = str(where)
     try:
         if where.is_dir():

@@ -100,7 +100,7 @@ def write_project(directory: Path, interactions: Path, items: Path | None, told:
         ProjectError: where there is a project already, a file is missing, or the columns cannot be told apart.
         DataError: where a file cannot be read as a table.
     """
-    from core.data.guess import guess_project
+    from core.jobs.project_file import guess_project
 
     values = told_values(told)
     with _new_project(directory, ["project.toml"]):
