@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.column_profile import (
-    Look,
+    ColumnProfile,
     cannot_be_id,
     is_code,
     is_number,
     is_order,
     is_time,
     is_wordy,
-    look_at,
-    role_of,
+    profile_columns,
 )
 from core.data.log import build_log, read_rows
 from core.data.report import DataReport
+from core.data.roles import fit
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError
 from core.settings import DataSettings
 
-_TEXT_ORDER = ("title", "maker", "kind", "text")
+_TEXT_ORDER = ("title", "maker", "kind", "description")
 _CORES = (5, 3, 2, 0)
 _KEPT = 0.1  # a k-core that keeps less than this share of the interactions is too strict
 _FEW_USERS = 100  # so does one that keeps fewer users
@@ -95,13 +95,13 @@ def guess_data(
     return GuessedData(replace(data, min_user_interactions=core, min_item_interactions=core), reasons)
 
 
-def _look(path: Path, key: str) -> dict[str, Look]:
+def _look(path: Path, key: str) -> dict[str, ColumnProfile]:
     """The columns of a table that is worth a guess.
 
     Raises:
         DataError: no rows, or column names that are no text.
     """
-    columns = look_at(open_table(path.absolute(), key))
+    columns = profile_columns(open_table(path.absolute(), key))
     if any("\ufffd" in name for name in columns):
         raise DataError(f"{path}: the column names are not UTF-8", "Convert it: iconv -f latin1 -t utf-8 OLD > NEW")
     if columns and not any(look.filled for look in columns.values()):
@@ -110,7 +110,7 @@ def _look(path: Path, key: str) -> dict[str, Look]:
 
 
 def _log_columns(
-    log: Mapping[str, Look], table: Mapping[str, Look], known: Mapping[str, str], path: Path
+    log: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile], known: Mapping[str, str], path: Path
 ) -> dict[str, Guess]:
     """The log's columns by role, each at most once."""
     found = {role: Guess(name, "as told") for role, name in known.items() if name and role != "item_key"}
@@ -146,15 +146,15 @@ def _log_columns(
     return {role: found.get(role, Guess("", "")) for role in ("user", "item", "time", "position", "rating")}
 
 
-def _by_name(role: str, columns: Mapping[str, Look]) -> Guess | None:
-    scored = [(role_of(name, role), -number, name) for number, name in enumerate(columns)]
+def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
+    scored = [(fit(name, role), -number, name) for number, name in enumerate(columns)]
     if role in ("user", "item"):
         scored = [one for one in scored if not cannot_be_id(columns[one[2]])]
     best = max(scored, default=(0, 0, ""))
     return Guess(best[2], "by its name") if best[0] else None
 
 
-def _by_overlap(columns: Mapping[str, Look], table: Mapping[str, Look]) -> Guess | None:
+def _by_overlap(columns: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile]) -> Guess | None:
     """The column whose values stand in an id column of the item table."""
     best = (0.0, "", "")
     for key, look in table.items():
@@ -167,14 +167,14 @@ def _by_overlap(columns: Mapping[str, Look], table: Mapping[str, Look]) -> Guess
     return Guess(name, f"its values stand in the item table's {key}") if share > 0.5 else None
 
 
-def _item_key(item: Look, table: Mapping[str, Look], name: str, known: Mapping[str, str]) -> Guess:
+def _item_key(item: ColumnProfile, table: Mapping[str, ColumnProfile], name: str, known: Mapping[str, str]) -> Guess:
     """The item table's id column: the one that holds most of the log's items; the same name wins a tie."""
     if known.get("item_key"):
         return Guess(known["item_key"], "as told")
 
     def score(key: str) -> tuple[float, bool, int]:
         share = len(item.values & table[key].values) / max(1, len(item.values))
-        return (round(share, 1), key == name, role_of(key, "item"))
+        return (round(share, 1), key == name, fit(key, "item"))
 
     candidates = [key for key, look in table.items() if not cannot_be_id(look)]
     best = max(candidates, key=score, default="")
@@ -186,23 +186,23 @@ def _item_key(item: Look, table: Mapping[str, Look], name: str, known: Mapping[s
     return Guess(best, f"{score(best)[0]:.0%} of the log's items looked at stand in it")
 
 
-def _text_columns(table: Mapping[str, Look], key: str) -> list[str]:
+def _text_columns(table: Mapping[str, ColumnProfile], key: str) -> list[str]:
     """Columns made of words, most telling first."""
     wordy = [name for name, look in table.items() if name != key and is_wordy(look)]
 
     def rank(name: str) -> tuple[int, int]:
-        roles = [number for number, role in enumerate(_TEXT_ORDER) if role_of(name, role)]
+        roles = [number for number, role in enumerate(_TEXT_ORDER) if fit(name, role)]
         return (roles[0] if roles else len(_TEXT_ORDER), list(table).index(name))
 
     return sorted(wordy, key=rank)
 
 
-def _text_reason(table: Mapping[str, Look], key: str, text: list[str]) -> str:
+def _text_reason(table: Mapping[str, ColumnProfile], key: str, text: list[str]) -> str:
     left = [f"{name} ({_left_out(look)})" for name, look in table.items() if name not in (*text, key)]
     return ("left out: " + ", ".join(left)) if left else ""
 
 
-def _left_out(look: Look) -> str:
+def _left_out(look: ColumnProfile) -> str:
     if look.filled < 0.05:
         return "nearly empty"
     if look.urls > 0.2:

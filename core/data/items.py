@@ -14,13 +14,12 @@ from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.read import BAD, ROW, Source, collect
 from core.data.report import DataReport
+from core.data.roles import is_called
 from core.data.sniff import column_in, open_table
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
 
-TITLE_NAMES = ("title", "name", "item_name", "product_name", "product_title", "item_title", "movie_title", "book_title",
-               "track_name", "productname", "itemname", "headline", "titel")  # fmt: skip
 ID = "\x00id"
 """The column of the clean id in a table that is being read; no table has one of that name."""
 
@@ -194,7 +193,7 @@ def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: Dat
                 counts[name] = count
         texts[name] = text.str.slice(0, MAX_TEXT_CHARS)
     ids = rows[ID]
-    titled = next((name for name in names if name.lower().strip() in TITLE_NAMES), None)
+    titled = next((name for name in names if is_called(name, "title")), None)
     title = texts[titled].fill_null(ids) if titled else ids
     parts = pl.DataFrame([text.str.strip_chars_end(" .").alias(name) for name, text in texts.items()])
     if names:
