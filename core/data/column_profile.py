@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 
 import polars as pl
 
 from core.data.clean import text_expr, time_format
-from core.data.items import objects_frame
-from core.data.read import BAD, ROW, Source, collect
+from core.data.read import BAD, ROW, Source
 from core.data.roles import fit, is_no_text
 from core.errors import ProjectError
 
@@ -55,13 +53,9 @@ class ColumnProfile:
 def profile_columns(sources: list[Source]) -> dict[str, ColumnProfile]:
     """Look at the beginning of a table's first file; the columns in the file's order."""
     source = sources[0]
-    names = list(source.columns)
-    if source.format == "jsonl":
-        frame = objects_frame(source, islice(source.objects(), SAMPLE_ROWS))
-    else:
-        frame = collect(source, names, pl.all().head(SAMPLE_ROWS))
+    frame = source.table(rows=SAMPLE_ROWS)
     frame = frame.filter(pl.col(BAD).is_null()).drop(BAD, ROW)
-    return {name: _profile(frame[name]) for name in names}
+    return {name: _profile(frame[name]) for name in source.columns}
 
 
 def _profile(column: pl.Series) -> ColumnProfile:

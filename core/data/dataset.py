@@ -17,7 +17,8 @@ from core.errors import DataError
 from core.settings import DataSettings
 
 REMEDY = "Remove that folder and train again: it is then made anew."
-MIN_EVALUATED = 3  # interactions a user needs to be evaluated: history, validation target, test target
+MIN_EVALUATED = 3
+"""Interactions that a user needs to be evaluated: a history of one, the validation target, the test target."""
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
-from core.data.read import BAD, ROW, Source, collect
+from core.data.read import BAD, ROW, Source
 from core.data.report import DataReport
 from core.data.roles import is_called
 from core.data.sniff import column_in, open_table
@@ -119,12 +117,8 @@ def read_items(sources: list[Source], key: str, max_rejected: float, report: Dat
 
 def _read(source: Source, key: str) -> pl.DataFrame:
     where = str(source.path)
-    frame = (
-        objects_frame(source, source.objects(), key)
-        if source.format == "jsonl"
-        else collect(source, list(source.columns))
-    )
-    if source.format != "parquet":
+    frame = source.table(key=key)
+    if not source.typed:
         frame = frame.with_columns(_numbers(frame[name]) for name in source.columns if name != key)
     frame = frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))
     return frame.with_columns(pl.coalesce(pl.col(BAD), bad_id(ID, "item id")).alias(BAD))
@@ -137,35 +131,6 @@ def _numbers(text: pl.Series) -> pl.Series:
     if text.str.contains(r"^-?(0|[1-9]\d{0,17})$").all():
         return text.cast(pl.Int64)
     return text.cast(pl.Float64) if text.str.contains(r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$").all() else text
-
-
-def objects_frame(source: Source, objects: Iterable[dict[str, Any] | None], key: str = "") -> pl.DataFrame:
-    """An item table of JSON lines: lists of plain values joined by a comma, everything else as JSON text.
-
-    Args:
-        source: The file, for its columns.
-        objects: Its lines.
-        key: The id column, in which a list stays JSON text.
-    """
-    columns: dict[str, list[str | None]] = {name: [] for name in source.columns}
-    bad: list[str | None] = []
-    for one in objects:
-        bad.append(None if one is not None else "not a JSON object")
-        for name, values in columns.items():
-            values.append(_plain((one or {}).get(name), join=name != key))
-    frame = pl.DataFrame(columns, schema={name: pl.String for name in columns})
-    return frame.with_columns(pl.Series(BAD, bad, dtype=pl.String), pl.Series(ROW, range(1, len(bad) + 1)))
-
-
-def _plain(value: Any, join: bool) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value.encode("utf-8", errors="replace").decode()  # a lone surrogate is valid JSON and no text
-    if isinstance(value, list) and join:
-        flat = [_plain(one, join) for one in value]
-        return ", ".join(one for one in flat if one) or None
-    return json.dumps(value, ensure_ascii=False)
 
 
 def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: DataReport) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
-from core.data.dataset import Dataset
+from core.data.dataset import MIN_EVALUATED, Dataset
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
@@ -160,7 +160,7 @@ class Recommender:
         if user is not None:
             number = self._find(user, self._user_number, "user")
             items = [int(item) for item in self.dataset.sequences[number]]
-            if len(items) >= 3:
+            if len(items) >= MIN_EVALUATED:
                 target = self._item_ids[items.pop()]
         else:
             items = [self._find(item, self._item_number, "item") for item in history or () if item]
