@@ -68,8 +68,8 @@ def guess_data(
         DataError: a file cannot be read.
     """
     known = dict(known or {})
-    log = _look(interactions, "--interactions")
-    table = _look(items, "--items") if items else {}
+    log = _profiles(interactions, "--interactions")
+    table = _profiles(items, "--items") if items else {}
     for role, name in known.items():
         where = table if role == "item_key" else log
         if name and name not in where:
@@ -95,7 +95,7 @@ def guess_data(
     return GuessedData(replace(data, min_user_interactions=core, min_item_interactions=core), reasons)
 
 
-def _look(path: Path, key: str) -> dict[str, ColumnProfile]:
+def _profiles(path: Path, key: str) -> dict[str, ColumnProfile]:
     """The columns of a table that is worth a guess.
 
     Raises:
@@ -104,7 +104,7 @@ def _look(path: Path, key: str) -> dict[str, ColumnProfile]:
     columns = profile_columns(open_table(path.absolute(), key))
     if any("\ufffd" in name for name in columns):
         raise DataError(f"{path}: the column names are not UTF-8", "Convert it: iconv -f latin1 -t utf-8 OLD > NEW")
-    if columns and not any(look.filled for look in columns.values()):
+    if columns and not any(column.filled for column in columns.values()):
         raise DataError(f"{path}: the table has no values", "Name the file that holds the rows.")
     return columns
 
@@ -113,37 +113,37 @@ def _log_columns(
     log: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile], known: Mapping[str, str], path: Path
 ) -> dict[str, Guess]:
     """The log's columns by role, each at most once."""
-    found = {role: Guess(name, "as told") for role, name in known.items() if name and role != "item_key"}
-    free = {name: look for name, look in log.items() if name not in {guess.value for guess in found.values()}}
+    columns = {role: Guess(name, "as told") for role, name in known.items() if name and role != "item_key"}
+    free = {name: column for name, column in log.items() if name not in {guess.value for guess in columns.values()}}
 
     def take(role: str, guess: Guess | None) -> None:
-        if guess and role not in found:
-            found[role] = guess
+        if guess and role not in columns:
+            columns[role] = guess
             free.pop(guess.value, None)
 
     take("user", _by_name("user", free))
     take("item", _by_name("item", free))
     if "time" not in known and "position" not in known:
-        take("time", _by_name("time", {name: look for name, look in free.items() if is_time(look)}))
-    take("rating", _by_name("rating", {name: look for name, look in free.items() if is_number(look)}))
+        take("time", _by_name("time", {name: column for name, column in free.items() if is_time(column)}))
+    take("rating", _by_name("rating", {name: column for name, column in free.items() if is_number(column)}))
     take("item", _by_overlap(free, table))
-    ids = {name: look for name, look in free.items() if not cannot_be_id(look)}
-    if "time" not in found:
-        take("position", _by_name("position", {name: look for name, look in free.items() if is_order(look)}))
-        ids.pop(found["position"].value, None) if "position" in found else None
+    ids = {name: column for name, column in free.items() if not cannot_be_id(column)}
+    if "time" not in columns:
+        take("position", _by_name("position", {name: column for name, column in free.items() if is_order(column)}))
+        ids.pop(columns["position"].value, None) if "position" in columns else None
     for role in ("user", "item"):
-        if role not in found and len(ids) == 1:
+        if role not in columns and len(ids) == 1:
             take(role, Guess(next(iter(ids)), "the only column left that can hold ids"))
-        ids = {name: look for name, look in ids.items() if name in free}
-    if missing := [role for role in ("user", "item") if role not in found]:
-        shown = ", ".join(f"{name} (e.g. {look.example})" for name, look in list(log.items())[:12])
+        ids = {name: column for name, column in ids.items() if name in free}
+    if missing := [role for role in ("user", "item") if role not in columns]:
+        shown = ", ".join(f"{name} (e.g. {column.example})" for name, column in list(log.items())[:12])
         raise ProjectError(
             f"{path}: cannot tell which column holds the {' and the '.join(missing)} ids; the columns are: {shown}",
             "Rename them user_id and item_id, or tell: --set data.user=COLUMN --set data.item=COLUMN.",
         )
-    if "time" not in found and "position" not in found:
-        take("time", next((Guess(name, "its values are times") for name, look in free.items() if look.dates), None))
-    return {role: found.get(role, Guess("", "")) for role in ("user", "item", "time", "position", "rating")}
+    if "time" not in columns and "position" not in columns:
+        take("time", next((Guess(name, "its values are times") for name, column in free.items() if column.dates), None))
+    return {role: columns.get(role, Guess("", "")) for role in ("user", "item", "time", "position", "rating")}
 
 
 def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
@@ -157,12 +157,12 @@ def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
 def _by_overlap(columns: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile]) -> Guess | None:
     """The column whose values stand in an id column of the item table."""
     best = (0.0, "", "")
-    for key, look in table.items():
-        if cannot_be_id(look) or look.distinct < 0.9:
+    for key, column in table.items():
+        if cannot_be_id(column) or column.distinct < 0.9:
             continue
         for name, mine in columns.items():
             if not cannot_be_id(mine) and mine.values:
-                best = max(best, (len(mine.values & look.values) / len(mine.values), name, key))
+                best = max(best, (len(mine.values & column.values) / len(mine.values), name, key))
     share, name, key = best
     return Guess(name, f"its values stand in the item table's {key}") if share > 0.5 else None
 
@@ -176,7 +176,7 @@ def _item_key(item: ColumnProfile, table: Mapping[str, ColumnProfile], name: str
         share = len(item.values & table[key].values) / max(1, len(item.values))
         return (round(share, 1), key == name, fit(key, "item"))
 
-    candidates = [key for key, look in table.items() if not cannot_be_id(look)]
+    candidates = [key for key, column in table.items() if not cannot_be_id(column)]
     best = max(candidates, key=score, default="")
     if not best or score(best)[0] == 0.0:
         raise DataError(
@@ -188,7 +188,7 @@ def _item_key(item: ColumnProfile, table: Mapping[str, ColumnProfile], name: str
 
 def _text_columns(table: Mapping[str, ColumnProfile], key: str) -> list[str]:
     """Columns made of words, most telling first."""
-    wordy = [name for name, look in table.items() if name != key and is_wordy(look)]
+    wordy = [name for name, column in table.items() if name != key and is_wordy(column)]
 
     def rank(name: str) -> tuple[int, int]:
         roles = [number for number, role in enumerate(_TEXT_ORDER) if fit(name, role)]
@@ -198,20 +198,20 @@ def _text_columns(table: Mapping[str, ColumnProfile], key: str) -> list[str]:
 
 
 def _text_reason(table: Mapping[str, ColumnProfile], key: str, text: list[str]) -> str:
-    left = [f"{name} ({_left_out(look)})" for name, look in table.items() if name not in (*text, key)]
+    left = [f"{name} ({_left_out(column)})" for name, column in table.items() if name not in (*text, key)]
     return ("left out: " + ", ".join(left)) if left else ""
 
 
-def _left_out(look: ColumnProfile) -> str:
-    if look.filled < 0.05:
+def _left_out(column: ColumnProfile) -> str:
+    if column.filled < 0.05:
         return "nearly empty"
-    if look.urls > 0.2:
+    if column.urls > 0.2:
         return "links"
-    if look.numbers > 0.5:
+    if column.numbers > 0.5:
         return "numbers"
-    if look.dates:
+    if column.dates:
         return "dates"
-    return "codes" if is_code(look) else "records" if look.nested else "no words"
+    return "codes" if is_code(column) else "records" if column.nested else "no words"
 
 
 def _path_text(path: Path, directory: Path) -> str:

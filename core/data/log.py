@@ -12,7 +12,7 @@ import polars as pl
 from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, number_expr, order_expr
 from core.data.read import BAD, ROW, Source, collect, schema_of
-from core.data.report import DataReport, Example
+from core.data.report import DataReport, RejectedRow
 from core.data.sniff import column_in, open_table
 from core.data.timeline import timeline
 from core.errors import DataError
@@ -142,7 +142,7 @@ def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: Dat
     return rows.filter(pl.col(BAD).is_null())
 
 
-def _example(row: dict[str, Any], sources: list[Source]) -> Example:
+def _example(row: dict[str, Any], sources: list[Source]) -> RejectedRow:
     value = f"user {_short(row[_USER])}, item {_short(row[_ITEM])}"
     return {"file": sources[row[_FILE]].path.name, "row": row[ROW], "value": value}
 
@@ -164,17 +164,26 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
         kept = rows.filter(pl.col(_RATING) >= data.min_rating)
         report.below_rating = rows.height - kept.height
         rows = kept
-    rows = rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows
+    rows = rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows  # streaming may mix a file's pieces
+
+    # From here on ids are numbers: users (rows,) and items (rows,), int32. Users count by their first row, items by the
+    # alphabet; order (rows,) is the time or position, empty where the file's order is all there is.
     user_ids, item_ids = rows[_USER].unique(maintain_order=True), rows[_ITEM].unique().sort()
     users, items = _codes(rows[_USER], user_ids), _codes(rows[_ITEM], item_ids)
     timed = _ORDER in rows.columns
     order = rows[_ORDER].to_physical().to_numpy() if timed else np.zeros(0)
+
+    # The oldest first over all users; of equal times the earlier row, for the sort is stable.
     if timed:
         sort = np.argsort(order, kind="stable")
         users, items, order = users[sort], items[sort], order[sort]
+
+    # Duplicates go before the k-core counts; the oldest of them stays. keep (kept,): positions in users and items.
     keep = _unique(users, items, order, data.duplicates)
     report.duplicates = int(len(users) - len(keep))
     users, items, order = users[keep], items[keep], order[keep] if timed else order
+
+    # The k-core. inside (kept,): True where user and item both have enough rows.
     inside = _core(users, items, data.min_user_interactions, data.min_item_interactions, report)
     if not inside.any():
         raise DataError(
@@ -184,18 +193,23 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
             f"Lower data.min_user_interactions ({data.min_user_interactions}) and "
             f"data.min_item_interactions ({data.min_item_interactions}).",
         )
+
+    # User after user, each oldest first: again stable, so that the order inside a user stays.
     users, items = users[inside], items[inside]
     sort = np.argsort(users, kind="stable")
     users, items = users[sort], items[sort]
     if timed:
         order = order[inside][sort]
-        same_user = users[1:] == users[:-1]
+        same_user = users[1:] == users[:-1]  # (kept - 1,): neighbours that belong to one user
         tied = same_user & (order[1:] == order[:-1])
         report.tied = float(tied.sum() / max(1, same_user.sum()))
     if data.time:
-        found = timeline(order, rows.schema[_ORDER] == pl.Datetime)
-        report.timeline, report.time_step = found.spans, found.step
-        report.first_time, report.last_time = found.first, found.last
+        times = timeline(order, rows.schema[_ORDER] == pl.Datetime)
+        report.timeline, report.time_step = times.spans, times.step
+        report.first_time, report.last_time = times.first, times.last
+
+    # Numbers without gaps for what is left: lengths (users before,), 0 for those who went; numbers (kept,), int32;
+    # offsets (users left + 1,).
     lengths, taken = np.bincount(users), np.bincount(items) > 0
     left_users = np.flatnonzero(lengths)
     numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]
@@ -209,7 +223,7 @@ def _in_file_order(rows: pl.DataFrame) -> bool:
 
 
 def _codes(values: pl.Series, ids: pl.Series) -> Int32:
-    """The position of every value among the distinct ids."""
+    """The position of every value among the distinct ids, int32; as long as the values."""
     table = pl.DataFrame({"id": ids, "code": pl.Series(np.arange(len(ids), dtype=np.int32))})
     joined = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")
     return joined["code"].to_numpy()
@@ -230,13 +244,18 @@ def _unique(users: Int32, items: Int32, order: np.ndarray[Any, Any], rule: str) 
 def _core(
     users: Int32, items: Int32, min_user: int, min_item: int, report: DataReport
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes."""
+    """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes.
+
+    Returns:
+        True for the rows that stay; as long as `users` and `items`.
+    """
     keep = np.ones(len(users), dtype=bool)
     if not len(users):
         return keep
     n_users, n_items = int(users.max()) + 1, int(items.max()) + 1
     before: tuple[int, int] | None = None
     while True:
+        # Rows that each user and each item still has, (n_users,) and (n_items,); a row needs enough of both.
         by_user = np.bincount(users[keep], minlength=n_users)
         by_item = np.bincount(items[keep], minlength=n_items)
         left = (int((by_user > 0).sum()), int((by_item > 0).sum()))

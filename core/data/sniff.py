@@ -56,18 +56,18 @@ def table_files(where: Path, key: str) -> list[Path]:
     text = str(where)
     try:
         if where.is_dir():
-            found = sorted(path for path in where.rglob("*") if path.is_file() and _wanted(path.relative_to(where)))
-            if not found:
+            files = sorted(path for path in where.rglob("*") if path.is_file() and _wanted(path.relative_to(where)))
+            if not files:
                 raise ProjectError(f"{key}: no files in the folder {where}")
-            return found
+            return files
         if where.is_file():
             return [where]
         if where.exists():
             raise ProjectError(f"{key}: {where} is not a regular file")
         if any(c in text for c in "*?["):
-            found = sorted(path for path in _glob(where) if path.is_file())
-            if found:
-                return found
+            files = sorted(path for path in _glob(where) if path.is_file())
+            if files:
+                return files
     except PermissionError:
         raise EnvironmentFault(f"{key}: no permission to read {where}") from None
     except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
