@@ -14,11 +14,9 @@ from core.data.items import load_items
 from core.data.log import build_log, read_rows
 from core.data.report import DataReport
 from core.errors import DataError
-from core.settings import DataSettings
+from core.settings import MIN_EVALUATED, DataSettings
 
 REMEDY = "Remove that folder and train again: it is then made anew."
-MIN_EVALUATED = 3
-"""Interactions that a user needs to be evaluated: a history of one, the validation target, the test target."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from itertools import islice
 import numpy as np
 import polars as pl
 
-from core.data.dataset import MIN_EVALUATED, Dataset
+from core.data.dataset import Dataset
+from core.settings import MIN_EVALUATED
 
 TARGET, SEEN = "target", "seen"
 

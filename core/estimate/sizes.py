@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.data.dataset import MIN_EVALUATED
+from core.cost import Sizes
 from core.project import Project
 
 if TYPE_CHECKING:
@@ -20,66 +19,6 @@ if TYPE_CHECKING:
 READ_ROWS = 500_000
 """Logs of so many rows are read as training would read them, in under a second; larger ones are guessed."""
 HEAD_ROWS = 200_000
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The figures that every estimate starts from.
-
-    Attributes:
-        lengths: the different numbers of interactions that users have.
-        users: how many users have each of them.
-        items: items that are ranked.
-        rows: rows of the log.
-        text_mb: text of the items.
-        known: whether they are counted; else guessed.
-    """
-
-    lengths: Counts
-    users: Counts
-    items: int
-    rows: int
-    text_mb: float
-    known: bool = True
-
-    @property
-    def n_users(self) -> int:
-        """Number of users."""
-        return int(self.users.sum())
-
-    @property
-    def interactions(self) -> int:
-        """Number of interactions."""
-        return int((self.lengths * self.users).sum())
-
-    @property
-    def evaluated(self) -> int:
-        """Users with a validation and a test target."""
-        return int(self.users[self.lengths >= MIN_EVALUATED].sum())
-
-    @property
-    def train(self) -> Counts:
-        """Training interactions of users of each length."""
-        return self.lengths - 2 * (self.lengths >= MIN_EVALUATED)
-
-    @property
-    def longest(self) -> int:
-        """Interactions of the busiest user."""
-        return int(self.lengths.max(initial=0))
-
-    def history(self, most: int) -> float:
-        """Mean length of the histories that the model is asked about, cut to `most`."""
-        asked = self.lengths >= MIN_EVALUATED
-        seen = (self.lengths[asked] - 1).clip(max=most)
-        return float((seen * self.users[asked]).sum() / max(1, self.evaluated))
-
-    def windows(self, most: int) -> tuple[int, int, int]:
-        """Rows, items in them and targets of an epoch of tuning (`core.tune.rows`)."""
-        train, users = self.train[self.train > 1], self.users[self.train > 1]
-        stride = max(1, most // 2)
-        further = -(-(train - most - 1).clip(min=0) // stride)
-        items = train.clip(max=most + 1) + further * (most + 1)
-        return int(((1 + further) * users).sum()), int((items * users).sum()), int(((train - 1) * users).sum())
 
 
 def sizes_of(project: Project, artefact: Path | None = None) -> Sizes:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
-from core.data.dataset import MIN_EVALUATED, Dataset
+from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
@@ -27,6 +27,7 @@ from core.recommend.beam import beam_search
 from core.recommend.fusion import blended
 from core.run.folder import RunFolder
 from core.safe_json import number, read_object
+from core.settings import MIN_EVALUATED
 
 
 @dataclass(frozen=True)

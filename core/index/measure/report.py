@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from core.index.branches import sorted_by_code
 from core.index.measure.agreement import agreement, labels_of
 from core.index.nearest import BLOCK, nearest_rows
+from core.index.prefixes import prefix_numbers
 from core.index.table import ItemIndex
 from core.index.tokens import letter
 from core.vectors import ItemVectors
@@ -59,7 +59,7 @@ def index_report(
         `reconstruction`: for each source the squared error of the codes' vectors (as quantised, before conflicts were
         settled) over the variance of what was quantised: 0 tells all, 1 nothing.
     """
-    prefixes = _prefixes(index)
+    prefixes = prefix_numbers(index.codes)
     report: dict[str, Any] = {
         "items": len(index.codes),
         "base_id": index.base_id,
@@ -74,20 +74,6 @@ def index_report(
         errors = {name: _error(part) for name, part in zip(built.figures["making"], built.parts, strict=True)}
         report["reconstruction"] = {name: error for name, error in errors.items() if error is not None}
     return report
-
-
-def _prefixes(index: ItemIndex) -> list[Int64]:
-    """For every depth from 0 a number for each item's first codes: 0 ... as many as there are."""
-    order = sorted_by_code(index.codes)
-    ranked = index.codes[order]
-    new = np.zeros(len(order), dtype=bool)
-    found = [np.zeros(len(order), dtype=np.int64)]
-    for level in range(index.levels):
-        new[1:] |= ranked[1:, level] != ranked[:-1, level]
-        numbers = np.empty(len(order), dtype=np.int64)
-        numbers[order] = np.cumsum(new)
-        found.append(numbers)
-    return found
 
 
 def _level(index: ItemIndex, level: int, prefixes: list[Int64]) -> dict[str, Any]:
