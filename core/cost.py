@@ -76,7 +76,7 @@ class Sizes:
         return float((seen * self.users[asked]).sum() / max(1, self.evaluated))
 
     def windows(self, most: int) -> tuple[int, int, int]:
-        """Rows, items in them and targets of an epoch of tuning (`core.tune.rows`)."""
+        """Rows, items in them and targets of an epoch of tuning (`core.tune.target_rows`)."""
         train, users = self.train[self.train > 1], self.users[self.train > 1]
         stride = max(1, most // 2)
         further = -(-(train - most - 1).clip(min=0) // stride)

@@ -11,8 +11,9 @@ from core.cost import MB, Cost, Job, Work, gaps
 from core.model.size import DecoderShape
 from core.project import Project
 from core.recommend.cost import search_work
+from core.registry import LOSSES, TASKS
 from core.run.protocol import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, model_files, model_path, source_files
+from core.stage import Artefacts, Settings, Stage, computing, model_files, model_path, plugin_marks, source_files
 from core.tune.memory import Need, needs
 from core.vectors.stage import active_sources, sources_there
 
@@ -20,11 +21,6 @@ TUNE_TOKEN, TUNE_TARGET, TUNE_START = 10e-6, 60e-6, 1.5
 CONTRAST = 20e-9  # a score of the dense scorer, forward and back
 LESSON, LESSON_RECALL = 12e-9, 10e-9  # a model's score; a transition's
 SPOKEN_ROW = 60.0  # tokens of a row in words
-OF_USERS = frozenset({"intent-to-code", "intent-history-to-code", "preference"})
-OF_ITEMS = frozenset({
-    "code-to-title", "code-to-description", "code-to-both", "title-to-code", "description-to-code", "both-to-code",
-    "which-text",
-})  # fmt: skip
 VALIDATION = 0.4  # seconds of a checkpoint at its end
 VALIDATION_BEAMS = 20
 LESSON_ROWS = 256  # rows of a batch that the teachers are asked about
@@ -56,7 +52,21 @@ def tune_settings(project: Project) -> Settings:
         more["lora"] = asdict(project.lora)
     if speaks(project):
         more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
-    return {**asdict(project.tune), "backbone": backbone, **data, **more, **computing(project)}
+    tune = asdict(project.tune)
+    for stage in tune["stages"]:
+        if not stage["losses"]:  # as it was before there were such losses
+            del stage["losses"]
+    return {**tune, "backbone": backbone, **data, **more, **computing(project), **_marks(project)}
+
+
+def _marks(project: Project) -> Settings:
+    """What tasks and losses of other packages add to the fingerprint."""
+    stages = project.tune.stages
+    tasks = sorted({name for stage in stages for name, weight in stage.tasks.items() if weight})
+    losses = sorted({name for stage in stages for name, weight in stage.losses.items() if weight})
+    marks = [plugin_marks(project, TASKS, name) for name in tasks]
+    marks += [plugin_marks(project, LOSSES, name) for name in losses]
+    return {key: mark for one in marks for key, mark in one.items()}
 
 
 def speaks(project: Project) -> bool:
@@ -67,32 +77,31 @@ def speaks(project: Project) -> bool:
 
 def _texts(project: Project) -> Settings:
     """Where words come from: settings, wordings, and the contents of what they name."""
-    from core.prompts.wordings import load_wordings
+    from core.prompts.wordings import wordings_of
 
-    own = project.resolve(project.texts.prompts) if project.texts.prompts else None
     settings, source = asdict(project.texts), project.texts.users
     if source.startswith("local:"):
         settings |= model_files(project, source.removeprefix("local:"))
     elif source.startswith("file:"):
         settings |= source_files(project, source, "texts.users")
-    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in load_wordings(own).items()}
+    asked = {name for stage in project.tune.stages for name, weight in stage.tasks.items() if weight}
+    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in wordings_of(project, asked).items()}
     return settings
 
 
 def contrasted(project: Project) -> list[str]:
-    """Sources that the contrast pulls to."""
-    wished = {"semantic": project.contrast.semantic, "behavior": project.contrast.behavior}
-    if project.contrast.form == "none" or not any(stage.contrast for stage in project.tune.stages):
-        return []
+    """Sources that the contrast and the further losses read."""
+    from core.tune.losses import loss_sources
+
     there = sources_there(project)
-    return [name for name, weight in wished.items() if weight > 0 and there[name]]
+    return [name for name in loss_sources(project) if there[name]]
 
 
 def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Teach the language model the codes."""
     from core.data.dataset import Dataset
     from core.index.table import ItemIndex
-    from core.tune.train import Tuner
+    from core.tune.tuner import Tuner
     from core.vectors import ItemVectors
 
     index = ItemIndex.load(made["index"] / "index.parquet")
@@ -136,7 +145,8 @@ def _spoken(job: Job, shape: DecoderShape, stage: Mapping[str, Any], prefixes: f
     caps, rows = stage.get("caps", {}), 0.0
     for task, weight in stage.get("tasks", {}).items():
         if weight and task != "sequential":
-            most = job.sizes.n_users if task in OF_USERS else job.sizes.items if task in OF_ITEMS else prefixes
+            counts = {"users": job.sizes.n_users, "items": job.sizes.items, "prefixes": prefixes}
+            most = counts[TASKS.get(task).scales_with]
             rows += min(float(caps.get(task, most)), most)
     tokens = rows * SPOKEN_ROW
     vocabulary = max(shape.parameters - shape.body, 0.0)

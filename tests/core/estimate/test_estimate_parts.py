@@ -55,7 +55,7 @@ def test_rows_of_a_file_are_known_without_reading_it(tmp_path):
 
 def test_sizes_are_those_of_the_engine(finished):
     from core.data.dataset import Dataset
-    from core.tune.rows import every_item_rows
+    from core.tune.target_rows import every_item_rows
 
     project = Project.load(finished)
     data = record(finished, "data").parent

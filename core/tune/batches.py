@@ -9,38 +9,39 @@ from typing import Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
-from core.prompts.example import Example
-from core.settings import TASKS, StageSettings, TuneSettings
+from core.prompts.render import RenderedRow
+from core.prompts.tasks import task_seed
+from core.settings import StageSettings, TuneSettings
 from core.training.loop import bucketed
 from core.tune.batch import Batch, collate
-from core.tune.rows import SequentialRows
-from core.tune.teacher import Lessons
+from core.tune.soft_targets import SoftTargets
+from core.tune.target_rows import SequentialRows
 
 PACKED_ROW = 256
 """Tokens of a packed row, at least: attention costs the square of it, and padding is what does not fit."""
 
 
-class TaskRows(Protocol):
-    """Rows of a task that speaks in words."""
+class RowSource(Protocol):
+    """Rows of a task in words, as `core.prompts.task_data.TaskRows` has them."""
 
     def __len__(self) -> int: ...
 
-    def example(self, row: int, seed: tuple[int, ...]) -> Example:
+    def example(self, row: int, seed: tuple[int, ...]) -> RenderedRow:
         """One row; the seed draws its wording and whatever else is random."""
         ...
 
 
 @dataclass(frozen=True)
-class Batches(Sequence[Batch]):
+class EpochBatches(Sequence[Batch]):
     """The batches of an epoch, laid out when they are asked for."""
 
-    examples: Sequence[Example]
+    examples: Sequence[RenderedRow]
     places: Sequence[npt.NDArray[np.int64]]
     levels: int
     packed: int
-    summaries: bool
-    pasts: bool
-    lessons: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]] | None
+    with_ends: bool
+    with_histories: bool
+    soft_targets: SoftTargets | None
     device: str
 
     def __len__(self) -> int:
@@ -56,12 +57,15 @@ class Batches(Sequence[Batch]):
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
         chosen = [self.examples[place] for place in self.places[number]]
-        return collate(chosen, self.levels, self.packed, self.summaries, self.pasts, self.lessons).to(self.device)
+        batch = collate(
+            chosen, self.levels, self.packed, self.with_ends, self.with_histories, self.soft_targets
+        )
+        return batch.to(self.device)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a stage trains on.
+class StageBatches:
+    """What a stage trains on, epoch by epoch.
 
     Attributes:
         sequential: rows of the sequential task; None where the stage has none.
@@ -69,51 +73,53 @@ class Plan:
         stage: weights and caps.
         tune: batch size, packing.
         levels: codes an item.
-        lessons: what teachers expect at the sequential targets.
-        summaries: whether the state at a row's end is wanted.
-        pasts: whether the histories of the sequential items are wanted.
+        soft_targets: what teachers expect at the sequential targets.
+        with_ends: whether the state at a row's end is wanted.
+        with_histories: whether the histories of the sequential items are wanted.
         device: where the batches should lie.
         seed: of everything drawn, and the stage's number.
     """
 
     sequential: SequentialRows | None
-    tasks: Mapping[str, TaskRows]
+    tasks: Mapping[str, RowSource]
     stage: StageSettings
     tune: TuneSettings
     levels: int
-    lessons: Lessons | None
-    summaries: bool
-    pasts: bool
+    soft_targets: SoftTargets | None
+    with_ends: bool
+    with_histories: bool
     device: str
     seed: tuple[int, int]
 
-    def epoch(self, number: int) -> Batches:
+    def epoch(self, number: int) -> EpochBatches:
         """The batches of an epoch: the same for the same number."""
-        examples: list[Example] = []
+        examples: list[RenderedRow] = []
         if self.sequential is not None:
             rows = self._drawn("sequential", len(self.sequential), number)
             rng = np.random.default_rng([*self.seed, number, 1])
             frames = rng.integers(len(self.sequential.frames), size=len(rows))
             examples += [
-                self.sequential.example(int(row), int(frame), self.lessons is not None)
+                self.sequential.example(int(row), int(frame), self.soft_targets is not None)
                 for row, frame in zip(rows, frames, strict=True)
             ]
-        for name, held in self.tasks.items():
-            seed = (*self.seed, number, TASKS.index(name) + 2)
-            examples += [held.example(int(row), seed) for row in self._drawn(name, len(held), number)]
+        for name, task_rows in self.tasks.items():
+            seed = (*self.seed, number, task_seed(name) + 2)
+            examples += [task_rows.example(int(row), seed) for row in self._drawn(name, len(task_rows), number)]
+        # Tokens of every row, and the rows of each batch as places in `examples`.
         lengths = np.array([len(one.tokens) for one in examples], dtype=np.int64)
         packed = self._packed(lengths)
         budget, seeds = self.tune.batch_tokens, (*self.seed, number)
         places = _filled(lengths, budget, seeds) if packed else bucketed(lengths, len(lengths), seeds, budget)
-        lessons = None if self.lessons is None else (self.lessons.items, self.lessons.trust)
-        return Batches(examples, places, self.levels, packed, self.summaries, self.pasts, lessons, self.device)
+        return EpochBatches(
+            examples, places, self.levels, packed, self.with_ends, self.with_histories, self.soft_targets, self.device
+        )
 
     def _drawn(self, task: str, rows: int, epoch: int) -> npt.NDArray[np.int64]:
         """Rows of a task in an epoch: all of them, or as many as its cap says, other ones every time."""
         cap = int(self.stage.caps.get(task, rows))
         if cap >= rows:
             return np.arange(rows)
-        rng = np.random.default_rng([*self.seed, epoch, 0, TASKS.index(task)])
+        rng = np.random.default_rng([*self.seed, epoch, 0, task_seed(task)])
         return np.sort(rng.choice(rows, cap, replace=False))
 
     def _packed(self, lengths: npt.NDArray[np.int64]) -> int:
@@ -126,11 +132,11 @@ def _filled(lengths: npt.NDArray[np.int64], budget: int, seed: Sequence[int]) ->
     """Parts of a random order, each of at most `budget` tokens, or of one example."""
     order = np.random.default_rng(list(seed)).permutation(len(lengths))
     parts: list[list[int]] = [[]]
-    held = 0
+    tokens = 0
     for place in order:
-        if parts[-1] and held + lengths[place] > budget:
+        if parts[-1] and tokens + lengths[place] > budget:
             parts.append([])
-            held = 0
+            tokens = 0
         parts[-1].append(int(place))
-        held += int(lengths[place])
+        tokens += int(lengths[place])
     return [np.array(part, dtype=np.int64) for part in parts if part]

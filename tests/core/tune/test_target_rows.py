@@ -14,7 +14,7 @@ from core.data.arrays import Sequences
 from core.data.dataset import load_dataset
 from core.project import Project
 from core.training.loop import bucketed
-from core.tune.rows import every_item_rows
+from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import sequences
 
 

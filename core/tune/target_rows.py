@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from core.data.arrays import Sequences
-from core.prompts.example import Example
-from core.settings import TASKS
+from core.prompts.render import RenderedRow
+from core.prompts.tasks import task_number
 
-SEQUENTIAL = TASKS.index("sequential")
+SEQUENTIAL = task_number("sequential")
 _NOTHING = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Rows:
+class TargetRows:
     """Windows of item numbers.
 
     Attributes:
@@ -35,8 +35,13 @@ class Rows:
         """Supervised items an epoch."""
         return int((self.windows.lengths - self.first_target).sum())
 
+    @cached_property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Where each row's targets start among all targets; shape (rows + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.windows.lengths - self.first_target)]).astype(np.int64)
+
     def batch(self, rows: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
-        """Windows padded on the right with -1, and their first targets."""
+        """Windows padded on the right with -1, shape (rows, longest), and their first targets, shape (rows,)."""
         lists = [self.windows[int(row)] for row in rows]
         items = np.full((len(lists), max(map(len, lists))), -1, dtype=np.int64)
         for line, window in zip(items, lists, strict=True):
@@ -55,7 +60,7 @@ class SequentialRows:
         end: the token that ends a row; None = none.
     """
 
-    rows: Rows
+    rows: TargetRows
     item_tokens: npt.NDArray[np.int64]
     frames: tuple[tuple[int, ...], ...]
     end: int | None = None
@@ -63,32 +68,30 @@ class SequentialRows:
     def __len__(self) -> int:
         return len(self.rows.first_target)
 
-    @cached_property
-    def lessons(self) -> npt.NDArray[np.int64]:
-        """Place of each row's first target among all targets."""
-        return np.concatenate([[0], np.cumsum(self.rows.windows.lengths - self.rows.first_target)]).astype(np.int64)
-
-    def example(self, row: int, frame: int, taught: bool) -> Example:
+    def example(self, row: int, frame: int, with_soft_targets: bool) -> RenderedRow:
         """One row.
 
         Args:
             row: its number.
             frame: which frame stands before it.
-            taught: whether teachers have an opinion on its targets.
+            with_soft_targets: whether teachers were asked about its targets.
         """
         window, first = self.rows.windows[row], int(self.rows.first_target[row])
-        before, levels = self.frames[frame], self.item_tokens.shape[1]
+        frame_tokens, levels = self.frames[frame], self.item_tokens.shape[1]
         end = [] if self.end is None else [self.end]
-        tokens = np.concatenate([before, self.item_tokens[window].reshape(-1), end]).astype(np.int64)
-        codes = len(before) + levels * np.arange(first, len(window), dtype=np.int64)
+        # The row: frame, codes of every item, end token; shape (frame + items * levels + end,).
+        tokens = np.concatenate([frame_tokens, self.item_tokens[window].reshape(-1), end]).astype(np.int64)
+        # Where the code of each target begins, and the mask of all code tokens from the first target on.
+        codes = len(frame_tokens) + levels * np.arange(first, len(window), dtype=np.int64)
         targets = np.zeros(len(tokens), dtype=np.bool_)
-        targets[codes[0] : len(before) + levels * len(window)] = True
-        lessons = np.arange(self.lessons[row], self.lessons[row + 1]) if taught else _NOTHING
+        targets[codes[0] : len(frame_tokens) + levels * len(window)] = True
+        offsets = self.rows.offsets
+        soft = np.arange(offsets[row], offsets[row + 1]) if with_soft_targets else _NOTHING
         items = window.astype(np.int64)
-        return Example(tokens, targets, codes, items[first:], SEQUENTIAL, lessons, items[:first])
+        return RenderedRow(tokens, targets, codes, items[first:], SEQUENTIAL, soft, items[:first])
 
 
-def every_item_rows(train: Sequences, max_history: int) -> Rows:
+def every_item_rows(train: Sequences, max_history: int) -> TargetRows:
     """Cut the sequences into windows of at most `max_history` + 1 items.
 
     Each target counts once an epoch. A history longer than a window goes on in further ones, whose first half is only
@@ -112,8 +115,8 @@ def every_item_rows(train: Sequences, max_history: int) -> Rows:
     return _rows(windows, first)
 
 
-def last_item_rows(train: Sequences, max_history: int) -> Rows:
-    """The papers' way: a row for every target, with at most `max_history` items before it."""
+def last_item_rows(train: Sequences, max_history: int) -> TargetRows:
+    """A row for every target, with at most `max_history` items before it, as LC-Rec (arXiv 2311.09049) has it."""
     windows = [
         items[max(0, end - max_history) : end + 1]
         for number in range(len(train))
@@ -123,7 +126,7 @@ def last_item_rows(train: Sequences, max_history: int) -> Rows:
     return _rows(windows, [len(window) - 1 for window in windows])
 
 
-def _rows(windows: list[npt.NDArray[np.int32]], first: list[int]) -> Rows:
+def _rows(windows: list[npt.NDArray[np.int32]], first: list[int]) -> TargetRows:
     offsets = np.concatenate([[0], np.cumsum([len(w) for w in windows], dtype=np.int64)]).astype(np.int64)
     flat = np.concatenate(windows) if windows else np.zeros(0, dtype=np.int32)
-    return Rows(Sequences(flat, offsets), np.array(first, dtype=np.int64))
+    return TargetRows(Sequences(flat, offsets), np.array(first, dtype=np.int64))
