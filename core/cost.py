@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.settings import MIN_EVALUATED
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -55,12 +57,12 @@ class Sizes:
     @property
     def evaluated(self) -> int:
         """Users with a validation and a test target."""
-        return int(self.users[self.lengths >= 3].sum())
+        return int(self.users[self.lengths >= MIN_EVALUATED].sum())
 
     @property
     def train(self) -> Counts:
         """Training interactions of users of each length."""
-        return self.lengths - 2 * (self.lengths >= 3)
+        return self.lengths - 2 * (self.lengths >= MIN_EVALUATED)
 
     @property
     def longest(self) -> int:
@@ -69,7 +71,7 @@ class Sizes:
 
     def history(self, most: int) -> float:
         """Mean length of the histories that the model is asked about, cut to `most`."""
-        asked = self.lengths >= 3
+        asked = self.lengths >= MIN_EVALUATED
         seen = (self.lengths[asked] - 1).clip(max=most)
         return float((seen * self.users[asked]).sum() / max(1, self.evaluated))
 

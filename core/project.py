@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import tomli_w
 from core import fields
 from core.errors import EnvironmentFault, ProjectError
 from core.fields import BadValue, Setting
+from core.files import resolved
 from core.recipes import recipe_paths
 from core.registry import QUANTIZERS
 from core.settings import (
@@ -120,9 +120,7 @@ class Project:
 
     def resolve(self, path: str) -> Path:
         """Return a path of the project file as an absolute one; `~` is the home folder."""
-        found = self.directory / Path(path).expanduser()
-        # A folder that is yet to be made cannot be stepped out of by "..".
-        return found if self.directory.is_dir() else Path(os.path.normpath(found))
+        return resolved(path, self.directory)
 
     def to_toml(self) -> str:
         """The resolved project, defaults included, as a project file that loads to an equal project."""

@@ -74,6 +74,10 @@ class RunSettings:
     )
 
 
+MIN_EVALUATED = 3
+"""Interactions that a user needs to be evaluated: a history of one, the validation target, the test target."""
+
+
 @dataclass(frozen=True)
 class DataSettings:
     """The interaction log, the item table, and how they are cleaned and split."""

@@ -31,7 +31,7 @@ def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporte
     """Read, clean, number and split."""
     from core.data.dataset import load_dataset
 
-    dataset = load_dataset(project)
+    dataset = load_dataset(project.data, project.directory)
     dataset.save(folder)
     if not len(dataset.evaluated):
         reporter.alert("warning", "nothing to evaluate", "no user has three interactions")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +18,7 @@ if TYPE_CHECKING:
 
 READ_ROWS = 500_000
 """Logs of so many rows are read as training would read them, in under a second; larger ones are guessed."""
-HEAD_BYTES = 1 << 18
 HEAD_ROWS = 200_000
-PARQUET_RATIO, GZIP_RATIO = 2.5, 3.5  # text bytes a byte of file: Amazon's item tables, packed
 
 
 def sizes_of(project: Project, artefact: Path | None = None) -> Sizes:
@@ -71,46 +67,16 @@ def _read(project: Project) -> Sizes:
     data = project.data
     sources = open_table(project.resolve(data.interactions), "data.interactions")
     tables = open_table(project.resolve(data.items), "data.items") if data.items else []
-    text_mb = sum(source.path.stat().st_size * _unpacked(source) for source in tables) / 1e6 if data.text else 0.0
-    listed = sum(row_count(source) for source in tables)
-    rows = sum(row_count(source) for source in sources)
+    text_mb = sum(source.path.stat().st_size * source.text_ratio() for source in tables) / 1e6 if data.text else 0.0
+    listed = sum(source.row_count() for source in tables)
+    rows = sum(source.row_count() for source in sources)
     if rows > READ_ROWS:
         return _guess(project, sources, rows, listed, text_mb)
     report = DataReport()
-    log = build_log(read_rows(project, report), project, report)
+    log = build_log(read_rows(data, project.directory, report), data, report)
     items = max(len(log.item_ids), listed) if data.catalogue == "all" else len(log.item_ids)
     text_mb *= min(1.0, items / max(1, listed))
     return _sizes(np.diff(log.offsets), items, len(log.user_ids), report.rows, text_mb)
-
-
-def row_count(source: Source) -> int:
-    """Rows of a file: from its metadata, or its size and its first lines."""
-    import polars as pl
-
-    if source.format == "parquet":
-        return int(pl.scan_parquet(source.path, glob=False).select(pl.len()).collect().item())
-    with source.path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    size, packed = source.path.stat().st_size, len(head)
-    if head.startswith(b"\x1f\x8b"):
-        try:
-            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-        except zlib.error:
-            return 0
-    lines = max(1, head.count(source.eol.encode()))
-    return lines if packed == size else round(size / packed * lines)
-
-
-def _unpacked(source: Source) -> float:
-    """Bytes of text a byte of an item table."""
-    if source.format == "parquet":
-        return PARQUET_RATIO
-    try:
-        with gzip.open(source.path, "rb") as file:
-            file.read(1)
-    except (OSError, EOFError):
-        return 1.0
-    return GZIP_RATIO
 
 
 def _guess(project: Project, sources: list[Source], rows: int, listed: int, text_mb: float) -> Sizes:

@@ -242,7 +242,7 @@ def test_every_error_is_an_eager_error_whatever_the_text(tmp_path: Path) -> None
 
 def test_a_project_needs_none_of_the_heavy_libraries() -> None:
     code = (
-        "import sys; import core.project, core.data, core.data.guess;"
+        "import sys; import core.project, core.data, core.data.guess, core.jobs.project_file;"
         "print([m for m in ('torch', 'sklearn', 'faiss', 'transformers', 'textual', 'eagertui') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

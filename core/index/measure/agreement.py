@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.data.roles import LISTED, has_word, words
+
 Int64 = npt.NDArray[np.int64]
 
-NAMES = frozenset(
-    {"category", "categories", "genre", "genres", "brand", "brands", "type", "department", "class", "group", "author",
-     "artist", "maker", "manufacturer", "publisher", "section", "topic", "series", "label"}
-)  # fmt: skip
-LISTS = frozenset({"category", "categories", "genre", "genres"})
-"""Columns whose text may be a list with commas; in others a comma belongs to a name."""
 COMMON = 0.9
 """Share of the items above which a list's first entry says nothing, so that the next one is taken."""
 DEEPEST = 5
@@ -38,7 +32,7 @@ def labels_of(items: pl.DataFrame) -> dict[str, pl.Series]:
     """
     found: dict[str, pl.Series] = {}
     for name in items.columns:
-        if len(found) == MOST_COLUMNS or not NAMES & set(re.split(r"[\W_]+", name.lower())):
+        if len(found) == MOST_COLUMNS or not has_word(name, "kind", "class", "maker"):
             continue
         values = _first_entry(items[name], name)
         if values is None:
@@ -86,7 +80,7 @@ def _first_entry(column: pl.Series, name: str) -> pl.Series | None:
             return None
         entries = column
     elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        comma = "," if LISTS & set(re.split(r"[\W_]+", name.lower())) else ""
+        comma = "," if LISTED & set(words(name)) else ""
         text = column.cast(pl.String).str.replace_all(r"[\[\]\"]", "")
         entries = text.str.replace_all(rf"[|>;{comma}]", "\x00").str.split("\x00")
     else:

@@ -6,17 +6,13 @@ As a library: ``from core import add_items, remove_items``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from core.data.clean import bad_id, id_expr
-from core.data.items import load_items, objects_frame
-from core.data.read import BAD, collect
+from core.data.items import ID, open_items, read_items, with_texts
 from core.data.report import DataReport
-from core.data.sniff import column_in, open_table
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
 from core.index.table import ItemIndex
@@ -128,20 +124,12 @@ def _read(project: Project, file: Path) -> tuple[pl.DataFrame, DataReport]:
         ProjectError: no such file or column.
         DataError: unreadable content, or no usable row.
     """
-    file, key = file.absolute(), project.data.item_key or project.data.item
-    sources = open_table(file, "new items")
-    column_in(sources, key, "data.item_key" if project.data.item_key else "data.item")
-    for source in sources:  # the catalogue is read whole as soon as one item of the log is in it
-        rows = objects_frame(source, source.objects(), key) if source.format == "jsonl" else collect(source, [key])
-        rows = rows.with_columns(id_expr(key, rows.schema[key], str(source.path)).alias("id"))
-        good = rows.filter(pl.col(BAD).is_null() & bad_id("id", "item id").is_null())["id"]
-        if len(good):
-            break
-    else:
+    file, data, report = file.absolute(), project.data, DataReport()
+    sources = open_items(file, data, "new items")
+    rows = read_items(sources, data.item_key or data.item, 1.0, report)
+    if not rows.height:
         raise DataError(f"{file}: no row of it has a usable item id")
-    report = DataReport()
-    data = replace(project.data, items=str(file), catalogue="all", max_rejected=1.0)
-    table, _ = load_items(replace(project, data=data), good.head(1), report)
+    table = with_texts(rows.sort(ID), data.text, str(sources[0].path), report)
     return table.select("item_id", "title", "text"), report
 
 

@@ -74,7 +74,7 @@ def real(name: str) -> Sources | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         project = Project.load(write_project(name, Path(folder)))
-        dataset = load_dataset(project)
+        dataset = load_dataset(project.data, project.directory)
     texts = [text or "" for text in dataset.items["text"].to_list()]
     return {
         "semantic": fit_lsa(texts, 256, 0)[1],

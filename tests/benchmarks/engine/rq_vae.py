@@ -42,7 +42,7 @@ def text_vectors() -> tuple[Project, Matrix]:
     with tempfile.TemporaryDirectory() as folder:
         file = write_project("beauty", Path(folder))
         project = Project.load(file, [f"data.text={json.dumps(COLUMNS)}"])
-        texts = [text or "" for text in load_dataset(project).items["text"].to_list()]
+        texts = [text or "" for text in load_dataset(project.data, project.directory).items["text"].to_list()]
     return project, centred(fit_lsa(texts, project.vectors.semantic_dim, project.seed)[1].matrix)
 
 
