@@ -21,9 +21,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from core.data.dataset import load_dataset
+from core.fields import options_of
 from core.index.assign.sinkhorn import sinkhorn_rounds
 from core.index.build import centred
-from core.fields import options_of
 from core.index.quantize import Codes, Matrix, Task, quantize
 from core.project import Project
 from core.registry import QUANTIZERS

@@ -19,7 +19,8 @@ SMALL = sorted(name for name in recipe_paths() if name.endswith("-small") or nam
 QUICK = (
     "backbone.hidden_size=32", "backbone.layers=1", "backbone.heads=2", "backbone.intermediate_size=32",
     "backbone.text_vocabulary=300", "sasrec.epochs=2", "evaluate.bootstrap=0", 'evaluate.baselines=["popularity"]',
-    "tune.stages.0.epochs=2", "run.threads=1", "index.rq-vae.layers=[16]", "index.rq-vae.epochs=4", "texts.description_tokens=12",
+    "tune.stages.0.epochs=2", "run.threads=1", "index.rq-vae.layers=[16]", "index.rq-vae.epochs=4",
+    "texts.description_tokens=12",
 )  # fmt: skip
 
 
