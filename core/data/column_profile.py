@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.data.clean import text_expr, time_format
-from core.data.read import BAD, ROW, Source
+from core.data.read import BAD, ROW, TableFile
 from core.data.roles import fit, is_no_text
 from core.errors import ProjectError
 
@@ -50,7 +50,7 @@ class ColumnProfile:
     example: str
 
 
-def profile_columns(sources: list[Source]) -> dict[str, ColumnProfile]:
+def profile_columns(sources: list[TableFile]) -> dict[str, ColumnProfile]:
     """Look at the beginning of a table's first file; the columns in the file's order."""
     source = sources[0]
     frame = source.table(rows=SAMPLE_ROWS)

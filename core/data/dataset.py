@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32, Sequences
+from core.data.data_report import DataReport
 from core.data.items import load_items
 from core.data.log import build_log, read_rows
-from core.data.report import DataReport
 from core.errors import DataError
 from core.settings import MIN_EVALUATED, DataSettings
 

@@ -17,8 +17,8 @@ from core.data.column_profile import (
     is_wordy,
     profile_columns,
 )
+from core.data.data_report import DataReport
 from core.data.log import build_log, read_rows
-from core.data.report import DataReport
 from core.data.roles import fit
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError

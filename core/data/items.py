@@ -10,8 +10,8 @@ import polars as pl
 
 from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
-from core.data.read import BAD, ROW, Source
-from core.data.report import DataReport
+from core.data.data_report import DataReport
+from core.data.read import BAD, ROW, TableFile
 from core.data.roles import is_called
 from core.data.sniff import column_in, open_table
 from core.errors import DataError
@@ -63,7 +63,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
     return with_texts(rows, data.text, where, report), numbers["n"].to_numpy()
 
 
-def open_items(where: Path, data: DataSettings, setting: str) -> list[Source]:
+def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]:
     """The files of an item table that has the columns that the settings name.
 
     Args:
@@ -82,7 +82,7 @@ def open_items(where: Path, data: DataSettings, setting: str) -> list[Source]:
     return sources
 
 
-def read_items(sources: list[Source], key: str, max_rejected: float, report: DataReport) -> pl.DataFrame:
+def read_items(sources: list[TableFile], key: str, max_rejected: float, report: DataReport) -> pl.DataFrame:
     """The usable rows of an item table, the first of each id, in the order of the file.
 
     Args:
@@ -115,7 +115,7 @@ def read_items(sources: list[Source], key: str, max_rejected: float, report: Dat
     return unique
 
 
-def _read(source: Source, key: str) -> pl.DataFrame:
+def _read(source: TableFile, key: str) -> pl.DataFrame:
     where = str(source.path)
     frame = source.table(key=key)
     if not source.typed:

@@ -11,8 +11,8 @@ import polars as pl
 
 from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, number_expr, order_expr
-from core.data.read import BAD, ROW, Source, collect, schema_of
-from core.data.report import DataReport, RejectedRow
+from core.data.data_report import DataReport, RejectedRow
+from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, open_table
 from core.data.timeline import timeline
 from core.errors import DataError
@@ -82,7 +82,7 @@ def _label(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
 
 
-def _typed(source: Source, number: int, data: DataSettings) -> tuple[pl.DataFrame, str]:
+def _typed(source: TableFile, number: int, data: DataSettings) -> tuple[pl.DataFrame, str]:
     """One file's rows with typed columns, and how its times are written."""
     order = data.time or data.position
     rating = data.rating if data.min_rating > 0 else ""
@@ -105,13 +105,13 @@ def _typed(source: Source, number: int, data: DataSettings) -> tuple[pl.DataFram
     return collect(source, names, *columns), how
 
 
-def _sample(source: Source, name: str) -> pl.Series:
+def _sample(source: TableFile, name: str) -> pl.Series:
     """The first values of a column and every hundredth of the rest, to see how they are written."""
     row = pl.col(ROW)
     return collect(source, [name], pl.col(name).filter((row <= SAMPLE_ROWS) | (row % 101 == 0)))[name]
 
 
-def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: DataReport) -> pl.DataFrame:
+def _reject(rows: pl.DataFrame, sources: list[TableFile], limit: float, report: DataReport) -> pl.DataFrame:
     """Drop unusable rows, counted by reason with a few examples.
 
     Raises:
@@ -142,7 +142,7 @@ def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: Dat
     return rows.filter(pl.col(BAD).is_null())
 
 
-def _example(row: dict[str, Any], sources: list[Source]) -> RejectedRow:
+def _example(row: dict[str, Any], sources: list[TableFile]) -> RejectedRow:
     value = f"user {_short(row[_USER])}, item {_short(row[_ITEM])}"
     return {"file": sources[row[_FILE]].path.name, "row": row[ROW], "value": value}
 

@@ -62,7 +62,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Source(ABC):
+class TableFile(ABC):
     """One file of a table. A format is a subclass in a module of its own in `core.data.sources`.
 
     Attributes:
@@ -198,7 +198,7 @@ def read_fault(path: Path, error: BaseException) -> DataError | EnvironmentFault
     return DataError(f"{path}: cannot be read ({first_line(error)})")
 
 
-def collect(source: Source, columns: list[str], *more: pl.Expr) -> pl.DataFrame:
+def collect(source: TableFile, columns: list[str], *more: pl.Expr) -> pl.DataFrame:
     """Read columns of a file, then apply expressions to them in place of the columns.
 
     Raises:
@@ -215,8 +215,8 @@ def collect(source: Source, columns: list[str], *more: pl.Expr) -> pl.DataFrame:
         raise read_fault(source.path, error) from None
 
 
-def schema_of(source: Source, columns: list[str]) -> pl.Schema:
-    """Types of the columns as `Source.scan` gives them.
+def schema_of(source: TableFile, columns: list[str]) -> pl.Schema:
+    """Types of the columns as `TableFile.scan` gives them.
 
     Raises:
         DataError: the file is damaged.

@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
-from core.data.read import REMEDY, Head, Source
+from core.data.read import REMEDY, Head, TableFile
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
 
@@ -27,7 +27,7 @@ _KNOWN_BINARIES = {
 }
 
 
-def open_table(where: Path, key: str) -> list[Source]:
+def open_table(where: Path, key: str) -> list[TableFile]:
     """Find and sniff the files of a table.
 
     Args:
@@ -85,7 +85,7 @@ def _wanted(path: Path) -> bool:
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 
-def sniff(path: Path) -> Source:
+def sniff(path: Path) -> TableFile:
     """Recognise one file by its first bytes.
 
     Raises:
@@ -119,19 +119,19 @@ def _no_text(head: Head) -> DataError | None:
 
 
 @cache
-def formats() -> tuple[type[Source], ...]:
+def formats() -> tuple[type[TableFile], ...]:
     """The formats in `core.data.sources`, in the order in which they are asked about a file."""
-    kinds: list[type[Source]] = []
+    kinds: list[type[TableFile]] = []
     for module in iter_modules(sources.__path__, f"{sources.__name__}."):
         names = vars(import_module(module.name)).values()
         kinds += [
             one for one in names
-            if isinstance(one, type) and issubclass(one, Source) and one.__module__ == module.name
+            if isinstance(one, type) and issubclass(one, TableFile) and one.__module__ == module.name
         ]  # fmt: skip
     return tuple(sorted(kinds, key=lambda kind: (kind.rank, kind.format)))
 
 
-def column_in(sources: list[Source], name: str, key: str) -> None:
+def column_in(sources: list[TableFile], name: str, key: str) -> None:
     """Check that every file of a table has a column.
 
     Raises:

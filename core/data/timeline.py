@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.data.arrays import Int64
-from core.data.report import Span
+from core.data.data_report import Span
 
 MOST_SPANS = 60
 _EPOCH = datetime(1970, 1, 1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.data.read import Source
+    from core.data.read import TableFile
 
     Counts = npt.NDArray[np.int64]
 
@@ -60,8 +60,8 @@ def _read(project: Project) -> Sizes:
     """Read a small log as training would; guess a large one."""
     import numpy as np
 
+    from core.data.data_report import DataReport
     from core.data.log import build_log, read_rows
-    from core.data.report import DataReport
     from core.data.sniff import open_table
 
     data = project.data
@@ -79,7 +79,7 @@ def _read(project: Project) -> Sizes:
     return _sizes(np.diff(log.offsets), items, len(log.user_ids), report.rows, text_mb)
 
 
-def _guess(project: Project, sources: list[Source], rows: int, listed: int, text_mb: float) -> Sizes:
+def _guess(project: Project, sources: list[TableFile], rows: int, listed: int, text_mb: float) -> Sizes:
     """Users and items of a large log, from its first rows; the k-core is not known yet."""
     import numpy as np
     import polars as pl

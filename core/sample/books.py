@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.sample.fact import GENRES
 from core.sample.readers import Ints, Shelf
-from core.sample.words import MEN, SURNAME_HEADS, SURNAME_TAILS, TOWN_HEADS, TOWN_TAILS, WOMEN, Genre
+from core.sample.word_lists import MEN, SURNAME_HEADS, SURNAME_TAILS, TOWN_HEADS, TOWN_TAILS, WOMEN, Genre
 
 #: Ten authors a genre, and how many volumes each of their works has; 1 is a book on its own.
 PLANS = (

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, Source, filled, scan_text
+from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, TableFile, filled, scan_text
 from core.errors import DataError
 
 _DELIMITERS = ",\t;|"
@@ -17,7 +17,7 @@ _LINE = "\x00line"
 
 
 @dataclass(frozen=True)
-class Delimited(Source):
+class Delimited(TableFile):
     """A text file with one row a line and a header.
 
     Attributes:

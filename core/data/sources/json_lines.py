@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from core.data.read import BAD, ROW, Head, Source, filled, opened, read_fault, scan_text
+from core.data.read import BAD, ROW, Head, TableFile, filled, opened, read_fault, scan_text
 from core.errors import DataError
 
 _LINE = "\x00line"
 
 
 @dataclass(frozen=True)
-class JsonLines(Source):
+class JsonLines(TableFile):
     """A text file with one JSON object a line; its columns are the keys seen in the first megabyte.
 
     Attributes:

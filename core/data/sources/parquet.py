@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from core.data.read import BAD, ROW, Head, Source, first_line
+from core.data.read import BAD, ROW, Head, TableFile, first_line
 from core.errors import DataError
 
 _MARK = b"PAR1"
@@ -14,7 +14,7 @@ TEXT_RATIO = 2.5
 """Bytes of text a byte of the file, as in the item tables of Amazon's data sets."""
 
 
-class Parquet(Source):
+class Parquet(TableFile):
     """A Parquet file, whose columns have types."""
 
     format: ClassVar[str] = "parquet"

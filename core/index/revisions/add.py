@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from core.data.data_report import DataReport
 from core.data.items import ID, open_items, read_items, with_texts
-from core.data.report import DataReport
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
 from core.index.table import ItemIndex

@@ -21,10 +21,10 @@ from typing import ClassVar
 
 import polars as pl
 
-from core.data.read import BAD, ROW, Head, Source
+from core.data.read import BAD, ROW, Head, TableFile
 
 
-class Toy(Source):
+class Toy(TableFile):
     """Words between bars behind a mark of its own; the first row names the columns."""
 
     format: ClassVar[str] = "toy"
