@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.vocabulary import Vocabulary
 from core.project import Project
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE, RenderedRow, Renderer
@@ -24,6 +23,9 @@ from core.prompts.wordings import wordings_of
 from core.registry import TASKS
 from core.run.protocol import Reporter
 from core.stage import options_for
+
+if TYPE_CHECKING:
+    from core.model.vocabulary import Vocabulary
 
 HELD_OUT = 1
 """Wordings of every task, the last ones, that no row is trained in: what a model learnt is asked in those."""
