@@ -60,7 +60,7 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
         if (checkpoint / PROMPTS).is_dir():
             shutil.copytree(checkpoint / PROMPTS, fresh / PROMPTS)
         (fresh / ABOUT).write_text(json.dumps(_about(checkpoint), indent=1) + "\n", encoding="utf-8")
-        fresh.chmod(0o777 & ~_umask())
+        _open_up(fresh)
         os.rename(fresh, out)  # noqa: PTH104  Path.rename says nothing more
     except OSError as error:
         raise EnvironmentFault(f"cannot write {out}: {error.strerror or error}", "check the disk") from error
@@ -85,7 +85,9 @@ def _about(checkpoint: Path) -> dict[str, Any]:
     return {"index": told["index"], "frame": told["frame"], "levels": len(told["code_ids"]), "merged": adapters}
 
 
-def _umask() -> int:
+def _open_up(folder: Path) -> None:
+    """Give a folder and all in it the rights that the umask leaves: weights and temporary folders are made private."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

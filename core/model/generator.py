@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from core.model.masks import Mask
-from core.model.peft_layers import embed, head_logits
+from core.model.peft_layers import embed, head_logits, hidden_states
 
 
 class Generator(nn.Module):
@@ -73,15 +73,8 @@ class Generator(nn.Module):
     def states(
         self, embedded: Tensor, cache: Cache | None = None, mask: Mask | None = None, position: Tensor | None = None
     ) -> Tensor:
-        """Last-layer states; `cache` is extended, `mask` as `core.model.masks.masks` makes it."""
-        out = self.lm.base_model(
-            inputs_embeds=embedded,
-            attention_mask=mask,
-            position_ids=position,
-            past_key_values=cache,
-            use_cache=cache is not None,
-        )
-        return torch.as_tensor(out.last_hidden_state)
+        """Last-layer states; see `core.model.peft_layers.hidden_states`."""
+        return hidden_states(self.lm, embedded, cache, mask, position)
 
     def word_logits(self, states: Tensor) -> Tensor:
         """Logits of the whole vocabulary; (..., vocabulary)."""

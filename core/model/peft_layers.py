@@ -7,9 +7,11 @@ then stand still, and the weights below are never touched.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +20,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
+from transformers import Cache, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.errors import ProjectError
+from core.model.masks import Mask
 from core.settings import LoraSettings
 
 STATE = "_eagertui"
@@ -212,6 +215,34 @@ def embed(lm: PreTrainedModel, tokens: Tensor) -> Tensor:
     found = _rows(module, tokens)
     scale = module.token_adapter._get_embed_scale()  # Gemma multiplies inside the embedding
     return found if scale is None else found * scale.to(found.dtype)
+
+
+def hidden_states(
+    lm: PreTrainedModel,
+    embedded: Tensor,
+    cache: Cache | None = None,
+    mask: Mask | None = None,
+    position: Tensor | None = None,
+) -> Tensor:
+    """Last-layer states, before the output head; (rows, tokens, hidden), shape of `embedded`.
+
+    Args:
+        lm: the model, adapted or not.
+        embedded: input vectors; shape (rows, tokens, hidden).
+        cache: keys and values of the tokens before; is extended. None = there are none, and none are kept.
+        mask: as `core.model.masks.masks` makes it; None = every token sees those before it.
+        position: of every token; shape (rows, tokens). None = they are counted.
+    """
+    base: Any = lm.base_model
+    kept = {} if cache is None else {_cache_parameter(type(base).forward): cache}
+    out = base(inputs_embeds=embedded, attention_mask=mask, position_ids=position, use_cache=cache is not None, **kept)
+    return torch.as_tensor(out.last_hidden_state)
+
+
+@functools.cache
+def _cache_parameter(forward: Callable[..., Any]) -> str:
+    """What a model's forward calls its cache: transformers renamed it in 5.24, and drops the old name in 5.40."""
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 def embed_rows(lm: PreTrainedModel, ids: Tensor) -> Tensor:

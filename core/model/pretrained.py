@@ -19,7 +19,7 @@ from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
 from core.model.attention import NAME as CPU_ATTENTION
 from core.model.masks import masks
-from core.model.peft_layers import embed, head_layer, head_logits, input_layer
+from core.model.peft_layers import embed, head_layer, head_logits, hidden_states, input_layer
 
 PROBE = 6
 """Tokens of the sentence on which a model is tried."""
@@ -278,17 +278,12 @@ def _try(name: str, lm: PreTrainedModel) -> None:
 def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
     """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are."""
     cache = DynamicCache()
-    common = lm.base_model(inputs_embeds=embed(lm, ids[:1, :-1]), past_key_values=cache, use_cache=True)
+    common = hidden_states(lm, embed(lm, ids[:1, :-1]), cache)
     seen = torch.ones(1, 1, 2, PROBE + 1, dtype=torch.bool)
     seen[0, 0, 0, PROBE] = seen[0, 0, 1, PROBE - 1] = False
     at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)
     query = at[-2:][None]
-    branches = lm.base_model(
-        inputs_embeds=embed(lm, ids[:, -1][None]),
-        attention_mask=masks(lm.config, seen, query, at, lm.dtype),
-        position_ids=query,
-        past_key_values=cache,
-        use_cache=True,
-    )
-    states = torch.cat([common.last_hidden_state[0], branches.last_hidden_state[0]])
+    mask = masks(lm.config, seen, query, at, lm.dtype)
+    branches = hidden_states(lm, embed(lm, ids[:, -1][None]), cache, mask, query)
+    states = torch.cat([common[0], branches[0]])
     return head_logits(lm, states, torch.arange(len(head_layer(lm).weight))).float()
