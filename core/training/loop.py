@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import DataError, EagerError, StopRequested
-from core.files import write_atomic
+from core.files import write_atomic, written_whole
 from core.run.reporter import Reporter
 from core.training.processes import processes
 
@@ -146,16 +146,25 @@ class Loop:
         self.accumulate = accumulate
         self.position = Position()
         self._told, self._targets, self._tokens = 0.0, 0, 0  # when the last figures were told; what came since
+        saved = self._read()
+        if saved:
+            self._put(_part(saved, "module."))  # while the module is whole
+        self.wrapped, self.optimizer = self.processes.prepare(module, self._optimizer())
+        # Parameters of the prepared module: under FSDP they are others than before.
         self.learning = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        decayed = [p for n, p in self.learning.items() if p.ndim > 1 and _decays(n)]
-        kept = {id(p) for p in decayed}
-        others = [p for p in self.learning.values() if id(p) not in kept]
-        groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98), fused=True)
         self.average = [p.detach().clone() for p in self.learning.values()] if schedule.ema else []
-        self.wrapped = self.processes.wrap(module)
-        if (folder / "loop.json").is_file():
-            self._load()
+        if saved:
+            self._resume(saved)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        learning = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
+        decayed = [p for name, p in learning if p.ndim > 1 and _decays(name)]
+        others = [p for name, p in learning if not (p.ndim > 1 and _decays(name))]
+        groups = [
+            {"params": decayed, "weight_decay": self.schedule.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.schedule.learning_rate, betas=(0.9, 0.98), fused=True)
 
     def run(self, after_epoch: Callable[[int], bool] = lambda epoch: True) -> None:
         """Train to the end.
@@ -190,13 +199,14 @@ class Loop:
             self._tell()
 
     def _judged(self, after_epoch: Callable[[int], bool]) -> bool:
-        """Whether training goes on; the first process finds out for all."""
+        """Whether training goes on; the first process finds out for all, on whole and averaged weights."""
         verdict: bool | str = False
-        if self.first:
-            try:
-                verdict = after_epoch(self.position.epoch)
-            except StopRequested:
-                verdict = "stop"
+        with self.averaged(), self.processes.gathered(self.wrapped):
+            if self.first:
+                try:
+                    verdict = after_epoch(self.position.epoch)
+                except StopRequested:
+                    verdict = "stop"
         verdict = self.processes.agreed(verdict)
         if verdict == "stop":
             raise StopRequested(self.save())
@@ -212,16 +222,21 @@ class Loop:
         return _Swapped(list(self.learning.values()), self.average)
 
     def save(self) -> Path:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint, whole or not at all; all processes call it, the first one writes."""
         frozen = {name for name, p in self.module.named_parameters() if not p.requires_grad}
         kept = {name: tensor for name, tensor in self.module.state_dict().items() if name not in frozen}
         state = {f"module.{name}": tensor for name, tensor in kept.items()}
-        for i, held in self.optimizer.state_dict()["state"].items():
-            state.update({f"optimizer.{i}.{name}": tensor for name, tensor in held.items()})
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            state.update({f"optimizer.{i}.{name}": tensor for name, tensor in moments.items()})
         state.update({f"average.{i}": tensor for i, tensor in enumerate(self.average)})
         state["random"] = torch.get_rng_state()
         if self.device.type == "cuda":
             state["random.cuda"] = torch.cuda.get_rng_state()
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in state.items():
+            full = self.processes.full(tensor.detach())
+            if self.first:
+                tensors[name] = full.cpu().contiguous().clone()
         if self.first:
             self.folder.mkdir(parents=True, exist_ok=True)
             # The step in the tensors' file ties the two files together.
@@ -230,13 +245,8 @@ class Loop:
                 "epoch": str(self.position.epoch),
                 "batch": str(self.position.batch),
             }
-            fresh = self.folder / "loop.safetensors.new"
-            try:
-                save_file({n: t.detach().cpu().contiguous().clone() for n, t in state.items()}, fresh, metadata=meta)
-            except BaseException:
-                fresh.unlink(missing_ok=True)  # half a checkpoint on a full disk only keeps it full
-                raise
-            fresh.replace(self.folder / f"loop-{self.position.step}.safetensors")
+            with written_whole(self.folder / f"loop-{self.position.step}.safetensors") as fresh:
+                save_file(tensors, fresh, metadata=meta)
             write_atomic(self.folder / "loop.json", json.dumps(vars(self.position)))
             for old in self.folder.glob("loop-*.safetensors"):
                 if old.name != f"loop-{self.position.step}.safetensors":
@@ -248,31 +258,38 @@ class Loop:
         for file in (*self.folder.glob("loop-*.safetensors"), self.folder / "loop.json"):
             file.unlink(missing_ok=True)
 
-    def _load(self) -> None:
+    def _read(self) -> dict[str, Tensor]:
+        """The tensors of the checkpoint, and the position that goes with them; empty where there is none."""
+        if not (self.folder / "loop.json").is_file():
+            return {}
         try:
             self.position = Position(**json.loads((self.folder / "loop.json").read_text()))
-            state = load_file(self.folder / f"loop-{self.position.step}.safetensors")
+            return load_file(self.folder / f"loop-{self.position.step}.safetensors")
         except (OSError, ValueError, TypeError, SafetensorError) as error:
             raise DataError(f"{self.folder}: the checkpoint cannot be read ({error})", "train with --new") from error
-        self._put(_part(state, "module."))
-        held: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _part(state, "optimizer.").items():
-            index, _, key = name.partition(".")
-            held.setdefault(int(index), {})[key] = tensor
+
+    def _resume(self, saved: dict[str, Tensor]) -> None:
+        """Take up the optimizer, the mean of the weights and the random numbers where the checkpoint left them."""
         plan = self.optimizer.state_dict()
-        self.optimizer.load_state_dict({"state": held, "param_groups": plan["param_groups"]})
-        for i, tensor in enumerate(self.average):
-            tensor.copy_(state[f"average.{i}"])
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(saved, "optimizer.").items():
+            index, _, key = name.partition(".")
+            moments.setdefault(int(index), {})[key] = self.processes.sharded(tensor, parameters[int(index)])
+        self.optimizer.load_state_dict({"state": moments, "param_groups": plan["param_groups"]})
+        for i, mean in enumerate(self.average):
+            mean.copy_(self.processes.sharded(saved[f"average.{i}"], mean))
         if self.first:
-            torch.set_rng_state(state["random"])
-            if "random.cuda" in state:
-                torch.cuda.set_rng_state(state["random.cuda"])
+            torch.set_rng_state(saved["random"])
+            if "random.cuda" in saved:
+                torch.cuda.set_rng_state(saved["random.cuda"])
         self.reporter.log(f"{self.task}: resumed at step {self.position.step}")
 
     def _put(self, state: dict[str, Tensor]) -> None:
         """Fill in what learns; what is frozen stays as it is."""
         lacking = self.module.load_state_dict(state, strict=False)
-        if lacking.unexpected_keys or set(lacking.missing_keys) & set(self.learning):
+        learning = {name for name, p in self.module.named_parameters() if p.requires_grad}
+        if lacking.unexpected_keys or set(lacking.missing_keys) & learning:
             raise DataError(f"{self.folder}: the checkpoint belongs to another model", "train with --new")
 
     def _step(self, batches: Sequence[Any], group: range, total: int) -> None:
