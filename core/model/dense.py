@@ -18,7 +18,7 @@ DENSE = "dense.safetensors"
 
 
 @dataclass(frozen=True)
-class Dense:
+class DenseHead:
     """A scorer of the whole catalogue, as a checkpoint holds it.
 
     Attributes:
@@ -41,12 +41,12 @@ class Dense:
             histories: item numbers, shape (rows, length).
         """
         with torch.autocast(states.device.type, enabled=False):
-            found = functional.normalize(functional.linear(states.float(), self.query), dim=1)
-            cosines = found @ self.items.T
+            queries = functional.normalize(functional.linear(states.float(), self.query), dim=1)
+            cosines = queries @ self.items.T
             had = torch.zeros_like(cosines).scatter_(1, histories, self.repeat)
             return torch.log_softmax((cosines + had) / self.temperature, dim=1)
 
-    def grown(self, old: npt.NDArray[np.integer], new: npt.NDArray[np.integer]) -> Dense:
+    def grown(self, old: npt.NDArray[np.integer], new: npt.NDArray[np.integer]) -> DenseHead:
         """The scorer for items that came later too: each is where the items are that share the most of its code.
 
         Args:
@@ -71,16 +71,16 @@ class Dense:
         return replace(self, items=torch.cat([self.items, functional.normalize(means, dim=1)]))
 
 
-def save_dense(dense: Dense, folder: Path) -> None:
+def save_dense(dense: DenseHead, folder: Path) -> None:
     """Write a scorer into a checkpoint's folder."""
-    held = {"query": dense.query.contiguous().cpu(), "items": dense.items.contiguous().cpu()}
+    tensors = {"query": dense.query.contiguous().cpu(), "items": dense.items.contiguous().cpu()}
     numbers = {"temperature": dense.temperature, "repeat": dense.repeat}
-    save_file(held, folder / DENSE, metadata={"scorer": json.dumps(numbers)})  # of several keys the order is chance
+    save_file(tensors, folder / DENSE, metadata={"scorer": json.dumps(numbers)})  # of several keys the order is chance
 
 
-def load_dense(folder: Path, device: str = "cpu") -> Dense | None:
+def load_dense(folder: Path, device: str = "cpu") -> DenseHead | None:
     """The scorer of a checkpoint; None where it has none."""
     if not (folder / DENSE).is_file():
         return None
-    with safe_open(folder / DENSE, framework="pt", device=device) as held:
-        return Dense(held.get_tensor("query"), held.get_tensor("items"), **json.loads(held.metadata()["scorer"]))
+    with safe_open(folder / DENSE, framework="pt", device=device) as file:
+        return DenseHead(file.get_tensor("query"), file.get_tensor("items"), **json.loads(file.metadata()["scorer"]))

@@ -45,8 +45,10 @@ class Generator(nn.Module):
         is_code = torch.zeros(int(lm.config.vocab_size), dtype=torch.bool)
         is_code[torch.from_numpy(np.concatenate(code_ids))] = True
         self.register_buffer("is_code", is_code, persistent=False)
-        for level, ids in enumerate(code_ids):
-            self.register_buffer(f"codes_{level}", torch.from_numpy(ids), persistent=False)
+        # Of all levels in a row, and where each level's begin.
+        self.all_code_ids: Tensor
+        self.register_buffer("all_code_ids", torch.from_numpy(np.concatenate(code_ids)), persistent=False)
+        self.level_starts = [0, *np.cumsum([len(ids) for ids in code_ids]).tolist()]
 
     @property
     def levels(self) -> int:
@@ -55,7 +57,11 @@ class Generator(nn.Module):
 
     def width(self, level: int) -> int:
         """Codes of a level."""
-        return len(self.get_buffer(f"codes_{level}"))
+        return len(self.code_ids(level))
+
+    def code_ids(self, level: int) -> Tensor:
+        """Token ids of a level's codes; int64, shape (width,)."""
+        return self.all_code_ids[self.level_starts[level] : self.level_starts[level + 1]]
 
     def prompt(self, histories: Tensor) -> Tensor:
         """Token ids of frame and histories; (users, length) item numbers -> (users, tokens)."""
@@ -64,7 +70,7 @@ class Generator(nn.Module):
 
     def code_tokens(self, codes: Tensor, level: int) -> Tensor:
         """Token ids of codes of one level; any shape."""
-        return torch.as_tensor(self.get_buffer(f"codes_{level}")[codes])
+        return self.code_ids(level)[codes]
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Input vectors of token ids."""
@@ -82,4 +88,4 @@ class Generator(nn.Module):
 
     def level_logits(self, states: Tensor, level: int) -> Tensor:
         """Logits of the level's codes alone; (..., width)."""
-        return head_logits(self.lm, states, self.get_buffer(f"codes_{level}"))
+        return head_logits(self.lm, states, self.code_ids(level))

@@ -57,7 +57,7 @@ class State:
     Attributes:
         adapters: in the order in which they were put on.
         base_trained: whether a stage trained the weights below.
-        base: where unchanged weights come from, as `core.model.pretrained.Source.to_dict`; None = from nowhere.
+        base: where unchanged weights come from, as `core.model.pretrained.Pretrained.to_dict`; None = from nowhere.
         new_ids: tokens whose rows are not those of the base.
     """
 
@@ -74,8 +74,8 @@ class State:
 
 def state_of(lm: PreTrainedModel) -> State:
     """What became of a model; of one that nobody adapted, nothing."""
-    found: State = lm.__dict__.setdefault(STATE, State())
-    return found
+    state: State = lm.__dict__.setdefault(STATE, State())
+    return state
 
 
 def adapt(
@@ -145,13 +145,13 @@ def activate(lm: PreTrainedModel) -> None:
 def linear_layers(lm: PreTrainedModel) -> dict[str, list[str]]:
     """The decoder's linear layers, those that an adapter may sit on: last name -> whole names."""
     outside = {id(lm.get_input_embeddings()), id(lm.get_output_embeddings())}
-    found: dict[str, list[str]] = {}
+    layers: dict[str, list[str]] = {}
     for name, module in lm.named_modules():
         name = name.removesuffix(".base_layer")
         inside = name.partition(".")[0] == lm.base_model_prefix and id(module) not in outside
         if isinstance(module, (nn.Linear, Conv1D)) and inside and ".lora_" not in name and ".token_adapter" not in name:
-            found.setdefault(name.rpartition(".")[2], []).append(name)
-    return found
+            layers.setdefault(name.rpartition(".")[2], []).append(name)
+    return layers
 
 
 def head_rows(lm: PreTrainedModel, ids: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -212,9 +212,9 @@ def embed(lm: PreTrainedModel, tokens: Tensor) -> Tensor:
     module: Any = lm.get_input_embeddings()
     if not _wrapped(module):
         return torch.as_tensor(module(tokens))
-    found = _rows(module, tokens)
+    rows = _rows(module, tokens)
     scale = module.token_adapter._get_embed_scale()  # Gemma multiplies inside the embedding
-    return found if scale is None else found * scale.to(found.dtype)
+    return rows if scale is None else rows * scale.to(rows.dtype)
 
 
 def hidden_states(

@@ -26,7 +26,7 @@ PROBE = 6
 
 
 @dataclass(frozen=True)
-class Source:
+class Pretrained:
     """Weights that lie elsewhere, and how to see that they are still the same.
 
     Attributes:
@@ -40,7 +40,7 @@ class Source:
     files: dict[str, str]
 
     @staticmethod
-    def of(model: str, revision: str = "") -> Source:
+    def of(model: str, revision: str = "") -> Pretrained:
         """Digest the files of a folder, or of a hub id that was loaded before.
 
         Raises:
@@ -52,12 +52,13 @@ class Source:
             model, revision = str(folder.resolve()), ""
         else:
             revision = folder.name  # the cache names a snapshot by its commit
-        return Source(model, revision, {path.name: digest(path) for path in names})
+        return Pretrained(model, revision, {path.name: digest(path) for path in names})
 
     @staticmethod
-    def from_dict(told: Mapping[str, Any]) -> Source:
+    def from_dict(values: Mapping[str, Any]) -> Pretrained:
         """Read what `to_dict` made."""
-        return Source(str(told["model"]), str(told["revision"]), {str(k): str(v) for k, v in told["files"].items()})
+        files = {str(name): str(mark) for name, mark in values["files"].items()}
+        return Pretrained(str(values["model"]), str(values["revision"]), files)
 
     def to_dict(self) -> dict[str, object]:
         """As plain JSON values."""
@@ -69,9 +70,9 @@ class Source:
         Raises:
             EnvironmentFault: they are missing or not what they were.
         """
-        there = Source.of(self.model, self.revision)
-        if there.files != self.files:
-            other = sorted(name for name, mark in self.files.items() if there.files.get(name) != mark)
+        present = Pretrained.of(self.model, self.revision)
+        if present.files != self.files:
+            other = sorted(name for name, mark in self.files.items() if present.files.get(name) != mark)
             raise EnvironmentFault(
                 f"{self.model}: {', '.join(other) or 'its files'} changed since adapters were trained on it",
                 "bring the old files back, or train again with --new",
@@ -117,12 +118,12 @@ def load_model(
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise EnvironmentFault(f"cannot load the backbone {model!r}: {_reason(model, error)}", _REMEDY) from error
     lm: PreTrainedModel = loaded[0]
-    told = loaded[1]
-    gone = sorted([*told["missing_keys"], *(str(one) for one in told["mismatched_keys"])])
-    if gone:
+    report = loaded[1]
+    missing = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
+    if missing:
         raise EnvironmentFault(
-            f"cannot load the backbone {model!r}: {len(gone):,} of its weights are missing or of another shape, "
-            f"e.g. {gone[0]}",
+            f"cannot load the backbone {model!r}: {len(missing):,} of its weights are missing or of another shape, "
+            f"e.g. {missing[0]}",
             _REMEDY,
         )
     if not lm._supports_sdpa and lm.config._attn_implementation != "eager":
@@ -141,10 +142,10 @@ def own_dtype(model: str) -> torch.dtype:
         EnvironmentFault: it cannot be had.
     """
     try:
-        told = getattr(AutoConfig.from_pretrained(model), "dtype", None)
+        dtype = getattr(AutoConfig.from_pretrained(model), "dtype", None)
     except (OSError, ValueError, KeyError) as error:
         raise EnvironmentFault(f"cannot load the backbone {model!r}: {_reason(model, error)}", _REMEDY) from error
-    return torch.bfloat16 if told == torch.bfloat16 else torch.float32
+    return torch.bfloat16 if dtype == torch.bfloat16 else torch.float32
 
 
 def kernel_of(attention: str, device: str, config: Any = None) -> str:
@@ -179,8 +180,8 @@ def longest(lm: PreTrainedModel) -> int | None:
     tables = [m for m in tables if m.embedding_dim == lm.config.hidden_size]
     if not tables:
         return None
-    told = getattr(lm.config, "max_position_embeddings", None)
-    return min([table.num_embeddings for table in tables] + ([int(told)] if told else []))
+    limit = getattr(lm.config, "max_position_embeddings", None)
+    return min([table.num_embeddings for table in tables] + ([int(limit)] if limit else []))
 
 
 def check_length(lm: PreTrainedModel, frame: int, levels: int, max_history: int) -> None:
@@ -212,12 +213,12 @@ def _folder(model: str, revision: str) -> Path:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    found = None
+    file = None
     with contextlib.suppress(HFValidationError):  # a path, of a folder that is gone
-        found = try_to_load_from_cache(model, "config.json", revision=revision or None)
-    if not isinstance(found, str):
+        file = try_to_load_from_cache(model, "config.json", revision=revision or None)
+    if not isinstance(file, str):
         raise EnvironmentFault(f"the backbone {model!r} is not on this machine", "download it, or check the path")
-    return Path(found).parent
+    return Path(file).parent
 
 
 def _reason(model: str, error: Exception) -> str:

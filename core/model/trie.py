@@ -74,14 +74,14 @@ class Trie:
             parents, branch_codes = np.divmod(keys, base)
             starts = np.concatenate([[0], np.cumsum(np.bincount(parents))])
             self.levels.append(Level(_compact(starts, device), _compact(branch_codes, device)))
-        held = np.bincount(node)
+        leaf_sizes = np.bincount(node)
         self.item_nodes = torch.from_numpy(paths).to(device)
         """Node that an item's path reaches after each code, at last its leaf; int32, shape (items, levels)."""
         self.order = _compact(np.argsort(node, kind="stable"), device)
         """Item numbers leaf by leaf, rising inside a leaf; int32, shape (items,)."""
-        self.shared = len(held) < len(codes)
+        self.shared = len(leaf_sizes) < len(codes)
         """Whether some leaf holds several items."""
-        ends = np.concatenate([[0], np.cumsum(held)]) if self.shared else np.zeros(0)
+        ends = np.concatenate([[0], np.cumsum(leaf_sizes)]) if self.shared else np.zeros(0)
         self._ends = _compact(ends, device)  # where each leaf's items start; a leaf's own number where none is shared
 
     def __len__(self) -> int:
@@ -121,8 +121,8 @@ class Trie:
         end = torch.where(leaves < 0, first, end)
         width = min(max(int((end - first).max()) if leaves.numel() else 1, 1), most)
         place = first[..., None] + torch.arange(width, device=leaves.device)
-        found = self.order[place.clamp_max(self.n_items - 1)].long()
-        return torch.where(place < end[..., None], found, -1)
+        items = self.order[place.clamp_max(self.n_items - 1)].long()
+        return torch.where(place < end[..., None], items, -1)
 
 
 def _compact(array: npt.NDArray[np.generic], device: str) -> Tensor:

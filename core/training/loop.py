@@ -116,7 +116,7 @@ class Loop:
         device: where to train.
         bf16: whether matrix products run in bf16.
         reporter: hears the progress; may ask for a checkpoint or a stop.
-        folder: where the checkpoint for resuming lies (`loop.safetensors`, `loop.json`).
+        folder: where the checkpoint for resuming lies (`loop-STEP.safetensors`, `loop.json`).
         task: name in the progress events.
         accumulate: batches before each step; where several processes train, each of them takes as many.
         shared: whether all processes that were started together do this training.
@@ -145,7 +145,7 @@ class Loop:
         self.reporter, self.folder, self.task = reporter, folder, task
         self.accumulate = accumulate
         self.position = Position()
-        self._told, self._targets, self._tokens = 0.0, 0, 0  # when the last figures were told; what came since
+        self._reported, self._targets, self._tokens = 0.0, 0, 0  # when figures were last reported; what came since
         saved = self._read()
         if saved:
             self._put(_part(saved, "module."))  # while the module is whole
@@ -175,28 +175,28 @@ class Loop:
         Raises:
             StopRequested: somebody asked to stop; the checkpoint is written.
         """
-        taken = self.accumulate * self.processes.count
-        total = self.schedule.epochs * math.ceil(len(self.batches(0)) / taken)
+        a_step = self.accumulate * self.processes.count  # batches of all processes together
+        total = self.schedule.epochs * math.ceil(len(self.batches(0)) / a_step)
         place = self.position
         while True:
-            if place.due:
+            if place.due:  # an epoch has ended, here or before an interruption
                 place.ended = not self._judged(after_epoch)
                 place.due = False
-                self._told = 0.0  # the validation's time is not the training's
+                self._reported = 0.0  # the validation's time is not the training's
                 self.save()
             if place.ended or place.epoch >= self.schedule.epochs:
                 break
             batches = self.batches(place.epoch)
             self.wrapped.train()
             while place.batch < len(batches):
-                group = range(place.batch, min(place.batch + taken, len(batches)))
+                group = range(place.batch, min(place.batch + a_step, len(batches)))
                 self._step(batches, group, total)
                 place.batch = group.stop
                 place.step += 1
                 self.reporter.progress(self.task, place.step, total, "steps")
                 self._obey()
             place.epoch, place.batch, place.due = place.epoch + 1, 0, True
-            self._tell()
+            self._report_epoch()
 
     def _judged(self, after_epoch: Callable[[int], bool]) -> bool:
         """Whether training goes on; the first process finds out for all, on whole and averaged weights."""
@@ -295,71 +295,93 @@ class Loop:
     def _step(self, batches: Sequence[Any], group: range, total: int) -> None:
         """One step with the mean loss of some batches; this process takes every so many-th of them."""
         rate = self.schedule.learning_rate * self.schedule.factor(self.position.step, total)
-        for held in self.optimizer.param_groups:
-            held["lr"] = rate
-        count_all = self.processes.count
-        own = group[self.processes.rank :: count_all]
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        told, counts = dict[str, float](), dict[str, int]()
-        targets = 0
-        for turn in range(len(group[::count_all])):
-            idle = turn >= len(own)  # all processes call the model equally often, else they wait for each other
-            batch = batches[group[0] if idle else own[turn]]
-            last = turn == len(group[::count_all]) - 1
-            with contextlib.nullcontext() if last else self.processes.quiet(self.wrapped):
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    loss, parts, count = self.wrapped(batch)
-                self.processes.backward(loss * (0.0 if idle else count_all / len(group)))
-            if not idle:
-                targets += int(count)
-                self._tokens += int(getattr(batch, "token_count", 0))
-                for name, value in parts.items():  # not every batch has every part
-                    told[name] = told.get(name, 0.0) + value * count
-                    counts[name] = counts.get(name, 0) + int(count)
-        told = {name: value / max(counts[name], 1) for name, value in told.items()}
-        if not all(map(math.isfinite, told.values())):
-            broken = next(name for name, value in told.items() if not math.isfinite(value))
-            self.reporter.alert("error", "training broke", f"{broken} is no number at step {self.position.step}")
-            raise EagerError(
-                f"{self.task}: {broken} is no number at step {self.position.step}",
-                "a smaller learning_rate of the stage, or run.dtype = 'fp32'; `train --new` begins again",
-            )
+        losses, counts, targets = self._gradients(batches, group)
+        self._check(losses)
         norm = self.processes.clip(self.wrapped.parameters(), 1.0)
         self.optimizer.step()
         self._targets += targets
-        for name, value in told.items():
+        for name, value in losses.items():  # the epoch's means are over its targets
             before, weight = self.position.sums.get(name, (0.0, 0))
             self.position.sums[name] = (before + value * counts[name], weight + counts[name])
         if self.position.step % METRIC_EVERY == 0:
-            told = {**told, "learning_rate": rate, "gradient_norm": norm}
-            now = time.monotonic()
-            if self._told:
-                for name, done in (("targets", self._targets), ("tokens", self._tokens)):
-                    if done:
-                        told[f"{name}_per_second"] = round(done / max(now - self._told, 1e-6), 1)
-            self._told, self._targets, self._tokens = now, 0, 0
-            if self.device.type == "cuda":
-                told["gpu_memory_gib"] = torch.cuda.max_memory_allocated(self.device) / 2**30
-            self.reporter.metric(self.position.step, told)
+            self._report({**losses, "learning_rate": rate, "gradient_norm": norm})
         if self.average:
             # A short memory at first, so that the mean forgets the random start.
             decay = min(self.schedule.ema, (1 + self.position.step) / (10 + self.position.step))
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, list(self.learning.values()), 1.0 - decay)
 
-    def _tell(self) -> None:
+    def _gradients(self, batches: Sequence[Any], group: range) -> tuple[dict[str, float], dict[str, int], int]:
+        """Add up the gradients of a step's batches.
+
+        Returns:
+            Of this process's batches: the mean of every loss over its targets, these targets, and all targets.
+        """
+        count_all = self.processes.count
+        own = group[self.processes.rank :: count_all]
+        turns = len(group[::count_all])
+        losses, counts = dict[str, float](), dict[str, int]()
+        targets = 0
+        for turn in range(turns):
+            # All processes call the model equally often, else they wait for each other: one with no batch left
+            # takes the first again, at no weight.
+            idle = turn >= len(own)
+            batch = batches[group[0] if idle else own[turn]]
+            last = turn == turns - 1
+            with contextlib.nullcontext() if last else self.processes.quiet(self.wrapped):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                    loss, parts, count = self.wrapped(batch)
+                # Gradients are averaged over the processes: with this factor they become the mean over the group.
+                self.processes.backward(loss * (0.0 if idle else count_all / len(group)))
+            if not idle:
+                targets += int(count)
+                self._tokens += int(getattr(batch, "token_count", 0))
+                for name, value in parts.items():  # not every batch has every part
+                    losses[name] = losses.get(name, 0.0) + value * count
+                    counts[name] = counts.get(name, 0) + int(count)
+        return {name: value / max(counts[name], 1) for name, value in losses.items()}, counts, targets
+
+    def _check(self, losses: dict[str, float]) -> None:
+        """Refuse to go on from a loss that is no number."""
+        if all(map(math.isfinite, losses.values())):
+            return
+        broken = next(name for name, value in losses.items() if not math.isfinite(value))
+        self.reporter.alert("error", "training broke", f"{broken} is no number at step {self.position.step}")
+        raise EagerError(
+            f"{self.task}: {broken} is no number at step {self.position.step}",
+            "a smaller learning_rate of the stage, or run.dtype = 'fp32'; `train --new` begins again",
+        )
+
+    def _report(self, values: dict[str, float]) -> None:
+        """Report a step's figures, and the speed since the last ones."""
+        now = time.monotonic()
+        if self._reported:
+            for name, done in (("targets", self._targets), ("tokens", self._tokens)):
+                if done:
+                    values[f"{name}_per_second"] = round(done / max(now - self._reported, 1e-6), 1)
+        self._reported, self._targets, self._tokens = now, 0, 0
+        if self.device.type == "cuda":
+            values["gpu_memory_gib"] = torch.cuda.max_memory_allocated(self.device) / 2**30
+        self.reporter.metric(self.position.step, values)
+
+    def _report_epoch(self) -> None:
+        """Report the means over an epoch's targets."""
         sums, self.position.sums = self.position.sums, {}
         means = {f"epoch_{name}": value / max(weight, 1) for name, (value, weight) in sums.items()}
         self.reporter.metric(self.position.step, means)
 
     def _obey(self) -> None:
+        """Write a checkpoint or stop where somebody asks for it; the first process hears it for all."""
         wish = self.processes.agreed(self.reporter.wants())
         if wish == "go":
             return
-        place = self.save()
-        self.reporter.checkpoint(place, self.position.step)
+        folder = self.save()
+        self.reporter.checkpoint(folder, self.position.step)
         if wish == "stop":
-            raise StopRequested(place)
+            raise StopRequested(folder)
 
 
 class _Swapped:

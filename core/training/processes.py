@@ -47,7 +47,7 @@ class Alone:
         return tensor
 
     def gathered(self, module: nn.Module) -> AbstractContextManager[Any]:
-        """A context in which the first process may use and save the module as if it were alone; all of them enter it."""
+        """A context in which the first process may use and save the module as if it were alone; all enter it."""
         return contextlib.nullcontext()
 
     def quiet(self, module: nn.Module) -> AbstractContextManager[Any]:
@@ -125,7 +125,7 @@ class Together:
 
     @contextlib.contextmanager
     def gathered(self, module: nn.Module) -> Iterator[None]:
-        """A context in which the first process may use and save the module as if it were alone; all of them enter it.
+        """A context in which the first process may use and save the module as if it were alone; all enter it.
 
         Under FSDP it holds the whole weights then, and its parts are called without FSDP's hooks, which would wait for
         the other processes.
