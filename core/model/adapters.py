@@ -76,7 +76,7 @@ def _parameters(lm: PreTrainedModel, adapter: Adapter) -> dict[str, nn.Parameter
 
 
 @contextlib.contextmanager
-def bare(lm: PreTrainedModel) -> Iterator[None]:
+def without_adapters(lm: PreTrainedModel) -> Iterator[None]:
     """A context in which the model is what it was before any adapter, so that it saves itself as such."""
     layers = list(_peft_layers(lm))
     try:
@@ -89,7 +89,7 @@ def bare(lm: PreTrainedModel) -> Iterator[None]:
 
 
 @torch.no_grad()
-def fold(lm: PreTrainedModel) -> None:
+def merge_adapters(lm: PreTrainedModel) -> None:
     """Merge all adapters into the weights for good; the model is then as plain as before the first of them."""
     from peft.tuners.lora import LoraLayer
 

@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 from core.errors import DataError
 from core.files import digest, write_atomic
 from core.index.table import ItemIndex
-from core.model.adapters import NEW_ROWS, bare, load_adapter, load_new_rows, save_adapter, save_new_rows
+from core.model.adapters import NEW_ROWS, load_adapter, load_new_rows, save_adapter, save_new_rows, without_adapters
 from core.model.backbone import grow
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.generator import Generator
@@ -83,7 +83,7 @@ def save_checkpoint(
     transformers_logging.disable_progress_bar()
     state = state_of(lm)
     if state.keeps_base:
-        with bare(lm):
+        with without_adapters(lm):
             lm.save_pretrained(folder, safe_serialization=True)
     else:
         save_new_rows(lm, folder / NEW_ROWS)

@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
 from core.index.exchange.in_out import write_index
-from core.model.adapters import fold
+from core.model.adapters import merge_adapters
 from core.model.checkpoint import MANIFEST, PROMPTS, load_checkpoint
 from core.run.folder import RunFolder
 
@@ -45,7 +45,7 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
     tuned = load_checkpoint(checkpoint, dtype=torch.float32)  # adapters are merged without rounding
     assert tuned.vocabulary is not None
     lm = tuned.model.lm
-    fold(lm)
+    merge_adapters(lm)
     transformers_logging.disable_progress_bar()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

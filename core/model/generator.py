@@ -40,12 +40,14 @@ class Generator(nn.Module):
         self.item_tokens: Tensor
         self.is_code: Tensor
         self.frame: Tensor
+        # None of these is persistent: a checkpoint has the codes in its index and manifest.
         self.register_buffer("item_tokens", torch.from_numpy(item_tokens), persistent=False)
         self.register_buffer("frame", torch.tensor(list(frame)), persistent=False)
+        # Whether a token of the vocabulary is a code; (vocabulary,).
         is_code = torch.zeros(int(lm.config.vocab_size), dtype=torch.bool)
         is_code[torch.from_numpy(np.concatenate(code_ids))] = True
         self.register_buffer("is_code", is_code, persistent=False)
-        # Of all levels in a row, and where each level's begin.
+        # Token ids of all levels' codes in one row, (sum of widths,), and where each level's begin in it.
         self.all_code_ids: Tensor
         self.register_buffer("all_code_ids", torch.from_numpy(np.concatenate(code_ids)), persistent=False)
         self.level_starts = [0, *np.cumsum([len(ids) for ids in code_ids]).tolist()]
@@ -69,7 +71,7 @@ class Generator(nn.Module):
         return torch.cat([frame, self.item_tokens[histories].flatten(1)], dim=1)
 
     def code_tokens(self, codes: Tensor, level: int) -> Tensor:
-        """Token ids of codes of one level; any shape."""
+        """Token ids of codes of one level; any shape, kept."""
         return self.code_ids(level)[codes]
 
     def embed(self, tokens: Tensor) -> Tensor:
@@ -83,9 +85,9 @@ class Generator(nn.Module):
         return hidden_states(self.lm, embedded, cache, mask, position)
 
     def word_logits(self, states: Tensor) -> Tensor:
-        """Logits of the whole vocabulary; (..., vocabulary)."""
+        """Logits of the whole vocabulary; (..., hidden) -> (..., vocabulary)."""
         return head_logits(self.lm, states)
 
     def level_logits(self, states: Tensor, level: int) -> Tensor:
-        """Logits of the level's codes alone; (..., width)."""
+        """Logits of the level's codes alone; (..., hidden) -> (..., width)."""
         return head_logits(self.lm, states, self.code_ids(level))

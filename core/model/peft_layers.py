@@ -1,8 +1,8 @@
 """Which parameters learn: all of them, low-rank adapters, the rows of the new tokens, or both of these.
 
-Adapters are peft's (LoRA: Hu et al., 2021; trainable tokens), put into the model in place, so that whoever holds the
-model keeps a plain Hugging Face model. Several may follow one another: each learns on top of those before it, which
-then stand still, and the weights below are never touched.
+Adapters are peft's (LoRA: arXiv 2106.09685, section 4; trainable tokens), put into the model in place, so that whoever
+has the model keeps a plain Hugging Face model. Several may follow one another: each learns on top of those before it,
+which then stand still, and the weights below are never touched.
 """
 
 from __future__ import annotations
@@ -266,11 +266,12 @@ def head_layer(lm: PreTrainedModel) -> Any:
 
 
 def _rows(module: Any, ids: Tensor) -> Tensor:
+    """Rows of a matrix with those that trainable tokens put in their place; (...) -> (..., hidden)."""
     rows: Tensor = plain(module).weight[ids]
     if not _wrapped(module):
         return rows
     learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
-    place = module.places[ids]
+    place = module.places[ids]  # row of `learned`, -1 for a token that is not learnt; shape of `ids`
     return torch.where((place >= 0)[..., None], learned[place.clamp_min(0)].to(rows.dtype), rows)
 
 
@@ -338,6 +339,7 @@ def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
     """
     from peft import inject_adapter_in_model
 
+    # What an adapter before this one learnt, to go on from; peft starts from the base's rows.
     before = [(module, _current(module)) for module in wrappers(lm)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a second adapter, and Conv1D, are what we mean
@@ -347,21 +349,23 @@ def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
     if not adapter.has_tokens:
         return
     for module in wrappers(lm):
+        # Place of every token's row among the learnt ones, -1 for all others; (vocabulary,).
         ids = torch.tensor(module.token_adapter.token_indices[adapter.key])
         weight: Tensor = plain(module).weight
         places = torch.full((len(weight),), -1, dtype=torch.long)
         places[ids] = torch.arange(len(ids))
         learned = module.token_adapter.trainable_tokens_delta[adapter.key]
-        for wrapped, held in before:
-            if wrapped is module and held is not None:
-                own = held[1][ids.to(held[1].device)]
-                with torch.no_grad():  # it goes on from the rows of the adapter before it
-                    learned[own >= 0] = held[0][own[own >= 0]]
+        for wrapped, earlier in before:
+            if wrapped is module and earlier is not None:
+                earlier_rows, earlier_places = earlier
+                own = earlier_places[ids.to(earlier_places.device)]  # where the earlier adapter has these; (tokens,)
+                with torch.no_grad():
+                    learned[own >= 0] = earlier_rows[own[own >= 0]]
         module.register_buffer("places", places.to(weight.device), persistent=False)
 
 
 def _current(module: Any) -> tuple[Tensor, Tensor] | None:
-    """Learned rows and the place of each token's in them."""
+    """Learned rows, (tokens, hidden), and the place of each token's in them, (vocabulary,); None before the first."""
     names = module.active_adapters
     if not names:
         return None

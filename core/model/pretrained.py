@@ -260,29 +260,34 @@ def _try(name: str, lm: PreTrainedModel) -> None:
     size = len(input_layer(lm).weight)
     ids = torch.arange(2 * PROBE).reshape(2, PROBE).remainder(size)
     ids[1, :-1] = ids[0, :-1]
-    whole = lm(input_ids=ids).logits.float()
-    near = 1e-3 if lm.dtype == torch.float32 else 0.1
-    if not torch.allclose(whole[0, :-1], whole[1, :-1], atol=near, rtol=near):
+    expected = lm(input_ids=ids).logits.float()  # of two rows that differ in their last token; (2, PROBE, vocabulary)
+    tolerance = 1e-3 if lm.dtype == torch.float32 else 0.1
+    if not torch.allclose(expected[0, :-1], expected[1, :-1], atol=tolerance, rtol=tolerance):
         raise EnvironmentFault(f"{name!r} reads ahead: it is not a decoder-only language model", _REMEDY)
     try:
-        own = _branches(lm, ids)
+        logits = _branches(lm, ids)  # (PROBE + 1, vocabulary)
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         raise EnvironmentFault(f"{name!r} cannot decode several branches at once ({_line(error)})", _REMEDY) from error
-    if not torch.allclose(whole[0, : PROBE - 1], own[: PROBE - 1], atol=near, rtol=near):
+    if not torch.allclose(expected[0, : PROBE - 1], logits[: PROBE - 1], atol=tolerance, rtol=tolerance):
         raise EnvironmentFault(f"{name!r} makes its logits in a way that is not supported", _REMEDY)
-    if not torch.allclose(whole[:, -1], own[PROBE - 1 :], atol=near, rtol=near):
+    if not torch.allclose(expected[:, -1], logits[PROBE - 1 :], atol=tolerance, rtol=tolerance):
         raise EnvironmentFault(f"{name!r} cannot decode several branches at once: its layers are not all attention "
                                "over given positions", _REMEDY)  # fmt: skip
     lm.set_attn_implementation(kernel)
 
 
 def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
-    """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are."""
+    """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are.
+
+    Returns:
+        Shape (PROBE + 1, vocabulary): PROBE - 1 common tokens, and the two branches.
+    """
     cache = DynamicCache()
     common = hidden_states(lm, embed(lm, ids[:1, :-1]), cache)
+    # Both branches see all that is common and themselves, not one another; (1, 1, 2, PROBE + 1).
     seen = torch.ones(1, 1, 2, PROBE + 1, dtype=torch.bool)
     seen[0, 0, 0, PROBE] = seen[0, 0, 1, PROBE - 1] = False
-    at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)
+    at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)  # both stand at the same place, the last one
     query = at[-2:][None]
     mask = masks(lm.config, seen, query, at, lm.dtype)
     branches = hidden_states(lm, embed(lm, ids[:, -1][None]), cache, mask, query)

@@ -1,7 +1,9 @@
-"""What the rows of new tokens start from, in a checkpoint that never saw them (methods dossier, sections 1.6 and 4.2).
+"""What the rows of new tokens start from, in a checkpoint that never saw them.
 
-A random row says nothing; the mean of the old rows says "some token"; the mean of the rows of a branch's words says
-what the code means, before the first step of training.
+A random row, LC-Rec's way (arXiv 2311.09049; released code), says nothing; the mean of the old rows says "some token";
+the mean of the rows of a branch's words says what the code means, before the first step of training. `aligned` starts
+from the codes' vectors in the language model's space: our reading of the alignment tokenization of Semantic Convergence
+(arXiv 2412.13771), of which no code was published.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def init_token_rows(
     Raises:
         ProjectError: `aligned` without vectors of the model's width.
     """
-    new = torch.tensor(vocabulary.added, dtype=torch.long)
+    new = torch.tensor(vocabulary.added, dtype=torch.long)  # token ids, (new,)
     if not len(new):
         return 0
     known = set(vocabulary.tokenizer.get_vocab().values()) - set(vocabulary.added)
@@ -66,8 +68,10 @@ def init_token_rows(
     head = head_layer(lm)
     for number, layer in enumerate([input_layer(lm)] if is_tied(lm) else [input_layer(lm), head]):
         weight: Tensor = layer.weight
+        # What the tokenizer knew before: mean row, (hidden,), and mean length, a number.
         old_rows = weight[old].float()
         mean, length = old_rows.mean(dim=0), old_rows.norm(dim=1).mean()
+        # Random directions of length one; (new, hidden).
         noise = torch.randn(len(new), weight.shape[1], generator=torch.Generator().manual_seed(seed + number))
         noise = noise / noise.norm(dim=1, keepdim=True)
         if how == "random":
@@ -79,6 +83,7 @@ def init_token_rows(
                     rows[place] = weight[word_ids[token]].float().mean(dim=0)
                 elif token in code_rows:
                     rows[place] = code_rows[token]
+            # Direction of the start, and a little that tells codes of the same words apart.
             rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12) + NOISE * noise
         weight[new] = (rows / rows.norm(dim=1, keepdim=True) * length).to(weight.dtype)
     bias = getattr(head, "bias", None)

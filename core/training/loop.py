@@ -27,8 +27,11 @@ from core.run.reporter import Reporter
 from core.training.processes import processes
 
 METRIC_EVERY = 20
+"""Steps between two reports of a step's figures."""
 CHUNK = 32
+"""Batches that are sorted by length together."""
 FALLING = 0.1
+"""Share of the steps in which `wsd` falls."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ def bucketed(
         size: rows a batch at most.
         seed: of the order; an epoch's number belongs in it.
         budget: tokens a batch at most, padding included; 0 = no bound.
+
+    Returns:
+        Row numbers of every batch; int64, each of shape (rows,).
     """
     rng = np.random.default_rng(list(seed))
     order = rng.permutation(len(lengths))
@@ -85,6 +91,7 @@ def bucketed(
         chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
         first = 0
         for i in range(1, len(chunk) + 1):
+            # The chunk rises, so the next row's length is what all of the batch would be padded to.
             full = i - first >= size or i == len(chunk)
             if full or (budget and int(lengths[chunk[i]]) * (i - first + 1) > budget):
                 batches.append(chunk[first:i])
@@ -94,7 +101,17 @@ def bucketed(
 
 @dataclass
 class Position:
-    """Where training stands; all that a checkpoint holds besides tensors."""
+    """Where training stands; all that a checkpoint holds besides tensors.
+
+    Attributes:
+        epoch: finished epochs.
+        batch: batches of the current epoch that are done.
+        step: steps of the optimizer so far.
+        due: whether the last epoch waits for its validation.
+        ended: whether the validation ended the training early.
+        sums: of every loss in the current epoch: sum over targets, and their number.
+        notes: what the caller wants to keep.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -385,7 +402,7 @@ class Loop:
 
 
 class _Swapped:
-    """Puts other values into parameters, and the own ones back."""
+    """A context in which parameters have other values; nothing happens where there are none."""
 
     def __init__(self, parameters: list[nn.Parameter], values: list[Tensor]) -> None:
         self.parameters, self.values = parameters, values
