@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.model.dense import Dense
+from core.model.dense import DenseHead
 from core.settings import ContrastSettings
 from core.tune.losses import LossValue, TargetStates
 from core.vectors import ItemVectors
@@ -174,7 +174,7 @@ class NextContrast(nn.Module):
         return -(log_probs.gather(1, columns) * weights).sum(dim=1).mean()
 
     @torch.no_grad()
-    def dense(self) -> Dense:
+    def dense(self) -> DenseHead:
         """What scores the catalogue from now on."""
         query = self.query.weight.detach().clone()
-        return Dense(query, self.item_vectors(), self.settings.temperature, float(self.repeat))
+        return DenseHead(query, self.item_vectors(), self.settings.temperature, float(self.repeat))

@@ -21,7 +21,7 @@ from core.evaluate.metrics import ranking_metrics
 from core.evaluate.ranks import ranks_of
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
-from core.model.backbone import build_backbone, build_vocabulary, code_starts, made_ready
+from core.model.backbone import build_backbone, build_vocabulary, set_up_training, token_init_inputs
 from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
 from core.model.dense import load_dense
 from core.model.peft_layers import adapt
@@ -96,7 +96,7 @@ class Tuner:
         self.vocabulary, self.codes = vocabulary, codes
         self.frames = self._frames()
         self.vocabulary = replace(vocabulary, frame=self.frames[0])
-        starts = code_starts(backbone, index, codes)
+        starts = token_init_inputs(backbone, index, codes)
         frozen = self.bf16 and backbone.model != "tiny" and all(stage.train != "all" for stage in tune.stages)
         dtype = own_dtype(backbone.model) if frozen else torch.float32
         self.lm = build_backbone(
@@ -265,7 +265,7 @@ class Tuner:
         del self.model, self.lm  # two models at once would be twice the memory
         self.model = load_checkpoint(self.folder / BEST, self.device, adapters=adapters).model
         self.lm = self.model.lm
-        made_ready(self.lm, self.project.backbone, self.project.tune.dropout)
+        set_up_training(self.lm, self.project.backbone, self.project.tune.dropout)
 
     def _validate(self, step: int) -> float:
         """NDCG@10 of the validation's users."""

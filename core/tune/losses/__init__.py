@@ -20,7 +20,7 @@ from core.vectors import ItemVectors
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from core.model.dense import Dense
+    from core.model.dense import DenseHead
 
 CONTRAST = "contrast"
 
@@ -102,7 +102,7 @@ class Loss(ABC):
             The module; None where it cannot work with what is there, e.g. without any vectors.
         """
 
-    def dense(self, module: nn.Module) -> Dense | None:
+    def dense(self, module: nn.Module) -> DenseHead | None:
         """The scorer of the whole catalogue that the module has learnt, for the checkpoint; None = it learns none."""
         return None
 

@@ -12,17 +12,15 @@ from core.vectors import ItemVectors
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.model.dense import Dense
+    from core.model.dense import DenseHead
 
 
 class Contrast(Loss):
     """EAGER-LLM's contrast in the form that `[contrast]` names; see `core.tune.contrastive`."""
 
+    options = ContrastSettings  # the table [contrast]
     inputs = ("semantic", "behavior")
     settings: ContrastSettings
-
-    def __init__(self, settings: ContrastSettings | None = None) -> None:
-        super().__init__(settings or ContrastSettings())  # its options have a table of their own: [contrast]
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -49,7 +47,7 @@ class Contrast(Loss):
         form = SummaryContrast if self.settings.form == "summary" else NextContrast
         return form(self.settings, hidden, vectors)
 
-    def dense(self, module: nn.Module) -> Dense | None:
+    def dense(self, module: nn.Module) -> DenseHead | None:
         """See `Loss`."""
         from core.tune.contrastive import NextContrast
 

@@ -21,7 +21,7 @@ import torch
 
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
-from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.model.checkpoint import TunedModel, load_checkpoint
 from core.project import Project
 from core.prompts.task_data import TaskData
 from core.prompts.tasks import Fields
@@ -39,7 +39,7 @@ def f1(said: str, true: str) -> float:
 
 
 @torch.inference_mode()
-def answers(held: Checkpoint, prompts: Sequence[np.ndarray]) -> list[str]:
+def answers(held: TunedModel, prompts: Sequence[np.ndarray]) -> list[str]:
     """The greedy continuation of every prompt, up to the end token."""
     assert held.vocabulary is not None
     told = [""] * len(prompts)

@@ -12,7 +12,7 @@ from core.data.dataset import Evaluation
 from core.evaluate.fused import best_weight, ranks_of_blend
 from core.evaluate.ranks import ranks_of
 from core.model.checkpoint import generator_of
-from core.model.dense import Dense, load_dense, save_dense
+from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
 from core.recommend.exact import encode, item_scores
@@ -48,7 +48,7 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
     lm, vocabulary = small_lm("tiny", tmp_path, index)
     model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
     draw = torch.Generator().manual_seed(3)
-    dense = Dense(
+    dense = DenseHead(
         torch.randn(8, 16, generator=draw),
         torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1),
         0.1,
