@@ -45,13 +45,8 @@ def request(number: int, method: str, params: Mapping[str, Any] | None = None) -
     return {"id": number, "method": method, "params": dict(params or {})}
 
 
-def result(number: Any, values: Mapping[str, Any]) -> Message:
-    """The answer to a question."""
-    return {"id": number, "result": dict(values)}
-
-
 def failure(error: EagerError) -> Message:
-    """Why the run cannot be opened; with an `id`, why a question has no answer."""
+    """Why the run cannot be opened; with an `id` beside it, why a question has no answer."""
     return {"error": {"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code}}
 
 
