@@ -62,7 +62,7 @@ async def test_a_death_is_told_with_the_last_line_of_the_log(run: RunFolder, tmp
     die = "import sys; sys.exit('line one\\nout of memory, it says')"
     log = tmp_path / "its.log"
     client = ServingClient(run, print, command=[sys.executable, "-c", die], log=log, again="press a key")
-    with pytest.raises(EnvironmentFault, match="ended .*: out of memory, it says") as error:
+    with pytest.raises(EnvironmentFault, match=r"ended .*: out of memory, it says") as error:
         await client.start()
     assert error.value.remedy == f"press a key; {log}"
 
