@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import ProjectError
 from core.files import digest
 from core.project import Project
+from core.registry import BASELINES, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.reporter import Reporter
+
+if TYPE_CHECKING:
+    from core.vectors import ItemVectors
 
 Made = Mapping[str, Path]
 Settings = dict[str, Any]
@@ -37,7 +41,8 @@ def inputs(*names: str) -> Callable[[Project], tuple[str, ...]]:
 
 def behavior_inputs(project: Project) -> tuple[str, ...]:
     """What the behaviour vectors are made from."""
-    return ("data", "sasrec") if project.vectors.behavior == "sasrec" else ("data",)
+    source = project.vectors.behavior
+    return ("data",) if source == "none" else ("data", *BEHAVIOR_VECTORS.get(source).inputs)
 
 
 def index_inputs(project: Project) -> tuple[str, ...]:
@@ -74,7 +79,8 @@ def _teachers(project: Project) -> tuple[str, ...]:
 
 def baseline_inputs(project: Project) -> tuple[str, ...]:
     """What the baselines read."""
-    return ("data", "sasrec") if "sasrec" in project.evaluate.baselines else ("data",)
+    read = [stage for name in project.evaluate.baselines for stage in BASELINES.get(name).inputs]
+    return tuple(dict.fromkeys(("data", *read)))
 
 
 def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
@@ -132,31 +138,65 @@ def make_data(project: Project, made: Made, folder: Path, reporter: Reporter) ->
 def semantic_settings(project: Project) -> Settings:
     """What decides the text vectors."""
     source = project.vectors.semantic
-    return {"source": source, "dim": project.vectors.semantic_dim, **_computing(project), **_file(project, source)}
+    own = {"source": source, "dim": project.vectors.semantic_dim, **_computing(project), **_file(project, source)}
+    return {**own, **_plugin(project, TEXT_VECTORS, source)}
 
 
 def make_semantic(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Vectors of the items' text."""
+    vectors = _vectors(project, TEXT_VECTORS, project.vectors.semantic, made, folder, reporter)
+    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
+
+
+def _vectors(
+    project: Project, registry: Registry[Any], source: str, made: Made, folder: Path, reporter: Reporter
+) -> ItemVectors:
+    """Run the provider that a setting names, and write what it gives.
+
+    Raises:
+        ProjectError: there is no such provider, or it gives vectors of another number of items.
+    """
     from core.data.dataset import Dataset
     from core.machine import device_of, use_bf16
-    from core.vectors import vectors_from_file
-    from core.vectors.lsa import fit_lsa
-    from core.vectors.text import encoder_vectors
+    from core.vectors import VectorProvider, VectorTask
 
-    items = Dataset.load(made["data"]).items
-    source, texts = project.vectors.semantic, [text or "" for text in items["text"].to_list()]
-    if source.startswith("file:"):
-        vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), items["item_id"])
-    elif source.startswith("hf:"):
-        dtype = "bf16" if use_bf16(project.run) else "fp32"
-        vectors = encoder_vectors(
-            texts, _model(project, source.removeprefix("hf:")), dtype, device_of(project.run), reporter
-        )
-    else:
-        fitted, vectors = fit_lsa(texts, project.vectors.semantic_dim, project.seed)
-        fitted.save(folder / "lsa.npz")  # items to come are read with the same eyes
+    dataset = Dataset.load(made["data"])
+    provider: VectorProvider = registry.get(source)()
+    task = VectorTask(
+        items=dataset.items,
+        train=dataset.train(),
+        settings=project.vectors,
+        options=_options(project, registry, source),
+        argument=source.partition(":")[2],
+        inputs={stage: made[stage] for stage in provider.inputs},
+        folder=folder,
+        resolve=project.resolve,
+        seed=project.seed,
+        device=device_of(project.run),
+        dtype="bf16" if use_bf16(project.run) else "fp32",
+        reporter=reporter,
+    )
+    vectors = provider.vectors(task)
+    if len(vectors.matrix) != dataset.n_items:
+        found = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
+        raise ProjectError(f"{registry.setting}: {source!r} gives {found}", "tell its author")
     vectors.save(folder / "vectors.npz")
-    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
+    return vectors
+
+
+def _options(project: Project, registry: Registry[Any], name: str) -> Any:
+    """A plug-in's own settings: the project's table of that class, e.g. [sasrec], else the defaults; None = none."""
+    cls = registry.options(name)
+    return cls and next((table for table in vars(project).values() if type(table) is cls), cls())
+
+
+def _plugin(project: Project, registry: Registry[Any], name: str) -> Settings:
+    """What a plug-in adds to the fingerprint; a built-in one of version 1 adds nothing."""
+    if name == "none":
+        return {}
+    options = _options(project, registry, name)
+    own = {"seed": project.seed, "options": options and asdict(options)} if registry.origin(name) else {}
+    return {key: {**marks, **own} for key, marks in registry.fingerprint(name).items()}
 
 
 def sasrec_settings(project: Project) -> Settings:
@@ -168,7 +208,7 @@ def make_sasrec(project: Project, made: Made, folder: Path, reporter: Reporter) 
     """Fit SASRec on the training prefixes."""
     from core.data.dataset import Dataset
     from core.machine import use_bf16
-    from core.vectors.sasrec import fit_sasrec
+    from core.vectors.sasrec_model import fit_sasrec
 
     dataset = Dataset.load(made["data"])
     bf16 = use_bf16(project.run)
@@ -182,7 +222,7 @@ def make_teacher(project: Project, made: Made, folder: Path, reporter: Reporter)
     from core.data.dataset import Dataset
     from core.machine import use_bf16
     from core.vectors import ItemVectors
-    from core.vectors.sasrec import fit_sasrec
+    from core.vectors.sasrec_model import fit_sasrec
 
     dataset = Dataset.load(made["data"])
     text = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
@@ -195,32 +235,13 @@ def make_teacher(project: Project, made: Made, folder: Path, reporter: Reporter)
 def behavior_settings(project: Project) -> Settings:
     """What decides the behaviour vectors."""
     source = project.vectors.behavior
-    return {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed, **_file(project, source)}
+    own = {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed, **_file(project, source)}
+    return {**own, **_plugin(project, BEHAVIOR_VECTORS, source)}
 
 
 def make_behavior(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Vectors of the items from the training prefixes."""
-    from core.data.dataset import Dataset
-    from core.vectors import vectors_from_file
-    from core.vectors.din import din_vectors
-    from core.vectors.lightgcn import lightgcn_vectors
-    from core.vectors.ppmi import ppmi_svd_vectors
-    from core.vectors.sasrec import SasRec
-
-    dataset = Dataset.load(made["data"])
-    source = project.vectors.behavior
-    if source.startswith("file:"):
-        vectors = vectors_from_file(project.resolve(source.removeprefix("file:")), dataset.items["item_id"])
-    elif source == "sasrec":
-        model = SasRec.load(made["sasrec"] / "sasrec.safetensors", dataset.n_items, project.sasrec)
-        vectors = model.vectors(dataset.train())
-    elif source == "ppmi-svd":
-        vectors = ppmi_svd_vectors(dataset.train(), dataset.n_items, project.vectors.behavior_dim, project.seed)
-    else:
-        fit = din_vectors if source == "din" else lightgcn_vectors
-        width = project.vectors.behavior_dim
-        vectors = fit(dataset.train(), dataset.n_items, width, project.seed, reporter, folder)
-    vectors.save(folder / "vectors.npz")
+    vectors = _vectors(project, BEHAVIOR_VECTORS, project.vectors.behavior, made, folder, reporter)
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
 
 
@@ -326,7 +347,9 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
 
 def baseline_settings(project: Project) -> Settings:
     """What decides the baselines' ranks."""
-    return {"baselines": list(project.evaluate.baselines)}
+    names = list(project.evaluate.baselines)
+    plugins = [_plugin(project, BASELINES, name) for name in names]
+    return {"baselines": names, **{key: marks for one in plugins for key, marks in one.items()}}
 
 
 def make_baselines(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
@@ -334,7 +357,8 @@ def make_baselines(project: Project, made: Made, folder: Path, reporter: Reporte
     from core.data.dataset import Dataset
     from core.evaluate.baseline_ranks import measure_baselines
 
-    return measure_baselines(project, Dataset.load(made["data"]), made.get("sasrec"), folder, reporter)
+    options = {name: _options(project, BASELINES, name) for name in project.evaluate.baselines}
+    return measure_baselines(options, Dataset.load(made["data"]), made, project.seed, folder, reporter)
 
 
 def evaluate_settings(project: Project) -> Settings:

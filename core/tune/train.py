@@ -38,7 +38,7 @@ from core.tune.repeats import calibrated
 from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
 from core.tune.teacher import Lessons, lessons
 from core.vectors import ItemVectors
-from core.vectors.sasrec import SasRec
+from core.vectors.sasrec_model import SasRec
 
 BEST = "best"
 LEGAL_MASS = 0.5

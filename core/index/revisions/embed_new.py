@@ -15,7 +15,7 @@ from core.machine import device_of, use_bf16
 from core.project import Project
 from core.run.reporter import Reporter
 from core.vectors import ItemVectors, vectors_from_file
-from core.vectors.lsa import Lsa, fit_lsa
+from core.vectors.lsa_model import Lsa, fit_lsa
 
 NEIGHBOURS = 10
 EXACT_ITEMS = 200_000
@@ -67,7 +67,7 @@ def text_vectors(
             "name text columns in data.text, set vectors.semantic, and train again",
         )
     elif source.startswith("hf:"):
-        from core.vectors.text import encoder_vectors
+        from core.vectors.text_encoder import encoder_vectors
 
         folder = project.resolve(source.removeprefix("hf:"))
         model = str(folder) if folder.is_dir() else source.removeprefix("hf:")

@@ -65,7 +65,7 @@ def real(name: str) -> Sources | None:
     """Both sources' vectors of a real data set; None where it is not there."""
     from core.data.dataset import load_dataset
     from core.project import Project
-    from core.vectors.lsa import fit_lsa
+    from core.vectors.lsa_model import fit_lsa
     from core.vectors.ppmi import ppmi_svd_vectors
     from tests.benchmarks.experiments.real_data import write_project
 

@@ -27,7 +27,7 @@ from core.index.quantize import Codes, Matrix, Task, quantize
 from core.project import Project
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
-from core.vectors.lsa import fit_lsa
+from core.vectors.lsa_model import fit_lsa
 from tests.benchmarks.experiments.real_data import write_project
 
 LEVELS = (256,) * 4

@@ -25,7 +25,7 @@ from core.index.revisions.free_codes import Places, Space
 from core.index.table import ItemIndex
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
-from core.vectors.text import encoder_vectors
+from core.vectors.text_encoder import encoder_vectors
 from tests.core.engine_tools import N_ITEMS, StopAfter, item_ids, small_index
 from tests.core.vectors.test_text_vectors import encoder
 
