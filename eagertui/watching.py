@@ -16,7 +16,8 @@ from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from core.run.follow import Follower
 from core.run.status import Status
-from eagertui.bridge import Bridge, Serving
+from core.serve.client import ServingClient
+from eagertui.bridge import Bridge
 from eagertui.config import Memory, keep_traceback
 from eagertui.pace import Pace, PacedApp
 from eagertui.places.home.projects import ProjectInfo, ProjectList
@@ -62,7 +63,7 @@ class WatchingApp(PacedApp):
         """The last lines that a dead engine printed."""
         self.asked: dict[str, float] = {}
         """Runs that were asked to stop here, and when (monotonic seconds)."""
-        self.serving: Serving | None = None
+        self.serving: ServingClient | None = None
         self.runs_changed: Signal[None] = Signal(self, "runs-changed")
         self.run_changed: Signal[None] = Signal(self, "run-changed")
 
@@ -200,7 +201,7 @@ class WatchingApp(PacedApp):
                 return finished[folder.path]
         return next(iter(finished.values()), None)
 
-    async def serve(self, folder: RunFolder, on_progress: Callable[[str], None]) -> Serving:
+    async def serve(self, folder: RunFolder, on_progress: Callable[[str], None]) -> ServingClient:
         """A new serving process instead of the one before."""
         old, self.serving = self.serving, self.bridge.serving(folder, on_progress)
         if old is not None:

@@ -154,7 +154,8 @@ def serve(args: argparse.Namespace) -> int:
         if user and user == args.die_on:
             os._exit(9)
         if user is not None and user not in users:
-            say(id=number, error={"message": f"no user {user} in the data", "remedy": "the list shows known users"})
+            error = {"message": f"no user {user} in the data", "remedy": "the list shows known users", "exit_code": 4}
+            say(id=number, error=error)
             continue
         history = [{"item_id": f"b{n}", "title": f"The Lighthouse, volume {n}"} for n in range(1, 7)]
         history.append({"item_id": "x", "title": HOSTILE})

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from core.baselines import popularity_of
 from core.data.dataset import Dataset, Evaluation
-from core.evaluate.baseline_ranks import load_ranking, ranks_frame, save_ranking
-from core.evaluate.fused import WEIGHTS, best_weight, ranks_of_blend
+from core.evaluate.fusion_weight import WEIGHTS, best_weight, ranks_by_weight
 from core.evaluate.metrics import (
     INTERVAL_METRICS,
     bootstrap_interval,
@@ -22,22 +22,22 @@ from core.evaluate.metrics import (
     ranking_metrics,
     sliced,
 )
-from core.evaluate.ranks import Ranking, ranks_of
-from core.files import write_atomic
+from core.evaluate.ranks import Ranking, load_ranking, ranks_of, save_ranking
 from core.machine import device_of, use_bf16
 from core.model.checkpoint import TunedModel, load_checkpoint
 from core.project import Project
+from core.recommend.fusion import load_fusion_weight, save_fusion_weight
 from core.run.rankings import OURS, headline
 from core.run.reporter import Reporter
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
-BLEND, MODEL, DENSE = OURS
+FUSED, MODEL, DENSE = OURS
 
 
 def measure(
     project: Project,
     dataset: Dataset,
-    made: Mapping[str, Path],
+    artefacts: Mapping[str, Path],
     folder: Path,
     best_reachable: Path | None,
     reporter: Reporter,
@@ -47,7 +47,7 @@ def measure(
     Args:
         project: the settings.
         dataset: logs and catalogue.
-        made: artefacts of the stages `tune` and `baselines`.
+        artefacts: artefacts of the stages `tune` and `baselines`.
         folder: where to write.
         best_reachable: JSON of the best metrics that synthetic data allow, where they are known.
         reporter: hears the progress; may ask to stop.
@@ -56,26 +56,26 @@ def measure(
         The model's headline figures.
     """
     device, bf16 = device_of(project.run), use_bf16(project.run)
-    held = load_checkpoint(made["tune"] / "best", device)
+    checkpoint = load_checkpoint(artefacts["tune"] / "best", device)
     metrics: dict[str, Any] = {}
     tables: list[pl.DataFrame] = []
     intervals: dict[str, Any] = {}
     differences: dict[str, Any] = {}
     slices: dict[str, Any] = {}
     speed: dict[str, float] = {}
-    popularity = np.bincount(dataset.train().items, minlength=dataset.n_items)
+    popularity = popularity_of(dataset.train(), dataset.n_items)
     for split in ("valid", "test"):
         questions = dataset.evaluation(split)
-        names = [MODEL] if held.dense is None else [BLEND, MODEL, DENSE]
+        names = [MODEL] if checkpoint.dense is None else [FUSED, MODEL, DENSE]
         files = {name: folder / f"{name}-{split}.npz" for name in names}
         if not all(file.is_file() for file in files.values()):
             began = time.monotonic()
-            for name, ranking in _ranked(project, held, questions, folder, bf16, reporter).items():
+            for name, ranking in _ranked(project, checkpoint, questions, folder, bf16, reporter).items():
                 save_ranking(files[name], ranking)
             speed[f"{split}_users_per_second"] = round(len(questions) / (time.monotonic() - began), 1)
         rankings = {name: load_ranking(file) for name, file in files.items()}
         for name in project.evaluate.baselines:
-            rankings[name] = load_ranking(made["baselines"] / f"{name}-{split}.npz")
+            rankings[name] = load_ranking(artefacts["baselines"] / f"{name}-{split}.npz")
         tables.append(ranks_frame(dataset, split, rankings))
         metrics[split] = {
             name: _figures(r, popularity, masked=project.evaluate.mask_seen) for name, r in rankings.items()
@@ -96,30 +96,28 @@ def measure(
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     pl.concat(tables).write_parquet(folder / "ranks.parquet")
     summary = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
-    if (folder / "blend.json").is_file():
-        metrics_of_blend = {f"{BLEND} {name}": metrics["test"][BLEND][name] for name in INTERVAL_METRICS}
-        summary |= {**metrics_of_blend, "dense weight": json.loads((folder / "blend.json").read_text())["weight"]}
+    if (weight := load_fusion_weight(folder)) is not None:
+        fused = {f"{FUSED} {name}": metrics["test"][FUSED][name] for name in INTERVAL_METRICS}
+        summary |= {**fused, "fusion weight": weight}
     reporter.evaluation(0, "test", summary)
     return {**summary, **speed}
 
 
 def _ranked(
-    project: Project, held: TunedModel, questions: Evaluation, folder: Path, bf16: bool, reporter: Reporter
+    project: Project, checkpoint: TunedModel, questions: Evaluation, folder: Path, bf16: bool, reporter: Reporter
 ) -> dict[str, Ranking]:
-    """The model; and where it has a dense scorer, that alone, and both with the weight that is best on `valid`."""
+    """The model; and where it has a dense head, that alone, and both with the weight that is best on `valid`."""
     everybody, history, beams = np.arange(len(questions)), project.data.max_history, project.recommend.beams
-    if held.dense is None:
-        return {MODEL: ranks_of(held.model, held.trie, questions, everybody, history, beams, bf16, reporter)}
-    chosen = folder / "blend.json"
-    known = json.loads(chosen.read_text())["weight"] if chosen.is_file() else None  # `valid` comes first
-    weights = WEIGHTS if known is None else (known, 1.0)
-    alone, found = ranks_of_blend(
-        held.model, held.trie, held.dense, questions, everybody, history, beams, weights, bf16, reporter
-    )
-    if known is None:
-        known = best_weight(found, project.evaluate.mask_seen)
-        write_atomic(chosen, json.dumps({"weight": known}))
-    return {MODEL: alone, BLEND: found[known], DENSE: found[1.0]}
+    model, trie, dense = checkpoint.model, checkpoint.trie, checkpoint.dense
+    if dense is None:
+        return {MODEL: ranks_of(model, trie, questions, everybody, history, beams, bf16, reporter)}
+    weight = load_fusion_weight(folder)  # `valid` comes first, and settles it
+    weights = WEIGHTS if weight is None else (weight, 1.0)
+    alone, fused = ranks_by_weight(model, trie, dense, questions, everybody, history, beams, weights, bf16, reporter)
+    if weight is None:
+        weight = best_weight(fused, project.evaluate.mask_seen)
+        save_fusion_weight(folder, weight)
+    return {MODEL: alone, FUSED: fused[weight], DENSE: fused[1.0]}
 
 
 def _figures(ranking: Ranking, popularity: np.ndarray[Any, Any], masked: bool) -> dict[str, float]:
@@ -142,3 +140,20 @@ def _differences(heads: Mapping[str, Any]) -> dict[str, Any]:
         for name, ranks in heads.items()
         if name != ours
     }
+
+
+def ranks_frame(dataset: Dataset, split: str, rankings: dict[str, Ranking]) -> pl.DataFrame:
+    """One row a user: target, history length, the target's training popularity, and every method's ranks (0 = none)."""
+    questions = dataset.evaluation(split)
+    popularity = popularity_of(dataset.train(), dataset.n_items)
+    columns: dict[str, Any] = {
+        "split": pl.Series([split] * len(questions), dtype=pl.String),
+        "user_id": dataset.users[questions.users.tolist()],
+        "item_id": dataset.items["item_id"][questions.targets.tolist()],
+        "history": questions.histories.lengths,
+        "popularity": popularity[questions.targets],
+    }
+    for name, ranking in rankings.items():
+        columns[f"rank_{name}"] = ranking.ranks
+        columns[f"masked_rank_{name}"] = ranking.masked
+    return pl.DataFrame(columns)

@@ -84,9 +84,9 @@ def bootstrap_interval(metric: str, ranks: Ranks, samples: int, seed: int = 0) -
 def paired_difference(
     metric: str, ours: Ranks, theirs: Ranks, samples: int = 10_000, seed: int = 0
 ) -> dict[str, float]:
-    """How much better `ours` is than `theirs` on the same users, with its 95 % bootstrap interval.
+    """How far `ours` lies above `theirs` on the same users, with its 95 % percentile bootstrap interval.
 
-    "Better" means that `low` lies above 0.
+    `core.evaluate.compare.verdict` says what that means.
     """
     pairs, kind = np.unique(np.stack([ours, theirs]), axis=1, return_inverse=True)
     gains = values_of(metric, pairs[0]) - values_of(metric, pairs[1])

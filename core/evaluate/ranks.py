@@ -1,15 +1,20 @@
-"""Ranks of the targets in the generator's lists."""
+"""Ranks of the held-out targets: in the model's lists, and in a baseline's scores of the whole catalogue.
+
+The list of a user holds the best items first, equal scores by item number. A rank is 1-based; 0 means that the target
+is not among the first `DEPTH`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.baselines import Scorer, Scores
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, Ranks
 from core.model.generator import Generator
@@ -18,6 +23,14 @@ from core.recommend.beam import beam_search
 from core.run.reporter import Reporter
 
 BATCH = 64
+"""Users of one beam search."""
+SCORES_BATCH = 512
+"""Users whose scores of the whole catalogue are in memory at a time."""
+TOP = 10
+"""Places of a list that count as shown."""
+
+Users = npt.NDArray[np.integer]
+Items = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -37,57 +50,136 @@ class Ranking:
     shown_masked: npt.NDArray[np.int64]
 
 
+def save_ranking(path: Path, ranking: Ranking) -> None:
+    """Write a ranking; `load_ranking` reads it."""
+    fresh = path.with_suffix(".new.npz")
+    np.savez_compressed(fresh, **vars(ranking))
+    fresh.replace(path)
+
+
+def load_ranking(path: Path) -> Ranking:
+    """Read what `save_ranking` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return Ranking(**{name: arrays[name] for name in arrays.files})
+
+
 class Tally:
-    """Counts what the lists of some users say.
+    """Counts ranks and shown items, batch by batch.
 
     Args:
-        users: how many.
-        items: size of the catalogue.
+        split: histories and targets.
+        chosen: which of its users are ranked, as places in the split; a batch names its users by places in `chosen`.
+        n_items: size of the catalogue.
     """
 
-    def __init__(self, users: int, items: int) -> None:
-        self.ranks, self.masked = (np.zeros(users, dtype=np.int32) for _ in range(2))
-        self.shown, self.shown_masked = (np.zeros(items, dtype=np.int64) for _ in range(2))
+    def __init__(self, split: Evaluation, chosen: Users, n_items: int) -> None:
+        self._split, self._chosen, self._n_items = split, chosen, n_items
+        self._ranks, self._masked = (np.zeros(len(chosen), dtype=np.int32) for _ in range(2))
+        self._shown, self._shown_masked = (np.zeros(n_items, dtype=np.int64) for _ in range(2))
 
-    def add(
-        self,
-        places: npt.NDArray[np.int64],
-        lists: npt.NDArray[np.integer],
-        split: Evaluation,
-        chosen: npt.NDArray[np.integer],
-    ) -> None:
-        """Count lists: item numbers, best first, -1 where there are none.
+    def add_lists(self, places: Users, lists: Items) -> None:
+        """Count lists, of which the first `DEPTH` places matter.
 
         Args:
-            places: whose lists these are, among the chosen.
-            lists: shape (users, depth).
-            split: histories and targets.
-            chosen: places of the users in the split.
+            places: whose lists these are.
+            lists: item numbers, best first, each once, -1 where there are none; shape (users, length).
         """
-        for place, row in zip(places, lists, strict=True):
-            user = chosen[place]
-            target = split.targets[user]
-            new = row[~np.isin(row, split.histories[int(user)])]
-            self.ranks[place], self.masked[place] = _rank(row, target), _rank(new, target)
-            self.shown_masked[new[:10][new[:10] >= 0]] += 1
-            self.shown[row[:10][row[:10] >= 0]] += 1
+        users = self._chosen[places]
+        histories, targets = self._split.histories.take(users), self._split.targets[users]
+        lists = lists[:, :DEPTH].astype(np.int64)
+        # Which entries are in their user's history, all users at once; bool, shape (users, length). A pair (user, item)
+        # is one number; -1 gets the number that no item has.
+        width = self._n_items + 1
+        first = np.arange(len(users)) * width
+        had = np.repeat(first, histories.lengths) + histories.items
+        seen = np.isin(first[:, None] + np.where(lists < 0, self._n_items, lists), had)
+        # Place of each entry in the list without seen items, 1-based; shape (users, length).
+        masked_place = np.cumsum(~seen, axis=1)
+        # One row for each target that its list holds: which user, and at which place.
+        row, place = np.nonzero(lists == targets[:, None])
+        self._ranks[places[row]] = place + 1
+        self._masked[places[row]] = np.where(seen[row, place], 0, masked_place[row, place])
+        # The first places of both lists, counted item by item; shape (items,).
+        real = lists >= 0
+        self._shown += np.bincount(lists[:, :TOP][real[:, :TOP]], minlength=self._n_items)
+        self._shown_masked += np.bincount(lists[real & ~seen & (masked_place <= TOP)], minlength=self._n_items)
+
+    def add_scores(self, places: Users, scores: Scores) -> None:
+        """Count lists that follow scores of the whole catalogue.
+
+        Args:
+            places: whose scores these are.
+            scores: shape (users, items); are written over.
+        """
+        users = self._chosen[places]
+        histories, targets = self._split.histories.take(users), self._split.targets[users]
+        rows = np.arange(len(users))
+        self._ranks[places] = _ranks_in_scores(scores, targets)
+        self._shown += _shown_by_scores(scores)
+        # Seen items fall out of the lists; a target among them has no rank.
+        own = scores[rows, targets]
+        scores[np.repeat(rows, histories.lengths), histories.items] = -np.inf
+        repeated = np.isneginf(scores[rows, targets]) & ~np.isneginf(own)
+        self._masked[places] = np.where(repeated, 0, _ranks_in_scores(scores, targets))
+        self._shown_masked += _shown_by_scores(scores)
 
     def ranking(self) -> Ranking:
         """What was counted."""
-        return Ranking(self.ranks, self.masked, self.shown, self.shown_masked)
+        return Ranking(self._ranks, self._masked, self._shown, self._shown_masked)
+
+
+def _ranks_in_scores(scores: Scores, targets: Items) -> npt.NDArray[np.int64]:
+    """1 + how many items stand before the target: (users, items) -> (users,)."""
+    own = scores[np.arange(len(targets)), targets][:, None]
+    lower = np.arange(scores.shape[1])[None, :] < targets[:, None]
+    rank = 1 + (scores > own).sum(axis=1) + ((scores == own) & lower).sum(axis=1)
+    return np.where(rank <= DEPTH, rank, 0)
+
+
+def _shown_by_scores(scores: Scores) -> npt.NDArray[np.int64]:
+    """How often each item is among the first `TOP`: (users, items) -> (items,)."""
+    count = scores.shape[1]
+    top = min(TOP, count)
+    # The lowest score that is still shown; where several items have it, the lower numbers take the room that is left.
+    edge = np.partition(scores, count - top, axis=1)[:, count - top, None]
+    above, at = scores > edge, (scores == edge) & np.isfinite(scores)
+    room = top - above.sum(axis=1, keepdims=True)
+    return np.asarray((above | (at & (np.cumsum(at, axis=1) <= room))).sum(axis=0))
+
+
+def rank_by_scores(scorer: Scorer, split: Evaluation, n_items: int, name: str, reporter: Reporter) -> Ranking:
+    """Rank every user's target by scores of the whole catalogue.
+
+    Args:
+        scorer: a fitted baseline.
+        split: histories and targets.
+        n_items: size of the catalogue.
+        name: of the baseline, for the progress.
+        reporter: hears the progress.
+
+    Raises:
+        StopRequested: somebody asked to stop.
+    """
+    tally = Tally(split, np.arange(len(split)), n_items)
+    for start in range(0, len(split), SCORES_BATCH):
+        places = np.arange(start, min(start + SCORES_BATCH, len(split)))
+        tally.add_scores(places, scorer.score(split.histories.take(places)))
+        reporter.progress(name, start + len(places), len(split), "users")
+        reporter.stop_if_asked()
+    return tally.ranking()
 
 
 def ranks_of(
     model: Generator,
     trie: Trie,
     split: Evaluation,
-    chosen: npt.NDArray[np.integer],
+    chosen: Users,
     max_history: int,
     beams: int,
     bf16: bool,
     reporter: Reporter,
 ) -> Ranking:
-    """Search for the items of some users of a split.
+    """Rank the targets of some users of a split in the generator's lists.
 
     Args:
         model: the generator, in evaluation mode.
@@ -102,27 +194,61 @@ def ranks_of(
     Raises:
         StopRequested: somebody asked to stop.
     """
-    tally = Tally(len(chosen), trie.n_items)
+
+    def search(histories: Items) -> list[Items]:
+        return [beam_search(model, trie, histories, beams)[0]]
+
+    (ranking,) = rank_by_lists(search, 1, trie, split, chosen, max_history, bf16, reporter)
+    return ranking
+
+
+def rank_by_lists(
+    lists_of: Callable[[Items], Sequence[Items]],
+    methods: int,
+    trie: Trie,
+    split: Evaluation,
+    chosen: Users,
+    max_history: int,
+    bf16: bool,
+    reporter: Reporter,
+) -> list[Ranking]:
+    """Rank the targets of some users under several methods that share their work.
+
+    Args:
+        lists_of: histories, shape (users, length), to a list a user for each method, shape (users, depth) each.
+        methods: how many these are.
+        trie: its items are the catalogue.
+        split: histories and targets.
+        chosen: places in the split.
+        max_history: items of history the methods see.
+        bf16: whether matrix products run in bf16.
+        reporter: hears the progress.
+
+    Returns:
+        A ranking for each method.
+
+    Raises:
+        StopRequested: somebody asked to stop.
+    """
+    tallies = [Tally(split, chosen, trie.n_items) for _ in range(methods)]
     done = 0
     for places, histories in batches(split, chosen, max_history):
         with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
-            items, _ = beam_search(model, trie, histories, beams)
-        tally.add(places, items[:, :DEPTH], split, chosen)
+            lists = lists_of(histories)
+        for tally, one in zip(tallies, lists, strict=True):
+            tally.add_lists(places, one)
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
         reporter.stop_if_asked()
-    return tally.ranking()
+    return [tally.ranking() for tally in tallies]
 
 
-def _rank(row: npt.NDArray[np.integer], target: int) -> int:
-    hits = np.flatnonzero(row == target)
-    return int(hits[0]) + 1 if len(hits) else 0
+def batches(split: Evaluation, chosen: Users, max_history: int) -> Iterator[tuple[npt.NDArray[np.int64], Items]]:
+    """Users whose visible histories have one length, so that nothing is padded.
 
-
-def batches(
-    split: Evaluation, chosen: npt.NDArray[np.integer], max_history: int
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:
-    """Users whose visible histories have one length, so nothing is padded: places in `chosen`, and the histories."""
+    Yields:
+        Places in `chosen`, shape (users,), and the newest items of their histories, shape (users, length).
+    """
     lengths = np.minimum(split.histories.lengths[chosen], max_history)
     order = np.argsort(lengths, kind="stable")
     for length in np.unique(lengths):

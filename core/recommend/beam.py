@@ -37,36 +37,46 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         -1 and -inf where there are fewer candidates than beams.
     """
     device = trie.item_nodes.device
+    # The history, once for all beams: its keys and values stay in the cache, and `states` is what predicts the first
+    # code; (users, 1, hidden).
     prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
     users, length = prompt.shape
     # Without the configuration: layers of a sliding window would drop keys by their place, which here is no position.
     cache = DynamicCache()
-    at = torch.arange(length, device=device)  # position of every key
     states = model.states(model.embed(prompt), cache=cache)[:, -1:]
+    # The open beams: score and node of the trie, (users, beams), and where in the cache the codes of each one's path
+    # stand, (users, beams, level). At first one beam at the root.
     scores = torch.zeros(users, 1, device=device)
     nodes = torch.zeros(users, 1, dtype=torch.long, device=device)
     paths = torch.zeros(users, 1, 0, dtype=torch.long, device=device)
+    # Every beam that is kept, open ones included: its leaf, -1 as long as several items lie below it, and its score,
+    # -inf as long as it is open; (users, kept).
     leaves = torch.full((users, 0), -1, dtype=torch.long, device=device)
     done_scores = torch.zeros(users, 0, device=device)
-    written = length
+    at = torch.arange(length, device=device)  # position of every key in the cache
+    written = length  # keys in the cache
     for level, branching in enumerate(trie.levels):
+        # Log-probability of every legal continuation of every open beam; (users, beams, branches).
         codes, children, legal = branching.branches(nodes)
         logits = model.level_logits(states, level).float().gather(-1, codes).masked_fill(~legal, -torch.inf)
         candidates = (torch.log_softmax(logits, dim=-1) + scores[..., None]).masked_fill(~legal, -torch.inf)
+        # The best of what is done and what goes on; (users, kept).
         open_count = candidates.shape[1] * candidates.shape[2]
         everything = torch.cat([done_scores, candidates.flatten(1)], dim=1)
         scores, picked = everything.topk(min(beams, everything.shape[1]), dim=1)
         finished = picked < done_scores.shape[1]
+        # For those that go on: from which beam, and to which node; (users, kept).
         place = (picked - done_scores.shape[1]).clamp_min(0).clamp_max(open_count - 1)
         parent, below = place // codes.shape[2], children.flatten(1).gather(1, place)
+        # A node with one leaf below it is that leaf: the rest of its code is forced.
         first_leaf, end = trie.leaves(below, level + 1)
-        found = torch.where(end - first_leaf == 1, first_leaf, -1)
+        reached = torch.where(end - first_leaf == 1, first_leaf, -1)
         if leaves.shape[1]:
-            found = torch.where(finished, leaves.gather(1, picked.clamp_max(leaves.shape[1] - 1)), found)
-        leaves, done_scores = found.masked_fill(scores.isneginf(), -1), scores
+            reached = torch.where(finished, leaves.gather(1, picked.clamp_max(leaves.shape[1] - 1)), reached)
+        leaves, done_scores = reached.masked_fill(scores.isneginf(), -1), scores
         if level == len(trie) - 1:
             break
-        # Open beams first, so that only as many columns are computed as some user needs.
+        # Open beams first, so that only as many columns are computed as some user needs; (users, width).
         is_open = (leaves < 0) & scores.isfinite()
         width = int(is_open.sum(dim=1).max())
         done_scores = scores.masked_fill(is_open, -torch.inf)
@@ -75,20 +85,24 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         first = torch.argsort(is_open.int(), dim=1, descending=True, stable=True)[:, :width]
         scores = scores.gather(1, first).masked_fill(~is_open.gather(1, first), -torch.inf)
         nodes = below.gather(1, first)
+        # Their new codes are written behind everything; a path is its parent's and the new place.
         token = codes.flatten(1).gather(1, place.gather(1, first))
         own = written + torch.arange(width, device=device).expand(users, width)
         older = paths.gather(1, parent.gather(1, first)[..., None].expand(-1, -1, level))
         paths = torch.cat([older, own[..., None]], dim=2)
         written += width
+        # The tree mask, (users, 1, width, written): a code sees the history and its own path, itself included.
         embedded = model.embed(model.code_tokens(token, level))
         seen = torch.zeros(users, 1, width, written, dtype=torch.bool, device=device)
         seen[..., :length] = True
         seen[:, 0].scatter_(2, paths, True)
+        # All codes of a level have the same position, whatever their place in the cache.
         position = torch.full((users, width), length + level, device=device)
         at = torch.cat([at, position[0]])
         mask = masks(model.lm.config, seen, position, at, embedded.dtype)
         states = model.states(embedded, cache=cache, mask=mask, position=position)
-    # Paths that are no items lie at the end; there are never more items than the catalogue holds.
+    # Leaves to items, (users, kept, items of a leaf): all items of a leaf have its score. Paths that are no items lie
+    # at the end; there are never more items than the catalogue holds.
     keep = min(beams, trie.n_items)
     items = trie.items(leaves, keep)
     spread = done_scores[..., None].expand_as(items).masked_fill(items < 0, -torch.inf)

@@ -23,7 +23,7 @@ def encode(model: Generator, histories: npt.NDArray[np.integer]) -> tuple[Tensor
 
 
 @torch.inference_mode()
-def item_scores(model: Generator, trie: Trie, states: Tensor, cache: DynamicCache, items: Tensor) -> Tensor:
+def exact_log_probs(model: Generator, trie: Trie, states: Tensor, cache: DynamicCache, items: Tensor) -> Tensor:
     """Log-probability of each item among the whole catalogue, as the beam search scores it.
 
     All paths are branches of the one history: under a tree mask a code attends to the history and to the codes of its
@@ -35,35 +35,44 @@ def item_scores(model: Generator, trie: Trie, states: Tensor, cache: DynamicCach
         states: before the next item's code; shape (users, hidden).
         cache: of the histories; is extended.
         items: item numbers; shape (users, items).
+
+    Returns:
+        Shape (users, items).
     """
     users, count = items.shape
     length, steps = cache.get_seq_length(), len(trie) - 1
+    # The state after each code of an item but the last, which predicts the next; (users, items, steps, hidden). One
+    # pass reads the codes of all items in a row, item by item and level by level: (users, items * steps) tokens.
     inside = states.new_zeros(users, count, 0, states.shape[-1])
     if steps:
         tokens = model.item_tokens[items][..., :steps]
-        embedded = model.embed(tokens.flatten(1))  # item by item, level by level
+        embedded = model.embed(tokens.flatten(1))
+        # The tree mask: (items * steps) queries see the whole history and, in a block an item, their own path.
         own = torch.block_diag(*[torch.ones(steps, steps, dtype=torch.bool, device=items.device).tril()] * count)
         seen = torch.cat([own.new_ones(count * steps, length), own], dim=1)
+        # Every item's codes stand where the next item's would, right after the history.
         position = length + torch.arange(steps, device=items.device).repeat(count)
         at = torch.cat([torch.arange(length, device=items.device), position])
         position = position.expand(users, -1)
         mask = masks(model.lm.config, seen.expand(users, 1, -1, -1), position, at, embedded.dtype)
         after = model.states(embedded, cache=cache, mask=mask, position=position)
         inside = after.unflatten(1, (count, steps))
+    # The sum over levels of the code's log-probability below its prefix; (users, items).
     total = torch.zeros(users, count, device=items.device)
     for level, branching in enumerate(trie.levels):
         parents = trie.nodes(items, level)
+        # Which of its parent's branches the item's path takes.
         place = trie.nodes(items, level + 1) - branching.starts[parents].long()
         if level:
-            chances = _chances(model, inside[:, :, level - 1], branching, parents, level).gather(-1, place[..., None])
-            total = total + chances[..., 0]
-        else:  # the same for all items
-            total = total + _chances(model, states, branching, parents[:, 0], level).gather(-1, place)
+            log_probs = _log_probs(model, inside[:, :, level - 1], branching, parents, level)
+            total = total + log_probs.gather(-1, place[..., None])[..., 0]
+        else:  # the root's branches are the same for all items: (users, branches)
+            total = total + _log_probs(model, states, branching, parents[:, 0], level).gather(-1, place)
     return total
 
 
-def _chances(model: Generator, states: Tensor, branching: Level, parents: Tensor, level: int) -> Tensor:
-    """Log-probabilities of the codes that may follow; parents of any shape (...), states (..., hidden)."""
+def _log_probs(model: Generator, states: Tensor, branching: Level, parents: Tensor, level: int) -> Tensor:
+    """Log-probabilities of the codes that may follow: states (..., hidden), parents (...) -> (..., branches)."""
     codes, _, legal = branching.branches(parents)
     logits = model.level_logits(states, level).float().gather(-1, codes)
     return torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=-1)

@@ -1,17 +1,40 @@
-"""The generator and the dense scorer together: candidates of both, scored exactly by both."""
+"""Fusion of the generator and the dense head: candidates of both, scored exactly by both, in one list.
+
+The fusion weight is the dense head's share, 0 to 1; validation chooses it and the stage `evaluate` writes it down.
+"""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.files import write_atomic
 from core.model.checkpoint import TunedModel
 from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.model.trie import Trie
 from core.recommend.beam import Lists, beam_search
-from core.recommend.exact import encode, item_scores
+from core.recommend.exact import encode, exact_log_probs
+from core.safe_json import number, read_object
+
+WEIGHT_FILE = "blend.json"
+"""Where the stage `evaluate` keeps the fusion weight."""
+LogProbs = npt.NDArray[np.float32]
+
+
+def save_fusion_weight(folder: Path, weight: float) -> None:
+    """Write the fusion weight into the artefact of the stage `evaluate`."""
+    write_atomic(folder / WEIGHT_FILE, json.dumps({"weight": weight}))
+
+
+def load_fusion_weight(folder: Path) -> float | None:
+    """The fusion weight in the artefact of the stage `evaluate`; None where it has none."""
+    weight = number(read_object(folder / WEIGHT_FILE).get("weight"), -1.0)
+    return weight if weight >= 0 else None
 
 
 @torch.inference_mode()
@@ -22,7 +45,7 @@ def candidates(
     histories: npt.NDArray[np.integer],
     beams: int,
     listed: npt.NDArray[np.integer] | None = None,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.int64], LogProbs, LogProbs]:
     """Items worth a look after each history, with both log-probabilities.
 
     Args:
@@ -30,73 +53,77 @@ def candidates(
         trie: of the items that may be listed.
         dense: knows all items of the histories.
         histories: item numbers; shape (users, length).
-        beams: width of the search, and favourites of the scorer.
+        beams: width of the search, and how many favourites of the dense head are added.
         listed: number of each of the trie's items; None = the same.
 
     Returns:
-        Item numbers, the generator's and the scorer's log-probabilities, shape (users, at most 2 * beams) each: first
-        what the beams found, best first, then the scorer's favourites; an item that both found stands there twice, the
-        second time as -1 with -inf.
+        Item numbers, the generator's and the dense head's log-probabilities, shape (users, at most 2 * beams) each:
+        first what the beams found, best first, then the dense head's favourites; an item that both found stands there
+        twice, the second time as -1 with -inf.
     """
-    found, chances = beam_search(model, trie, histories, beams)
+    beam_items, beam_log_probs = beam_search(model, trie, histories, beams)
+    # The dense head's log-probabilities of all items that may be listed; (users, trie's items).
     states, cache = encode(model, histories)
-    everything = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
+    dense_log_probs = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
     if listed is not None:
         columns = torch.as_tensor(listed, dtype=torch.long, device=states.device)
-        everything = torch.log_softmax(everything[:, columns], dim=1)
-    liked = everything.topk(min(beams, everything.shape[1]), dim=1).indices
-    searched = torch.as_tensor(found, dtype=torch.long, device=liked.device)
-    known = (liked[:, :, None] == searched[:, None, :]).any(dim=2)
-    fresh = torch.argsort(known.int(), dim=1, stable=True)[:, : int((~known).sum(dim=1).max())]
-    liked, known = liked.gather(1, fresh), known.gather(1, fresh)  # the beams' own need no second look
-    items = torch.cat([searched, liked], dim=1)
-    lost = torch.cat([searched < 0, known], dim=1)
+        dense_log_probs = torch.log_softmax(dense_log_probs[:, columns], dim=1)
+    # Its favourites, (users, beams), of which those that the beams found need no second look: the others come first,
+    # and only as many columns are kept as some user needs.
+    favourites = dense_log_probs.topk(min(beams, dense_log_probs.shape[1]), dim=1).indices
+    found = torch.as_tensor(beam_items, dtype=torch.long, device=favourites.device)
+    repeated = (favourites[:, :, None] == found[:, None, :]).any(dim=2)
+    fresh = torch.argsort(repeated.int(), dim=1, stable=True)[:, : int((~repeated).sum(dim=1).max())]
+    favourites, repeated = favourites.gather(1, fresh), repeated.gather(1, fresh)
+    # Both kinds beside each other, (users, candidates); `missing` marks places that hold no item of their own.
+    items = torch.cat([found, favourites], dim=1)
+    missing = torch.cat([found < 0, repeated], dim=1)
     items = items.clamp_min(0)
-    spoken = torch.as_tensor(chances, device=liked.device)
-    if liked.shape[1]:
-        spoken = torch.cat([spoken, item_scores(model, trie, states, cache, liked)], dim=1)
-    scored = everything.gather(1, items)
+    # The generator's log-probabilities: known of the beams' items, computed exactly of the favourites.
+    log_probs = torch.as_tensor(beam_log_probs, device=favourites.device)
+    if favourites.shape[1]:
+        log_probs = torch.cat([log_probs, exact_log_probs(model, trie, states, cache, favourites)], dim=1)
+    dense_log_probs = dense_log_probs.gather(1, items)
     return (
-        items.masked_fill(lost, -1).cpu().numpy(),
-        spoken.masked_fill(lost, -torch.inf).cpu().numpy(),
-        scored.masked_fill(lost, -torch.inf).cpu().numpy(),
+        items.masked_fill(missing, -1).cpu().numpy(),
+        log_probs.masked_fill(missing, -torch.inf).cpu().numpy(),
+        dense_log_probs.masked_fill(missing, -torch.inf).cpu().numpy(),
     )
 
 
-def mixed(
-    items: npt.NDArray[np.int64], spoken: npt.NDArray[np.float32], scored: npt.NDArray[np.float32], weight: float
-) -> Lists:
+def fuse(items: npt.NDArray[np.int64], log_probs: LogProbs, dense_log_probs: LogProbs, weight: float) -> Lists:
     """Candidates by the weighted mean of both log-probabilities, best first, equal ones by item number.
 
     Args:
-        items: as `candidates` gives them, like the other two.
-        spoken: the generator's log-probabilities.
-        scored: the scorer's.
-        weight: of the scorer, 0 to 1.
+        items: as `candidates` gives them, like the other two; shape (users, candidates).
+        log_probs: the generator's.
+        dense_log_probs: the dense head's.
+        weight: of the dense head, 0 to 1.
     """
     with np.errstate(invalid="ignore"):
-        mean = np.where(items < 0, -np.inf, (1 - weight) * spoken + weight * scored)
+        mean = np.where(items < 0, -np.inf, (1 - weight) * log_probs + weight * dense_log_probs)
     order = np.lexsort((items, -mean), axis=1)
-    found, scores = (np.take_along_axis(array, order, axis=1) for array in (items, mean))
-    return found.astype(np.int32), scores.astype(np.float32)
+    items, mean = (np.take_along_axis(array, order, axis=1) for array in (items, mean))
+    return items.astype(np.int32), mean.astype(np.float32)
 
 
-def blended(
-    held: TunedModel,
+def fused_list(
+    checkpoint: TunedModel,
     histories: npt.NDArray[np.integer],
     beams: int,
     weight: float,
     listed: npt.NDArray[np.integer] | None = None,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.int32], LogProbs]:
     """The list after one history: items as the trie numbers them, and log-probabilities among these candidates.
 
     Args:
-        held: a model with a scorer.
+        checkpoint: a model with a dense head.
         histories: shape (1, length).
         beams: width of the search.
-        weight: of the scorer.
+        weight: of the dense head.
         listed: see `candidates`.
     """
-    assert held.dense is not None
-    found, scores = mixed(*candidates(held.model, held.trie, held.dense, histories, beams, listed), weight)
-    return found[0], scores[0] - np.logaddexp.reduce(scores[0])
+    assert checkpoint.dense is not None
+    parts = candidates(checkpoint.model, checkpoint.trie, checkpoint.dense, histories, beams, listed)
+    items, scores = fuse(*parts, weight)
+    return items[0], scores[0] - np.logaddexp.reduce(scores[0])

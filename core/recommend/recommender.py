@@ -7,7 +7,6 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +23,8 @@ from core.model.generator import Generator
 from core.model.trie import Trie
 from core.project import Project
 from core.recommend.beam import beam_search
-from core.recommend.fusion import blended
+from core.recommend.fusion import fused_list, load_fusion_weight
 from core.run.folder import RunFolder
-from core.safe_json import number, read_object
 from core.settings import MIN_EVALUATED
 
 
@@ -34,8 +32,8 @@ from core.settings import MIN_EVALUATED
 class Ranked:
     """One item of a list; `score` is its log-probability among the whole catalogue.
 
-    Where a dense scorer has a say, it is the weighted mean of the model's and the scorer's, among the items that either
-    of them liked.
+    Where a dense head has a say, it is the weighted mean of the generator's and the dense head's, among the candidates
+    of both.
     """
 
     rank: int
@@ -74,7 +72,7 @@ class Recommender:
         dataset: what it was trained on.
         checkpoint: the tuned model.
         growth: what was added and removed since; None = nothing.
-        dense_weight: of the checkpoint's dense scorer; 0 = it has no say.
+        fusion_weight: of the checkpoint's dense head; 0 = it has no say.
     """
 
     def __init__(
@@ -83,10 +81,10 @@ class Recommender:
         dataset: Dataset,
         checkpoint: TunedModel,
         growth: Growth | None = None,
-        dense_weight: float = 0.0,
+        fusion_weight: float = 0.0,
     ) -> None:
         self.project, self.dataset = project, dataset
-        self._dense_weight = dense_weight if project.recommend.dense else 0.0
+        self._fusion_weight = fusion_weight if project.recommend.dense else 0.0
         items = dataset.items.select("item_id", "title")
         if growth is not None and growth.number:
             items = pl.concat([items, growth.items.select("item_id", "title")])
@@ -113,7 +111,7 @@ class Recommender:
         prepare(project.run)
         dataset = Dataset.load(folder.artefact("data"))
         checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
-        return cls(project, dataset, checkpoint, load_revisions(folder), _weight(folder))
+        return cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
 
     @property
     def n_items(self) -> int:
@@ -167,34 +165,33 @@ class Recommender:
             items = [self._find(item, self._item_number, "item") for item in history or () if item]
         if not items:
             raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
-        found, scores = self._search(
-            items, max(k or self.project.recommend.k, 1) + (len(set(items)) if hide_seen else 0)
-        )
         seen = set(items)
-        pairs = [(int(i), float(s)) for i, s in zip(found, scores, strict=True) if i >= 0]
+        listed, scores = self._search(items, max(k or self.project.recommend.k, 1) + (len(seen) if hide_seen else 0))
+        pairs = [(int(i), float(s)) for i, s in zip(listed, scores, strict=True) if i >= 0]
         pairs = [(i, s) for i, s in pairs if not (hide_seen and i in seen)][: k or self.project.recommend.k]
         ranked = tuple(
             Ranked(rank, self._item_ids[i], self._titles[i], round(s, 6), i in seen, self.checkpoint.index.text(i))
             for rank, (i, s) in enumerate(pairs, 1)
         )
-        told = tuple((self._item_ids[i], self._titles[i]) for i in items)
-        return Recommendation(user, told, ranked, target)
+        titled = tuple((self._item_ids[i], self._titles[i]) for i in items)
+        return Recommendation(user, titled, ranked, target)
 
     def users(self, prefix: str = "", limit: int = 50) -> list[str]:
         """Ids of users that start with a prefix, in the order of the logs."""
         return [user for user in self._user_number if user.startswith(prefix)][:limit]
 
-    def _search(self, items: list[int], k: int) -> tuple[Any, Any]:
+    def _search(self, items: list[int], k: int) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
+        """At least `k` items after a history, best first, -1 where there are fewer, and their scores; (items,) each."""
         visible = np.array([items[-self.project.data.max_history :]])
         beams = max(self.project.recommend.beams, k)
-        device = self.checkpoint.trie.item_nodes.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=use_bf16(self.project.run)):
-            if self.checkpoint.dense is not None and self._dense_weight:
-                found, scores = blended(self.checkpoint, visible, beams, self._dense_weight, self._listed)
+        model, trie = self.checkpoint.model, self.checkpoint.trie
+        with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=use_bf16(self.project.run)):
+            if self.checkpoint.dense is not None and self._fusion_weight:
+                ranked, scores = fused_list(self.checkpoint, visible, beams, self._fusion_weight, self._listed)
             else:
-                lists = beam_search(self.checkpoint.model, self.checkpoint.trie, visible, beams)
-                found, scores = lists[0][0], lists[1][0]
-        return found if self._listed is None else np.where(found < 0, -1, self._listed[found]), scores
+                lists, list_scores = beam_search(model, trie, visible, beams)
+                ranked, scores = lists[0], list_scores[0]
+        return ranked if self._listed is None else np.where(ranked < 0, -1, self._listed[ranked]), scores
 
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:
@@ -204,8 +201,8 @@ class Recommender:
         raise DataError(f"no {kind} {name!r} among the {len(numbers):,} of this run", hint)
 
 
-def _weight(folder: RunFolder) -> float:
-    """What validation gave the dense scorer, as the run's evaluation wrote it down; 0 where it did not."""
+def _fusion_weight(folder: RunFolder) -> float:
+    """What validation gave the dense head, as the run's evaluation wrote it down; 0 where it did not."""
     with contextlib.suppress(ProjectError):
-        return number(read_object(folder.artefact("evaluate") / "blend.json").get("weight"), 0.0)
+        return load_fusion_weight(folder.artefact("evaluate")) or 0.0
     return 0.0

@@ -1,1 +1,1 @@
-"""The process that answers questions about a run, and its one client."""
+"""The process that answers questions about a run, the lines that it speaks, and its one client."""

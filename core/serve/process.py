@@ -1,30 +1,22 @@
-"""The serving child: a run that answers requests in JSON lines over stdin and stdout."""
+"""The serving process: holds a run open and answers requests over stdin and stdout, as `core.serve.protocol` says."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from core.errors import EagerError
-from core.serve.methods import Answers
+from core.serve import protocol
+from core.serve.methods import answer
+from core.serve.served_run import ServedRun
 
 
 def serve(run: Path, lookup: bool = False) -> int:
     """Answer requests until `quit` or the end of stdin; returns the exit code.
 
-    It starts with whatever stages the run has, the data at least. The first line is `{"ready": true, "run", "users",
-    "items", "has"}`, or `{"error": ...}` where the run cannot be loaded; lines `{"id": 0, "progress": {"text"}}` may
-    come before any other. A request is `{"id", "method", "params"}`, its answer `{"id", "result"}` or
-    `{"id", "error": {"message", "remedy"}}`. Methods:
-
-    * `recommend` (`user` or `history`, `k`, `hide_seen`), `users` (`prefix`, `limit`);
-    * `index.item` (`item`: id or number): `Lookup.about`, with the nearest items of each source and how many of them
-      share its prefixes; `index.branch` (`prefix`: codes, `offset`, `limit`); `index.find` (`text`, `limit`);
-      `index.siblings` (`item`, `offset`, `limit`);
-    * `quit`.
+    It starts with whatever stages the run has, the data at least.
 
     Args:
         run: the run's folder.
@@ -33,39 +25,34 @@ def serve(run: Path, lookup: bool = False) -> int:
     # Libraries may print: what they print goes to stderr, and the protocol keeps the real stdout.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-    def progress(text: str) -> None:
-        _say(out, {"id": 0, "progress": {"text": text}})
-
     try:
-        answers = Answers(run, lookup, progress)
-        hello = answers.hello()
+        served = ServedRun(run, lookup, lambda text: _send(out, protocol.progress(text)))
+        ready = served.ready()
     except EagerError as error:
-        _say(out, {"error": _told(error)})
+        _send(out, protocol.failure(error))
         return error.exit_code
-    _say(out, hello)
+    _send(out, ready)
     for line in sys.stdin:
-        request: Any = {}
-        try:
-            request = json.loads(line)
-            if request.get("method") == "quit":
-                break
-            params = request.get("params") or {}
-            if not isinstance(params, dict):
-                raise ValueError("params are no object")
-            _say(out, {"id": request.get("id"), "result": answers.answer(request.get("method"), params)})
-        except EagerError as error:
-            _say(out, {"id": request.get("id"), "error": _told(error)})
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            told = {"message": f"not a request: {error}", "remedy": ""}
-            _say(out, {"id": request.get("id") if isinstance(request, dict) else None, "error": told})
+        request = protocol.parse(line)
+        if request.get("method") == protocol.QUIT:
+            break
+        _send(out, {"id": request.get("id"), **_reply(served, request)})
     return 0
 
 
-def _told(error: EagerError) -> dict[str, str]:
-    return {"message": error.message, "remedy": error.remedy}
+def _reply(served: ServedRun, request: protocol.Message) -> protocol.Message:
+    """The result of a request, or why there is none."""
+    try:
+        params = request.get("params") or {}
+        if not isinstance(params, dict):
+            raise ValueError("params are no object")
+        return {"result": answer(served, request.get("method"), params)}
+    except EagerError as error:
+        return protocol.failure(error)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        return protocol.failure(EagerError(f"not a request: {error}"))
 
 
-def _say(out: TextIO, line: dict[str, Any]) -> None:
-    out.write(json.dumps(line) + "\n")
+def _send(out: TextIO, message: protocol.Message) -> None:
+    out.write(protocol.line(message))
     out.flush()

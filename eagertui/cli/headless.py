@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from core.errors import DataError, EagerError, EnvironmentFault, ProjectError
+from core.errors import EnvironmentFault, ProjectError
 from core.jobs.start import create_run, find_unfinished
 from core.project import Project
 from core.run.events import VERSION, Event, EventReader
@@ -280,10 +280,11 @@ def recommend(path: Path, request: dict[str, Any], run_id: str | None, as_json: 
         run_id: the run; None is the newest finished one.
         as_json: print the reply as one object.
     """
+    from core.serve.client import ask_once
     from eagertui.cli.output.lists import show_recommendation
 
     folder = find_run(Project.load(path).runs_dir, run_id)
-    result = _ask(folder, request)
+    result = ask_once(folder, "recommend", request, _progress, engine_command())
     if as_json:
         print(json.dumps({"run": str(folder.path.resolve()), **result}))
     else:
@@ -334,33 +335,5 @@ def _engine(work: str, folder: RunFolder, *extra: str) -> Iterator[subprocess.Po
             child.kill()
 
 
-def _ask(folder: RunFolder, params: dict[str, Any]) -> dict[str, Any]:
-    """One question to a serving process of our own: its `result`."""
-    with _engine("serve", folder) as child:
-        assert child.stdin and child.stdout
-        with contextlib.suppress(BrokenPipeError):
-            child.stdin.write(json.dumps({"id": 1, "method": "recommend", "params": params}) + "\n")
-            child.stdin.write(json.dumps({"id": 2, "method": "quit"}) + "\n")
-            child.stdin.close()
-        for line in child.stdout:
-            reply = _reply(line)
-            if error := reply.get("error"):
-                fault: EagerError = DataError(str(error.get("message")), str(error.get("remedy", "")))
-                if "id" not in reply:  # it could not even load the run
-                    fault = EagerError(fault.message, fault.remedy)
-                    fault.exit_code = child.wait() or 1
-                raise fault
-            if "progress" in reply:
-                narration().print(visible(reply["progress"].get("text", "")), style="dim")
-            elif reply.get("id") == 1:
-                return dict(reply["result"])
-    raise EagerError(f"the engine gave no answer (exit code {child.returncode})", "its messages stand above")
-
-
-def _reply(line: str) -> dict[str, Any]:
-    """A message of the serving process; empty for anything else that a library prints."""
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return {}
-    return message if isinstance(message, dict) else {}
+def _progress(text: str) -> None:
+    narration().print(visible(text), style="dim")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
 from textual.content import Content
 
+from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE, read_difference
 from core.run.folder import RunInfo
 from core.run.rankings import OURS, headline
 from core.run.status import UNFINISHED, Status
@@ -34,6 +35,12 @@ from eagertui.widgets.draw import (
 FAINT = "$foreground 60%"
 SHORTEST = 6
 """Cells of a bar below which a figure beside it gives way."""
+STANDING: dict[str, tuple[Part, str]] = {
+    WORSE: (("! ", "bold $warning"), "than"),
+    NOT_CLEAR: (("· ", FAINT), "against"),
+    BETTER: (("✓ ", "bold $success"), "than"),
+}
+"""How a verdict is drawn, and the word between it and the methods that the run's own lists are held against."""
 
 
 def scores(metrics: Mapping[str, float]) -> list[Part]:
@@ -152,20 +159,22 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
                 parts.append((f"{halves[name, key]:<7}", FAINT))
         drawn = bar(_value(values, "ndcg@10") / most, cells - 1) if cells > 4 else ""
         lines.append(line([*parts, (" " + drawn, "$primary")], width))
-    return [*lines, *_standing(dict(rows), width)]
+    return [*lines, *_standing(metrics, [name for name, _ in rows if name not in OURS], width)]
 
 
-def _standing(methods: Mapping[str, Mapping[str, Any]], width: int) -> list[Content]:
-    """One sentence on what the figures mean for somebody who sees them for the first time."""
-    model = methods.get(headline(methods))
-    others = {name: _value(values, "ndcg@10") for name, values in methods.items() if name not in OURS}
-    if model is None or not others:
-        return []
-    better = [name for name, value in others.items() if value > _value(model, "ndcg@10")]
-    names = ", ".join(clip(name, 12) for name in better or others)
-    if not better:
-        return [line([("✓ ", "bold $success"), (f"ahead of {names} in N@10", FAINT)], width)]
-    return [line([("! ", "bold $warning"), (f"behind {names} in N@10", FAINT)], width)]
+def _standing(metrics: Mapping[str, Any], others: Sequence[str], width: int) -> list[Content]:
+    """What the figures mean for somebody who sees them for the first time: a line for each verdict."""
+    verdicts: dict[str, list[str]] = {WORSE: [], NOT_CLEAR: [], BETTER: []}
+    for name in others:
+        if gain := read_difference(metrics, "test", name, "ndcg@10"):
+            verdicts[gain.verdict].append(clip(name, 12))
+    if others and not any(verdicts.values()):
+        return [line([("no paired test in this run", FAINT)], width)]
+    return [
+        line([STANDING[word][0], (f"{word} {STANDING[word][1]} {', '.join(names)} in N@10", FAINT)], width)
+        for word, names in verdicts.items()
+        if names
+    ]
 
 
 def _half(metrics: Mapping[str, Any], method: str, key: str) -> str:

@@ -165,7 +165,7 @@ def test_measuring_otherwise_never_trains_again(trained: RunFolder, trained_proj
     assert list(metrics["test"]) == ["model+dense", "model", "dense", "popularity"]
     assert metrics["test"]["model"] == trained.metrics()["test"]["model"]
     masked = evaluate_run(trained, ["evaluate.mask_seen=true"])
-    before = trained.metrics()["test_masked"]  # but for the blend, whose weight is chosen by what is measured
+    before = trained.metrics()["test_masked"]  # but for the fusion, whose weight is chosen by what is measured
     assert all(masked["test"][name] == before[name] for name in METHODS if name != "model+dense")
 
 

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE
 from core.run.folder import RunFolder, run_info
 from core.run.status import STATES, Status
+from eagertui.cli.output.metrics_table import metrics_table
 from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
 from eagertui.places.train.log_view import fold
 from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
@@ -92,14 +94,36 @@ def test_folded_lines_lose_nothing() -> None:
 
 
 def test_metrics_of_a_run() -> None:
-    table = metric_lines({"test": {"sasrec": {"recall@10": 0.07, "ndcg@10": 0.04}, "model": {"recall@10": 0.06}}}, 40)
-    assert [x.plain.split()[0] for x in table] == ["method", "model", "sasrec", "!"]
-    assert table[3].plain == "! behind sasrec in N@10"
-    ahead = metric_lines({"test": {"sasrec": {"ndcg@10": 0.04}, "model": {"ndcg@10": 0.05}}}, 40)
-    assert ahead[-1].plain == "✓ ahead of sasrec in N@10"
-    assert ".0700" in table[2].plain
+    test = {"sasrec": {"recall@10": 0.07, "ndcg@10": 0.04}, "model": {"recall@10": 0.06}}
+    table = metric_lines({"test": test}, 40)
+    assert [x.plain.split()[0] for x in table] == ["method", "model", "sasrec", "no"]
+    assert ".0700" in table[2].plain and table[3].plain == "no paired test in this run"
     assert metric_lines({}, 40) == []
-    assert metric_lines({"test": {"model": 3, "x": {"ndcg@10": "bad"}}}, 5)
+    assert metric_lines({"test": {"model": 3, "x": {"ndcg@10": "bad"}}, "differences": {"test": 3}}, 5)
+
+
+def test_the_table_of_the_terminal_and_the_app_judge_alike() -> None:
+    """By the paired difference, also where the figures alone say something else."""
+    figures = {"model": 0.30, "dense": 0.31, "a": 0.31, "b": 0.29, "c": 0.20, "d": 0.40}
+    ends = {"dense": (-0.02, 0.001), "a": (-0.03, 0.01), "b": (-0.01, 0.03), "c": (0.08, 0.12), "d": (-0.12, -0.08)}
+    metrics = {
+        "test": {name: {"ndcg@10": value, "recall@10": value} for name, value in figures.items()},
+        "differences": {
+            "test": {
+                name: {"ndcg@10": {"difference": (low + high) / 2, "low": low, "high": high}}
+                for name, (low, high) in ends.items()
+            }
+        },
+    }
+    shown = [x.plain for x in metric_lines(metrics, 60)][-3:]
+    assert shown == [f"! {WORSE} than d in N@10", f"· {NOT_CLEAR} against a, b in N@10", f"✓ {BETTER} than c in N@10"]
+    table = metrics_table(metrics)
+    names, gains = (list(column.cells) for column in (table.columns[0], table.columns[-1]))
+    judged = {str(name): str(gain) for name, gain in zip(names, gains, strict=True)}
+    assert judged == {
+        "model": "", "dense": f"-.0095 ±.0105 {NOT_CLEAR}", "a": f"-.0100 ±.0200 {NOT_CLEAR}",
+        "b": f"+.0100 ±.0200 {NOT_CLEAR}", "c": f"+.1000 ±.0200 {BETTER}", "d": f"-.1000 ±.0200 {WORSE}",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [12, 40, 80])

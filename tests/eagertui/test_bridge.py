@@ -9,7 +9,8 @@ import pytest
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.run.folder import RunFolder
-from eagertui.bridge import Bridge, Serving
+from core.serve.client import ServingClient
+from eagertui.bridge import Bridge
 from tests.core.run.run_tools import is_alive
 from tests.eagertui.app_tools import SLOW, fake_engine, until
 
@@ -85,7 +86,7 @@ async def test_the_two_rungs_of_stopping(shop: Path) -> None:
 # --- the serving child --------------------------------------------------------------------------------------------
 
 
-def serving(folder: RunFolder, *options: str) -> tuple[Serving, list[str]]:
+def serving(folder: RunFolder, *options: str) -> tuple[ServingClient, list[str]]:
     said: list[str] = []
     bridge = Bridge(None, engine=fake_engine(*options))
     return bridge.serving(folder, said.append), said

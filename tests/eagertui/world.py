@@ -250,7 +250,13 @@ class World:
             name: {key: [value - 0.011, value + 0.011] for key, value in values.items()}
             for name, values in test.items()
         }
-        return {"test": test, "intervals": {"test": around}}
+        gains = {
+            name: {key: {"difference": gain, "low": gain - 0.006, "high": gain + 0.006}}
+            for name, values in test.items()
+            for key, gain in [("ndcg@10", model["ndcg@10"] - values["ndcg@10"])]
+            if name != "model"
+        }
+        return {"test": test, "intervals": {"test": around}, "differences": {"test": gains}}
 
     def index(self, folder: RunFolder, seed: int = 0) -> Path:
         """An item index, where the stages write it: codes, branches with words, conflicts and the report."""

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from core.evaluate.compare import Difference, read_difference
 from core.run.rankings import headline
 
 COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "coverage@10")
@@ -34,7 +35,8 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
         table.add_column("its gain, N@10", no_wrap=True)
     for name, figures in methods.items():
         cells = [_cell(figures.get(c), figures.get(c, 0.0) >= best[c] > 0) for c in COLUMNS]
-        table.add_row(Text(name), *cells, *([_gain(differences.get(name, {}).get("ndcg@10"))] if differences else []))
+        gain = [_gain(read_difference(metrics, split, name, "ndcg@10"))] if differences else []
+        table.add_row(Text(name), *cells, *gain)
     if reachable := metrics.get("best_reachable"):
         table.add_section()
         table.add_row(Text("best reachable"), *[_cell(reachable.get(c), False) for c in COLUMNS])
@@ -48,12 +50,8 @@ def _title(metrics: Mapping[str, Any], split: str) -> Text:
     return Text(f"{TITLES.get(split, split)}, full ranking, all users{suffix}")
 
 
-def _gain(found: Mapping[str, float] | None) -> Text:
-    if not found:
-        return Text("")
-    word = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "not clear"
-    margin = (found["high"] - found["low"]) / 2
-    return Text(f"{_number(found['difference'], '+')} ±{_number(margin)} {word}")
+def _gain(gain: Difference | None) -> Text:
+    return Text(f"{_number(gain.value, '+')} ±{_number(gain.margin)} {gain.verdict}" if gain else "")
 
 
 def _cell(value: float | None, best: bool) -> Text:

@@ -17,8 +17,8 @@ from textual.widgets import Input
 
 from core.errors import EagerError
 from core.run.folder import RunFolder
+from core.serve.client import ServingClient
 from eagertui.actions import own_bindings
-from eagertui.bridge import Serving
 from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
 from eagertui.places.place import Place
 from eagertui.plain import duration
@@ -87,7 +87,7 @@ class ExploreScreen(Place):
         self.query_one("#message").border_title = "Next"
 
     @property
-    def serving(self) -> Serving | None:
+    def serving(self) -> ServingClient | None:
         """The serving process of this place."""
         return self.eager.serving
 

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from core.run import launch
 from core.run.folder import RunFolder
-from eagertui.bridge import Bridge, Serving
-
-
-class LookupServing(Serving):
-    """A serving process that loads no model; what it says goes into a file of its own."""
-
-    @property
-    def log_path(self) -> Path:
-        """What the process says beside its answers."""
-        return self.folder.path / "lookup.log"
+from core.serve.client import ServingClient
+from eagertui.bridge import Bridge
 
 
 class Neighbours:
@@ -31,7 +21,7 @@ class Neighbours:
 
     def __init__(self, bridge: Bridge, on_progress: Callable[[str], None]) -> None:
         self._bridge, self._on_progress = bridge, on_progress
-        self._serving: LookupServing | None = None
+        self._serving: ServingClient | None = None
         self._start: asyncio.Task[None] | None = None
 
     async def of(self, run: RunFolder, item_id: str) -> dict[str, Any]:
@@ -43,19 +33,18 @@ class Neighbours:
         serving = await self._child(run)
         return await serving.ask("index.item", item=item_id)
 
-    async def _child(self, run: RunFolder) -> LookupServing:
+    async def _child(self, run: RunFolder) -> ServingClient:
         old, start = self._serving, self._start
         starting = start is not None and not start.done()
         if old is None or start is None or old.folder.path != run.path or not (starting or old.alive):
-            command = [*(self._bridge.engine or launch.engine_command()), "serve", "--lookup"]
-            self._serving = LookupServing(run, command, self._on_progress)
+            self._serving = self._bridge.serving(run, self._on_progress, lookup=True)
             self._start = start = asyncio.create_task(self._begin(old, self._serving), name="lookup")
         assert self._serving is not None
         serving = self._serving
         await asyncio.shield(start)  # whoever stops waiting leaves it to the next question
         return serving
 
-    async def _begin(self, old: LookupServing | None, new: LookupServing) -> None:
+    async def _begin(self, old: ServingClient | None, new: ServingClient) -> None:
         if old is not None:
             await old.close()
         await new.start()

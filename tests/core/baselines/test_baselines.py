@@ -19,9 +19,9 @@ from core.data.arrays import Sequences
 from core.data.data_report import DataReport
 from core.data.dataset import Dataset, Evaluation
 from core.errors import StopRequested
-from core.evaluate import baseline_ranks
-from core.evaluate.baseline_ranks import load_ranking, rank_by_scores, ranks_frame, save_ranking
-from core.evaluate.ranks import Ranking
+from core.evaluate import ranks
+from core.evaluate.measure import ranks_frame
+from core.evaluate.ranks import Ranking, load_ranking, rank_by_scores, save_ranking
 from core.run.reporter import NullReporter
 from tests.core.engine_tools import StopAfter, sequences
 
@@ -133,7 +133,7 @@ def ranked_by_hand(scores: list[float], history: list[int], target: int) -> tupl
 @pytest.mark.parametrize("kinds", [1, 3, 1000], ids=["all equal", "many ties", "no ties"])
 @pytest.mark.parametrize("batch", [512, 7])
 def test_ranks_by_hand(kinds: int, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline_ranks, "BATCH", batch)
+    monkeypatch.setattr(ranks, "SCORES_BATCH", batch)
     rng = np.random.default_rng(kinds)
     scores = rng.integers(0, kinds, (30, 80)).astype(np.float32)
     histories = [rng.integers(0, 80, rng.integers(1, 12)).tolist() for _ in range(30)]
@@ -160,7 +160,7 @@ def test_masked_lists_never_show_a_seen_item() -> None:
 
 
 def test_a_wish_to_stop_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline_ranks, "BATCH", 2)
+    monkeypatch.setattr(ranks, "SCORES_BATCH", 2)
     with pytest.raises(StopRequested):
         rank_by_scores(Fixed(np.ones((6, 9))), questions([[0]] * 6, [1] * 6), 9, "x", StopAfter(2))
 

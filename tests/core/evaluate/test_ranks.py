@@ -12,7 +12,7 @@ from core.data.dataset import Evaluation
 from core.errors import StopRequested
 from core.evaluate import ranks
 from core.evaluate.metrics import ranking_metrics
-from core.evaluate.ranks import Ranking, ranks_of
+from core.evaluate.ranks import Ranking, Tally, ranks_of
 from core.model.checkpoint import TunedModel, generator_of, load_checkpoint
 from core.model.trie import Trie
 from core.run.reporter import NullReporter
@@ -61,6 +61,36 @@ def test_ranks_by_hand(held: tuple[TunedModel, np.ndarray]) -> None:
         shown_masked[fresh[:10]] += 1
     assert found.masked[0] == 0
     assert found.shown.tolist() == shown.tolist() and found.shown_masked.tolist() == shown_masked.tolist()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lists_counted_one_by_one(seed: int) -> None:
+    """Short lists, lists with gaps, lists longer than what counts, users in any order and over several batches."""
+    rng = np.random.default_rng(seed)
+    n_items, length = int(rng.integers(12, 90)), int(rng.integers(1, 80))
+    histories = [rng.integers(0, n_items, rng.integers(1, 30)).tolist() for _ in range(40)]
+    split = Evaluation(np.arange(40), sequences(*histories), rng.integers(0, n_items, 40).astype(np.int32))
+    chosen = rng.permutation(40)[:25]
+    lists = np.full((25, length), -1, dtype=np.int32)
+    for row in lists:
+        known = rng.permutation(n_items)[: rng.integers(0, min(length, n_items) + 1)]
+        row[np.sort(rng.permutation(length)[: len(known)])] = known
+    tally = Tally(split, chosen, n_items)
+    for places in np.array_split(rng.permutation(25), 3):
+        tally.add_lists(places, lists[places])
+    found = tally.ranking()
+    shown, shown_masked = [0] * n_items, [0] * n_items
+    for place, user in enumerate(chosen):
+        row = lists[place].tolist()[:50]
+        fresh = [item for item in row if item not in histories[user]]
+        target = int(split.targets[user])
+        assert found.ranks[place] == (row.index(target) + 1 if target in row else 0)
+        assert found.masked[place] == (fresh.index(target) + 1 if target in fresh else 0)
+        for items, counts in ((row, shown), (fresh, shown_masked)):
+            for item in items[:10]:
+                counts[item] += item >= 0
+    assert found.shown.tolist() == shown and found.shown_masked.tolist() == shown_masked
+    assert [array.dtype for array in vars(found).values()] == [np.int32, np.int32, np.int64, np.int64]
 
 
 def test_a_target_beyond_the_beam_has_no_rank(held: tuple[TunedModel, np.ndarray]) -> None:

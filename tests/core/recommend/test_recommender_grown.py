@@ -16,7 +16,7 @@ from core.index.revisions.add import add_items, remove_items
 from core.index.revisions.changes import load_revisions
 from core.model.checkpoint import load_checkpoint
 from core.recommend.exact import encode
-from core.recommend.fusion import blended
+from core.recommend.fusion import fused_list
 from core.recommend.recommender import Recommendation, Recommender
 from core.run.folder import RunFolder
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks
@@ -50,7 +50,7 @@ def grown(run: RunFolder) -> Recommender:
 
 @pytest.fixture(scope="module")
 def alone(run: RunFolder) -> Recommender:
-    """The model without its scorer."""
+    """The model without its dense head."""
     held = Recommender.load(run.path)
     held.project = replace(held.project, recommend=replace(held.project.recommend, dense=False))
     checkpoint = load_checkpoint(run.artefact("tune") / "best")
@@ -81,7 +81,7 @@ def test_the_scorer_knows_where_new_items_are(grown: Recommender) -> None:
         near = dense.items[np.flatnonzero(shared == shared.max())].sum(dim=0)
         assert dense.items[number].numpy() == pytest.approx((near / near.norm()).numpy(), abs=1e-5)
     history = np.array([[3, N_ITEMS + 2, 4]])
-    found, scores = blended(grown.checkpoint, history, EVERY, 1.0)
+    found, scores = fused_list(grown.checkpoint, history, EVERY, 1.0)
     states, _ = encode(grown.checkpoint.model, history)
     wanted = dense.scores(states, torch.from_numpy(history))[0].numpy()
     assert scores == pytest.approx(wanted[found], abs=1e-4) and sorted(found.tolist()) == list(range(EVERY))

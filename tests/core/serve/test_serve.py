@@ -20,12 +20,13 @@ from core.pipeline import run_stages
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
-from core.serve.methods import Answers
+from core.serve.methods import answer
+from core.serve.served_run import ServedRun
 from tests.core.engine_tools import N_ITEMS, N_USERS, Recorder, walks, write_world
 
 
-def ask(answers: Answers, method: str, **params: Any) -> dict[str, Any]:
-    told = answers.answer(method, params)
+def ask(run: ServedRun, method: str, **params: Any) -> dict[str, Any]:
+    told = answer(run, method, params)
     assert json.loads(json.dumps(told)) == told
     return told
 
@@ -45,8 +46,8 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 @pytest.fixture(scope="module")
-def answers(indexed: RunFolder) -> Answers:
-    return Answers(indexed.path, True, quiet)
+def served(indexed: RunFolder) -> ServedRun:
+    return ServedRun(indexed.path, True, quiet)
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +70,14 @@ def test_the_artefact_of_the_index(indexed: RunFolder, lookup: Lookup) -> None:
     assert any({"amber", "birch", "coral", "dusk", "ember"} & set(words) for words in named)
 
 
-def test_hello(answers: Answers, indexed: RunFolder) -> None:
+def test_ready(served: ServedRun, indexed: RunFolder) -> None:
     has = ["data", "index", "semantic", "behavior"]
-    assert answers.hello() == {"ready": True, "run": indexed.id, "users": N_USERS, "items": N_ITEMS, "has": has}
+    assert served.ready() == {"ready": True, "run": indexed.id, "users": N_USERS, "items": N_ITEMS, "has": has}
 
 
-def test_an_item(answers: Answers, lookup: Lookup) -> None:
-    told = ask(answers, "index.item", item="i07")
-    assert told == ask(answers, "index.item", item=7)
+def test_an_item(served: ServedRun, lookup: Lookup) -> None:
+    told = ask(served, "index.item", item="i07")
+    assert told == ask(served, "index.item", item=7)
     about = lookup.about(7)
     assert {name: told[name] for name in about} == about
     assert list(told["near"]) == ["semantic", "behavior"]
@@ -94,107 +95,107 @@ def test_an_item(answers: Answers, lookup: Lookup) -> None:
             assert share == pytest.approx(np.mean([row["shared"] >= depth for row in rows]))
 
 
-def test_branches(answers: Answers, lookup: Lookup) -> None:
-    root = ask(answers, "index.branch", limit=3)
+def test_branches(served: ServedRun, lookup: Lookup) -> None:
+    root = ask(served, "index.branch", limit=3)
     assert (root["count"], root["depth"], len(root["items"])) == (N_ITEMS, 0, 3)
     assert sum(child["items"] for child in root["children"]) == N_ITEMS
     assert sum(child["rows"] for child in root["children"]) == root["rows"]
     child = root["children"][1]
-    below = ask(answers, "index.branch", prefix=[child["code"]], offset=1, limit=1000)
+    below = ask(served, "index.branch", prefix=[child["code"]], offset=1, limit=1000)
     assert (below["branch"], below["count"], below["words"]) == (child["branch"], child["items"], child["words"])
     expected = lookup.branches.items(child["branch"])[1:].tolist()
     assert [row["number"] for row in below["items"]] == expected
     assert child["token"] == f"<a_{child['code']}>"
     for prefix in ([999], [child["code"], 999], lookup.index.codes[0].tolist(), [-1], [2**70]):
         with pytest.raises(DataError, match="branch"):
-            answers.answer("index.branch", {"prefix": prefix})
+            answer(served, "index.branch", {"prefix": prefix})
 
 
-def test_find_and_siblings(answers: Answers, lookup: Lookup) -> None:
-    assert [row["item_id"] for row in ask(answers, "index.find", text="part 7")["items"]] == ["i07"]
-    assert len(ask(answers, "index.find", text="the", limit=4)["items"]) == 4
-    assert ask(answers, "index.find", text="no such book")["items"] == []
+def test_find_and_siblings(served: ServedRun, lookup: Lookup) -> None:
+    assert [row["item_id"] for row in ask(served, "index.find", text="part 7")["items"]] == ["i07"]
+    assert len(ask(served, "index.find", text="the", limit=4)["items"]) == 4
+    assert ask(served, "index.find", text="no such book")["items"] == []
     count, every = lookup.siblings(7, None)
-    told = ask(answers, "index.siblings", item="i07", limit=1)
+    told = ask(served, "index.siblings", item="i07", limit=1)
     assert told["count"] == count and [row["number"] for row in told["items"]] == every[:1]
-    assert ask(answers, "index.siblings", item=7, offset=count)["items"] == []
+    assert ask(served, "index.siblings", item=7, offset=count)["items"] == []
 
 
 def test_items_that_come_and_go_are_known_at_once(indexed: RunFolder, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "runs" / indexed.id)
     shutil.copytree(indexed.path, folder.path)
     (tmp_path / "runs" / ".store").symlink_to(indexed.path.parent / ".store")
-    answers = Answers(folder.path, True, quiet)
-    assert ask(answers, "index.find", text="later")["items"] == []
+    served = ServedRun(folder.path, True, quiet)
+    assert ask(served, "index.find", text="later")["items"] == []
     rows = {"item_id": ["late"], "title": ["A later book of amber"], "blurb": ["A tale of amber and amber weather"]}
     pl.DataFrame(rows).write_parquet(tmp_path / "new.parquet")
     add_items(folder, tmp_path / "new.parquet")
     remove_items(folder, ["i07"])
-    (row,) = ask(answers, "index.find", text="later")["items"]
+    (row,) = ask(served, "index.find", text="later")["items"]
     assert (row["item_id"], row["number"], row["added"], row["removed"]) == ("late", N_ITEMS, True, False)
-    told = ask(answers, "index.item", item="late")
+    told = ask(served, "index.item", item="late")
     assert told["near"] == {} and told["code"] == row["code"] and told["added"] and len(told["path"]) > 0
-    assert ask(answers, "index.item", item="i07")["removed"] and answers.hello()["items"] == N_ITEMS + 1
-    root = ask(answers, "index.branch", limit=1000)
+    assert ask(served, "index.item", item="i07")["removed"] and served.ready()["items"] == N_ITEMS + 1
+    root = ask(served, "index.branch", limit=1000)
     assert (root["count"], root["added"], root["removed"]) == (N_ITEMS + 1, 1, 1)
     assert sum(child["items"] for child in root["children"]) == N_ITEMS + 1
-    under = ask(answers, "index.branch", prefix=told["codes"][:1], limit=1000)
+    under = ask(served, "index.branch", prefix=told["codes"][:1], limit=1000)
     assert under["added"] == 1 and "late" in [item["item_id"] for item in under["items"]]
-    assert ask(answers, "index.siblings", item="late")["count"] == told["sibling_count"]
+    assert ask(served, "index.siblings", item="late")["count"] == told["sibling_count"]
 
 
-def test_users_and_refusals(answers: Answers) -> None:
-    assert ask(answers, "users", prefix="u09", limit=2) == {"users": ["u090", "u091"]}
+def test_users_and_refusals(served: ServedRun) -> None:
+    assert ask(served, "users", prefix="u09", limit=2) == {"users": ["u090", "u091"]}
     with pytest.raises(ProjectError, match="index alone"):
-        answers.answer("recommend", {"user": "u001"})
+        answer(served, "recommend", {"user": "u001"})
     with pytest.raises(DataError, match="no item") as error:
-        answers.answer("index.item", {"item": "i0"})
+        answer(served, "index.item", {"item": "i0"})
     assert "i00" in error.value.remedy
     for item in (-1, 60, None, [], True):
         with pytest.raises(DataError):
-            answers.answer("index.item", {"item": item})
+            answer(served, "index.item", {"item": item})
     for method in ("dance", None, 7, "_item"):
         with pytest.raises(ValueError, match="method"):
-            answers.answer(method, {})
+            answer(served, method, {})
     with pytest.raises(ValueError):
-        answers.answer("index.find", {"text": "x", "limit": "many"})
+        answer(served, "index.find", {"text": "x", "limit": "many"})
 
 
 def test_a_run_without_a_model_still_starts(indexed: RunFolder) -> None:
-    answers = Answers(indexed.path, False, quiet)
-    assert "model" not in answers.hello()["has"]
+    served = ServedRun(indexed.path, False, quiet)
+    assert "model" not in served.ready()["has"]
     with pytest.raises(ProjectError, match="no model yet"):
-        answers.answer("recommend", {"user": "u001"})
-    assert ask(answers, "index.item", item="i07")["number"] == 7
+        answer(served, "recommend", {"user": "u001"})
+    assert ask(served, "index.item", item="i07")["number"] == 7
 
 
 def test_a_run_with_data_alone_starts(tmp_path: Path) -> None:
     project = Project.load(write_world(tmp_path, walks()))
     folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
     with pytest.raises(ProjectError, match="data"):
-        Answers(folder.path, True, quiet)
+        ServedRun(folder.path, True, quiet)
     with pytest.raises(Exception, match="stopped"):
         run_stages(project, Recorder("data"), folder)
-    answers = Answers(folder.path, True, quiet)
-    assert answers.hello()["has"] == ["data"] and answers.hello()["items"] == N_ITEMS
+    served = ServedRun(folder.path, True, quiet)
+    assert served.ready()["has"] == ["data"] and served.ready()["items"] == N_ITEMS
     with pytest.raises(ProjectError, match="index"):
-        answers.answer("index.item", {"item": "i07"})
+        answer(served, "index.item", {"item": "i07"})
 
 
 def test_a_damaged_index_is_told_when_it_is_asked(tmp_path: Path) -> None:
     project = Project.load(write_world(tmp_path, walks()), ["run.goal=index", "vectors.behavior=none"])
     folder = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
     (run_stages(project, NullReporter(), folder)["index"] / "order.npy").write_bytes(b"")
-    answers = Answers(folder.path, True, quiet)
-    assert "index" in answers.hello()["has"]
+    served = ServedRun(folder.path, True, quiet)
+    assert "index" in served.ready()["has"]
     with pytest.raises(DataError, match="branches"):
-        answers.answer("index.item", {"item": "i07"})
+        answer(served, "index.item", {"item": "i07"})
 
 
 def test_a_trained_run_answers_both(trained: RunFolder) -> None:
-    answers = Answers(trained.path, False, quiet)
-    assert len(ask(answers, "recommend", user="u001", k=3)["items"]) == 3
-    assert ask(answers, "index.item", item="i07")["near"].keys() == {"semantic", "behavior"}
+    served = ServedRun(trained.path, False, quiet)
+    assert len(ask(served, "recommend", user="u001", k=3)["items"]) == 3
+    assert ask(served, "index.item", item="i07")["near"].keys() == {"semantic", "behavior"}
 
 
 def test_the_process_without_a_model_loads_no_torch(indexed: RunFolder) -> None:

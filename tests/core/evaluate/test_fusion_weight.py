@@ -1,4 +1,4 @@
-"""Exact scores of chosen items, and lists that mix two scorers."""
+"""Exact log-probabilities of chosen items, and lists that follow the generator and the dense head."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate.fused import best_weight, ranks_of_blend
+from core.evaluate.fusion_weight import best_weight, ranks_by_weight
 from core.evaluate.ranks import ranks_of
 from core.model.checkpoint import generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
-from core.recommend.exact import encode, item_scores
+from core.recommend.exact import encode, exact_log_probs
 from core.recommend.fusion import candidates
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
@@ -37,13 +37,13 @@ def test_scores_are_those_of_scoring_every_item(family: str, levels: int, tmp_pa
     histories = np.array([[4, 9], [0, 29]])
     items = torch.tensor([[3, 3, 17, 0, 29], [1, 2, 28, 5, 0]])
     states, cache = encode(model, histories)
-    found = item_scores(model, trie, states, cache, items)
+    found = exact_log_probs(model, trie, states, cache, items)
     for user, history in enumerate(histories.tolist()):
         wanted = exhaustive(lm, vocabulary, index, history).sum(axis=1)
         assert found[user].numpy() == pytest.approx(wanted[items[user].numpy()], abs=1e-4)
 
 
-def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
+def test_fusion_goes_from_the_generator_to_the_dense_head(tmp_path: Path) -> None:
     index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
     lm, vocabulary = small_lm("tiny", tmp_path, index)
     model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
@@ -58,7 +58,7 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
     split = Evaluation(np.arange(4), histories, np.array([3, 17, 2, 0], dtype=np.int32))
     told = (20, COUNT)  # as many beams as items: nothing is missed
     weights = (0.0, 0.4, 1.0)
-    own, mixed = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, False, NullReporter())
+    own, mixed = ranks_by_weight(model, trie, dense, split, np.arange(4), *told, weights, False, NullReporter())
     alone = ranks_of(model, trie, split, np.arange(4), *told, False, NullReporter())
     assert all(np.array_equal(one, vars(alone)[name]) for name, one in vars(own).items())
     assert mixed[0.0].ranks.tolist() == alone.ranks.tolist() and mixed[0.0].masked.tolist() == alone.masked.tolist()
@@ -72,7 +72,9 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
         for weight in weights[1:]:
             both = (1 - weight) * table + weight * liked
             assert mixed[weight].ranks[user] == 1 + int((both > both[split.targets[user]]).sum())
-    _, coarse = ranks_of_blend(model, trie, dense, split, np.arange(4), *told, weights, True, NullReporter())  # in bf16
+    _, coarse = ranks_by_weight(
+        model, trie, dense, split, np.arange(4), *told, weights, True, NullReporter()
+    )  # in bf16
     assert [len(one.ranks) for one in coarse.values()] == [4, 4, 4]
     few = candidates(model, trie, dense, np.array([[4, 9]]), 5)
     kept = few[0][0][few[0][0] >= 0].tolist()

@@ -1,0 +1,21 @@
+"""Parameters of a request, as strangers may have written them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Params = Mapping[str, Any]
+
+MAX_ROWS = 1000
+"""Rows of an answer at most."""
+
+
+def limit_of(params: Params, default: int = 50) -> int:
+    """`limit`: how many rows are wanted, 0 to `MAX_ROWS`."""
+    return min(max(int(params.get("limit", default)), 0), MAX_ROWS)
+
+
+def offset_of(params: Params) -> int:
+    """`offset`: how many rows to skip."""
+    return max(int(params.get("offset") or 0), 0)
