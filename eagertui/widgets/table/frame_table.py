@@ -168,7 +168,7 @@ class FrameTable(CursorView):
     def _look(self) -> None:
         """Fetch what is in sight before it is drawn, so that no width changes meanwhile; say where we are."""
         top = self.scroll_offset.y
-        self._blocks.fetch(top, min(top + self._page, self._view.height))
+        self._blocks.fetch(top, min(top + self.page_height, self._view.height))
         status = self._saying(top)
         if status != self._status:
             self._status = status
@@ -184,7 +184,7 @@ class FrameTable(CursorView):
             return ""
         if not view.height:
             return f"no row of {view.total:,}"
-        told = f"{top + 1:,}–{min(top + self._page, view.height):,} of {view.height:,}"
+        told = f"{top + 1:,}–{min(top + self.page_height, view.height):,} of {view.height:,}"
         whole = f"{told} (filtered from {view.total:,})" if view.seen.text else told
         return next((text for text in (whole, told) if len(text) <= self._room), f"{top + 1:,} of {view.height:,}")
 
@@ -198,7 +198,7 @@ class FrameTable(CursorView):
         """More or fewer rows and columns are in sight."""
         self._resize()
         self._look()
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
 
     # Filter and sort, in a thread
@@ -246,13 +246,14 @@ class FrameTable(CursorView):
     def _go_to(self, row: int) -> None:
         row = max(0, min(row, self._view.height - 1))
         old, self._cursor = self._cursor, row
-        self._keep_in_sight()
+        self.keep_in_sight()
         if row != old:
             self._redraw(old, row)
             self.post_message(self.Highlighted(self, row))
 
-    def _keep_in_sight(self) -> None:
-        super()._keep_in_sight()
+    def keep_in_sight(self) -> None:
+        """Scroll to the cursor's row and column."""
+        super().keep_in_sight()
         room = self._room
         self._first = scrolled(fit(self._blocks.needs, room), self._first, self._column, room)
 
@@ -265,12 +266,12 @@ class FrameTable(CursorView):
             self.refresh()
             return
         lines = [row - self.scroll_offset.y for row in rows]
-        self.refresh(*(Region(0, line + self._head, self._room, 1) for line in lines if 0 <= line < self._page))
+        self.refresh(*(Region(0, line + self._head, self._room, 1) for line in lines if 0 <= line < self.page_height))
 
     def action_go_column(self, columns: int) -> None:
         """Move the cursor by columns; they scroll where they do not fit."""
         self._column = max(0, min(self._column + columns, len(self._blocks.needs) - 1))
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
 
     def action_select(self) -> None:
