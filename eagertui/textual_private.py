@@ -6,16 +6,20 @@ A newer minor release fails a test here first: look at each piece again, then na
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rich.console import RenderableType
 from rich.text import Text
+from textual import on
 from textual._context import active_app
 from textual.app import App
 from textual.command import CommandList, CommandPalette
 from textual.events import Key
+from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.widgets import Input, Select
+from textual.widgets._select import SelectOverlay
 from textual.worker import Worker
 
 CHECKED_FOR = "8.2"
@@ -72,6 +76,24 @@ class ShownInput(Input):
             if not binding.priority and await self.app.run_action(binding.action, self):
                 return True
         return False
+
+
+class ToldSelect(Select[str]):
+    """A `Select` that tells how its list was left; Textual tells only of another value."""
+
+    @dataclass
+    class Closed(Message):
+        """The list was left; `taken` is whether by a choice, be it the old value again."""
+
+        taken: bool
+
+    @on(SelectOverlay.UpdateSelection)
+    def _tell_taken(self) -> None:
+        self.post_message(self.Closed(True))
+
+    @on(SelectOverlay.Dismiss)
+    def _tell_left(self) -> None:
+        self.post_message(self.Closed(False))
 
 
 class Palette(CommandPalette):

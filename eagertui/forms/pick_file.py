@@ -1,4 +1,8 @@
-"""Pick the file of a table: a path that is typed, above the folder that it names."""
+"""Pick the file of a table: a path that is typed, above the folder that it names.
+
+`textual-autocomplete` 4.0.6 (MIT, September 2025) does not serve: its `PathAutoComplete` reads the folder on the event
+loop at each key (3 s at 10,000 files, 20 s at 50,000) and knows no `~`, no root and no patterns.
+"""
 
 from __future__ import annotations
 
