@@ -25,15 +25,14 @@ from textual.worker import get_current_worker
 from core.errors import EagerError
 from eagertui.actions import own_bindings
 from eagertui.forms.folders import SHOWN, SIGNS, Entry, Listing, completed, folder_text, list_folder, split_path
-from eagertui.forms.form_parts import error_lines, heading
+from eagertui.forms.form_parts import heading
 from eagertui.plain import size
-from eagertui.widgets.draw import Part, clip, line, safe, spread, when
+from eagertui.widgets.draw import FAINT, Part, clip, error_lines, line, safe, spread, when
 from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
 from eagertui.widgets.typed_line import TypedLine
 
-FAINT = "$foreground 60%"
 UP = ".."
 
 

@@ -14,6 +14,7 @@ from core.run.status import UNFINISHED, Status
 from core.safe_json import OURS, headline, number
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
+    FAINT,
     Part,
     bar,
     clip,
@@ -30,7 +31,6 @@ from eagertui.widgets.draw import (
     when,
 )
 
-FAINT = "$foreground 60%"
 SHORTEST = 6
 """Cells of a bar below which a figure beside it gives way."""
 

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from core.errors import DataError, EagerError
 from core.run.folder import RunInfo
-from eagertui.overlays.over import Finder
+from eagertui.overlays.modals import Finder
 from eagertui.places.index.opening import Artefact, find_index
 from eagertui.widgets.draw import line, safe, short_id, when
 from eagertui.widgets.row_list import Row

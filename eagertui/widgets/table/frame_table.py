@@ -21,10 +21,10 @@ from eagertui.plain import visible
 from eagertui.widgets.draw import Part, clip
 from eagertui.widgets.table.columns import GAP, Slot, cell, fit, header_parts, place, row_parts, scrolled
 from eagertui.widgets.table.cursor_view import CursorView
-from eagertui.widgets.table.frame_view import Column, FilterError, Found, Rows, Search, Texts, View, Wish
+from eagertui.widgets.table.frame_view import FilterError, Found, FrameColumn, FrameView, RowSource, Search, Texts, Wish
 from eagertui.widgets.table.row_blocks import RowBlocks
 
-__all__ = ["Column", "FilterError", "FrameTable", "Rows", "Texts"]
+__all__ = ["FilterError", "FrameColumn", "FrameTable", "RowSource", "Texts"]
 
 _PARTS = ("header", "column", "faint")
 
@@ -91,7 +91,7 @@ class FrameTable(CursorView):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._view = View()
+        self._view = FrameView()
         self._empty = self._status = ""
         self._blocks = RowBlocks()
         self._column = self._first = 0
@@ -100,7 +100,7 @@ class FrameTable(CursorView):
     # What is shown
 
     @property
-    def rows(self) -> Rows | None:
+    def rows(self) -> RowSource | None:
         """The view that is shown: filtered, sorted."""
         return self._view.rows
 
@@ -124,11 +124,6 @@ class FrameTable(CursorView):
         self._go_to(row)
 
     @property
-    def cursor_column(self) -> int:
-        """The number of the column that `sort` sorts by."""
-        return self._column
-
-    @property
     def row(self) -> Texts | None:
         """The texts of the row under the cursor."""
         return self._blocks.row(self._cursor)
@@ -137,10 +132,10 @@ class FrameTable(CursorView):
         """The row under the cursor, cells parted by tabs; blanks and control characters inside cells are harmless."""
         return "\t".join(visible(" ".join((text or "").splitlines()).replace("\t", " ")) for text in self.row or ())
 
-    def show(self, rows: Rows | None, empty: str = "") -> None:
+    def show(self, rows: RowSource | None, empty: str = "") -> None:
         """Show another table, unfiltered and unsorted; where it has no rows, the text that says what to do."""
         self._view.stop()
-        self._view = View(rows)
+        self._view = FrameView(rows)
         self._empty = empty
         self._column = self._first = 0
         self._blocks = RowBlocks(rows)
