@@ -22,11 +22,11 @@ from core.run.status import UNFINISHED
 from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
 from eagertui.bridge import Bridge
 from eagertui.config import Config, Memory, config_path, state_path
-from eagertui.pace import knows_styles
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
 from eagertui.plain import visible
 from eagertui.running import RunningApp
+from eagertui.textual_private import Palette, knows_styles
 from eagertui.themes import THEMES
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
@@ -144,8 +144,6 @@ class EagerApp(RunningApp):
 
     def action_command_palette(self) -> None:
         """Show every action that can be done now, by name."""
-        from eagertui.overlays.palette import Palette
-
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 

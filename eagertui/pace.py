@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
-from rich.console import RenderableType
-from textual._context import active_app
 from textual.app import App
-from textual.screen import Screen
 from textual.timer import Timer
+
+from eagertui.textual_private import FrameGate, frames_waiting
 
 SLOW = 0.5
 """Seconds for one frame from which on the line counts as slow."""
@@ -27,27 +25,6 @@ WAITING = 6
 
 Textual itself stands still, keys and all, once thirty of them wait.
 """
-
-
-def backlog(app: App[None]) -> int:
-    """Frames that Textual has drawn and the terminal has not taken yet; 0 where that cannot be seen.
-
-    Textual has no public word for it, so this is the one place that looks inside.
-    """
-    thread = getattr(getattr(app, "_driver", None), "_writer_thread", None)
-    queue = getattr(thread, "_queue", None)
-    return queue.qsize() if queue is not None else 0
-
-
-def knows_styles(screen: Screen[Any]) -> Screen[Any]:
-    """A screen made just now, whose styles need no new look.
-
-    Textual takes a new screen for one that missed a change of the theme, and parses all styles again at its first
-    visit: half of what that visit costs. But its widgets get the present styles anyway when they are mounted.
-    """
-    app = active_app.get()
-    screen._css_update_count = app._css_update_count
-    return screen
 
 
 class Pace:
@@ -65,7 +42,7 @@ class Pace:
     async def rest(self) -> None:
         """Wait until the terminal has taken what was drawn, and then as long as it seems to need."""
         began = time.monotonic()
-        while backlog(self._app) and time.monotonic() - began < LONGEST:
+        while frames_waiting(self._app) and time.monotonic() - began < LONGEST:
             await asyncio.sleep(LOOK)
         if time.monotonic() - began > SLOW:
             self.rest_seconds = min(LONGEST, max(1.0, self.rest_seconds * 2))
@@ -75,21 +52,21 @@ class Pace:
             await asyncio.sleep(self.rest_seconds)
 
 
-class PacedApp(App[None]):
+class PacedApp(FrameGate):
     """An app that leaves out frames which the terminal could not take anyway, and shows the last state instead."""
 
     _owed: Timer | None = None
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+    def takes_frame(self) -> bool:
         """Draw, or remember to draw everything once the terminal has caught up."""
-        if renderable is not None and backlog(self) >= WAITING:
-            if self._owed is None:
-                self._owed = self.set_interval(LOOK, self._catch_up)
-            renderable = None
-        super()._display(screen, renderable)
+        if frames_waiting(self) < WAITING:
+            return True
+        if self._owed is None:
+            self._owed = self.set_interval(LOOK, self._catch_up)
+        return False
 
     def _catch_up(self) -> None:
-        if self._owed is not None and not backlog(self):
+        if self._owed is not None and not frames_waiting(self):
             self._owed.stop()
             self._owed = None
             self.screen.refresh()

@@ -25,8 +25,6 @@ from eagertui.widgets.draw import safe
 from eagertui.widgets.run_lines import summary
 
 Severity = Literal["information", "warning", "error"]
-Worker.StateChanged.bubble = True
-"""Textual tells only the widget that began a worker how it ended; the app hears of every one that fell over."""
 RUNS_INTERVAL = 1.0
 """Seconds between two looks at the list of runs."""
 PROJECTS_INTERVAL = 3.0

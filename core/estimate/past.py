@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from core.cost import Sizes, Work
+from core.errors import EagerError
 from core.estimate.job import RunJob
 from core.estimate.sizes import sizes_made
 from core.pipeline import STAGES
@@ -55,7 +56,7 @@ class Past:
                 continue
             try:
                 guess = self._scaled(stage, about, job, work)
-            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+            except (EagerError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
                 continue  # of another version, or damaged
             if guess and (formula is None or formula / TRUST <= guess <= formula * TRUST):
                 guesses.append(guess)

@@ -29,7 +29,7 @@ SCORES_BATCH = 512
 TOP = 10
 """Places of a list that count as shown."""
 
-Users = npt.NDArray[np.integer]
+Users = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Items = npt.NDArray[np.integer]
 
 

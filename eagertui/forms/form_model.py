@@ -221,7 +221,7 @@ def grouped(all_fields: Sequence[Field], first: Sequence[str] = ()) -> tuple[Gro
 
 
 @dataclass(frozen=True)
-class Form:
+class RunForm:
     """A project file and what somebody changes in it for a run; the file itself stays as it is.
 
     Attributes:
@@ -235,7 +235,7 @@ class Form:
     fault: Fault | None = None
 
     @classmethod
-    def load(cls, path: Path, overrides: Sequence[str] = ()) -> Form:
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> RunForm:
         """Read a project file, with the `--set` texts of earlier changes.
 
         Raises:
@@ -253,7 +253,7 @@ class Form:
         return cls.of_texts(path, {one.key: one.value_text for one in project_fields(project)})
 
     @classmethod
-    def of_texts(cls, path: Path, texts: Mapping[str, str]) -> Form:
+    def of_texts(cls, path: Path, texts: Mapping[str, str]) -> RunForm:
         """Read a project file, with the texts of some fields; a text that says what the file says changes nothing.
 
         Raises:
@@ -280,7 +280,7 @@ class Form:
             return cls(path, tuple(marked), fault)
         return form
 
-    def with_text(self, key: str, text: str | None) -> Form:
+    def with_text(self, key: str, text: str | None) -> RunForm:
         """The form with another text in one field, None for the project's own; reads the file again.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What the forms have in common: their heading, the command that does the same, buttons, errors in words."""
+"""What the forms have in common: their heading, the command that does the same, buttons."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from textual.content import Content
 from textual.widgets import Button
 from textual.widgets.button import ButtonVariant
 
-from eagertui.widgets.draw import Part, clip, line, safe, spread
-
-FAINT = "$foreground 60%"
+from eagertui.widgets.draw import FAINT, Part, clip, line, safe, spread
 
 
 def heading(title: str, name: str, right: str, width: int) -> Content:
@@ -58,9 +56,3 @@ def clip_start(text: object, cells: int) -> str:
     if cell_len(shown) <= cells or cells <= 0:
         return shown if cells > 0 else ""
     return "…" + set_cell_size(shown[::-1], cells - 1)[::-1].lstrip()
-
-
-def error_lines(message: str, remedy: str = "") -> list[Content]:
-    """What went wrong and what can be done about it."""
-    told = [line([("✗ ", "bold $error"), safe(message)])]
-    return [*told, line([(safe(remedy), FAINT)])] if remedy else told

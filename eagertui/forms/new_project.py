@@ -20,14 +20,13 @@ from eagertui.actions import own_bindings
 from eagertui.cli.init import ROLES, Peek, folder_for, peek, write_guessed
 from eagertui.forms.draft import FOLDER, Draft
 from eagertui.forms.form_model import Fault, near
-from eagertui.forms.form_parts import copy_hint, error_lines, folded_command, form_button, heading
+from eagertui.forms.form_parts import copy_hint, folded_command, form_button, heading
 from eagertui.forms.peek_lines import peek_lines
 from eagertui.forms.pick_file import PickFileScreen
 from eagertui.forms.settings_form import SettingsForm
-from eagertui.widgets.draw import clip, line, safe
-from eagertui.widgets.fitted import Fitted
+from eagertui.widgets.draw import clip, error_lines, line, safe
 from eagertui.widgets.key_bar import KeyBar
-from eagertui.widgets.lines import Lines
+from eagertui.widgets.lines import Fitted, Lines
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp

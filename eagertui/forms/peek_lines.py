@@ -7,10 +7,8 @@ from collections.abc import Collection
 from textual.content import Content
 
 from eagertui.cli.init import Peek
-from eagertui.widgets.draw import Part, line
+from eagertui.widgets.draw import FAINT, Part, line
 from eagertui.widgets.table.columns import GAP, NULL, cell, fit, need, place, scrolled
-
-FAINT = "$foreground 60%"
 
 
 def peek_lines(peek: Peek, meant: Collection[str], width: int, height: int) -> list[Content]:

@@ -9,9 +9,8 @@ from typing import Any
 from textual.content import Content
 
 from eagertui.forms.form_parts import clip_start
-from eagertui.widgets.draw import Part, clip, fill, line, safe, spread
+from eagertui.widgets.draw import FAINT, Part, clip, fill, line, safe, spread
 
-FAINT = "$foreground 60%"
 _STATES = {"run": ("▸", "run", "bold $success"), "reuse": ("=", "reuse", "$secondary")}
 
 

@@ -10,9 +10,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from eagertui.forms.form_model import Field, Group
-from eagertui.widgets.draw import Part, clip, fill, line, safe
+from eagertui.widgets.draw import FAINT, Part, clip, fill, line, safe
 
-FAINT = "$foreground 60%"
 NOTHING = "–"
 """How an empty value is shown."""
 

@@ -4,47 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Blur, Resize
+from textual.events import Resize
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
-from eagertui.forms.form_model import Field, Group, text_of
+from eagertui.forms.editors import ChoiceSelect, FieldInput, OrderedMarks, Settled
+from eagertui.forms.form_model import Field, Group
 from eagertui.forms.setting_list import SettingList, about, verdict
-from eagertui.overlays.choose import Choice, ChooseScreen
-from eagertui.widgets.draw import clip, line, safe
+from eagertui.widgets.draw import clip, line
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
-from eagertui.widgets.typed_line import TypedLine
-
-
-class FieldInput(TypedLine):
-    """Where a value is typed; escape leaves it as it was."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Take it", key_display="enter"),
-        Binding("escape", "leave", "Keep the old", key_display="esc"),
-    ]
-
-    @dataclass
-    class Left(Message):
-        """Somebody is done with the line; `keep` is False where what was typed is thrown away."""
-
-        keep: bool
-
-    def action_leave(self) -> None:
-        """Leave it as it was."""
-        self.post_message(self.Left(False))
-
-    def on_blur(self, event: Blur) -> None:
-        """A click elsewhere takes what was typed; another window of the desktop does not."""
-        if self.app.app_focus:
-            self.post_message(self.Left(True))
 
 
 class SettingsForm(Vertical):
@@ -56,11 +29,13 @@ class SettingsForm(Vertical):
     SettingsForm .foot { height: 4; border-top: solid $border-blurred; }
     SettingsForm .entry { height: 1; display: none; }
     SettingsForm .entry-name { width: auto; max-width: 50%; }
-    SettingsForm FieldInput { width: 1fr; background: $boost; }
+    SettingsForm FieldInput { width: 1fr; background: $boost; display: none; }
     SettingsForm.-editing .entry { display: block; }
+    SettingsForm.-typing FieldInput { display: block; }
     .-tall SettingsForm .foot { height: 5; }
     .-short SettingsForm .foot { height: 2; border-top: none; }
     .-short SettingsForm.-editing .foot { height: 3; }
+    SettingsForm.-marking .foot, .-short SettingsForm.-marking .foot { height: auto; max-height: 80%; }
     """
 
     @dataclass
@@ -86,6 +61,7 @@ class SettingsForm(Vertical):
         super().__init__(id=id, classes=classes)
         self._groups: tuple[Group, ...] = ()
         self._editing: Field | None = None
+        self._select: ChoiceSelect | None = None
 
     def compose(self) -> ComposeResult:
         """The filter, the list, and its foot."""
@@ -109,7 +85,7 @@ class SettingsForm(Vertical):
 
     @property
     def editing(self) -> bool:
-        """Whether a value is being typed."""
+        """Whether a value is being changed: its keys are not those of the screen."""
         return self._editing is not None
 
     def show(self, groups: Sequence[Group]) -> None:
@@ -146,6 +122,8 @@ class SettingsForm(Vertical):
             self.post_message(self.Edited(current.key, "false" if current.value_text == "true" else "true"))
         elif current.kind == "file":
             self.post_message(self.FileWanted(current.key))
+        elif current.choices and current.many:
+            self._mark(current)
         elif current.choices:
             self._choose(current)
         else:
@@ -166,7 +144,10 @@ class SettingsForm(Vertical):
     def _draw_foot(self) -> None:
         field, text = self._editing, self.query_one(FieldInput).value
         if field is not None:
-            self.query_one(Lines).show(lambda width: verdict(field, text, width))
+            typing = self.has_class("-typing")
+            self.query_one(Lines).show(
+                lambda width: verdict(field, text, width) if typing else about(field, width, 3)[1:]
+            )
             return
         current, height = self.current, self.query_one(".foot").content_size.height
         self.query_one(Lines).show(lambda width: about(current, width, height or 3))
@@ -175,42 +156,46 @@ class SettingsForm(Vertical):
         """The foot has another size."""
         self.call_after_refresh(self._draw_foot)
 
-    # --- choosing ---------------------------------------------------------------------------------------------------
+    # --- changing a value -------------------------------------------------------------------------------------------
+
+    def _begin(self, field: Field, *classes: str) -> None:
+        self._editing = field
+        self.add_class(*classes)
+        self.query_one(".entry-name", Static).update(line([(f"{clip(field.label, 30)} ", "bold $accent")]))
+        self._draw_foot()
 
     def _choose(self, field: Field) -> None:
-        value = field.value
-        chosen = () if value is None else tuple(value) if field.many else (value,)
-        typed = [prefix for prefix in field.prefixes if any(one.startswith(prefix) for one in chosen)]
-        choices = [Choice(one, safe(one) or "none") for one in field.choices]
-        choices += [Choice(one, f"{one}…", "typed") for one in field.prefixes]
-        marked = [*(one for one in chosen if one in field.choices), *typed]
+        self._begin(field, "-editing")
+        self._select = ChoiceSelect(field)
+        self.query_one(".entry").mount(self._select)
 
-        def done(answer: tuple[str, ...] | None) -> None:
-            if answer is None:
-                return
-            if not field.many and answer[0] in field.prefixes:
-                self._type(field, field.value_text if answer[0] in typed else answer[0], fresh=False)
-                return
-            text = text_of(answer if field.many else answer[0])
-            if text != field.value_text or field.problem:
-                self.post_message(self.Edited(field.key, text))
-
-        self.app.push_screen(ChooseScreen(field.key, field.doc, choices, marked, many=field.many), done)
-
-    # --- typing -----------------------------------------------------------------------------------------------------
+    def _mark(self, field: Field) -> None:
+        self._begin(field, "-marking")
+        marked = [text for text in field.value or () if text in field.choices]
+        self.query_one(".foot").mount(OrderedMarks(field.choices, marked, field.key), before=0)
 
     def _type(self, field: Field, text: str, *, fresh: bool = True) -> None:
         entry = self.query_one(FieldInput)
-        self._editing = field
-        self.add_class("-editing")
-        self.query_one(".entry-name", Static).update(line([(f"{clip(field.label, 30)} ", "bold $accent")]))
         entry.value = text
+        self._begin(field, "-editing", "-typing")
         entry.focus()
         if fresh:
             entry.select_all()
         else:
             entry.cursor_position = len(text)
-        self._draw_foot()
+
+    @on(ChoiceSelect.Closed)
+    def _list_closed(self, event: ChoiceSelect.Closed) -> None:
+        event.stop()
+        field, select = self._editing, self._select
+        if field is None or select is None:  # left already: a list that is taken from loses the focus too
+            return
+        text = select.selection if event.taken else None
+        if text is None or text not in field.prefixes:
+            self._leave(text)
+        else:
+            self._leave(None)
+            self._type(field, field.value_text if field.value_text.startswith(text) else text, fresh=False)
 
     @on(Input.Changed, "FieldInput")
     def _typed(self, event: Input.Changed) -> None:
@@ -221,35 +206,38 @@ class SettingsForm(Vertical):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         if self._editing is not None and not self._editing.check(event.value):
-            self._leave(keep=True)
+            self._leave(event.value)
 
-    @on(FieldInput.Left)
-    def _left(self, event: FieldInput.Left) -> None:
+    @on(Settled)
+    def _settled(self, event: Settled) -> None:
         event.stop()
-        self._leave(event.keep)
+        self._leave(event.text)
 
-    def _leave(self, keep: bool) -> None:
-        field, text = self._editing, self.query_one(FieldInput).value
+    def _leave(self, text: str | None) -> None:
+        """Back to the list; another text is the new value, where it was typed only if it is right by itself."""
+        field, focused, typed = self._editing, self.screen.focused, self.has_class("-typing")
         if field is None:
             return
-        self._editing = None
-        self.remove_class("-editing")
-        if self.query_one(FieldInput).has_focus:
+        self._editing = self._select = None
+        if focused is not None and self.query_one(".foot") in focused.ancestors:
             self.focus_list()
-        if keep and text != field.value_text and not field.check(text):
+        self.remove_class("-editing", "-typing", "-marking")
+        self.query(ChoiceSelect).remove()
+        self.query(OrderedMarks).remove()
+        if text is not None and (text != field.value_text or field.problem) and not (typed and field.check(text)):
             self.post_message(self.Edited(field.key, text))
         self._draw_foot()
 
     # --- the list ---------------------------------------------------------------------------------------------------
 
-    @on(OptionList.OptionHighlighted)
+    @on(OptionList.OptionHighlighted, "SettingList")
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         self._draw_foot()
         if self.current is not None:
             self.post_message(self.Moved(self.current.key))
 
-    @on(OptionList.OptionSelected)
+    @on(OptionList.OptionSelected, "SettingList")
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.edit()

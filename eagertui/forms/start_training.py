@@ -19,11 +19,11 @@ from textual.widgets import Button, Static
 from core.errors import EagerError
 from eagertui.actions import own_bindings
 from eagertui.cli.index import ONLY_INDEX
-from eagertui.forms.form_model import Form, near, train_command
-from eagertui.forms.form_parts import button_label, copy_hint, error_lines, folded_command, form_button, heading
+from eagertui.forms.form_model import RunForm, near, train_command
+from eagertui.forms.form_parts import button_label, copy_hint, folded_command, form_button, heading
 from eagertui.forms.plan_lines import plan_lines, short_plan_lines
 from eagertui.forms.settings_form import SettingsForm
-from eagertui.widgets.draw import line
+from eagertui.widgets.draw import error_lines, line
 from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.lines import Draw, Lines
 
@@ -59,7 +59,7 @@ class StartScreen(Screen[StartChoice | None]):
         super().__init__()
         self.project_file = project_file
         self._given = tuple(overrides)
-        self._form: Form | None = None
+        self._form: RunForm | None = None
         self._plan: dict[str, Any] | None = None
         self._changing = asyncio.Lock()
 
@@ -117,7 +117,7 @@ class StartScreen(Screen[StartChoice | None]):
     async def _read(self) -> None:
         async with self._changing:
             try:
-                self._form = await asyncio.to_thread(Form.load, self.project_file, self._given)
+                self._form = await asyncio.to_thread(RunForm.load, self.project_file, self._given)
             except EagerError as error:
                 self._show_broken(error)
                 return

@@ -14,9 +14,8 @@ from textual.screen import ModalScreen
 from eagertui.actions import FORMS, PLACES, Action, actions_of, shown_key
 from eagertui.config import config_path
 from eagertui.places.data.lines import fold
-from eagertui.widgets.draw import line, safe
+from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.lines import Lines
-from eagertui.widgets.run_lines import FAINT
 
 MOVING = (
     ("tab", "the next panel"),

@@ -19,6 +19,8 @@ from eagertui.plain import steady, visible
 
 Part = tuple[str, str]
 """A piece of text and its style."""
+FAINT = "$foreground 60%"
+"""The style of what stands back."""
 
 STYLES = {
     "running": "$success",
@@ -89,11 +91,6 @@ def progress_bar(share: float, cells: int, style: str = "$success") -> list[Part
     return [(filled, style), ("·" * (cells - len(filled)), "$foreground 30%")]
 
 
-def state_parts(state: str) -> list[Part]:
-    """A state as glyph and word."""
-    return [(f"{GLYPHS.get(state, '?')} {state}", f"bold {STYLES.get(state, '')}".strip())]
-
-
 def state_word(status: Status) -> str:
     """The state with what else is true of it."""
     if status.state == "running" and not status.responding:
@@ -153,3 +150,9 @@ def rule_of_three(done: float, total: float, unit: str) -> str:
     """How far: `9,200 / 20,000 steps`."""
     whole = f"{done:,.0f} / {total:,.0f}" if total > 0 else f"{done:,.0f}"
     return f"{whole} {safe(unit)}".rstrip()
+
+
+def error_lines(message: str, remedy: str = "") -> list[Content]:
+    """What went wrong and what can be done about it."""
+    rows = [line([("✗ ", "bold $error"), safe(message)])]
+    return [*rows, line([(safe(remedy), FAINT)])] if remedy else rows

@@ -1,4 +1,4 @@
-"""A few lines that are drawn for the width they get."""
+"""Lines that are drawn for the room they get: as many as there are, or as many as fit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 Draw = Callable[[int], Sequence[Content]]
+DrawFitted = Callable[[int, int], Sequence[Content]]
 
 
 class Lines(Widget):
@@ -46,3 +47,27 @@ class Lines(Widget):
         """As many lines as there are once they are folded."""
         content = self._content(width)
         return len(content.wrap(max(1, width))) if content.plain else 0
+
+
+class Fitted(Widget):
+    """Lines from a function of the width and height in cells; it never scrolls."""
+
+    DEFAULT_CSS = """
+    Fitted { height: 1fr; width: 1fr; text-wrap: nowrap; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._draw: DrawFitted = lambda width, height: ()
+
+    def show(self, draw: DrawFitted) -> None:
+        """Draw something else."""
+        self._draw = draw
+        self.refresh()
+
+    def render(self) -> Content:
+        """The lines for the size of now."""
+        width, height = self.content_size
+        if not width or not height:
+            return Content("")
+        return Content("\n").join(list(self._draw(width, height))[:height])

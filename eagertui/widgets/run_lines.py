@@ -16,6 +16,7 @@ from core.run.status import UNFINISHED, Status
 from core.safe_json import number
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
+    FAINT,
     Part,
     bar,
     clip,
@@ -32,7 +33,6 @@ from eagertui.widgets.draw import (
     when,
 )
 
-FAINT = "$foreground 60%"
 SHORTEST = 6
 """Cells of a bar below which a figure beside it gives way."""
 STANDING: dict[str, tuple[Part, str]] = {

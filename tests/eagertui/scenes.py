@@ -12,12 +12,13 @@ from typing import Any
 
 from textual.command import CommandList
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 
 from core.errors import EagerError
 from core.jobs import errands
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
+from eagertui.forms.editors import ChoiceSelect
 from eagertui.forms.pick_file import PickFileScreen
 from eagertui.forms.settings_form import SettingsForm
 from eagertui.places.data.screen import DataScreen
@@ -280,7 +281,8 @@ async def index_diff(eyes: Eyes, world: World) -> None:
     """Another index beside it."""
     await index(eyes, world)
     await eyes.press("d")
-    await eyes.until(lambda: eyes.app.screen.query("#choose"))
+    await eyes.until(lambda: eyes.app.screen.query("#finder-rows"))
+    await eyes.until(lambda: eyes.app.screen.query_one(RowList).option_count == 1)
     await eyes.press("enter")
     await eyes.until(lambda: eyes.app.screen.query("#diff"))
 
@@ -344,8 +346,7 @@ async def chosen(eyes: Eyes, world: World) -> None:
     await settled(eyes)
     eyes.app.screen.query_one(SettingsForm).go_to("data.user")
     await eyes.press("enter")
-    await eyes.until(lambda: eyes.app.screen.query("#choose"))
-    await eyes.until(lambda: eyes.app.screen.query_one(OptionList).highlighted is not None)
+    await eyes.until(lambda: any(select.expanded for select in eyes.app.screen.query(ChoiceSelect)))
 
 
 SCENES = {

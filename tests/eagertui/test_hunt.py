@@ -18,7 +18,7 @@ from core.run.folder import RunFolder
 from core.run.state import RunState, reduce
 from core.run.status import Status
 from eagertui.actions import PLACES
-from eagertui.places.train.lines import Plan, headline
+from eagertui.places.train.lines import StagePlan, headline
 from eagertui.widgets.draw import spread
 from eagertui.widgets.row_list import Row, RowList
 
@@ -85,10 +85,10 @@ async def test_a_run_that_tells_nothing_promises_no_end() -> None:
         told = {"stage": "tune", "task": "tune", "done": second * 10.0, "total": 300.0, "unit": "steps"}
         state = reduce(state, Event(second + 1, float(second), "progress", told))
     status = Status(state="running", process="p", started=1.0, clock=1.0, elapsed=40.0)
-    lines = [str(one) for one in headline(state, status, None, Plan(), 78)]
+    lines = [str(one) for one in headline(state, status, None, StagePlan(), 78)]
     assert "10.0/s" in lines[1]
     assert "left" in lines[1]
-    lines = [str(one) for one in headline(state, replace(status, quiet=25.0), None, Plan(), 78)]
+    lines = [str(one) for one in headline(state, replace(status, quiet=25.0), None, StagePlan(), 78)]
     assert "/s" not in lines[1]
     assert "left" not in lines[1]
     assert "nothing new for 25 s" in lines[2]

@@ -12,7 +12,8 @@ from textual.screen import Screen
 
 from eagertui import pace
 from eagertui.app import EagerApp
-from eagertui.pace import LONGEST, Pace, backlog
+from eagertui.pace import LONGEST, Pace
+from eagertui.textual_private import frames_waiting
 from eagertui.widgets.typed_line import TypedLine
 
 
@@ -87,7 +88,7 @@ def test_a_line_that_recovers_gets_every_frame_again(clock: SimpleNamespace) -> 
 
 
 async def test_the_place_where_textual_keeps_its_frames_is_still_there() -> None:
-    """`backlog` looks inside Textual; a release that moves it must not go unnoticed."""
+    """`frames_waiting` looks inside Textual; a release that moves it must not go unnoticed."""
     import io
 
     from textual.drivers._writer_thread import WriterThread
@@ -95,8 +96,8 @@ async def test_the_place_where_textual_keeps_its_frames_is_still_there() -> None
     thread = WriterThread(io.StringIO())
     thread.write("one")
     driver = SimpleNamespace(_writer_thread=thread)
-    assert backlog(SimpleNamespace(_driver=driver)) == 1  # type: ignore[arg-type]
-    assert backlog(EagerApp()) == 0
+    assert frames_waiting(SimpleNamespace(_driver=driver)) == 1  # type: ignore[arg-type]
+    assert frames_waiting(EagerApp()) == 0
 
 
 class Terminal:

@@ -13,11 +13,11 @@ from textual.content import Content
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.place import Place
-from eagertui.widgets.draw import Part, fill, line, metric, safe, short_id, spread, when
+from eagertui.widgets.draw import FAINT, Part, fill, line, metric, safe, short_id, spread, when
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
-from eagertui.widgets.run_lines import FAINT, hint, metric_lines
+from eagertui.widgets.run_lines import hint, metric_lines
 
 METRICS = ("recall@10", "ndcg@10")
 

@@ -11,8 +11,7 @@ from eagertui.cli.output.data_profile import moment
 from eagertui.places.data.lines import Profile, percent
 from eagertui.plain import figure
 from eagertui.widgets.chart.bars import Bar, dense, merged, upright
-from eagertui.widgets.draw import clip, safe, spread
-from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.draw import FAINT, clip, safe, spread
 
 COLOUR = "$primary 80%"
 SIDE_BY_SIDE = 72

@@ -10,20 +10,19 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
-from eagertui.overlays.over import Finder, Over, TableOver
+from eagertui.overlays.modals import Finder, Overlay, TableOverlay
 from eagertui.places.data.lines import record_lines, record_text, split_lines
-from eagertui.widgets.draw import Part, clip, line, safe, spread
+from eagertui.widgets.draw import FAINT, Part, clip, line, safe, spread
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row
-from eagertui.widgets.run_lines import FAINT
 from eagertui.widgets.table.frame_table import FrameTable
 
 if TYPE_CHECKING:
     from eagertui.places.data.frames import Record, Tables
 
 
-class RecordScreen(Over):
+class RecordScreen(Overlay):
     """Every column of one row, whole.
 
     Args:
@@ -55,7 +54,7 @@ class RecordScreen(Over):
         return record_text(self._record)
 
 
-class SplitScreen(TableOver):
+class SplitScreen(TableOverlay):
     """One user's history: what trains, what is asked for, and what the model sees then.
 
     Args:

@@ -14,7 +14,7 @@ from core.data.arrays import Int64
 from core.data.data_report import RejectedRow
 from core.data.views import find_users, items_taken, user_split
 from eagertui.widgets.table.frame_rows import FrameRows, InteractionRows
-from eagertui.widgets.table.frame_table import Rows
+from eagertui.widgets.table.frame_table import RowSource
 
 KINDS = ("interactions", "items", "users", "rejected")
 """The tables, in the order of their key."""
@@ -34,7 +34,7 @@ class Tables:
 
     dataset: Dataset
     examples: Mapping[str, list[RejectedRow]]
-    _made: dict[str, Rows] = field(default_factory=dict)
+    _made: dict[str, RowSource] = field(default_factory=dict)
     _counts: Int64 | None = None
 
     @classmethod
@@ -47,13 +47,13 @@ class Tables:
         dataset = Dataset.load(folder)
         return cls(dataset, dataset.report.examples)
 
-    def rows(self, kind: str) -> Rows:
+    def rows(self, kind: str) -> RowSource:
         """One of the tables."""
         if kind not in self._made:
             self._made[kind] = self._make(kind)
         return self._made[kind]
 
-    def _make(self, kind: str) -> Rows:
+    def _make(self, kind: str) -> RowSource:
         dataset = self.dataset
         if kind == "interactions":
             return InteractionRows(dataset.users, dataset.items, dataset.sequences)
@@ -84,7 +84,7 @@ class Tables:
         lengths = self.dataset.sequences.lengths
         return [(n, self.dataset.users[n], int(lengths[n])) for n in find_users(self.dataset.users, text, limit)]
 
-    def split(self, user: int, max_history: int) -> Rows:
+    def split(self, user: int, max_history: int) -> RowSource:
         """What a user's history becomes, see `core.data.views.user_split`."""
         return FrameRows(
             user_split(self.dataset, user, max_history).with_columns(pl.col("valid", "test").fill_null(""))

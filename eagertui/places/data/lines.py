@@ -12,8 +12,7 @@ from textual.content import Content
 from core.errors import EagerError
 from eagertui.cli.output.data_profile import moment
 from eagertui.plain import duration, figure, steady, visible
-from eagertui.widgets.draw import LEVELS, Part, clip, fill, line, safe
-from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.draw import FAINT, LEVELS, Part, clip, fill, line, safe
 
 Profile = Mapping[str, Any]
 LABEL, FIGURE, NAME = 8, 11, 24

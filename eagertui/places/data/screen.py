@@ -22,10 +22,9 @@ from eagertui.places.data.charts import chart_lines
 from eagertui.places.data.lines import fault_lines, figure_lines, problem_lines, waiting_lines
 from eagertui.places.data.tables import NAMES, DataTables
 from eagertui.places.place import Place
-from eagertui.widgets.draw import clip, line, safe
-from eagertui.widgets.fitted import Fitted
-from eagertui.widgets.lines import Lines
-from eagertui.widgets.run_lines import FAINT, hint
+from eagertui.widgets.draw import FAINT, clip, line, safe
+from eagertui.widgets.lines import Fitted, Lines
+from eagertui.widgets.run_lines import hint
 
 if TYPE_CHECKING:
     from eagertui.places.data.frames import Tables

@@ -9,9 +9,8 @@ from typing import Any
 from textual.content import Content
 
 from eagertui.plain import duration
-from eagertui.widgets.draw import Part, bar, clip, line, safe, spread
+from eagertui.widgets.draw import FAINT, Part, bar, clip, line, safe, spread
 from eagertui.widgets.row_list import Row
-from eagertui.widgets.run_lines import FAINT
 
 Item = Mapping[str, Any]
 

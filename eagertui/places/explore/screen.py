@@ -22,10 +22,10 @@ from eagertui.actions import own_bindings
 from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
 from eagertui.places.place import Place
 from eagertui.plain import duration
-from eagertui.widgets.draw import clip, line, safe
+from eagertui.widgets.draw import FAINT, clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
-from eagertui.widgets.run_lines import FAINT, hint
+from eagertui.widgets.run_lines import hint
 from eagertui.widgets.typed_line import TypedLine
 
 USERS = 200

@@ -6,8 +6,8 @@ from textual.content import Content
 
 from eagertui.places.home.projects import ProjectInfo
 from eagertui.plain import near
-from eagertui.widgets.draw import Part, clip, fill, spread, status_parts, when
-from eagertui.widgets.run_lines import FAINT, scores
+from eagertui.widgets.draw import FAINT, Part, clip, fill, spread, status_parts, when
+from eagertui.widgets.run_lines import scores
 
 
 def project_row(project: ProjectInfo, opened: bool, width: int) -> Content:

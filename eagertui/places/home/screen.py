@@ -16,11 +16,11 @@ from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.home.lines import project_row
 from eagertui.places.place import Place
-from eagertui.widgets.draw import line, safe
+from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
-from eagertui.widgets.run_lines import FAINT, run_detail, run_row
+from eagertui.widgets.run_lines import run_detail, run_row
 
 BEGIN = (
     ("n", "new project", "your own logs: interactions, and a table of items"),

@@ -192,7 +192,7 @@ class CodeTree(CursorView):
         """There are other rows."""
         self._cursor = max(0, min(self._cursor, self.height - 1))
         self.virtual_size = Size(self.size.width, self.height)
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
         self._tell()
 
@@ -201,7 +201,7 @@ class CodeTree(CursorView):
         self.post_message(self.Highlighted(self))
 
     def _say_where(self) -> None:
-        top, page = self.scroll_offset.y, self._page
+        top, page = self.scroll_offset.y, self.page_height
         told = f"{top + 1:,}–{min(top + page, self.height):,} of {self.height:,}" if self.height else ""
         if told != self.border_subtitle:
             self.border_subtitle = told
@@ -213,9 +213,9 @@ class CodeTree(CursorView):
         old, self._cursor = self._cursor, row
         if row == old:
             return
-        self._keep_in_sight()
+        self.keep_in_sight()
         width, top = self.scrollable_content_region.width, self.scroll_offset.y
-        self.refresh(*(Region(0, line - top, width, 1) for line in (old, row) if 0 <= line - top < self._page))
+        self.refresh(*(Region(0, line - top, width, 1) for line in (old, row) if 0 <= line - top < self.page_height))
         self._tell()
 
     def action_select(self) -> None:
@@ -237,9 +237,9 @@ class CodeTree(CursorView):
         before = self.height
         self._rows.open(branch)
         self._changed()
-        under = min(self.height - before, self._page - 1)
-        if self._cursor + under >= self.scroll_offset.y + self._page:
-            self.scroll_to(y=max(0, min(self._cursor, self._cursor + under - self._page + 1)), animate=False)
+        under = min(self.height - before, self.page_height - 1)
+        if self._cursor + under >= self.scroll_offset.y + self.page_height:
+            self.scroll_to(y=max(0, min(self._cursor, self._cursor + under - self.page_height + 1)), animate=False)
             self._say_where()
 
     def action_inward(self) -> None:
@@ -287,7 +287,7 @@ class CodeTree(CursorView):
     def on_resize(self, event: Resize) -> None:
         """More or fewer rows are in sight."""
         self.virtual_size = Size(self.size.width, self.height)
-        self._keep_in_sight()
+        self.keep_in_sight()
         self._say_where()
         self.refresh()
 

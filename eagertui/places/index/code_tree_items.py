@@ -10,7 +10,7 @@ from core.index.lookup import Lookup
 from eagertui.places.index.code_tree import short
 from eagertui.places.index.item_code import mark
 from eagertui.widgets.table.cell_texts import sort_key
-from eagertui.widgets.table.frame_view import Column, Stopped, Texts
+from eagertui.widgets.table.frame_view import FrameColumn, Stopped, Texts
 from eagertui.widgets.table.row_filter import Condition, Literal, parse
 
 CHUNK = 20_000
@@ -32,7 +32,7 @@ class ItemRows:
     def __init__(self, lookup: Lookup, branch: int, numbers: npt.NDArray[np.int32] | None = None) -> None:
         self._lookup, self._branch = lookup, branch
         self._names = (*NAMES, SINCE) if lookup.revision else NAMES
-        self.columns = tuple(Column(name) for name in self._names)
+        self.columns = tuple(FrameColumn(name) for name in self._names)
         self._all = lookup.branches.items(branch)
         self._numbers = self._all if numbers is None else numbers
 

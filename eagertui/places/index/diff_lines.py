@@ -8,8 +8,7 @@ from typing import Any
 from textual.content import Content
 
 from core.index.tokens import letter
-from eagertui.widgets.draw import Part, bar, clip, fill, line, safe
-from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.draw import FAINT, Part, bar, clip, fill, line, safe
 
 FIGURE = 8
 """Cells of a figure, right-aligned, before its bar."""

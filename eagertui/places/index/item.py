@@ -15,15 +15,12 @@ from textual.events import Click
 from textual.screen import ModalScreen
 
 from core.errors import EagerError
-from eagertui.overlays.over import Finder
+from eagertui.overlays.modals import Finder
 from eagertui.places.index.code_tree import short
 from eagertui.places.index.item_code import item_row, kept, path_lines, shared_levels, titled
-from eagertui.places.index.lines import trouble_lines
-from eagertui.widgets.draw import Part, clip, line, safe, spread
-from eagertui.widgets.fitted import Fitted
-from eagertui.widgets.lines import Lines
+from eagertui.widgets.draw import FAINT, Part, clip, error_lines, line, safe, spread
+from eagertui.widgets.lines import Fitted, Lines
 from eagertui.widgets.row_list import Row, RowList
-from eagertui.widgets.run_lines import FAINT
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
@@ -218,7 +215,7 @@ class ItemScreen(ModalScreen[int]):
         self.query_one("#near-message", Lines).show(lambda width: lines)
 
     def _say_error(self, error: EagerError) -> None:
-        self._say(*trouble_lines(error))
+        self._say(*error_lines(error.message, error.remedy))
 
     def _others(self, rows: object) -> list[tuple[int, object]]:
         """Numbers and similarities of neighbours that are in the catalogue."""

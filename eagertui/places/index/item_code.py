@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from core.index.tokens import letter
-from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
+from eagertui.widgets.draw import FAINT, Part, bar, clip, fill, line, safe, spread
 from eagertui.widgets.row_list import Row
-from eagertui.widgets.run_lines import FAINT
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup

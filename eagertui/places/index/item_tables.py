@@ -10,18 +10,18 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
-from eagertui.overlays.over import Over, TableOver
+from eagertui.overlays.modals import Overlay, TableOverlay
 from eagertui.places.index.diff_lines import diff_rows
 from eagertui.widgets.draw import clip, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
-from eagertui.widgets.table.frame_table import FrameTable, Rows
+from eagertui.widgets.table.frame_table import FrameTable, RowSource
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
 
 
-class ItemTableScreen(TableOver):
+class ItemTableScreen(TableOverlay):
     """Items as a table that filters and sorts; enter on one asks for it.
 
     Args:
@@ -34,7 +34,7 @@ class ItemTableScreen(TableOver):
     CSS_PATH = "style.tcss"
     AUTO_FOCUS = "#items"
 
-    def __init__(self, lookup: Lookup, title: str, rows: Rows, opened: Callable[[int], None]) -> None:
+    def __init__(self, lookup: Lookup, title: str, rows: RowSource, opened: Callable[[int], None]) -> None:
         super().__init__()
         self._lookup, self._title, self._rows, self._opened = lookup, title, rows, opened
 
@@ -63,7 +63,7 @@ class ItemTableScreen(TableOver):
             self._opened(number)
 
 
-class DiffScreen(Over):
+class DiffScreen(Overlay):
     """The figures of two indices side by side.
 
     Args:

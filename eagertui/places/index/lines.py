@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from core.errors import EagerError
 from core.index.tokens import letter, token
 from eagertui.places.index.item_code import mark, titled
 from eagertui.plain import duration
 from eagertui.widgets.chart.bars import compact, dense
-from eagertui.widgets.draw import Part, bar, clip, fill, line, safe, spread
-from eagertui.widgets.run_lines import FAINT, hint
+from eagertui.widgets.draw import FAINT, Part, bar, clip, fill, line, safe, spread
+from eagertui.widgets.run_lines import hint
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
@@ -47,12 +46,6 @@ def empty_lines() -> list[Content]:
         line(["Training gives every item a short code; this place shows how the codes are used."]),
         hint("4", "train", "b", "build an index alone"),
     ]
-
-
-def trouble_lines(error: EagerError) -> list[Content]:
-    """What is wrong with a part of the index, and what can be done."""
-    parts = [line([("✗ ", "bold $error"), safe(error.message)])]
-    return [*parts, line([(safe(error.remedy), FAINT)])] if error.remedy else parts
 
 
 # --- the report -------------------------------------------------------------------------------------------------------

@@ -27,13 +27,11 @@ from eagertui.places.index.lines import (
     report_lines,
     settling_lines,
     standing,
-    trouble_lines,
 )
 from eagertui.places.index.opening import OpenIndex, find_index, open_index
 from eagertui.places.place import Place
-from eagertui.widgets.draw import line, safe
-from eagertui.widgets.fitted import Fitted
-from eagertui.widgets.lines import Lines
+from eagertui.widgets.draw import error_lines, line, safe
+from eagertui.widgets.lines import Fitted, Lines
 from eagertui.widgets.table.frame_table import FrameTable
 
 if TYPE_CHECKING:
@@ -187,7 +185,7 @@ class IndexScreen(Place):
     def _show_rest(self, shown: OpenIndex) -> None:
         """Without a tree: why, and the report where there is one."""
         trouble, report = shown.trouble, shown.report
-        said = [part for fault in trouble.values() for part in (*trouble_lines(fault), Content(""))]
+        said = [part for fault in trouble.values() for part in (*error_lines(fault.message, fault.remedy), Content(""))]
         self.add_class("-message")
         self.query_one("#message-text", Lines).show(
             lambda width: [*said, *(report_lines(report, width) if report else ())]
@@ -199,9 +197,9 @@ class IndexScreen(Place):
         levels, text = self.query_one("#levels", Fitted), self.query_one("#report-text", Lines)
         settling = self.query_one("#settling", Lines)
         if fault is not None:
-            levels.show(lambda width, height: [*_wrapped(trouble_lines(fault), width)])
-            text.show(lambda width: trouble_lines(fault))
-            settling.show(lambda width: trouble_lines(fault))
+            levels.show(lambda width, height: [*_wrapped(error_lines(fault.message, fault.remedy), width)])
+            text.show(lambda width: error_lines(fault.message, fault.remedy))
+            settling.show(lambda width: error_lines(fault.message, fault.remedy))
             return
         ascii_only = self.ascii_only
         levels.show(lambda width, height: level_lines(report, usage, width, height, ascii_only))

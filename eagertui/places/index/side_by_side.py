@@ -4,35 +4,96 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from textual.content import Content
+
 from core.errors import DataError, EagerError
+from core.run.folder import RunInfo
+from eagertui.overlays.modals import Finder
 from eagertui.places.index.opening import Artefact, find_index
-from eagertui.widgets.draw import short_id, when
+from eagertui.widgets.draw import line, safe, short_id, when
+from eagertui.widgets.row_list import Row
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp
 
 
+@dataclass(frozen=True)
+class OtherIndex:
+    """Another run's index: the run, where the index lies, and by which method it was built."""
+
+    run: RunInfo
+    at: Artefact
+    method: str
+
+
+class OtherIndexScreen(Finder):
+    """Find the index of another run.
+
+    Args:
+        this: the index that is open.
+        others: the other ones, the newest first.
+    """
+
+    NOUN = "index"
+    HINT = "a part of a run's id, its day, method or state"
+
+    def __init__(self, this: Artefact, others: Sequence[OtherIndex]) -> None:
+        super().__init__()
+        self._this, self._others = this, tuple(others)
+
+    @property
+    def question(self) -> str:
+        """Which index is open."""
+        return f"Beside which index?  This is the one of {safe(self._this.run.id)}"
+
+    def on_mount(self) -> None:
+        """Begin with all of them."""
+        super().on_mount()
+        self.find("")
+
+    def look(self, text: str, most: int) -> list[Row]:
+        """Indices whose words hold the text."""
+        wanted = text.casefold()
+        rows = ((number, other, _words(other)) for number, other in enumerate(self._others))
+        fitting = [(n, other, words) for n, other, words in rows if wanted in f"{words} {other.run.id}".casefold()]
+        return [Row(str(number), _other_row(other, words)) for number, other, words in fitting[:most]]
+
+    def exact(self, text: str) -> int | None:
+        """The index of the run with this id."""
+        return next((number for number, other in enumerate(self._others) if other.run.id == text), None)
+
+
+def _words(other: OtherIndex) -> str:
+    return f"{when(other.run.created)}  {short_id(other.run)}  {other.method}  {other.run.status.state}"
+
+
+def _other_row(other: OtherIndex, words: str) -> Callable[[int], Content]:
+    state = other.run.status.state
+    return lambda width: line([safe(words.removesuffix(state)), (state, "$foreground 60%")], width)
+
+
 async def choose_other(app: EagerApp, this: Artefact) -> Artefact | None:
     """Let somebody choose another run that has an index of its own; None where nobody did."""
-    from eagertui.overlays.choose import Choice, ChooseScreen
-
-    runs = list(app.runs)
-    found = await asyncio.to_thread(lambda: [(run, at) for run in runs if (at := find_index([run.folder])) is not None])
-    others = {str(at.folder): (run, at) for run, at in reversed(found) if at.folder != this.folder}  # the newest stays
+    others = await asyncio.to_thread(_others, list(app.runs), this)
     if not others:
         app.tell("no other run has another index; b builds one", severity="warning")
         return None
-    choices = [
-        Choice(
-            folder, f"{when(run.created)}  {short_id(run)}  {await asyncio.to_thread(_method, at)}", run.status.state
-        )
-        for folder, (run, at) in reversed(others.items())
-    ]
-    doc = f"this is the index of {this.run.id}"
-    answer = await app.push_screen_wait(ChooseScreen("Beside which index?", doc, choices, []))
-    return others[answer[0]][1] if answer else None
+    number = await app.push_screen_wait(OtherIndexScreen(this, others))
+    return others[number].at if number is not None else None
+
+
+def _others(runs: Sequence[RunInfo], this: Artefact) -> list[OtherIndex]:
+    """Each index of the runs but this, once: of runs that share one, the newest stands for it."""
+    others: dict[str, OtherIndex] = {}
+    for run in runs:
+        at = find_index([run.folder])
+        if at is not None and at.folder != this.folder and str(at.folder) not in others:
+            others[str(at.folder)] = OtherIndex(run, at, _method(at))
+    return list(others.values())
 
 
 def _method(at: Artefact) -> str:

@@ -14,8 +14,8 @@ from core.run.state import Alert, RunState, StageState
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number, read_object
 from eagertui.plain import duration
-from eagertui.widgets.draw import LEVELS, Part, clip, line, metric, rule_of_three, safe, spread, status_parts
-from eagertui.widgets.run_lines import FAINT, bar_line, hint, scores
+from eagertui.widgets.draw import FAINT, LEVELS, Part, clip, line, metric, rule_of_three, safe, spread, status_parts
+from eagertui.widgets.run_lines import bar_line, hint, scores
 
 STAGE_GLYPHS = {"running": "●", "finished": "✓", "reused": "=", "failed": "✗", "stopped": "■", "cut off": "✗"}
 STAGE_STYLES = {
@@ -34,7 +34,7 @@ MOST_DRIFT = 4.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagePlan:
     """The stages that a run goes through, and how long each was estimated to take."""
 
     names: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Plan:
         return left
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> StagePlan:
     """The plan of the run in a folder; it reads files, so it is for a thread."""
     from core.errors import EagerError
     from core.pipeline import recipes_of
@@ -85,7 +85,7 @@ def read_plan(folder: Path) -> Plan:
         names = tuple(recipes_of(Project.load(folder / "project.resolved.toml")))
     except (EagerError, OSError):
         names = ()
-    return Plan(names if set(seconds) <= set(names) else tuple(seconds), seconds)
+    return StagePlan(names if set(seconds) <= set(names) else tuple(seconds), seconds)
 
 
 def roughly(seconds: float) -> str:
@@ -108,12 +108,12 @@ def loud(state: RunState) -> list[Alert]:
     return [alert for alert in state.alerts if alert.level != "info"]
 
 
-def headline(state: RunState, status: Status, asked: float | None, plan: Plan, width: int) -> list[Content]:
+def headline(state: RunState, status: Status, asked: float | None, plan: StagePlan, width: int) -> list[Content]:
     """How a run stands, how far it is and when it ends; of one that is over, why, and the next key."""
     return _live(state, status, asked, plan, width) if status.live else _over(state, status, plan, width)
 
 
-def _live(state: RunState, status: Status, asked: float | None, plan: Plan, width: int) -> list[Content]:
+def _live(state: RunState, status: Status, asked: float | None, plan: StagePlan, width: int) -> list[Content]:
     left: list[Part] = [*status_parts(status)]
     if asked is not None:
         left = [(f"◐ stopping, asked {duration(time.monotonic() - asked)} ago", "bold $warning")]
@@ -136,7 +136,7 @@ def _live(state: RunState, status: Status, asked: float | None, plan: Plan, widt
     return lines
 
 
-def _stage(state: RunState, plan: Plan) -> list[Part]:
+def _stage(state: RunState, plan: StagePlan) -> list[Part]:
     stage = state.stage
     if stage is None:
         return []
@@ -163,7 +163,7 @@ def _far(state: RunState, width: int, quiet: bool) -> Content:
     return bar_line(progress.task, progress.share, count, None if quiet else state.eta, width)
 
 
-def _over(state: RunState, status: Status, plan: Plan, width: int) -> list[Content]:
+def _over(state: RunState, status: Status, plan: StagePlan, width: int) -> list[Content]:
     left: list[Part] = [*status_parts(status)]
     if status.state == "finished":
         left.append((f"  in {duration(status.seconds)}", FAINT))
@@ -191,7 +191,7 @@ def _over(state: RunState, status: Status, plan: Plan, width: int) -> list[Conte
     return lines
 
 
-def stage_lines(stages: Mapping[str, StageState], plan: Plan, width: int, live: bool = True) -> list[Content]:
+def stage_lines(stages: Mapping[str, StageState], plan: StagePlan, width: int, live: bool = True) -> list[Content]:
     """One line a stage: what became of it and how long it took, or is expected to take.
 
     Args:

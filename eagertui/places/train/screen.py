@@ -21,17 +21,15 @@ from core.safe_json import moment
 from eagertui.actions import own_bindings
 from eagertui.places.place import Place
 from eagertui.places.train.curve_grid import CurveGrid
-from eagertui.places.train.lines import Plan, headline, read_plan, stage_lines, title
+from eagertui.places.train.lines import StagePlan, headline, read_plan, stage_lines, title
 from eagertui.places.train.log_view import LogView
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, strip
-from eagertui.widgets.draw import Part, line, safe, when
+from eagertui.widgets.draw import FAINT, Part, line, safe, when
 from eagertui.widgets.filter_bar import FilterBar
-from eagertui.widgets.fitted import Draw as DrawFitted
-from eagertui.widgets.fitted import Fitted
 from eagertui.widgets.lines import Draw as DrawLines
-from eagertui.widgets.lines import Lines
-from eagertui.widgets.run_lines import FAINT, hint, metric_lines
+from eagertui.widgets.lines import DrawFitted, Fitted, Lines
+from eagertui.widgets.run_lines import hint, metric_lines
 
 LOW = 17
 """Lines below which the curves and the story take turns."""
@@ -64,7 +62,7 @@ class TrainScreen(Place):
         self._seen: Seen | None = None
         self._held: float | None = None
         """When the view was held still, in Unix seconds."""
-        self._plan = Plan()
+        self._plan = StagePlan()
         self._planned: tuple[RunFolder, int] | None = None
         """The run whose plan was read, and at which of its stages."""
         self._pane = ""
@@ -160,7 +158,7 @@ class TrainScreen(Place):
         assert self._seen is not None
         folder, stages = self._seen.folder, len(self._seen.state.stages)
         if self._planned is None or self._planned[0] != folder:
-            self._plan = Plan()
+            self._plan = StagePlan()
         if self._planned != (folder, stages) and not self._plan.seconds:
             self._planned = (folder, stages)
             self._read_plan(folder)

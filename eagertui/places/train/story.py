@@ -10,8 +10,7 @@ from core.run.state import Alert, RunState, SavedCheckpoint, StageState
 from core.run.status import Status
 from core.safe_json import moment
 from eagertui.plain import duration, figures
-from eagertui.widgets.draw import LEVELS, Part, safe
-from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.draw import FAINT, LEVELS, Part, safe
 
 Line = tuple[Part, ...]
 KEPT = 4096

@@ -12,8 +12,7 @@ from textual.content import Content
 from core.run.state import SYSTEM, RunState
 from eagertui.plain import size
 from eagertui.widgets.chart.ticks import compact, figure
-from eagertui.widgets.draw import Part, line
-from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.draw import FAINT, Part, line
 
 SPARKS = {"braille": "▁▂▃▄▅▆▇█", "block": "▁▂▃▄▅▆▇█", "ascii": "_.-=+*#"}
 FULL = 90.0

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from eagertui.widgets.draw import clip, line
-from eagertui.widgets.run_lines import FAINT
+from eagertui.widgets.draw import FAINT, clip, line
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ASCII = " ....####"

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from eagertui.widgets.chart.canvas import SYMBOLS
 from eagertui.widgets.chart.legend import flags, legend, one_title, readout
-from eagertui.widgets.chart.plot import WRITING, Curve, Frame, Look, picture, span
+from eagertui.widgets.chart.plot import WRITING, ChartLook, Curve, Frame, picture, span
 from eagertui.widgets.chart.ticks import figure
 from eagertui.widgets.draw import Part, line, metric
 
@@ -238,8 +238,8 @@ class Chart(Widget, can_focus=True):
             self._entitle()
             self.refresh()
 
-    def _look(self, height: int) -> Look:
-        return Look(
+    def _look(self, height: int) -> ChartLook:
+        return ChartLook(
             self.content_size.width,
             height,
             self.symbols,

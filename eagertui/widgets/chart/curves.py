@@ -12,7 +12,7 @@ Points = Sequence[tuple[int, float]]
 MOST = sys.float_info.max
 
 
-class Column(NamedTuple):
+class DotColumn(NamedTuple):
     """What falls into one column of dots."""
 
     at: int
@@ -73,7 +73,7 @@ def power(logarithm: float) -> float:
         return MOST
 
 
-def columns(steps: Sequence[int], values: Sequence[float], start: float, end: float, count: int) -> list[Column]:
+def columns(steps: Sequence[int], values: Sequence[float], start: float, end: float, count: int) -> list[DotColumn]:
     """The series in columns by step, with least and most of each, so that no spike is lost.
 
     Args:
@@ -92,14 +92,14 @@ def columns(steps: Sequence[int], values: Sequence[float], start: float, end: fl
         steps, values, gaps = _without_gaps(steps, values)
     begin, stop = max(0, bisect_left(steps, start) - 1), min(len(steps), bisect_right(steps, end) + 1)
     scale = (count - 1) / (end - start) if end > start else 0.0
-    found: list[Column] = []
+    found: list[DotColumn] = []
     while begin < stop:
         place = math.floor((steps[begin] - start) * scale + 0.5)
         behind = bisect_left(steps, start + (place + 0.5) / scale, begin + 1, stop) if scale else stop
         while behind < stop and math.floor((steps[behind] - start) * scale + 0.5) <= place:
             behind += 1  # the boundary was rounded down
         part = values[begin:behind]
-        found.append(Column(place, part[0], part[-1], min(part), max(part), bool(found) and begin not in gaps))
+        found.append(DotColumn(place, part[0], part[-1], min(part), max(part), bool(found) and begin not in gaps))
         begin = behind
     return found
 
@@ -149,7 +149,7 @@ def scale_of(low: float, high: float, log: bool = False) -> tuple[float, float]:
     return max(-MOST, middle - about), min(MOST, middle + about)
 
 
-def runs(found: Sequence[Column], count: int, rows: int, low: float, high: float) -> list[Run]:
+def runs(found: Sequence[DotColumn], count: int, rows: int, low: float, high: float) -> list[Run]:
     """The dots of a line through columns: each column's whole span, and the way from one to the next."""
     spread, top_value, last = high / 2 - low / 2, high / 2, rows - 1  # halves: the whole may be beyond every float
     drawn: list[Run] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from eagertui.widgets.chart.canvas import SYMBOLS, Canvas
 from eagertui.widgets.chart.curves import (
-    Column,
+    DotColumn,
     Points,
     columns,
     extent,
@@ -72,7 +72,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Look:
+class ChartLook:
     """How curves are drawn.
 
     Attributes:
@@ -134,7 +134,7 @@ class Frame:
         return self.start + (self.end - self.start) * cell / max(1, self.width - 1)
 
 
-def picture(curves: Sequence[Curve], look: Look) -> tuple[list[list[Part]], Frame]:
+def picture(curves: Sequence[Curve], look: ChartLook) -> tuple[list[list[Part]], Frame]:
     """The picture, as exactly `look.height` lines of exactly `look.width` cells, and where its lines lie."""
     drawn = [curve for curve in curves if curve.finite][:MOST_CURVES]
     start, end = look.view or span(drawn) or (0, 0)
@@ -167,7 +167,7 @@ def picture(curves: Sequence[Curve], look: Look) -> tuple[list[list[Part]], Fram
     return lines, frame
 
 
-def _marks(low: float, high: float, height: int, look: Look) -> dict[float, str]:
+def _marks(low: float, high: float, height: int, look: ChartLook) -> dict[float, str]:
     """The values beside the axis, in the units of the scale, and how they are written."""
     if height < 2:
         return {}
@@ -182,13 +182,15 @@ def _marks(low: float, high: float, height: int, look: Look) -> dict[float, str]
     return {math.log10(v) if look.log else v: text for v, text in zip(values, texts, strict=True)}
 
 
-def _draw(canvas: Canvas, curves: Sequence[Curve], look: Look, frame: Frame, scale: tuple[float, float]) -> list[float]:
+def _draw(
+    canvas: Canvas, curves: Sequence[Curve], look: ChartLook, frame: Frame, scale: tuple[float, float]
+) -> list[float]:
     """Draw every line; return their newest values in sight, in the units of the scale."""
     lines = [curve.line(look.log, 0.0) for curve in curves]
     firm = [curve.line(look.log, look.weight) for curve in curves] if look.weight else lines
     newest = []
 
-    def draw(curve: Curve, values: Sequence[float], faint: bool) -> list[Column]:
+    def draw(curve: Curve, values: Sequence[float], faint: bool) -> list[DotColumn]:
         found = columns(curve.steps, values, frame.start, frame.end, canvas.columns)
         style = f"{curve.style} {look.faint}" if faint else curve.style
         canvas.draw(runs(found, canvas.columns, canvas.rows, *scale), style, faint)
@@ -211,7 +213,9 @@ def _draw(canvas: Canvas, curves: Sequence[Curve], look: Look, frame: Frame, sca
 
 def _mark_best(canvas: Canvas, curve: Curve, value: float, frame: Frame, scale: tuple[float, float]) -> None:
     step = float(curve.best or 0)
-    found = runs([Column(0, value, value, value, value, False)], 1, canvas.rows, *scale) if math.isfinite(value) else []
+    found = (
+        runs([DotColumn(0, value, value, value, value, False)], 1, canvas.rows, *scale) if math.isfinite(value) else []
+    )
     for run in found:
         canvas.sign(frame.cell(step), run.top // canvas.symbols.down, canvas.symbols.best, f"bold {curve.style}")
 

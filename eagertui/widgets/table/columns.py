@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from eagertui.widgets.draw import Part, clip, safe
-from eagertui.widgets.table.frame_view import Column, Texts
+from eagertui.widgets.table.frame_view import FrameColumn, Texts
 
 GAP = 2
 """Blank cells between two columns; the first of them may carry the sort arrow."""
@@ -77,7 +77,7 @@ def cell(text: str, width: int, right: bool = False) -> str:
     return set_cell_size(shown, width)
 
 
-def row_parts(texts: Texts, columns: Sequence[Column], slots: Sequence[Slot], width: int) -> list[Part]:
+def row_parts(texts: Texts, columns: Sequence[FrameColumn], slots: Sequence[Slot], width: int) -> list[Part]:
     """A row as pieces of text, each with its component: nothing or `faint`; together exactly as wide as asked."""
     parts: list[Part] = []
     at = 0
@@ -90,7 +90,7 @@ def row_parts(texts: Texts, columns: Sequence[Column], slots: Sequence[Slot], wi
 
 
 def header_parts(
-    columns: Sequence[Column], slots: Sequence[Slot], width: int, current: int, sort: tuple[int | None, bool]
+    columns: Sequence[FrameColumn], slots: Sequence[Slot], width: int, current: int, sort: tuple[int | None, bool]
 ) -> list[Part]:
     """The header as pieces of text with their components: the sort's arrow, and marks where columns lie beyond."""
     cut = bool(slots) and (slots[-1].column + 1 < len(columns) or slots[-1].cut)

@@ -59,11 +59,13 @@ class CursorView(ScrollView, can_focus=True):
         return 0
 
     @property
-    def _page(self) -> int:
+    def page_height(self) -> int:
+        """Rows that are in sight at once."""
         return max(1, self.scrollable_content_region.height - self._head)
 
-    def _keep_in_sight(self) -> None:
-        top, page = self.scroll_offset.y, self._page
+    def keep_in_sight(self) -> None:
+        """Scroll as far as it takes for the cursor to be in sight."""
+        top, page = self.scroll_offset.y, self.page_height
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False)
         elif self._cursor >= top + page:
@@ -75,7 +77,7 @@ class CursorView(ScrollView, can_focus=True):
 
     def action_go_page(self, pages: int) -> None:
         """Move the cursor by screenfuls."""
-        self._go_to(self._cursor + pages * self._page)
+        self._go_to(self._cursor + pages * self.page_height)
 
     def action_go_first(self) -> None:
         """Go to the first row."""

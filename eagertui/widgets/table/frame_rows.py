@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from eagertui.widgets.table.cell_texts import sort_key, texts
-from eagertui.widgets.table.frame_view import Column, Stopped, Texts
+from eagertui.widgets.table.frame_view import FrameColumn, Stopped, Texts
 from eagertui.widgets.table.row_filter import Condition, Literal, Mask, parse
 
 CHUNK = 50_000
@@ -78,7 +78,7 @@ class FrameRows:
         self._frame = frame
         self._shown = list(columns if columns is not None else frame.columns)
         self._index: Numbers | None = None  # None: every row
-        self.columns = tuple(Column(name, frame.schema[name].is_numeric()) for name in self._shown)
+        self.columns = tuple(FrameColumn(name, frame.schema[name].is_numeric()) for name in self._shown)
 
     @property
     def height(self) -> int:
@@ -141,7 +141,7 @@ class InteractionRows:
         self._items = items.select(pl.col("item_id").alias("item"), title, *others)
         self._numbers, self._offsets = sequences.items, sequences.offsets
         self._index: Numbers | None = None
-        self.columns = tuple(Column(name, name == "pos") for name in self.NAMES)
+        self.columns = tuple(FrameColumn(name, name == "pos") for name in self.NAMES)
 
     @property
     def height(self) -> int:

@@ -21,10 +21,10 @@ from eagertui.plain import visible
 from eagertui.widgets.draw import Part, clip
 from eagertui.widgets.table.columns import GAP, Slot, cell, fit, header_parts, place, row_parts, scrolled
 from eagertui.widgets.table.cursor_view import CursorView
-from eagertui.widgets.table.frame_view import Column, FilterError, Found, Rows, Search, Texts, View, Wish
+from eagertui.widgets.table.frame_view import FilterError, Found, FrameColumn, FrameView, RowSource, Search, Texts, Wish
 from eagertui.widgets.table.row_blocks import RowBlocks
 
-__all__ = ["Column", "FilterError", "FrameTable", "Rows", "Texts"]
+__all__ = ["FilterError", "FrameColumn", "FrameTable", "RowSource", "Texts"]
 
 _PARTS = ("header", "column", "faint")
 
@@ -91,7 +91,7 @@ class FrameTable(CursorView):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._view = View()
+        self._view = FrameView()
         self._empty = self._status = ""
         self._blocks = RowBlocks()
         self._column = self._first = 0
@@ -100,7 +100,7 @@ class FrameTable(CursorView):
     # What is shown
 
     @property
-    def rows(self) -> Rows | None:
+    def rows(self) -> RowSource | None:
         """The view that is shown: filtered, sorted."""
         return self._view.rows
 
@@ -124,11 +124,6 @@ class FrameTable(CursorView):
         self._go_to(row)
 
     @property
-    def cursor_column(self) -> int:
-        """The number of the column that `sort` sorts by."""
-        return self._column
-
-    @property
     def row(self) -> Texts | None:
         """The texts of the row under the cursor."""
         return self._blocks.row(self._cursor)
@@ -137,10 +132,10 @@ class FrameTable(CursorView):
         """The row under the cursor, cells parted by tabs; blanks and control characters inside cells are harmless."""
         return "\t".join(visible(" ".join((text or "").splitlines()).replace("\t", " ")) for text in self.row or ())
 
-    def show(self, rows: Rows | None, empty: str = "") -> None:
+    def show(self, rows: RowSource | None, empty: str = "") -> None:
         """Show another table, unfiltered and unsorted; where it has no rows, the text that says what to do."""
         self._view.stop()
-        self._view = View(rows)
+        self._view = FrameView(rows)
         self._empty = empty
         self._column = self._first = 0
         self._blocks = RowBlocks(rows)
@@ -168,7 +163,7 @@ class FrameTable(CursorView):
     def _look(self) -> None:
         """Fetch what is in sight before it is drawn, so that no width changes meanwhile; say where we are."""
         top = self.scroll_offset.y
-        self._blocks.fetch(top, min(top + self._page, self._view.height))
+        self._blocks.fetch(top, min(top + self.page_height, self._view.height))
         status = self._saying(top)
         if status != self._status:
             self._status = status
@@ -184,7 +179,7 @@ class FrameTable(CursorView):
             return ""
         if not view.height:
             return f"no row of {view.total:,}"
-        told = f"{top + 1:,}–{min(top + self._page, view.height):,} of {view.height:,}"
+        told = f"{top + 1:,}–{min(top + self.page_height, view.height):,} of {view.height:,}"
         whole = f"{told} (filtered from {view.total:,})" if view.seen.text else told
         return next((text for text in (whole, told) if len(text) <= self._room), f"{top + 1:,} of {view.height:,}")
 
@@ -198,7 +193,7 @@ class FrameTable(CursorView):
         """More or fewer rows and columns are in sight."""
         self._resize()
         self._look()
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
 
     # Filter and sort, in a thread
@@ -246,13 +241,14 @@ class FrameTable(CursorView):
     def _go_to(self, row: int) -> None:
         row = max(0, min(row, self._view.height - 1))
         old, self._cursor = self._cursor, row
-        self._keep_in_sight()
+        self.keep_in_sight()
         if row != old:
             self._redraw(old, row)
             self.post_message(self.Highlighted(self, row))
 
-    def _keep_in_sight(self) -> None:
-        super()._keep_in_sight()
+    def keep_in_sight(self) -> None:
+        """Scroll to the cursor's row and column."""
+        super().keep_in_sight()
         room = self._room
         self._first = scrolled(fit(self._blocks.needs, room), self._first, self._column, room)
 
@@ -265,12 +261,12 @@ class FrameTable(CursorView):
             self.refresh()
             return
         lines = [row - self.scroll_offset.y for row in rows]
-        self.refresh(*(Region(0, line + self._head, self._room, 1) for line in lines if 0 <= line < self._page))
+        self.refresh(*(Region(0, line + self._head, self._room, 1) for line in lines if 0 <= line < self.page_height))
 
     def action_go_column(self, columns: int) -> None:
         """Move the cursor by columns; they scroll where they do not fit."""
         self._column = max(0, min(self._column + columns, len(self._blocks.needs) - 1))
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
 
     def action_select(self) -> None:

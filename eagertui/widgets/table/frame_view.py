@@ -13,7 +13,7 @@ Stopped = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Column:
+class FrameColumn:
     """A column: its name, and whether it holds figures (right-aligned)."""
 
     name: str
@@ -24,11 +24,11 @@ class FilterError(Exception):
     """A filter that cannot be understood; the message is for the person who typed it."""
 
 
-class Rows(Protocol):
+class RowSource(Protocol):
     """A table that is looked at piece by piece; raw texts, nothing made safe."""
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[FrameColumn, ...]:
         """What stands in a row."""
 
     @property
@@ -42,10 +42,10 @@ class Rows(Protocol):
     def slice(self, start: int, count: int) -> list[Texts]:
         """Some rows of this view; at most a few milliseconds for a screenful."""
 
-    def filtered(self, text: str, stopped: Stopped) -> Rows | None:
+    def filtered(self, text: str, stopped: Stopped) -> RowSource | None:
         """All rows that a filter keeps, in the table's own order; "" keeps all. Blocks; None where it was stopped."""
 
-    def ordered(self, column: int, descending: bool, stopped: Stopped) -> Rows | None:
+    def ordered(self, column: int, descending: bool, stopped: Stopped) -> RowSource | None:
         """The rows of this view by a column, stable, nulls last. Blocks; None where it was stopped."""
 
 
@@ -69,8 +69,8 @@ class Found:
     """What a search found, or why it found nothing."""
 
     number: int
-    kept: Rows | None = None
-    rows: Rows | None = None
+    kept: RowSource | None = None
+    rows: RowSource | None = None
     error: str = ""
 
 
@@ -78,7 +78,7 @@ Search = Callable[[Stopped], Found | None]
 """Blocks until something is found; None where it was stopped."""
 
 
-class View:
+class FrameView:
     """The rows of a table under a filter and an order; only the newest wish counts.
 
     Attributes:
@@ -88,7 +88,7 @@ class View:
         error: Why the last wish came to nothing.
     """
 
-    def __init__(self, rows: Rows | None = None) -> None:
+    def __init__(self, rows: RowSource | None = None) -> None:
         self.rows = self._all = self._kept = rows
         self.seen = self.wish = Wish()
         self.error = ""
@@ -144,11 +144,11 @@ class View:
             self.error, self.wish = found.error or "not understood", self.seen
         return True
 
-    def _settle(self, kept: Rows, rows: Rows) -> None:
+    def _settle(self, kept: RowSource, rows: RowSource) -> None:
         self._kept, self.rows, self.seen = kept, rows, self.wish
 
 
-def _search(everything: Rows, kept: Rows | None, wish: Wish, number: int, stopped: Stopped) -> Found | None:
+def _search(everything: RowSource, kept: RowSource | None, wish: Wish, number: int, stopped: Stopped) -> Found | None:
     try:
         found = kept if kept is not None else everything.filtered(wish.text, stopped)
         rows = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from eagertui.widgets.table.columns import need
-from eagertui.widgets.table.frame_view import Rows, Texts
+from eagertui.widgets.table.frame_view import RowSource, Texts
 
 BLOCK = 128
 """Rows fetched at once."""
@@ -20,7 +20,7 @@ class RowBlocks:
         needs: Cells that each column would like, from its name and the rows that were fetched; it only grows.
     """
 
-    def __init__(self, rows: Rows | None = None) -> None:
+    def __init__(self, rows: RowSource | None = None) -> None:
         self._rows = rows
         self._blocks: OrderedDict[int, list[Texts]] = OrderedDict()
         self.needs = [need(column.name) for column in rows.columns] if rows is not None else []
@@ -28,7 +28,7 @@ class RowBlocks:
             for start in (rows.height // 2, rows.height - BLOCK):  # ids and positions often grow with the row
                 self._measure(rows.slice(start, BLOCK))
 
-    def use(self, rows: Rows | None) -> None:
+    def use(self, rows: RowSource | None) -> None:
         """Go on with another view of the table."""
         self._rows = rows
         self._blocks.clear()

@@ -14,7 +14,7 @@ from core.errors import EagerError, ProjectError
 from core.project import Project, all_settings
 from eagertui.forms.form_model import (
     MOST_USED,
-    Form,
+    RunForm,
     grouped,
     near,
     problem,
@@ -47,12 +47,12 @@ def plain_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def field(form: Form, key: str):
+def field(form: RunForm, key: str):
     return next(one for one in form.fields if one.key == key)
 
 
 def test_every_setting_is_a_field_and_its_own_text_is_right(project_file: Path):
-    form = Form.load(project_file)
+    form = RunForm.load(project_file)
     stages = [s.key for s in all_settings() if s.key.startswith("tune.stages.")]
     assert len(form.fields) == len(all_settings()) - len(stages) + len(stages) * len(Project().tune.stages)
     project = Project.load(project_file)
@@ -91,7 +91,7 @@ def test_a_wrong_text_gets_the_command_lines_own_words(plain_file: Path, key: st
         if told:
             assert error.message == f"--set {setting}: {key}: {told}"
         else:  # right by itself, but not together with the rest
-            form = Form.load(plain_file).with_text(key, text)
+            form = RunForm.load(plain_file).with_text(key, text)
             assert form.trouble is not None
             assert form.trouble.message in error.message
     else:
@@ -105,7 +105,7 @@ def test_unknown_keys_and_recipes_name_the_nearest():
 
 
 def test_only_what_differs_from_the_file_is_an_override(project_file: Path):
-    form = Form.load(project_file, ["seed=7", "tune.batch_tokens=1024", "tune.stages[0].epochs=3", "recipe=light"])
+    form = RunForm.load(project_file, ["seed=7", "tune.batch_tokens=1024", "tune.stages[0].epochs=3", "recipe=light"])
     assert form.overrides == ("tune.batch_tokens=1024", "tune.stages.0.epochs=3")
     assert field(form, "tune.batch_tokens").default_text == "512"
     form = form.with_text("tune.batch_tokens", " 512 ")
@@ -117,14 +117,14 @@ def test_only_what_differs_from_the_file_is_an_override(project_file: Path):
 
 
 def test_parts_of_a_table_become_one_override(project_file: Path):
-    form = Form.load(project_file, ["tune.stages.0.tasks.sequential=2"])
+    form = RunForm.load(project_file, ["tune.stages.0.tasks.sequential=2"])
     assert form.overrides == ("tune.stages.0.tasks={ sequential = 2.0 }",)
-    again = Form.load(project_file, form.overrides)
+    again = RunForm.load(project_file, form.overrides)
     assert again.overrides == form.overrides
 
 
 def test_the_overrides_mean_what_the_form_shows(project_file: Path):
-    form = Form.load(project_file)
+    form = RunForm.load(project_file)
     told = {"name": '"a b"', "evaluate.baselines": "popularity", "evaluate.mask_seen": "true", "tune.dropout": "0.25",
             "run.device": "cuda:1", "index.sources": "behavior, semantic"}  # fmt: skip
     for key, text in told.items():
@@ -140,46 +140,46 @@ def test_the_overrides_mean_what_the_form_shows(project_file: Path):
 
 
 def test_values_that_do_not_go_together_mark_a_field(project_file: Path):
-    form = Form.load(project_file).with_text("backbone.heads", "5")
+    form = RunForm.load(project_file).with_text("backbone.heads", "5")
     wrong = field(form, "backbone.heads")
     assert wrong.problem == "backbone.hidden_size (192) must be a multiple of it"
     assert form.trouble.key == "backbone.heads"
-    kept = Form.load(project_file, form.overrides)  # as the next opening of the form gets it
+    kept = RunForm.load(project_file, form.overrides)  # as the next opening of the form gets it
     assert kept.trouble == form.trouble
     assert kept.with_text("backbone.hidden_size", "200").trouble is None
     assert kept.with_text("backbone.heads", None).overrides == ()
 
 
 def test_wrong_overrides_are_marked_and_unknown_ones_told(project_file: Path):
-    form = Form.load(project_file, ["tune.batch_tokens=many"])
+    form = RunForm.load(project_file, ["tune.batch_tokens=many"])
     assert field(form, "tune.batch_tokens").problem == 'expected a whole number, got "many" (a text)'
     assert form.with_text("tune.batch_tokens", None).trouble is None
     with pytest.raises(ProjectError, match="did you mean seed"):
-        Form.load(project_file, ["sed=1"])
+        RunForm.load(project_file, ["sed=1"])
     with pytest.raises(ProjectError, match="there are 1 stages"):
-        Form.load(project_file, ["tune.stages.4.epochs=1"])
+        RunForm.load(project_file, ["tune.stages.4.epochs=1"])
 
 
 def test_a_broken_file_says_where(tmp_path: Path):
     path = tmp_path / "project.toml"
     path.write_text("[data]\ninteractions = 'x'\nitms = 'y'\n")
     with pytest.raises(ProjectError, match=r"project\.toml:3: data\.itms: unknown key"):
-        Form.load(path, ["seed=1"])
+        RunForm.load(path, ["seed=1"])
     path.unlink()
     with pytest.raises(EagerError, match="no project file"):
-        Form.load(path)
+        RunForm.load(path)
 
 
 def test_a_file_that_the_command_line_completes(tmp_path: Path):
     path = tmp_path / "project.toml"
     path.write_text("seed = 3\n")
-    form = Form.load(path, ["data.interactions=log.csv"])
+    form = RunForm.load(path, ["data.interactions=log.csv"])
     assert form.trouble is None
     assert field(form, "data.interactions").value_text == "log.csv"
 
 
 def test_the_most_used_come_first_and_each_once(project_file: Path):
-    groups = Form.load(project_file).groups
+    groups = RunForm.load(project_file).groups
     assert groups[0].title == "Most used"
     assert len(groups[0].fields) == len(MOST_USED)
     keys = [one.key for group in groups for one in group.fields]
@@ -191,7 +191,7 @@ def test_the_most_used_come_first_and_each_once(project_file: Path):
 
 
 def test_a_form_about_the_index_begins_with_its_tables(project_file: Path):
-    groups = Form.load(project_file, ["run.goal=index"]).groups
+    groups = RunForm.load(project_file, ["run.goal=index"]).groups
     assert [group.title for group in groups[:2]] == ["[index]", "Most used"]
     assert [one.key for one in groups[0].fields] == [key for key in KEYS if key.startswith("index.")]
     assert groups[0].fields[1].label == "method"
@@ -200,7 +200,7 @@ def test_a_form_about_the_index_begins_with_its_tables(project_file: Path):
 
 
 def test_the_filter_looks_at_names_and_words(project_file: Path):
-    fields = Form.load(project_file).fields
+    fields = RunForm.load(project_file).fields
     assert [one.key for one in fields if one.matches("BATCH_TOK")] == ["tune.batch_tokens"]
     assert any(one.key == "run.threads" for one in fields if one.matches("cpu threads"))
     assert len([one for one in fields if one.matches("!tune")]) < len([one for one in fields if one.matches(" ")])

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, OptionList
 
 from core.project import Project
+from eagertui.forms.editors import ChoiceSelect, FieldInput, OrderedMarks
 from eagertui.forms.form_model import Field, Group, grouped, project_fields
-from eagertui.forms.settings_form import FieldInput, SettingsForm
+from eagertui.forms.settings_form import SettingsForm
 from eagertui.widgets.filter_bar import FilterBar
 from tests.eagertui.app_tools import screen_text
 from tests.eagertui.forms.form_tools import FormApp
@@ -108,8 +108,25 @@ async def test_a_choice_from_a_list(size: tuple[int, int]) -> None:
         assert "how the step size falls" in hands.text()
         await hands.press("down", "enter")
         assert hands.app.edits == [("tune.schedule", "linear")]
+        assert hands.app.focused is hands.form.settings
         await hands.press("enter", "escape")
         assert len(hands.app.edits) == 1
+        assert not hands.form.editing and not hands.app.query(ChoiceSelect)
+        await hands.press("enter", "q", "up", "space")  # letters are nobody's, space takes too
+        assert hands.app.edits[1:] == [("tune.schedule", "cosine")]
+
+
+async def test_a_choice_where_none_of_the_list_is_the_value() -> None:
+    one = Field("k", "text", "old", "old", "one of two", choices=("a", "b"))
+
+    async with opened(make=lambda edits: (Group("G", "", (one,)),)) as hands:
+        await hands.press("enter")
+        assert "●" not in hands.text()
+        await hands.press("escape")
+        assert hands.app.edits == []
+        await hands.press("enter", "enter")  # the cursor stands on the first
+        await hands.press("enter", "end", "enter")
+        assert hands.app.edits == [("k", "a"), ("k", "b")]
 
 
 async def test_a_prefix_leads_to_typing() -> None:
@@ -134,8 +151,12 @@ async def test_some_of_many_keep_their_order(size: tuple[int, int]) -> None:
         assert re.search(r"1 semantic[^·]*2 behavior", hands.text().replace("\n", " "))
         await hands.press("space", "space", "enter")  # off and on again: it comes last
         assert hands.app.edits == [("index.sources", "behavior, semantic")]
+        await hands.press("enter", "q", "down", "space", "escape")  # letters are nobody's; escape keeps the old
+        assert len(hands.app.edits) == 1
+        assert hands.app.focused is hands.form.settings
         await hands.press("enter", "space")
-        await hands.pilot.click(Button)
+        await hands.pilot.click(offset=(6, 1))  # a heading
+        await hands.pilot.pause()
         assert hands.app.edits[-1] == ("index.sources", "semantic")
 
 
@@ -225,7 +246,7 @@ async def test_hostile_texts_are_drawn_harmlessly() -> None:
         text = hands.text()
         assert "[red]x[/]" in text
         assert not re.search("[\x1b\x07\u202e\u200b]", text)
-        assert hands.app.screen.query_one(OptionList)
+        assert hands.app.screen.query_one(OrderedMarks)
         await hands.press("escape", "enter")
 
 

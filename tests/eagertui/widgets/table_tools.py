@@ -12,7 +12,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from eagertui.themes import DARK, LIGHT
-from eagertui.widgets.table.frame_table import Column, FilterError, FrameTable, Rows
+from eagertui.widgets.table.frame_table import FilterError, FrameColumn, FrameTable, RowSource
 from tests.eagertui.app_tools import Eyes, screen_text
 
 HOSTILE = [
@@ -27,7 +27,7 @@ class ListRows:
     """Rows of a list; remembers what was fetched."""
 
     table: list[tuple[str | None, ...]]
-    columns: tuple[Column, ...] = (Column("user"), Column("pos", right=True), Column("title"))
+    columns: tuple[FrameColumn, ...] = (FrameColumn("user"), FrameColumn("pos", right=True), FrameColumn("title"))
     total: int = 0
     fetched: list[tuple[int, int]] = field(default_factory=list)
 
@@ -42,14 +42,14 @@ class ListRows:
         self.fetched.append((start, count))
         return self.table[start : start + count]
 
-    def filtered(self, text: str, stopped: Callable[[], bool]) -> Rows | None:
+    def filtered(self, text: str, stopped: Callable[[], bool]) -> RowSource | None:
         if text == "=bad":
             raise FilterError("no column [red]bad[/]\nsecond line")
         if text == "=broken":
             raise RuntimeError("a broken table")
         return ListRows([row for row in self.table if text in str(row)], self.columns, self.total)
 
-    def ordered(self, column: int, descending: bool, stopped: Callable[[], bool]) -> Rows | None:
+    def ordered(self, column: int, descending: bool, stopped: Callable[[], bool]) -> RowSource | None:
         table = sorted(self.table, key=lambda row: row[column] or "", reverse=descending)
         return ListRows(table, self.columns, self.total)
 
@@ -66,7 +66,7 @@ class SlowRows(ListRows):
     def allow(self, text: str) -> None:
         self.go.setdefault(text, threading.Event()).set()
 
-    def filtered(self, text: str, stopped: Callable[[], bool]) -> Rows | None:
+    def filtered(self, text: str, stopped: Callable[[], bool]) -> RowSource | None:
         go = self.go.setdefault(text, threading.Event())
         self.begun.setdefault(text, threading.Event()).set()
         while not go.wait(0.002):
@@ -79,7 +79,7 @@ class SlowRows(ListRows):
 class StubbornRows(SlowRows):
     """A filter of it never looks whether it is stopped."""
 
-    def filtered(self, text: str, stopped: Callable[[], bool]) -> Rows | None:
+    def filtered(self, text: str, stopped: Callable[[], bool]) -> RowSource | None:
         found = super().filtered(text, lambda: False)
         self.ended.append(text)
         return found
@@ -88,7 +88,7 @@ class StubbornRows(SlowRows):
 class EndlessRows:
     """A table of five million rows that are made when they are asked for."""
 
-    columns = (Column("row", right=True), Column("title"))
+    columns = (FrameColumn("row", right=True), FrameColumn("title"))
     height = total = 5_000_000
 
     def __init__(self) -> None:
@@ -98,17 +98,17 @@ class EndlessRows:
         self.fetched += count
         return [(f"{n}", f"title of {n}") for n in range(start, min(start + count, self.height))]
 
-    def filtered(self, text: str, stopped: Callable[[], bool]) -> Rows | None:
+    def filtered(self, text: str, stopped: Callable[[], bool]) -> RowSource | None:
         return None
 
-    def ordered(self, column: int, descending: bool, stopped: Callable[[], bool]) -> Rows | None:
+    def ordered(self, column: int, descending: bool, stopped: Callable[[], bool]) -> RowSource | None:
         return None
 
 
 class Host(App[None]):
     CSS = "FrameTable { border: round $border-blurred; padding: 0 1; }"
 
-    def __init__(self, rows: Rows | None = None, empty: str = "") -> None:
+    def __init__(self, rows: RowSource | None = None, empty: str = "") -> None:
         super().__init__()
         self.given, self.empty = rows, empty
         self.told: list[tuple[str, int]] = []
@@ -137,7 +137,7 @@ def numbered(count: int) -> list[tuple[str | None, ...]]:
 
 @asynccontextmanager
 async def opened(
-    rows: Rows | None, size: tuple[int, int] = (60, 10), empty: str = ""
+    rows: RowSource | None, size: tuple[int, int] = (60, 10), empty: str = ""
 ) -> AsyncIterator[tuple[Eyes, FrameTable]]:
     app = Host(rows, empty)
     async with app.run_test(size=size) as pilot:

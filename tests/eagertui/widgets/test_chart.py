@@ -16,7 +16,7 @@ from eagertui.widgets.chart.canvas import SYMBOLS, Canvas
 from eagertui.widgets.chart.chart import Chart
 from eagertui.widgets.chart.curves import columns, extent, logarithms, newest_stretch, runs, scale_of, smoothed
 from eagertui.widgets.chart.legend import flags, legend
-from eagertui.widgets.chart.plot import Curve, Look, picture
+from eagertui.widgets.chart.plot import ChartLook, Curve, picture
 from eagertui.widgets.chart.ticks import compact, figure, labels, log_ticks, ticks
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -26,7 +26,7 @@ POINTS = st.lists(st.tuples(st.integers(0, 3), ANY), min_size=1, max_size=40)
 GAP = math.nan
 
 
-def text_of(curves: list[Curve], look: Look) -> list[str]:
+def text_of(curves: list[Curve], look: ChartLook) -> list[str]:
     return ["".join(text for text, _ in line) for line in picture(curves, look)[0]]
 
 
@@ -35,7 +35,7 @@ def test_a_picture_has_exactly_its_size(values: list[float], width: int, height:
                                         several: bool) -> None:  # fmt: skip
     points = [(step * 3, value) for step, value in enumerate(values)]
     curves = [Curve("a", points), Curve("b", [(s, v / 2) for s, v in points])][: 1 + several]
-    lines = text_of(curves, Look(width, height, symbols, log, 0.9, pointer=4))
+    lines = text_of(curves, ChartLook(width, height, symbols, log, 0.9, pointer=4))
     assert [len(text) for text in lines] == [width] * height
 
 
@@ -127,7 +127,7 @@ def test_marks_are_written_alike() -> None:
 
 def test_exact_pictures() -> None:
     falling = [(step, 10.0 - step) for step in range(11)]
-    assert text_of([Curve("loss", falling)], Look(30, 6)) == [
+    assert text_of([Curve("loss", falling)], ChartLook(30, 6)) == [
         "10┤⠉⠒⠤⢄⣀                      ",
         "  │     ⠉⠑⠢⠤⣀                 ",
         " 5┤          ⠉⠑⠒⠤⠤⣀⣀          ",
@@ -136,26 +136,26 @@ def test_exact_pictures() -> None:
         "   0                        10",
     ]
     rising = [Curve("x", [(step, float(step)) for step in range(9)])]
-    assert text_of(rising, Look(9, 3, "ascii")) == ["      .-'", "   .-'   ", ".-'      "]
-    assert text_of(rising, Look(5, 2, "block")) == ["   ▄▀", "▄▀▀  "]
+    assert text_of(rising, ChartLook(9, 3, "ascii")) == ["      .-'", "   .-'   ", ".-'      "]
+    assert text_of(rising, ChartLook(5, 2, "block")) == ["   ▄▀", "▄▀▀  "]
 
 
 def test_one_point_is_a_dot_and_one_value_lies_in_the_middle() -> None:
-    dot = text_of([Curve("x", [(7, 3.0)])], Look(20, 3))
+    dot = text_of([Curve("x", [(7, 3.0)])], ChartLook(20, 3))
     assert sum(ch not in " │┤3" for ch in "".join(dot)) == 1
-    level = text_of([Curve("x", [(0, 5.0), (9, 5.0)])], Look(20, 3))
+    level = text_of([Curve("x", [(0, 5.0), (9, 5.0)])], ChartLook(20, 3))
     assert level[1].strip().startswith("5┤")
     assert level[0].strip() == level[2].strip() == "│"
 
 
 def test_gaps_stay_open_and_spikes_stay() -> None:
     gap = [(step, 1.0 if step < 50 or step > 950 else GAP) for step in range(1001)]
-    row = text_of([Curve("x", gap)], Look(11, 1))[0]
+    row = text_of([Curve("x", gap)], ChartLook(11, 1))[0]
     assert row[0] != " "
     assert row[-1] != " "
     assert row[5] == " "
     spike = [(step, 1.0 if step == 500 else 0.0) for step in range(1001)]
-    assert text_of([Curve("x", spike)], Look(11, 4))[0].strip()
+    assert text_of([Curve("x", spike)], ChartLook(11, 4))[0].strip()
 
 
 def test_steps_place_the_points_not_their_number() -> None:
@@ -166,7 +166,7 @@ def test_steps_place_the_points_not_their_number() -> None:
 
 def test_lines_are_told_apart_without_colour() -> None:
     curves = [Curve(name, [(0, k), (9, k)]) for k, name in enumerate(["a", "b", "c", "d", "e"])]
-    ends = [line[-1] for line in text_of(curves, Look(30, 8))]
+    ends = [line[-1] for line in text_of(curves, ChartLook(30, 8))]
     assert [mark for mark in ends if mark in SYMBOLS["braille"].marks] == ["▼", "■", "▲", "●"]
     words = "".join(text for text, _ in legend(curves, SYMBOLS["braille"].marks, str))
     assert words == "● a 0  ▲ b 1  ■ c 2  ▼ d 3  also e"
@@ -174,7 +174,7 @@ def test_lines_are_told_apart_without_colour() -> None:
 
 
 def test_the_best_value_is_marked_where_it_is() -> None:
-    lines = text_of([Curve("n", [(0, 0.0), (50, 1.0), (100, 0.5)], best=50)], Look(21, 3, share=True))
+    lines = text_of([Curve("n", [(0, 0.0), (50, 1.0), (100, 0.5)], best=50)], ChartLook(21, 3, share=True))
     assert "◆" in lines[0]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from eagertui.widgets.table.columns import GAP, LEAST, Slot, cell, fit, header_parts, need, place, row_parts, scrolled
-from eagertui.widgets.table.frame_table import Column
+from eagertui.widgets.table.frame_table import FrameColumn
 from tests.eagertui.widgets.table_tools import HOSTILE
 
 ANY = st.text(max_size=40) | st.sampled_from(HOSTILE)
@@ -60,7 +60,7 @@ def test_a_cell_is_exactly_as_wide_as_asked(text: str, width: int, right: bool) 
 def test_header_and_row_are_exactly_as_wide_as_asked(
     cells: list[tuple[str, str | None]], room: int, first: int, sort: int | None, descending: bool
 ) -> None:
-    columns = [Column(name, n % 2 == 1) for n, (name, _) in enumerate(cells)]
+    columns = [FrameColumn(name, n % 2 == 1) for n, (name, _) in enumerate(cells)]
     widths = fit([max(need(name), need(text)) for name, text in cells], room)
     slots: list[Slot] = place(widths, min(first, len(cells) - 1), room)
     header = header_parts(columns, slots, room, first, (sort, descending))

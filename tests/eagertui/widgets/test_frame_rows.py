@@ -17,7 +17,7 @@ from core.data.arrays import Sequences
 from eagertui.widgets.table import frame_rows
 from eagertui.widgets.table.cell_texts import sort_key, texts
 from eagertui.widgets.table.frame_rows import FrameRows, InteractionRows
-from eagertui.widgets.table.frame_view import FilterError, Rows
+from eagertui.widgets.table.frame_view import FilterError, RowSource
 
 WORD = st.text("aAbBéÉ界🙂[].*%_'\\ 019", max_size=6)
 TABLE = st.lists(st.tuples(WORD | st.none(), st.integers(-20, 120) | st.none(), st.booleans() | st.none()), max_size=30)
@@ -40,7 +40,7 @@ def told(value: object) -> str | None:
     return {True: "true", False: "false", None: None}[value] if isinstance(value, bool | None) else str(value)
 
 
-def everything(rows: Rows) -> list[tuple[str | None, ...]]:
+def everything(rows: RowSource) -> list[tuple[str | None, ...]]:
     return rows.slice(0, rows.height)
 
 

@@ -11,8 +11,8 @@ from textual.events import MouseScrollDown
 from textual.geometry import Region
 from textual.message import Message
 
-from eagertui.widgets.table.frame_table import Column, FrameTable
-from eagertui.widgets.table.frame_view import View, Wish
+from eagertui.widgets.table.frame_table import FrameColumn, FrameTable
+from eagertui.widgets.table.frame_view import FrameView, Wish
 from eagertui.widgets.table.row_blocks import BLOCK, KEPT
 from tests.eagertui.app_tools import screen_text, until
 from tests.eagertui.widgets.table_tools import (
@@ -137,7 +137,7 @@ async def test_an_answer_that_comes_too_late_is_dropped() -> None:
 
 def test_only_the_newest_wish_counts() -> None:
     rows = ListRows(numbered(10))
-    view = View(rows)
+    view = FrameView(rows)
     older = view.ask(Wish("reader-1"))
     assert older is not None
     answer = older(lambda: False)
@@ -221,7 +221,7 @@ async def test_the_mouse() -> None:
         await eyes.press("down", "up")
         await eyes.pilot.click(offset=(20, 1))
         await eyes.until(lambda: "title▲" in lines(table)[0])
-        assert table.cursor_column == 2
+        assert table._column == 2
         table.filter("reader-1")
         await eyes.until(lambda: "filtered" in table.status)
         table.filter("reader-11")
@@ -238,27 +238,27 @@ async def test_the_mouse() -> None:
 
 
 async def test_columns_scroll_where_they_do_not_fit() -> None:
-    columns = tuple(Column(f"column{n}") for n in range(9))
+    columns = tuple(FrameColumn(f"column{n}") for n in range(9))
     rows = ListRows([tuple(f"cell {n}.{m}" for m in range(9)) for n in range(4)], columns)
     async with opened(rows, (30, 8)) as (eyes, table):
         assert lines(table)[0].endswith("›") and "‹" not in lines(table)[0]
         for number in range(1, 9):
             await eyes.pilot.press("right" if number % 2 else "l")
-            assert table.cursor_column == number
+            assert table._column == number
             assert f"column{number}" in lines(table)[0], lines(table)
             assert f"cell 0.{number}" in lines(table)[1]
         assert "‹" in lines(table)[0] and "›" not in lines(table)[0]
         await eyes.press("h", "left")
-        assert table.cursor_column == 6
+        assert table._column == 6
         table.action_go_column(-99)
         await eyes.pilot.pause()
-        assert table.cursor_column == 0 and lines(table)[0].startswith("column0")
+        assert table._column == 0 and lines(table)[0].startswith("column0")
 
 
 @pytest.mark.parametrize("size", [(20, 4), (20, 3), (60, 18), (120, 40)])
 async def test_hostile_cells_are_harmless_and_every_line_is_as_wide_as_the_table(size: tuple[int, int]) -> None:
     table_of = [(text, None, text) for text in HOSTILE]
-    rows = ListRows(table_of, (Column("[bold]u"), Column("\x1b[1m", right=True), Column("界" * 40)))
+    rows = ListRows(table_of, (FrameColumn("[bold]u"), FrameColumn("\x1b[1m", right=True), FrameColumn("界" * 40)))
     async with opened(rows, size) as (eyes, table):
         for row in range(len(HOSTILE)):
             table.cursor_row = row

@@ -19,7 +19,7 @@ from core.run.folder import RunFolder
 from core.run.state import RunState, StageState, reduce_all
 from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
-from eagertui.places.train.lines import Plan, headline, read_plan, roughly, stage_lines
+from eagertui.places.train.lines import StagePlan, headline, read_plan, roughly, stage_lines
 from eagertui.places.train.log_view import LogView
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, readings, spark, strip
@@ -173,7 +173,7 @@ def told(*more: Event) -> RunState:
 
 
 def test_the_rest_of_a_run_is_guessed_from_its_plan_and_its_pace() -> None:
-    plan = Plan(("data", "tune", "evaluate"), {"data": 5.0, "tune": 100.0, "evaluate": 30.0})
+    plan = StagePlan(("data", "tune", "evaluate"), {"data": 5.0, "tune": 100.0, "evaluate": 30.0})
     state = told(Event(5, 120.0, "log", {"text": "x"}))
     assert plan.place(state) == (2, 3)
     assert plan.left(state) == pytest.approx(2 * 100 - 10 + 2 * 30)  # data took twice as long as was thought
@@ -181,8 +181,8 @@ def test_the_rest_of_a_run_is_guessed_from_its_plan_and_its_pace() -> None:
     state = told(*steps)
     assert state.eta == pytest.approx(60.0)
     assert plan.left(state) == pytest.approx(60 + 2 * 30)  # the task that is most of its stage knows better
-    assert Plan(("a",)).left(state) is None
-    assert Plan(("a",)).place(state) == (2, 0)
+    assert StagePlan(("a",)).left(state) is None
+    assert StagePlan(("a",)).place(state) == (2, 0)
     done = reduce_all(state, [Event(99, 300.0, "run.finished", {"state": "finished"})])
     assert plan.left(done) is None
 
@@ -205,11 +205,11 @@ def test_alerts_are_seen() -> None:
         Event(6, 121.0, "alert", {"level": "warning", "title": "slow", "text": ""}),
         Event(7, 122.0, "alert", {"level": "error", "title": "NaN", "text": "the loss is no number [red]\x1b"}),
     )
-    lines = [content.plain for content in headline(state, Status("running", process="x"), None, Plan(), 76)]
+    lines = [content.plain for content in headline(state, Status("running", process="x"), None, StagePlan(), 76)]
     assert "✗ 2 alerts" in lines[0]
     assert lines[-1] == "✗ NaN  the loss is no number [red]␛"
     silent = Status("running", process="x", responding=False)
-    assert "x stops it" in headline(state, silent, None, Plan(), 76)[-1].plain
+    assert "x stops it" in headline(state, silent, None, StagePlan(), 76)[-1].plain
 
 
 @pytest.mark.parametrize("width", [30, 56, 76, 116])
@@ -218,7 +218,7 @@ def test_the_headline_fits(state: str, width: int) -> None:
     nasty = "boom \x1b[31m" + "界" * 100
     for process in ("", "x"):
         status = Status(state, process=process, error=nasty, remedy=nasty, started=1.0, ended=5.0)
-        lines = headline(told(), status, 1.0, Plan(("data", "tune"), {"tune": 9.0}), width)
+        lines = headline(told(), status, 1.0, StagePlan(("data", "tune"), {"tune": 9.0}), width)
         assert all(drawn.cell_length <= width for drawn in lines)
         assert len(lines) <= 8
         assert not any("\x1b" in drawn.plain for drawn in lines)
@@ -227,7 +227,7 @@ def test_the_headline_fits(state: str, width: int) -> None:
 def test_the_stages_and_those_that_follow() -> None:
     states = (StageState("a", "reused"), StageState("b", "finished", seconds=61), StageState("c", "running"))
     stages = {state.name: state for state in states}
-    plan = Plan(("a", "b", "c", "d"), {"d": 30.0})
+    plan = StagePlan(("a", "b", "c", "d"), {"d": 30.0})
     lines = [drawn.plain.split() for drawn in stage_lines(stages, plan, 30)]
     assert lines[0] == ["=", "a", "reused"]
     assert lines[1][:2] == ["✓", "b"]

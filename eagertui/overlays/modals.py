@@ -22,7 +22,7 @@ from eagertui.widgets.table.frame_table import FrameTable
 from eagertui.widgets.typed_line import TypedLine
 
 
-class Over(ModalScreen[None]):
+class Overlay(ModalScreen[None]):
     """Something that lies over the place; escape or a click beside it leads back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,7 @@ class Over(ModalScreen[None]):
             self.dismiss()
 
 
-class TableOver(Over):
+class TableOverlay(Overlay):
     """One table below its filter bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -74,7 +74,7 @@ class FinderLine(TypedLine):
 class Finder(ModalScreen[int | None]):
     """Find one of many by what is typed; the answer is its number, None where nobody wants any."""
 
-    CSS_PATH = Path(__file__).with_name("over.tcss")  # a name alone would be looked for beside the subclass
+    CSS_PATH = Path(__file__).with_name("modals.tcss")  # a name alone would be looked for beside the subclass
     AUTO_FOCUS = "#finder-text"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False)]
     NOUN = ""
