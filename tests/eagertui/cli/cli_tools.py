@@ -40,7 +40,15 @@ def eager(*args: object, cwd: Path | None = None, timeout: float = 60) -> subpro
 def start_eager(*args: object, engine: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.Popen[str]:
     """`eagertui ARGS` with the scripted engine, left running."""
     fake = [str(ROOT / "tests" / "fake_engine.py"), *engine]
-    argv = [sys.executable, "-c", DRIVER, repr(fake), *map(str, args)]
+    return _started([sys.executable, "-c", DRIVER, repr(fake), *map(str, args)], cwd)
+
+
+def start_real_eager(*args: object) -> subprocess.Popen[str]:
+    """`eagertui ARGS` with the real engine, left running."""
+    return _started([sys.executable, "-m", "eagertui.cli", *map(str, args)])
+
+
+def _started(argv: list[str], cwd: Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=cwd or ROOT, env=environment(),

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from core.run.events import Event
 from core.run.state import RunState, reduce
-from eagertui.cli import doctor
 from eagertui.cli.output.narration import INTERVAL, Printer
+from eagertui.cli.verbs import doctor
 from eagertui.plain import duration, figure, figures, size, visible
 
 

@@ -1,7 +1,9 @@
-"""`eagertui doctor`: what this installation and this machine are, for a person or a bug report; loads nothing heavy."""
+"""The verb `doctor`: what this installation and this machine are, for a person or a bug report; loads nothing heavy."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import shutil
@@ -10,6 +12,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from eagertui.cli.verb import Verb
+from eagertui.plain import project_file, size
 
 LIBRARIES = (
     "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
@@ -77,19 +82,27 @@ def gpus() -> list[dict[str, str]]:
 
 def lines(report: dict[str, Any]) -> list[str]:
     """The report as lines for a person."""
-    from eagertui.plain import size
-
-    told = [f"{key:<14} {report[key]}" for key in ("eagertui", "python", "platform")]
+    text = [f"{key:<14} {report[key]}" for key in ("eagertui", "python", "platform")]
     machine = report["machine"]
     threads = machine["threads we may use"]
-    told += [
+    text += [
         f"{'threads':<14} {threads} of {machine['cores']}",
         f"{'memory':<14} {size(machine['memory free'])} free of {size(machine['memory'])}",
         f"{'disk':<14} {size(machine['disk free here'])} free here",
     ]
     cards = [f"{g['name']}, {g['memory.free']} free of {g['memory.total']}" for g in report["gpus"]]
-    told += [f"{'gpu':<14} {card}" for card in cards or ["none found; training uses the CPU"]]
+    text += [f"{'gpu':<14} {card}" for card in cards or ["none found; training uses the CPU"]]
     libraries = report["libraries"].items()
-    told += [f"{name:<14} {found or 'missing'}" for name, found in libraries if found or name not in OPTIONAL]
-    told += [f"{name:<14} {path}" for name, path in report["paths"].items()]
-    return told
+    text += [f"{name:<14} {there or 'missing'}" for name, there in libraries if there or name not in OPTIONAL]
+    text += [f"{name:<14} {path}" for name, path in report["paths"].items()]
+    return text
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Tell what this installation and machine are."""
+    report = examine(project_file(args.project) if args.project else None)
+    print(json.dumps(report) if args.json else "\n".join(lines(report)))
+    return 0
+
+
+VERB = Verb("doctor", "versions, devices, memory, paths", doctor, order=110)
