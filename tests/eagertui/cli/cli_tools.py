@@ -37,6 +37,12 @@ def eager(*args: object, cwd: Path | None = None, timeout: float = 60) -> subpro
     )  # fmt: skip
 
 
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Some code in a fresh process; no terminal."""
+    argv = [sys.executable, "-c", code]
+    return subprocess.run(argv, capture_output=True, text=True, env=environment(), check=False, stdin=subprocess.DEVNULL)
+
+
 def start_eager(*args: object, engine: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.Popen[str]:
     """`eagertui ARGS` with the scripted engine, left running."""
     fake = [str(ROOT / "tests" / "fake_engine.py"), *engine]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,19 @@ import pytest
 from core.run import launch
 from core.run.folder import list_runs
 from eagertui.bridge import Bridge
-from tests.eagertui.cli.cli_tools import PROJECT, eager, start_eager, start_real_eager, wait_until
+from tests.core.engine_tools import walks, write_world
+from tests.eagertui.cli.cli_tools import PROJECT, start_eager, start_real_eager, wait_until
 
 ATTACHED = "attached to the run at work"
+LEVELS = "index.width=8"
+
+
+@pytest.fixture(autouse=True)
+def _no_engine_left(tmp_path: Path) -> Iterator[None]:
+    yield
+    for runs_dir in tmp_path.rglob("runs"):
+        for info in list_runs(runs_dir):
+            launch.kill(info.folder)
 
 
 def both(*children: subprocess.Popen[str]) -> list[tuple[int, str, str]]:
@@ -63,8 +74,8 @@ def test_the_app_beside_a_command_line_attaches(tmp_path: Path) -> None:
     assert len(list_runs(tmp_path / "runs")) == 1
 
 
-def test_two_command_lines_with_the_real_engine(tmp_path: Path) -> None:
-    assert eager("init", "--sample", tmp_path / "shop").returncode == 0
-    args = ("--headless", "index", "build", tmp_path / "shop")
-    ends = both(start_real_eager(*args), start_real_eager(*args))
-    check_one_run(tmp_path / "shop", ends)
+@pytest.mark.parametrize("method", ["kmeans-tree", "rq-kmeans", "random"])
+def test_two_command_lines_with_the_real_engine(tmp_path: Path, method: str) -> None:
+    project = write_world(tmp_path, walks())
+    args = ("--headless", "index", "build", project, "--set", f"index.method={method}", "--set", LEVELS)
+    check_one_run(tmp_path, both(start_real_eager(*args), start_real_eager(*args)))
