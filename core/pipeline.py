@@ -22,6 +22,7 @@ from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporter import Reporter
 from core.store import Store, fingerprint
+from core.units import duration
 
 Made = Mapping[str, Path]
 Work = Callable[[Project, Made, Path, Reporter], Mapping[str, Any]]
@@ -100,7 +101,7 @@ def plan(project: Project, recipes: Mapping[str, Mapping[str, Any]] | None = Non
     for name, recipe in (recipes or recipes_of(project)).items():
         mark = fingerprint(recipe)
         if store.has(mark):
-            planned.append(PlannedStage(name, mark, "reuse", f"took {store.about(mark)['seconds']:.0f} s"))
+            planned.append(PlannedStage(name, mark, "reuse", f"took {duration(store.about(mark)['seconds'])}"))
         else:
             begun = store.artefact(mark).with_suffix(".partial").exists()
             planned.append(PlannedStage(name, mark, "run", "goes on from where it was" if begun else ""))

@@ -9,18 +9,18 @@ from typing import Any
 
 from core import pipeline
 from core.errors import EagerError
-from core.estimate.memory import advice, gib, refusal, tune_settings
+from core.estimate.memory import advice, refusal, tune_settings
 from core.estimate.past import Past
 from core.estimate.probe import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.sizes import sizes_of
 from core.estimate.space import BASE, disk_of, memory_of, row_length, tune_need
 from core.estimate.space import ON_GPU as GPU_MEMORY
-from core.estimate.words import in_words
 from core.estimate.work import ON_GPU, Job, work_of
 from core.pipeline import PlannedStage
 from core.project import Project
 from core.safe_json import read_object
 from core.store import Store
+from core.units import gib, gigabytes, in_words
 
 START = 2.0
 """Seconds until the engine has loaded its libraries, on the reference machine."""
@@ -230,7 +230,7 @@ def _short_of_memory(memory: float | None, job: Job, project: Project, tunes: bo
     free_mb = free_memory_mb()
     if memory is None or memory <= free_mb:
         return []
-    told = f"it may need {memory / 1000:.1f} GB of memory, and {free_mb / 1000:.1f} GB are free"
+    told = f"it may need {gigabytes(memory)} of memory, and {gigabytes(free_mb)} are free"
     return [f"{told}; smaller: sasrec.batch_users, data.max_history, tune.batch_tokens"]
 
 
@@ -239,7 +239,7 @@ def _short_of_disk(disk: float | None, project: Project) -> list[str]:
     free = free_disk_mb(project.runs_dir)
     if disk is None or disk <= free:
         return []
-    return [f"it may need {disk / 1000:.1f} GB of disk, and {free / 1000:.1f} GB are free at {project.runs_dir}"]
+    return [f"it may need {gigabytes(disk)} of disk, and {gigabytes(free)} are free at {project.runs_dir}"]
 
 
 def _busy(machine: Machine) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import ProjectError
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file, visible
+from eagertui.plain import project_file, roughly, visible
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,6 @@ def train(args: argparse.Namespace) -> int:
 def dry_run(path: Path, overrides: Sequence[str], as_json: bool) -> int:
     """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
     from core.estimate import estimate
-    from core.estimate.words import roughly
     from core.jobs.start import find_unfinished
     from core.project import Project
     from eagertui.cli.output.narration import narration

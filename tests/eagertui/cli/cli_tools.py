@@ -40,7 +40,9 @@ def eager(*args: object, cwd: Path | None = None, timeout: float = 60) -> subpro
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     """Some code in a fresh process; no terminal."""
     argv = [sys.executable, "-c", code]
-    return subprocess.run(argv, capture_output=True, text=True, env=environment(), check=False, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        argv, capture_output=True, text=True, env=environment(), stdin=subprocess.DEVNULL, check=False
+    )  # fmt: skip
 
 
 def start_eager(*args: object, engine: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.Popen[str]:
