@@ -119,7 +119,7 @@ def article(noun: str) -> str:
 def tidy(text: str) -> str:
     """Mend the articles, and the capital of a sentence that begins with a slot."""
     text = re.sub(rf"\b([Aa]) (?={VOWEL.pattern})", r"\1n ", text, flags=re.IGNORECASE)
-    return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), text)
+    return re.sub(r"(^|[.!?] )([a-z])", lambda match: match[1] + match[2].upper(), text)
 
 
 def write(rng: np.random.Generator) -> list[Book]:

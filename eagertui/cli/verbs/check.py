@@ -14,7 +14,8 @@ def check(args: argparse.Namespace) -> int:
     from core.data import load_dataset, profile
     from core.project import Project
 
-    result = profile(load_dataset(Project.load(project_file(args.project), args.overrides)))
+    project = Project.load(project_file(args.project), args.overrides)
+    result = profile(load_dataset(project.data, project.directory))
     if args.json:
         print(json.dumps(result))
     else:

@@ -11,7 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.baselines import ItemKNN, Popularity, Scorer, Transitions
+from core.baselines import Scorer
+from core.baselines.itemknn import ItemKNN
+from core.baselines.popularity import Popularity
+from core.baselines.transitions import Transitions
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset, Evaluation
 from core.data.report import DataReport

@@ -1,0 +1,227 @@
+"""SASRec with a full softmax over the catalogue: a behaviour source, and the baseline to beat.
+
+The model is that of Kang & McAuley 2018, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781, section III),
+with these departures:
+
+* The loss is cross-entropy over every item in place of binary cross-entropy with one sampled negative (their section
+  III-E): with it SASRec is a far stronger baseline (Klenitskiy & Vasilev 2023, arXiv 2309.07602, "SASRec+").
+* Scores are the cosine of state and item vector over a temperature, as in the sampled softmax of Wu et al. 2022 (arXiv
+  2201.02327), here over every item; it converges several times faster than the plain dot product (our measurement).
+* The point-wise network has GELU and a hidden layer four times as wide as the states; theirs has ReLU and one width.
+
+Only training prefixes are ever seen: the number of epochs is fixed and the step size falls to zero, so nothing needs a
+validation target.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.data.arrays import Sequences
+from core.run.reporter import Reporter
+from core.settings import SasrecSettings
+from core.training.dropout import dropout
+from core.training.fitting import fit
+from core.training.loop import Schedule, bucketed
+from core.vectors import ItemVectors
+
+SCORE_BATCH = 512
+"""Histories that are scored at once."""
+MEAN_LENGTH = 10
+"""A batch holds at most `batch_users` times so many items."""
+FEATURE_SCALE = 0.2
+"""Standard deviation of the features, beside that of 0.02 of fresh item vectors."""
+
+
+class _Block(nn.Module):
+    """A pre-norm transformer block."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """States in, states out; shape (batch, length, width)."""
+        batch, length, width = x.shape
+        drop = self.dropout if self.training else 0.0
+        # Self-attention: each place sees itself and those before it. Three of (batch, heads, length, width / heads).
+        packed = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.heads, width // self.heads)
+        # fp32: the CPU's bf16 attention kernel is several times slower on the way back.
+        query, key, value = packed.permute(2, 0, 3, 1, 4).float()
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=drop)
+        # The heads side by side again, (batch, length, width), and the residual.
+        mixed = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        x = x + dropout(mixed, self.dropout, self.training)
+        # The point-wise network, (batch, length, 4 * width) inside, and its residual.
+        hidden = dropout(functional.gelu(self.up(self.mlp_norm(x))), self.dropout, self.training)
+        return x + dropout(self.down(hidden), self.dropout, self.training)
+
+
+class SasRec(nn.Module):
+    """Causal self-attention over item vectors; the state after an item scores the next one.
+
+    Args:
+        n_items: size of the catalogue.
+        settings: the model.
+        features: what is known of the items besides who took them, shape (items, dim): a learnt projection of it is
+            added to the item vectors. None = plain SASRec.
+    """
+
+    def __init__(self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None) -> None:
+        super().__init__()
+        width = settings.hidden_size
+        self.n_items, self.settings = n_items, settings
+        self.items = nn.Embedding(n_items + 1, width, padding_idx=n_items)
+        self.positions = nn.Embedding(settings.max_history, width)
+        self.blocks = nn.ModuleList(_Block(width, settings.heads, settings.dropout) for _ in range(settings.layers))
+        self.norm = nn.LayerNorm(width)
+        self.features: Tensor | None
+        self.register_buffer("features", None)
+        if features is not None:
+            # (items + 1, dim): the last row is that of padding.
+            scaled = torch.from_numpy(features * (FEATURE_SCALE / np.maximum(features.std(), 1e-9))).float()
+            self.features = torch.cat([scaled, scaled.new_zeros(1, scaled.shape[1])])
+            self.project_items = nn.Linear(features.shape[1], width, bias=False)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+
+    def item_vectors(self) -> Tensor:
+        """One unit vector an item, and one for padding; (items + 1, width)."""
+        vectors = self.items.weight
+        if self.features is not None:
+            vectors = vectors + self.project_items(self.features)
+        return functional.normalize(vectors, dim=-1)
+
+    def states(self, histories: Tensor) -> Tensor:
+        """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
+
+        The padding needs no mask: it stands behind all that is asked about, and attention is causal.
+        """
+        # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
+        vectors = functional.embedding(histories, self.item_vectors()) * (0.1 * math.sqrt(self.settings.hidden_size))
+        x = vectors + self.positions.weight[: histories.shape[1]]
+        x = dropout(x, self.settings.dropout, self.training)
+        for block in self.blocks:
+            x = block(x)
+        return torch.as_tensor(self.norm(x))
+
+    def logits(self, states: Tensor) -> Tensor:
+        """(rows, width) -> (rows, items): cosine over temperature."""
+        items = self.item_vectors()[: self.n_items]
+        return functional.normalize(states, dim=-1) @ items.T / self.settings.temperature
+
+    @torch.inference_mode()
+    def score(self, histories: Sequences) -> npt.NDArray[np.float32]:
+        """Scores of every item after each history; shape (histories, items). Computed in fp32."""
+        self.eval()
+        rows = []
+        for start in range(0, len(histories), SCORE_BATCH):
+            # The newest items of each history, padded to (batch, length); the last one's state scores, (batch, items).
+            lists = [
+                histories[i][-self.settings.max_history :]
+                for i in range(start, min(start + SCORE_BATCH, len(histories)))
+            ]
+            last = torch.tensor([len(items) - 1 for items in lists])
+            states = self.states(_padded(lists, self.n_items))
+            rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
+        return np.concatenate(rows)
+
+    def vectors(self, train: Sequences) -> ItemVectors:
+        """The item vectors, unit length; items in no training prefix count as unknown."""
+        matrix = self.item_vectors()[: self.n_items].detach().numpy()
+        known = np.bincount(train.items, minlength=self.n_items) > 0
+        return ItemVectors.of(matrix, known, "sasrec")
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file."""
+        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, path)
+
+    @staticmethod
+    def load(path: Path, n_items: int, settings: SasrecSettings) -> SasRec:
+        """Read what `save` wrote."""
+        state = load_file(path)
+        features = state.get("features")
+        model = SasRec(n_items, settings, None if features is None else features[:-1].numpy())
+        model.load_state_dict(state)
+        return model.eval()
+
+
+def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
+    """Lists as one matrix, padded on the right; (lists, longest)."""
+    matrix = np.full((len(lists), max(map(len, lists))), pad, dtype=np.int64)
+    for row, items in zip(matrix, lists, strict=True):
+        row[: len(items)] = items
+    return torch.from_numpy(matrix)
+
+
+class _NextItem(nn.Module):
+    """The training objective: cross-entropy of every next item over the whole catalogue."""
+
+    def __init__(self, model: SasRec) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, items: Tensor) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.training.loop.Loop`; `items` as in `SasRec.states`."""
+        # Every place predicts the item after it; padding is no target. (batch, length - 1) both.
+        following = items[:, 1:]
+        real = following != self.model.n_items
+        # Only states that have a target are scored, one row each: (targets, items).
+        logits = self.model.logits(self.model.states(items[:, :-1])[real])
+        loss = functional.cross_entropy(logits.float(), following[real])
+        return loss, {"sasrec_loss": loss.item()}, int(real.sum())
+
+
+def fit_sasrec(
+    train: Sequences,
+    n_items: int,
+    settings: SasrecSettings,
+    seed: int,
+    bf16: bool,
+    reporter: Reporter,
+    folder: Path,
+    features: npt.NDArray[np.float32] | None = None,
+) -> SasRec:
+    """Fit on every training prefix, on the CPU.
+
+    Args:
+        train: training sequences.
+        n_items: size of the catalogue.
+        settings: the model and its schedule.
+        seed: of weights, order and dropout.
+        bf16: whether matrix products run in bf16.
+        reporter: hears the progress; may ask to stop.
+        folder: where a checkpoint is left for resuming.
+        features: see `SasRec`.
+
+    Raises:
+        StopRequested: where somebody asked to stop.
+    """
+    torch.manual_seed(seed)
+    model = SasRec(n_items, settings, features)
+    # A row a user: the newest items, one more than the model sees, for the last is only a target.
+    rows = [items[-settings.max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
+    if not rows:
+        return model.eval()
+    lengths = np.array([len(row) for row in rows])
+
+    def batches(epoch: int) -> list[Tensor]:
+        # Scores of every item at every target take the memory, so long histories come in smaller batches.
+        order = bucketed(lengths, settings.batch_users, (seed, epoch), settings.batch_users * MEAN_LENGTH)
+        return [_padded([rows[i] for i in batch], n_items) for batch in order]
+
+    schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
+    fit("sasrec", _NextItem(model), batches, schedule, seed, reporter, folder, bf16)
+    return model.eval()
