@@ -13,11 +13,13 @@ from eagertui.cli.parser import build_parser
 from tests.eagertui.cli.cli_tools import eager, run_python
 
 FILES = sorted(path.stem for path in Path(verbs.__file__).parent.glob("[!_]*.py"))
-HEAVY = {"textual", "torch", "transformers", "peft", "faiss", "sklearn", "scipy", "polars", "numpy", "rich"}
+HEAVY = {"textual", "torch", "transformers", "peft", "faiss", "sklearn", "scipy", "tokenizers"}
+SLOW = HEAVY | {"polars", "numpy", "rich"}
+"""What no verb may load before it is asked for; the list of settings in a help may load tables, for it asks plug-ins."""
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_a_verb_and_its_help_loads_nothing(name: str) -> None:
+def test_a_file_is_a_verb_and_its_help_loads_nothing_heavy(name: str) -> None:
     code = f"""
 import sys
 from eagertui.cli import main
@@ -31,6 +33,11 @@ except SystemExit as end:
     assert done.stdout.startswith(f"usage: eagertui {name} "), done.stderr
     assert code_and_modules[0] == "0"
     assert not HEAVY & set(code_and_modules)
+
+
+def test_the_verbs_cost_little_until_one_is_asked_for() -> None:
+    code = "from eagertui.cli.parser import build_parser; build_parser(); import sys; print(*sys.modules)"
+    assert not SLOW & {name.partition(".")[0] for name in run_python(code).stdout.split()}
 
 
 def test_the_files_are_the_verbs() -> None:
