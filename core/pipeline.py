@@ -27,6 +27,7 @@ from core.run.reporter import Reporter
 from core.stage import Stage
 from core.store import Store, fingerprint
 from core.tune.stage import TUNE, tune_inputs
+from core.units import duration
 from core.vectors.stage import BEHAVIOR, SASREC, SEMANTIC, TEACHER, active_sources, behavior_inputs
 
 
@@ -89,7 +90,7 @@ def plan(project: Project, recipes: Mapping[str, Mapping[str, Any]] | None = Non
     for name, recipe in (recipes or recipes_of(project)).items():
         mark = fingerprint(recipe)
         if store.has(mark):
-            planned.append(PlannedStage(name, mark, "reuse", f"took {store.about(mark)['seconds']:.0f} s"))
+            planned.append(PlannedStage(name, mark, "reuse", f"took {duration(store.about(mark)['seconds'])}"))
         else:
             begun = store.artefact(mark).with_suffix(".partial").exists()
             planned.append(PlannedStage(name, mark, "run", "goes on from where it was" if begun else ""))

@@ -21,6 +21,7 @@ from core.errors import EagerError, EnvironmentFault
 from core.run.status import UNFINISHED
 from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
 from eagertui.bridge import Bridge
+from eagertui.cli.verbs import place_of
 from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
@@ -35,9 +36,6 @@ OVER_A_PLACE = frozenset(
     {"go", "go_back", "train", "build_index", "new_project", "sample", "explore", "resume", "stop_run"}
 )
 """Actions of a place that must not begin below a form."""
-PLACE_OF_VERB = {
-    "check": "data", "index": "index", "train": "train", "evaluate": "train", "recommend": "explore", "runs": "home",
-}  # fmt: skip
 
 
 def _screen(place: str) -> Callable[[], Screen[Any]]:
@@ -88,7 +86,7 @@ class EagerApp(RunningApp):
         super().__init__(Bridge(project, overrides, engine), memory or Memory(None))
         self.config = config or Config()
         self.user = user
-        self._first_place = PLACE_OF_VERB.get(verb) or ("home" if verb else self.place_before())
+        self._first_place = place_of(verb) or ("home" if verb else self.place_before())
         for theme in THEMES:
             self.register_theme(theme)
         wanted = self.config.theme or self.memory.get("theme", "")

@@ -21,7 +21,7 @@ from core.run.listing import RunList
 from core.run.status import Status
 from core.serve import protocol
 from core.serve.client import LINE_LIMIT, ServingClient
-from eagertui.cli.index import ONLY_INDEX
+from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.plain import near
 
 CHUNK = 4 << 20
@@ -103,22 +103,12 @@ class Bridge:
         Raises:
             EagerError: a wrong project file, or a machine that cannot start it.
         """
-        from core.jobs.start import unfinished_or_new
+        from core.jobs.start import start_training
 
         if overrides is not None:
             self.overrides = tuple(text for text in overrides if text != ONLY_INDEX)
-        project = self._load(overrides)
-        folder, fresh = unfinished_or_new(project, new)
-        status = folder.status()
-        if status.live:
-            return folder, "attached"
-        try:
-            launch.launch(folder, command=self.engine)
-        except EnvironmentFault:
-            if not folder.status().live:
-                raise
-            return folder, "attached"  # somebody else was quicker
-        return folder, "continued" if status.started and not fresh else "started"
+        start = start_training(self._load(overrides), new=new, command=self.engine)
+        return start.folder, "started" if start.how == "new" else start.how
 
     async def errand(self, work: str, *argv: str, on_progress: Callable[[str], None] | None = None) -> dict[str, Any]:
         """Have a short job done in a process of its own; whoever stops waiting for it ends it.

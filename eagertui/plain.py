@@ -9,6 +9,12 @@ import unicodedata
 from pathlib import Path
 
 from core.errors import ProjectError
+from core.units import between, duration, gigabytes, roughly, size
+
+__all__ = [
+    "between", "duration", "figure", "figures", "gigabytes", "near", "project_file", "roughly", "size", "steady",
+    "visible",
+]  # fmt: skip
 
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")
 """Printable by the book, and yet nothing of them is seen."""
@@ -48,31 +54,6 @@ def near(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)
-
-
-def duration(seconds: object) -> str:
-    """A span of time in at most two units: `42 s`, `3 min 20 s`, `1 h 05 min`; a dash where it is unknown."""
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
-        return "–"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
-
-
-def size(count: float) -> str:
-    """Bytes as a person reads them: `512 B`, `3.4 GB` (powers of 1000)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def figure(value: object) -> str:

@@ -80,7 +80,7 @@ class RunningApp(WatchingApp):
     @work(group="act", exclusive=True, exit_on_error=False)
     async def action_build_index(self) -> None:
         """Look at the settings of the item index, then make it, and nothing behind it."""
-        from eagertui.cli.index import ONLY_INDEX
+        from eagertui.cli.verbs.index import ONLY_INDEX
         from eagertui.forms.start_training import StartScreen
 
         file = self.bridge.project_file
@@ -138,7 +138,7 @@ class RunningApp(WatchingApp):
     @work(group="act", exit_on_error=False)
     async def action_sample(self) -> None:
         """Copy the sample project, unless it lies here already, and open it."""
-        from eagertui.cli.init import copy_sample
+        from eagertui.cli.create_project import copy_sample
 
         path = Path("bookshop") / "project.toml"
         if not path.is_file():  # it may be there from another day

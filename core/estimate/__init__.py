@@ -14,13 +14,13 @@ from core.estimate.job import RunJob
 from core.estimate.past import Past
 from core.estimate.probe import busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.sizes import sizes_of
-from core.estimate.words import in_words
 from core.pipeline import STAGES, PlannedStage
 from core.project import Project
 from core.safe_json import read_object
 from core.store import Store
-from core.tune.memory import advice, gib, refusal, tune_settings
+from core.tune.memory import advice, refusal, tune_settings
 from core.tune.stage import row_length, tune_need
+from core.units import gib, gigabytes, in_words
 
 BASE = 700.0
 """MB of Python, torch and the other libraries, at work. The stages' factors were fitted to the peaks of finished runs.
@@ -233,7 +233,7 @@ def _short_of_memory(memory: float | None, job: RunJob, project: Project, tunes:
     free_mb = free_memory_mb()
     if memory is None or memory <= free_mb:
         return []
-    told = f"it may need {memory / 1000:.1f} GB of memory, and {free_mb / 1000:.1f} GB are free"
+    told = f"it may need {gigabytes(memory)} of memory, and {gigabytes(free_mb)} are free"
     return [f"{told}; smaller: sasrec.batch_users, data.max_history, tune.batch_tokens"]
 
 
@@ -242,7 +242,7 @@ def _short_of_disk(disk: float | None, project: Project) -> list[str]:
     free = free_disk_mb(project.runs_dir)
     if disk is None or disk <= free:
         return []
-    return [f"it may need {disk / 1000:.1f} GB of disk, and {free / 1000:.1f} GB are free at {project.runs_dir}"]
+    return [f"it may need {gigabytes(disk)} of disk, and {gigabytes(free)} are free at {project.runs_dir}"]
 
 
 def _busy(machine: MachineSpeed) -> list[str]:

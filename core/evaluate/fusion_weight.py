@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import ranking_metrics
-from core.evaluate.ranks import Ranking, rank_by_lists
+from core.evaluate.ranks import Ranking, Users, rank_by_lists
 from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.model.trie import Trie
@@ -29,7 +29,7 @@ def ranks_by_weight(
     trie: Trie,
     dense: DenseHead,
     split: Evaluation,
-    chosen: npt.NDArray[np.integer],
+    chosen: Users,
     max_history: int,
     beams: int,
     weights: Sequence[float],

@@ -1,53 +1,108 @@
-"""The runs of a project: the one that `train` would go on with, and new ones."""
+"""The runs of a project: the one that `train` would go on with, and new ones; starting the engine on it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from core.errors import EagerError, EnvironmentFault
+from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
 from core.project import Project
-from core.run import trackers
-from core.run.folder import RunFolder, list_runs
-from core.run.launch import world_size
+from core.run import launch, trackers
+from core.run.folder import RunFolder, find_run, list_runs
 from core.run.status import UNFINISHED
 
-
-def find_unfinished(project: Project) -> RunFolder | None:
-    """The newest run of this very project, settings included, that is at work or was left before its end."""
-    wanted = project.to_toml()
-    for info in list_runs(project.runs_dir):
-        if not (info.status.live or info.status.state in UNFINISHED):
-            continue
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if info.folder.project_path.read_text(encoding="utf-8") == wanted:
-                return info.folder
-    return None
+How = Literal["new", "started", "continued", "attached", "finished"]
+"""What `train` does with a run: makes and starts it, starts one that waits, goes on with it, watches the engine that is
+at work on it, or nothing, since it is finished."""
 
 
-def unfinished_or_new(project: Project, new: bool = False) -> tuple[RunFolder, bool]:
-    """The run that `train` goes on with, or a new one; two that ask at the same time get the same.
+@dataclass(frozen=True)
+class Start:
+    """What came of `start_training`.
+
+    Attributes:
+        folder: the run.
+        how: what was done with it.
+        engine: the engine, where it was started here.
+    """
+
+    folder: RunFolder
+    how: How
+    engine: subprocess.Popen[bytes] | None = None
+
+
+def start_training(
+    project: Project, *, new: bool = False, run_id: str | None = None,
+    on_choice: Callable[[RunFolder, How], object] = lambda folder, how: None,
+    command: Sequence[str] | None = None, nice: int = launch.NICE,
+) -> Start:  # fmt: skip
+    """Choose the run that `train` means and have an engine at work on it: the one way to start a training.
+
+    Choosing and starting are one step for everybody who asks for a run of these runs: of two who ask at the same time
+    one starts the engine and the other attaches to it.
 
     Args:
         project: what is trained.
         new: a new run in any case.
-
-    Returns:
-        The run, and whether it was made just now.
+        run_id: this run, or the one whose id it is a part of.
+        on_choice: called with the run and what will be done with it, before an engine is started.
+        command: the engine's command line instead of our own.
+        nice: how far below other programs the engine ranks, 0 to 19.
 
     Raises:
-        EnvironmentFault: where the folder of the runs cannot be written.
+        ProjectError: no run, or more than one, has the id.
+        EagerError: a new run could not train, see `check_start`.
+        EnvironmentFault: the folder of the runs cannot be written, or the engine cannot be started.
     """
+    folder = find_run(project.runs_dir, run_id) if run_id is not None else None
     with _alone(project.runs_dir):
-        found = None if new else find_unfinished(project)
-        return (found, False) if found else (create_run(project), True)
+        if folder is None and not new:
+            folder = find_unfinished(project)
+        how: How = _how(folder) if folder else "new"
+        folder = folder or create_run(project)
+        on_choice(folder, how)
+        if how in ("attached", "finished"):
+            return Start(folder, how)
+        try:
+            return Start(folder, how, launch.start(folder, command=command, nice=nice))
+        except EnvironmentFault:
+            if not folder.status().live:
+                raise
+            return Start(folder, "attached")  # somebody who had the run open already was quicker
+
+
+def _how(folder: RunFolder) -> How:
+    status = folder.status()
+    if status.live:
+        return "attached"
+    if status.state == "finished":
+        return "finished"
+    return "continued" if status.started else "started"
+
+
+def find_unfinished(project: Project) -> RunFolder | None:
+    """The newest run of this very project, settings included, that is at work or was left before its end.
+
+    The projects are compared, not their texts: a run that an earlier version wrote in older spellings counts too.
+    """
+    wanted = project.to_toml()
+    for info in list_runs(project.runs_dir):
+        if not (info.status.live or info.status.state in UNFINISHED):
+            continue
+        with contextlib.suppress(OSError, UnicodeDecodeError, ProjectError):
+            if Project.load(info.folder.project_path).to_toml() == wanted:
+                return info.folder
+    return None
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else chooses or makes a run in this folder meanwhile."""
+    """Nobody else chooses, makes or starts a run in this folder meanwhile."""
     try:
         held = contextlib.ExitStack()
         held.enter_context(locked(folder))
@@ -69,7 +124,7 @@ def check_start(project: Project) -> None:
 
     trackers.require(project.run.report_to)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
-    if project.run.goal == "metrics" and world_size() == 1:
+    if project.run.goal == "metrics" and launch.world_size() == 1:
         fault = refusal(project, room(project.run))
         if fault is not None and not _tuned(project):
             raise fault

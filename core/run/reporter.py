@@ -28,6 +28,7 @@ from core.run.state import RunState, apply
 from core.run.status import HEARTBEAT, Status, beaten
 from core.run.system import Cautions, Clock, Gpus, LoadSampler
 from core.run.trackers import Trackers
+from core.units import duration
 
 PROGRESS_INTERVAL = 0.2
 SYSTEM_INTERVAL = 5.0
@@ -361,7 +362,7 @@ class RunReporter(Reporter):
         with self._mutex:
             self._status = replace(self._status, started=self._status.started + jump)
         way = "forward, or the machine slept" if jump > 0 else "back"
-        text = f"by {abs(jump):,.0f} s {way}; durations leave it out"
+        text = f"by {duration(abs(jump))} {way}; durations leave it out"
         self._writer.write("alert", level="info", title="The clock jumped", text=text, jump=round(jump, 3))
 
     def _install_signals(self) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from core.units import gigabytes
+
 LOW_DISK = 1024.0
 """Free megabytes below which a person is warned."""
 HIGH_MEMORY = 95.0
@@ -170,7 +172,7 @@ class Cautions:
         warnings = []
         free, memory = values.get("disk_free_mb", LOW_DISK), values.get("machine_memory_percent", 0.0)
         if free < LOW_DISK:
-            text = f"{free:,.0f} MB are left on the disk of the run; without space it fails, and loses what came "
+            text = f"{gigabytes(free)} are left on the disk of the run; without space it fails, and loses what came "
             warnings.append(("The disk is almost full", text + "after its last checkpoint"))
         if memory > HIGH_MEMORY:
             text = f"{memory:.0f} % of the memory is in use; where none is left the system kills the largest process"

@@ -14,13 +14,13 @@ from typing import Any
 from core.errors import EnvironmentFault
 from core.model.size import DecoderShape, shape_of
 from core.project import Project
+from core.units import gib
 
 Settings = Mapping[str, Any]
 Way = tuple[list[str], Settings]
 """Changes of settings as `key=value` texts, and the settings with them."""
 
 _MB = 1e-6
-_GIB = 2**30 * _MB
 _NUMBER = 4.0
 """Bytes of an fp32 number; a bf16 number has half of them."""
 _LEARNING = 3
@@ -201,12 +201,6 @@ def advice(settings: Settings, shape: DecoderShape, codes: int, length: float, r
                 fitting.append(" ".join(f"--set {text}" for text in texts))
                 break
     return f"would fit: {', or '.join(fitting[:2])}" if fitting else ""
-
-
-def gib(megabytes: float) -> str:
-    """A size in GiB, as graphics cards are sold and system monitors count."""
-    size = megabytes / _GIB
-    return f"{size:.1f} GiB" if size < 99.5 else f"{size:,.0f} GiB"
 
 
 def _milder(settings: Settings) -> list[list[Way]]:

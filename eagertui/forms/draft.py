@@ -15,7 +15,7 @@ import tomli
 from core.errors import ProjectError
 from core.fields import Setting
 from core.project import Project, all_settings, name_for
-from eagertui.cli.init import ROLES, columns_of, with_values
+from eagertui.cli.create_project import ROLES, columns_of, with_values
 from eagertui.forms.form_model import Fault, Field, Group, form_field, near, problem, text_of, value_of
 
 FOLDER = "folder"

@@ -18,7 +18,7 @@ from core.errors import ProjectError
 from core.fields import BadValue, Setting, toml_value
 from core.project import Project, all_settings, nearest_recipe
 from core.recipes import recipe_paths
-from eagertui.cli.index import ONLY_INDEX
+from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.plain import near as near
 
 MOST_USED = (

@@ -17,7 +17,7 @@ from textual.widgets import Button, Static
 
 from core.errors import EagerError
 from eagertui.actions import own_bindings
-from eagertui.cli.init import ROLES, Peek, folder_for, peek, write_guessed
+from eagertui.cli.create_project import ROLES, Peek, folder_for, peek, write_guessed
 from eagertui.forms.draft import FOLDER, Draft
 from eagertui.forms.form_model import Fault, near
 from eagertui.forms.form_parts import copy_hint, folded_command, form_button, heading

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from textual.content import Content
 
-from eagertui.cli.init import Peek
+from eagertui.cli.create_project import Peek
 from eagertui.widgets.draw import FAINT, Part, line
 from eagertui.widgets.table.columns import GAP, NULL, cell, fit, need, place, scrolled
 

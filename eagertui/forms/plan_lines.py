@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
 
 from eagertui.forms.form_parts import clip_start
+from eagertui.plain import between, gigabytes, roughly
 from eagertui.widgets.draw import FAINT, Part, clip, fill, line, safe, spread
 
 _STATES = {"run": ("▸", "run", "bold $success"), "reuse": ("=", "reuse", "$secondary")}
@@ -25,7 +25,7 @@ def plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
         left: list[Part] = [(f"{glyph} ", style), (fill(stage.get("name"), names), "bold"), (f"  {word}", style)]
         note, seconds = safe(stage.get("note") or ""), stage.get("seconds")
         if stage.get("state") == "run":
-            told.append(spread(left, [(rough(seconds), "")] if isinstance(seconds, int | float) else [], width))
+            told.append(spread(left, [(roughly(seconds), "")] if isinstance(seconds, int | float) else [], width))
             told += [line([(f"  {clip(note, width - 2)}", FAINT)])] if note else []
         else:
             told.append(spread(left, [(clip(note, width - names - 10), FAINT)], width))
@@ -45,21 +45,6 @@ def short_plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
     return [total, *_which(plan, width), *(_warnings(plan) or [line(stages, width)])]
 
 
-def rough(seconds: float) -> str:
-    """About how long, no more exact than an estimate can be: `42 s`, `14 min`, `3 h 20 min`."""
-    if not math.isfinite(seconds) or seconds < 0:
-        return "–"
-    if seconds < 59.5:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, left = divmod(round(minutes / 10) * 10, 60)
-    if hours < 48:
-        return f"{hours} h {left:02d} min" if left else f"{hours} h"
-    return f"{round(hours / 24)} days"
-
-
 def _stages(plan: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     stages = plan.get("stages")
     return [one for one in stages if isinstance(one, Mapping)] if isinstance(stages, list) else []
@@ -72,7 +57,7 @@ def _total(plan: Mapping[str, Any]) -> list[Part]:
         return [("nothing to compute", "bold")]
     if not isinstance(seconds, int | float):
         return [("how long is not known yet", "bold")]
-    return [("about ", FAINT), (rough(seconds), "bold $accent")]
+    return [("about ", FAINT), (roughly(seconds), "bold $accent")]
 
 
 def _range(plan: Mapping[str, Any]) -> list[Part]:
@@ -82,10 +67,8 @@ def _range(plan: Mapping[str, Any]) -> list[Part]:
         return []
     if len(_total(plan)) < 2 or factor < 1.05:
         return []
-    least, most = rough(seconds / factor), rough(seconds * factor)
-    if least.split(" ")[1:] == most.split(" ")[1:]:  # one unit says it for both
-        least = least.split(" ")[0]
-    return [(f"  {least} to {most}", FAINT)] if least != most else []
+    text = between(seconds, factor)
+    return [(f"  {text}", FAINT)] if text != roughly(seconds) else []
 
 
 def _room(plan: Mapping[str, Any]) -> list[Part]:
@@ -94,8 +77,7 @@ def _room(plan: Mapping[str, Any]) -> list[Part]:
     for key, word in (("memory_mb", "memory"), ("disk_mb", "disk")):
         value = plan.get(key)
         if isinstance(value, int | float):
-            amount = f"{value:.0f} MB" if value < 1000 else f"{value / 1000:.1f} GB"
-            parts += [(" · " if parts else "", FAINT), (f"{word} ", FAINT), (amount, "bold")]
+            parts += [(" · " if parts else "", FAINT), (f"{word} ", FAINT), (gigabytes(value), "bold")]
     return parts
 
 

@@ -18,7 +18,7 @@ from textual.widgets import Button, Static
 
 from core.errors import EagerError
 from eagertui.actions import own_bindings
-from eagertui.cli.index import ONLY_INDEX
+from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.forms.form_model import RunForm, near, train_command
 from eagertui.forms.form_parts import button_label, copy_hint, folded_command, form_button, heading
 from eagertui.forms.plan_lines import plan_lines, short_plan_lines

@@ -44,7 +44,7 @@ class AboutScreen(ModalScreen[None]):
 
     @work(group="about", exclusive=True, exit_on_error=False)
     async def _look(self) -> None:
-        from eagertui.cli import doctor
+        from eagertui.cli.verbs import doctor
 
         report = await asyncio.to_thread(doctor.examine)
         self._text = "\n".join(safe(row) for row in doctor.lines(report))

@@ -9,14 +9,13 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from core.registry import QUANTIZERS, Registry
+from core.registry import REGISTRIES, Registry
 from tests.imports import ROOT
 
 HEAVY = ("torch", "transformers", "faiss", "sklearn", "scipy")
-KINDS = [QUANTIZERS]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.kind)
+@pytest.fixture(params=REGISTRIES, ids=lambda kind: kind.kind)
 def kind(request: pytest.FixtureRequest) -> Registry[object]:
     found: Registry[object] = request.param
     return found

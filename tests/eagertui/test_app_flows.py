@@ -11,7 +11,7 @@ import pytest
 from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui.actions import PLACES
-from eagertui.cli import init
+from eagertui.cli import create_project
 from tests.core.run.run_tools import is_alive
 from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
@@ -159,7 +159,7 @@ async def test_no_project_and_the_sample(open_app: Open, tmp_path: Path, monkeyp
         return directory / "project.toml"
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(init, "copy_sample", copy)
+    monkeypatch.setattr(create_project, "copy_sample", copy)
     async with open_app(project=None) as eyes:
         await eyes.see("new project", "try the sample", "eagertui init DIR")
         for key, empty in EMPTY.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +16,8 @@ from core.run.rankings import headline
 
 COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "coverage@10")
 HEADINGS = ("R@5", "R@10", "N@5", "N@10", "R@50", "cover")
+WIDTH = 140
+"""Columns of a table in a pipe, wide enough for every heading."""
 TITLES = {"test": "test", "valid": "validation", "test_masked": "test, seen items left out"}
 
 
@@ -41,6 +45,13 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
         table.add_section()
         table.add_row(Text("best reachable"), *[_cell(reachable.get(c), False) for c in COLUMNS])
     return table
+
+
+def show_metrics(metrics: Mapping[str, Any]) -> None:
+    """The table of methods and metrics, on stdout."""
+    width = None if sys.stdout.isatty() else WIDTH
+    # Its cells are ours, names of methods and figures, so the markup in them is meant.
+    Console(highlight=False, emoji=False, width=width).print(metrics_table(metrics))
 
 
 def _title(metrics: Mapping[str, Any], split: str) -> Text:

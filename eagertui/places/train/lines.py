@@ -13,7 +13,7 @@ from textual.content import Content
 from core.run.state import Alert, RunState, StageState
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number, read_object
-from eagertui.plain import duration
+from eagertui.plain import duration, roughly
 from eagertui.widgets.draw import FAINT, LEVELS, Part, clip, line, metric, rule_of_three, safe, spread, status_parts
 from eagertui.widgets.run_lines import bar_line, hint, scores
 
@@ -88,15 +88,6 @@ def read_plan(folder: Path) -> StagePlan:
     return StagePlan(names if set(seconds) <= set(names) else tuple(seconds), seconds)
 
 
-def roughly(seconds: float) -> str:
-    """A guessed span of time, with no more figures than a guess has."""
-    if seconds < 90:
-        return f"≈ {max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"≈ {round(seconds / 60)} min"
-    return f"≈ {seconds / 3600:.1f} h"
-
-
 def title(manifest: Mapping[str, Any], run_id: str, started: str) -> str:
     """The run's name: project, recipe, when it was made, and what tells it from the others."""
     parts = [manifest.get("name"), manifest.get("recipe"), started]
@@ -122,7 +113,7 @@ def _live(state: RunState, status: Status, asked: float | None, plan: StagePlan,
     quiet = status.quiet >= QUIET and not status.paused
     whole = None if quiet else plan.left(state)
     if whole is not None:
-        right += [("  run ", FAINT), (f"{roughly(whole)} left", "bold")]
+        right += [("  run ", FAINT), (f"≈ {roughly(whole)} left", "bold")]
     elif state.best is not None and width >= 70:
         right += [("  best ", FAINT), *scores({"ndcg@10": state.best.values.get("ndcg@10", 0.0)})[:1]]
         right.append((metric(state.best.values.get("ndcg@10")), "bold"))
@@ -209,6 +200,6 @@ def stage_lines(stages: Mapping[str, StageState], plan: StagePlan, width: int, l
     for name in plan.names:
         if name not in stages:
             seconds = plan.seconds.get(name)
-            expected = [(roughly(seconds), FAINT)] if seconds is not None else []
+            expected = [(f"≈ {roughly(seconds)}", FAINT)] if seconds is not None else []
             lines.append(spread([(f"· {clip(name, 14)}", FAINT)], expected, width))
     return lines

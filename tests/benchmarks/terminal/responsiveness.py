@@ -34,7 +34,7 @@ from core.project import Project
 from core.run import launch
 from core.run.folder import RunFolder
 from eagertui.app import EagerApp
-from eagertui.cli.init import copy_sample
+from eagertui.cli.create_project import copy_sample
 
 FAKE = Path(__file__).parents[2] / "fake_engine.py"
 KEYS = (

@@ -1,10 +1,9 @@
-"""The parts of an estimate: sizes of the data, shape of the codes, the machine, the words."""
+"""The parts of an estimate: sizes of the data, shape of the codes, the machine."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import math
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from core.cost import Sizes
 from core.estimate import sizes
 from core.estimate.job import RunJob
 from core.estimate.probe import busy, free_disk_mb, free_memory_mb, machine_for, probe
-from core.estimate.words import between, gigabytes, in_words, roughly
 from core.project import Project
 from core.run.folder import RunFolder
 from core.settings import RunSettings
@@ -116,25 +114,3 @@ def test_the_machine():
     assert free_memory_mb() > 0
     assert free_disk_mb(Path("/no/such/folder")) == pytest.approx(free_disk_mb(Path("/")), rel=0.01)
     assert busy(10_000) and not busy(-10_000)
-
-
-@pytest.mark.parametrize(
-    ("span", "words"),
-    [
-        (0.2, "under 1 s"), (3.2, "3 s"), (43, "45 s"), (58, "1 min"), (200, "3 min"), (720, "12 min"),
-        (1750, "30 min"), (3500, "1 h"), (4700, "1 h 20 min"), (21_000, "5 h 50 min"), (40_000, "11 h"),
-        (400_000, "5 days"), (None, "unknown"), (math.nan, "unknown"), (math.inf, "unknown"),
-    ],
-)  # fmt: skip
-def test_times_in_words(span, words):
-    assert roughly(span) == words
-
-
-def test_the_line_for_people():
-    assert between(720, 1.7) == "7–20 min"
-    assert between(60, 2) == "30 s – 2 min"
-    assert between(9_000, 1.5) == "1 h 40 min – 3 h 40 min"
-    assert between(0.1, 2) == "under 1 s"
-    assert in_words(720, 2_100, 320, 1.7) == "about 12 min (7–20 min), up to 2.1 GB of memory, 0.3 GB of disk"
-    assert in_words(None, None, None, 1) == "an unknown time, an unknown amount of memory, an unknown amount of disk"
-    assert (gigabytes(0), gigabytes(3.2), gigabytes(24_000)) == ("0 MB", "4 MB", "24 GB")

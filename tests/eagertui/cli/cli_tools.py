@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 DRIVER = """
 import sys
-import core.run.launch, eagertui.cli.headless
+import core.run.launch
 from eagertui.cli import main
 
 fake = [sys.executable, *eval(sys.argv[1])]
-core.run.launch.engine_command = eagertui.cli.headless.engine_command = lambda: fake
+core.run.launch.engine_command = lambda: fake
 sys.exit(main(sys.argv[2:]))
 """
 
@@ -37,10 +37,26 @@ def eager(*args: object, cwd: Path | None = None, timeout: float = 60) -> subpro
     )  # fmt: skip
 
 
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Some code in a fresh process; no terminal."""
+    argv = [sys.executable, "-c", code]
+    return subprocess.run(
+        argv, capture_output=True, text=True, env=environment(), stdin=subprocess.DEVNULL, check=False
+    )  # fmt: skip
+
+
 def start_eager(*args: object, engine: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.Popen[str]:
     """`eagertui ARGS` with the scripted engine, left running."""
     fake = [str(ROOT / "tests" / "fake_engine.py"), *engine]
-    argv = [sys.executable, "-c", DRIVER, repr(fake), *map(str, args)]
+    return _started([sys.executable, "-c", DRIVER, repr(fake), *map(str, args)], cwd)
+
+
+def start_real_eager(*args: object) -> subprocess.Popen[str]:
+    """`eagertui ARGS` with the real engine, left running."""
+    return _started([sys.executable, "-m", "eagertui.cli", *map(str, args)])
+
+
+def _started(argv: list[str], cwd: Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=cwd or ROOT, env=environment(),

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from eagertui.cli import parser
+from eagertui.cli.verbs import all_verbs
 from tests.eagertui.cli.cli_tools import PROJECT, eager, environment
 
 
 def test_help_names_every_verb():
     done = eager("--help")
     assert done.returncode == 0
-    assert all(verb in done.stdout for verb in parser.VERBS)
+    assert all(verb in done.stdout for verb in all_verbs())
 
 
 def test_help_of_train_lists_the_settings():
@@ -147,7 +148,7 @@ def test_on_a_dumb_terminal_the_app_does_not_open(tmp_path):
 def test_every_verb_is_known_by_its_name():
     """A word that is no verb may be a project's folder, so the parser's verbs and our list must agree."""
     actions = [a for a in parser.build_parser()._actions if a.dest == "verb"]
-    assert set(actions[0].choices) == set(parser.VERBS)
+    assert set(actions[0].choices) == set(all_verbs())
 
 
 def test_a_project_alone_opens_the_app_and_needs_a_terminal(tmp_path):

@@ -5,16 +5,15 @@ from __future__ import annotations
 import io
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from core.run.events import Event
 from core.run.state import RunState, reduce
-from eagertui.cli import doctor
 from eagertui.cli.output.narration import INTERVAL, Printer
-from eagertui.plain import duration, figure, figures, size, visible
+from eagertui.cli.verbs import doctor
+from eagertui.plain import figure, figures, visible
 
 
 @given(st.text())
@@ -33,19 +32,7 @@ def test_ordinary_titles_stay_as_they_are():
     assert visible("a\tb\n\x1b[31m\x7f") == "a␉b␊␛[31m␡"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "–"), (float("nan"), "–"), (-1, "–"), (0, "0.0 s"), (9.96, "10 s"), (42.4, "42 s"), (59.7, "1 min 00 s"),
-        (200, "3 min 20 s"), (3900, "1 h 05 min"), (180000, "2 d 02 h"),
-    ],
-)  # fmt: skip
-def test_durations(seconds, text):
-    assert duration(seconds) == text
-
-
-def test_sizes_and_figures():
-    assert [size(n) for n in (5, 1500, 2.5e9, 7e12)] == ["5 B", "1.5 kB", "2.5 GB", "7.0 TB"]
+def test_figures():
     values = {12101: "12,101", 0.06481: "0.06481", 2.0: "2", None: "–", True: "yes", (2, 3): "2/3"}
     assert [figure(value) for value in values] == list(values.values())
     assert figures({"items": 5, "in_it": {"no": 1}, "wall_s": 2.5}) == "items 5, wall s 2.5"

@@ -14,7 +14,7 @@ from textual.app import App, ComposeResult
 from core.errors import EagerError
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
-from eagertui.cli.init import write_project
+from eagertui.cli.create_project import write_project
 from eagertui.forms.form_model import Group
 from eagertui.forms.settings_form import SettingsForm
 from eagertui.themes import THEMES

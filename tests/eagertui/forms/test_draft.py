@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.project import Project, all_settings
-from eagertui.cli.init import folder_for, peek, told_values, with_values, write_guessed, write_project
+from eagertui.cli.create_project import folder_for, parse_values, peek, with_values, write_guessed, write_project
 from eagertui.forms.draft import Draft, folder_problem
 from eagertui.forms.folders import completed, folder_text, is_table, list_folder, split_path
 from eagertui.forms.peek_lines import peek_lines
@@ -43,7 +43,7 @@ def test_every_key_of_data_can_be_told(tables: Path) -> None:
     project = Project.load(write_project(tables / "new", tables / "log.csv", tables / "books.jsonl", told))
     assert project.name == "A 'b' #c"
     assert (project.data.time, project.data.position, project.data.text) == ("", "when", ("author", "title"))
-    values = told_values(told)
+    values = parse_values(told)
     assert {key: getattr(project.data, key.removeprefix("data.")) for key in values if key.startswith("data.")} == {
         key: value for key, value in values.items() if key.startswith("data.")
     }

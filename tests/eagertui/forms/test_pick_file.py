@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from eagertui.cli.init import peek
+from eagertui.cli.create_project import peek
 from eagertui.forms.pick_file import PickFileScreen
 from tests.eagertui.app_tools import Eyes, screen_text
 from tests.eagertui.forms.form_tools import write_tables

@@ -19,7 +19,7 @@ from core.run.folder import RunFolder
 from core.run.state import RunState, StageState, reduce_all
 from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
-from eagertui.places.train.lines import StagePlan, headline, read_plan, roughly, stage_lines
+from eagertui.places.train.lines import StagePlan, headline, read_plan, stage_lines
 from eagertui.places.train.log_view import LogView
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, readings, spark, strip
@@ -193,10 +193,6 @@ def test_the_rest_of_a_run_is_guessed_from_its_plan_and_its_pace() -> None:
 def test_a_broken_estimate_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "estimate.json").write_text(text)
     assert read_plan(tmp_path).seconds == {}
-
-
-def test_a_guess_is_written_roughly() -> None:
-    assert [roughly(s) for s in (0.2, 42.0, 600.0, 9000.0)] == ["≈ 1 s", "≈ 42 s", "≈ 10 min", "≈ 2.5 h"]
 
 
 def test_alerts_are_seen() -> None:

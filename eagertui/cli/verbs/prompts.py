@@ -1,4 +1,4 @@
-"""The verb `prompts`: rendered examples of the tasks, without a screen. Never imports textual."""
+"""The verb `prompts`: rendered examples of the tasks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
+from eagertui.cli.verb import Verb
 from eagertui.plain import project_file, visible
 
 ROWS = 3
 """Examples of one task; of all tasks one each."""
 
 
-def add_prompts_verb(make: Callable[..., argparse.ArgumentParser], verbs: argparse._SubParsersAction[Any]) -> None:
-    """Add the verb.
-
-    Args:
-        make: adds a verb to a group, with the options that every verb has.
-        verbs: the group.
-    """
-    text = "show what the model is given and what it has to predict, task by task"
-    verb = make(verbs, "prompts", prompts_verb, text, sets=True, run=True)
-    verb.add_argument("--task", metavar="NAME", help="one task, e.g. yes-no (default: all)")
-    verb.add_argument("--wording", type=int, metavar="N", help="one wording of the task, from 1 (default: drawn)")
-    verb.add_argument("--rows", type=int, metavar="K", help=f"examples a task (default: 1, of one task {ROWS})")
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    parser.add_argument("--task", metavar="NAME", help="one task, e.g. yes-no (default: all)")
+    parser.add_argument("--wording", type=int, metavar="N", help="one wording of the task, from 1 (default: drawn)")
+    parser.add_argument("--rows", type=int, metavar="K", help=f"examples a task (default: 1, of one task {ROWS})")
 
 
-def prompts_verb(args: argparse.Namespace) -> int:
+def prompts(args: argparse.Namespace) -> int:
     """Show examples."""
     from eagertui.cli.output.lists import output
     from eagertui.cli.output.narration import narration
@@ -47,15 +41,15 @@ def prompts_verb(args: argparse.Namespace) -> int:
     argv += [f"--task={args.task}"] if args.task is not None else []
     argv += [f"--wording={args.wording}"] if args.wording is not None else []
     console = narration()
-    found = _asked(argv, lambda text: console.print(visible(text), style="dim"))
+    examples = _ask(argv, lambda text: console.print(visible(text), style="dim"))
     if args.json:
-        print(json.dumps(found))
+        print(json.dumps(examples))
     else:
-        show_prompts(output(), found)
+        show_prompts(output(), examples)
     return 0
 
 
-def _asked(argv: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
+def _ask(argv: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
     """The engine's answer to the errand `prompts`, in a process of its own.
 
     Raises:
@@ -80,9 +74,9 @@ def _asked(argv: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
                 message = json.loads(line)
                 if "progress" in message:
                     tell(str(message["progress"]))
-                if told := message.get("error"):
-                    fault = EagerError(str(told["message"]), str(told["remedy"]))
-                    fault.exit_code = int(told["exit_code"])
+                if refusal := message.get("error"):
+                    fault = EagerError(str(refusal["message"]), str(refusal["remedy"]))
+                    fault.exit_code = int(refusal["exit_code"])
                     raise fault
                 if "result" in message:
                     return dict(message["result"])
@@ -90,3 +84,7 @@ def _asked(argv: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
         if child.poll() is None:
             child.kill()
     raise EagerError(f"the engine gave no answer (exit code {child.returncode})", "its messages stand above")
+
+
+TEXT = "show what the model is given and what it has to predict, task by task"
+VERB = Verb("prompts", TEXT, prompts, arguments, sets=True, run=True, order=30)

@@ -1,15 +1,21 @@
-"""`eagertui doctor`: what this installation and this machine are, for a person or a bug report; loads nothing heavy."""
+"""The verb `doctor`: what this installation and this machine are, for a person or a bug report; loads nothing heavy."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from eagertui.cli.verb import Verb
+from eagertui.plain import project_file, size, visible
 
 LIBRARIES = (
     "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
@@ -50,12 +56,37 @@ def examine(project: Path | None = None) -> dict[str, Any]:
         },
         "gpus": gpus(),
         "libraries": {name: version(name) for name in LIBRARIES},
+        "plug-ins": plug_ins(),
         "paths": {
             "runs": str((here / "runs").absolute()),
             "assets": str(assets_path()),
             "configuration": str(platformdirs.user_config_path("eagertui")),
         },
     }
+
+
+def plug_ins() -> dict[str, list[dict[str, str]]]:
+    """What each kind of plug-in has, by the last part of its group of entry points.
+
+    Every plug-in has its `name`; one of another package has `package` and `version` too, and `error` where it cannot be
+    loaded. The built-in ones are not loaded.
+    """
+    from core.errors import EagerError
+    from core.registry import REGISTRIES
+
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for registry in REGISTRIES:
+        rows = kinds.setdefault(registry.group.partition(".")[2], [])
+        for name in registry.all_names:
+            row = {"name": name}
+            if origin := registry.origin(name):
+                row |= {"package": origin.package, "version": origin.version}
+                try:
+                    registry.get(name)
+                except EagerError as error:
+                    row["error"] = error.message
+            rows.append(row)
+    return kinds
 
 
 def gpus() -> list[dict[str, str]]:
@@ -77,19 +108,36 @@ def gpus() -> list[dict[str, str]]:
 
 def lines(report: dict[str, Any]) -> list[str]:
     """The report as lines for a person."""
-    from eagertui.plain import size
-
-    told = [f"{key:<14} {report[key]}" for key in ("eagertui", "python", "platform")]
+    text = [f"{key:<14} {report[key]}" for key in ("eagertui", "python", "platform")]
     machine = report["machine"]
     threads = machine["threads we may use"]
-    told += [
+    text += [
         f"{'threads':<14} {threads} of {machine['cores']}",
         f"{'memory':<14} {size(machine['memory free'])} free of {size(machine['memory'])}",
         f"{'disk':<14} {size(machine['disk free here'])} free here",
     ]
     cards = [f"{g['name']}, {g['memory.free']} free of {g['memory.total']}" for g in report["gpus"]]
-    told += [f"{'gpu':<14} {card}" for card in cards or ["none found; training uses the CPU"]]
+    text += [f"{'gpu':<14} {card}" for card in cards or ["none found; training uses the CPU"]]
     libraries = report["libraries"].items()
-    told += [f"{name:<14} {found or 'missing'}" for name, found in libraries if found or name not in OPTIONAL]
-    told += [f"{name:<14} {path}" for name, path in report["paths"].items()]
-    return told
+    text += [f"{name:<14} {there or 'missing'}" for name, there in libraries if there or name not in OPTIONAL]
+    for kind, rows in report["plug-ins"].items():
+        text.append(f"{kind:<14} {', '.join(_plug_in(row) for row in rows) or 'none'}")
+        text += [f"{'':<14} {visible(row['name'])} fails: {visible(row['error'])}" for row in rows if "error" in row]
+    text += [f"{name:<14} {path}" for name, path in report["paths"].items()]
+    return text
+
+
+def _plug_in(row: Mapping[str, str]) -> str:
+    """A plug-in's name, and where it comes from unless it is ours."""
+    origin = f" ({row['package']} {row['version']})" if "package" in row else ""
+    return visible(row["name"] + origin)
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Tell what this installation and machine are."""
+    report = examine(project_file(args.project) if args.project else None)
+    print(json.dumps(report) if args.json else "\n".join(lines(report)))
+    return 0
+
+
+VERB = Verb("doctor", "versions, devices, memory, plug-ins, paths", doctor, order=110)

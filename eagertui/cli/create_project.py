@@ -1,4 +1,4 @@
-"""`eagertui init`: a new project folder, from two files or from the sample."""
+"""Make a new project folder, from two files or from the sample; for the verb `init` and the app's form."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def copy_sample(directory: Path) -> Path:
     return directory / "project.toml"
 
 
-def write_project(directory: Path, interactions: Path, items: Path | None, told: Sequence[str] = ()) -> Path:
+def write_project(directory: Path, interactions: Path, items: Path | None, texts: Sequence[str] = ()) -> Path:
     """Look at the files, write a commented project file with guesses for the columns, and return it.
 
     Args:
         directory: the new project's folder.
         interactions: the interaction log.
         items: the item table, if there is one.
-        told: what needs no guess, as `data.KEY=VALUE`, `name=NAME` or `recipe=NAME`.
+        texts: what needs no guess, as `data.KEY=VALUE`, `name=NAME` or `recipe=NAME`.
 
     Raises:
         ProjectError: where there is a project already, a file is missing, or the columns cannot be told apart.
@@ -102,27 +102,27 @@ def write_project(directory: Path, interactions: Path, items: Path | None, told:
     """
     from core.jobs.project_file import guess_project
 
-    values = told_values(told)
+    values = parse_values(texts)
     with _new_project(directory, ["project.toml"]):
         return _write(directory, guess_project(interactions, items, directory, columns_of(values)), values)
 
 
-def write_guessed(directory: Path, guessed: str, told: Mapping[str, Any]) -> Path:
+def write_guessed(directory: Path, guessed: str, values: Mapping[str, Any]) -> Path:
     """Write a project whose files have been looked at already; return its file.
 
     Args:
         directory: the new project's folder.
-        guessed: the text that was guessed with the columns of `told`.
-        told: values by their keys, see `told_values`.
+        guessed: the text that was guessed with the columns of `values`.
+        values: what a person told, by their keys, see `parse_values`.
 
     Raises:
         ProjectError: where there is a project already, or the values do not go together.
     """
     with _new_project(directory, ["project.toml"]):
-        return _write(directory, guessed, told)
+        return _write(directory, guessed, values)
 
 
-def told_values(told: Sequence[str]) -> dict[str, Any]:
+def parse_values(texts: Sequence[str]) -> dict[str, Any]:
     """The values of `--set` texts that a new project can be told, by their keys.
 
     Raises:
@@ -132,7 +132,7 @@ def told_values(told: Sequence[str]) -> dict[str, Any]:
     from eagertui.forms.form_model import value_of
 
     values: dict[str, Any] = {}
-    for text in told:
+    for text in texts:
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
             raise ProjectError(f"--set {text}: expected key=value, e.g. --set data.user=reader")
@@ -147,13 +147,13 @@ def told_values(told: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def columns_of(told: Mapping[str, Any]) -> dict[str, str]:
-    """The columns among the told values, by their roles: what the guess builds on."""
-    return {role: told[f"data.{role}"] for role in ROLES if f"data.{role}" in told}
+def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """The columns among a person's values, by their roles: what the guess builds on."""
+    return {role: values[f"data.{role}"] for role in ROLES if f"data.{role}" in values}
 
 
-def with_values(guessed: str, told: Mapping[str, Any]) -> str:
-    """The text of a guessed project file with the told values in their lines."""
+def with_values(guessed: str, values: Mapping[str, Any]) -> str:
+    """The text of a guessed project file with a person's values in their lines."""
     import tomli
 
     from core.fields import toml_value
@@ -166,22 +166,22 @@ def with_values(guessed: str, told: Mapping[str, Any]) -> str:
             table = f"{header[1]}."
         named = re.match(r"(# )?(\w+) = ", line)
         key = f"{table}{named[2]}" if named else ""
-        if named and key in told:
+        if named and key in values:
             old = defaults[key] if named[1] else (tree["data"] if table else tree)[named[2]]
             before = f"{named[0]}{toml_value(old)}"
             gap = len(line) - len(line[len(before) :].lstrip(" ")) if line.startswith(before) else 0
-            new = f"{named[2]} = {toml_value(told[key])}"
+            new = f"{named[2]} = {toml_value(values[key])}"
             line = f"{new:<{max(0, gap - 2)}}  # as told" if table else new
         lines.append(line)
     return "\n".join(lines)
 
 
-def _write(directory: Path, guessed: str, told: Mapping[str, Any]) -> Path:
+def _write(directory: Path, guessed: str, values: Mapping[str, Any]) -> Path:
     from core.project import Project
 
     path = directory / "project.toml"
     try:
-        path.write_text(with_values(guessed, told), encoding="utf-8")
+        path.write_text(with_values(guessed, values), encoding="utf-8")
     except UnicodeEncodeError:
         raise ProjectError("the name of a file is not UTF-8 text", "rename the file; a project file is UTF-8") from None
     Project.load(path)  # what we wrote must be what we can read

@@ -1,0 +1,28 @@
+"""The verb `check`: the data, read and profiled."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from eagertui.cli.verb import Verb
+from eagertui.plain import project_file
+
+
+def check(args: argparse.Namespace) -> int:
+    """Profile the data."""
+    from core.data import load_dataset, profile
+    from core.project import Project
+
+    project = Project.load(project_file(args.project), args.overrides)
+    result = profile(load_dataset(project.data, project.directory))
+    if args.json:
+        print(json.dumps(result))
+    else:
+        from eagertui.cli.output.data_profile import lines
+
+        print("\n".join(lines(result)))
+    return 0
+
+
+VERB = Verb("check", "read and profile the data, change nothing", check, sets=True, place="data", order=20)

@@ -1,0 +1,44 @@
+"""The verb `init`: a new project folder, from two files or from the sample."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from core.errors import ProjectError
+from eagertui.cli.verb import Verb
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    add = parser.add_argument
+    add("directory", type=Path, metavar="DIR", help="the new project's folder")
+    add("--interactions", type=Path, metavar="FILE", help="interactions: Parquet, CSV, TSV or JSON lines")
+    add("--items", type=Path, metavar="FILE", help="item table, for the items' text")
+    text = "tell a value instead of letting it guess: any data.* key, name, recipe; repeatable"
+    add("--set", dest="overrides", action="append", default=[], metavar="data.user=COLUMN", help=text)
+    add("--sample", action="store_true", help="copy the sample project, a synthetic bookshop")
+
+
+def init(args: argparse.Namespace) -> int:
+    """Write a project."""
+    from eagertui.cli.create_project import copy_sample, write_project
+
+    if args.sample == bool(args.interactions):
+        raise ProjectError("init needs either --interactions FILE [--items FILE] or --sample")
+    if args.sample and (args.items or args.overrides):
+        raise ProjectError("--sample brings its own items and columns; leave out --items and --set")
+    if args.sample:
+        path = copy_sample(args.directory)
+    else:
+        path = write_project(args.directory, args.interactions, args.items, args.overrides)
+    print(json.dumps({"project": str(path.resolve())}) if args.json else path)
+    if not args.json:
+        print(f"next: eagertui --headless check {path}\n      eagertui --headless train {path}", file=sys.stderr)
+    return 0
+
+
+TEXT = "write a project from an interaction log and an item table"
+VERB = Verb("init", TEXT, init, arguments, project=False, order=10)

@@ -1,0 +1,72 @@
+"""The verb `train`: every stage that is stale, to the metrics, or what that would cost."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import ProjectError
+from eagertui.cli.verb import Verb
+from eagertui.plain import project_file, roughly, visible
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    add_start_options(parser)
+    parser.add_argument("--detach", action="store_true", help="do not wait for the end; prints the run's path")
+
+
+def add_start_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every verb that starts runs."""
+    parser.add_argument("--dry-run", action="store_true", help="only say what would run and what it would cost")
+    parser.add_argument("--new", action="store_true", help="start a new run, even where one could go on")
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train, or say what training would do."""
+    path = project_file(args.project)
+    if args.dry_run:
+        return dry_run(path, args.overrides, args.json)
+
+    from core.project import Project
+    from core.run import launch
+    from eagertui.cli import following
+
+    if launch.rank():
+        launch.join(path, args.overrides)
+    if args.run is not None and (args.new or args.overrides):
+        raise ProjectError("--run continues a run as it was started", "leave out --new and --set")
+    project = Project.load(path, args.overrides)
+    return following.train(project, new=args.new, run_id=args.run, detach=args.detach, as_json=args.json)
+
+
+def dry_run(path: Path, overrides: Sequence[str], as_json: bool) -> int:
+    """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
+    from core.estimate import estimate
+    from core.jobs.start import find_unfinished
+    from core.project import Project
+    from eagertui.cli.output.narration import narration
+
+    project = Project.load(path, overrides)
+    cost = estimate(project)
+    unfinished = find_unfinished(project)
+    if as_json:
+        continues = str(unfinished.path.resolve()) if unfinished else None
+        print(json.dumps({"project": str(project.path), "continues": continues, **cost.to_dict()}))
+        return 0
+    for stage in cost.stages:
+        about = roughly(stage.seconds) if stage.state == "run" else ""
+        print(f"{visible(stage.name):<12} {visible(stage.state):<6} {about:>11}  {visible(stage.note)}".rstrip())
+    print(cost.words())
+    for warning in cost.warnings:
+        narration().print(f"warning: {visible(warning)}")
+    narration().print(f"would continue {visible(unfinished.path)}" if unfinished else "would start a new run")
+    return 0
+
+
+VERB = Verb(
+    "train", "run every stage that is stale, to the metrics", train, arguments,
+    sets=True, run=True, place="train", prints_with=("dry_run", "detach"), order=40,
+)  # fmt: skip
