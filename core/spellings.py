@@ -32,18 +32,18 @@ def modernised(tree: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Key, Key]]
     """
     new: dict[str, Any] = {name: dict(value) if isinstance(value, Mapping) else value for name, value in tree.items()}
     renamed: dict[Key, Key] = {}
-    for old, key in RENAMED.items():
-        table = new.get(old[0])
-        if not isinstance(table, dict) or old[1] not in table:
-            continue
-        value, inner = table.pop(old[1]), new
+    table = new.pop("rq_vae", {})
+    if not isinstance(table, dict):
+        return dict(tree), {}
+    for name, value in table.items():
+        old = ("rq_vae", name)
+        key = RENAMED.get(old, ("index", "rq-vae", name))  # an unknown name is refused where it would stand now
+        inner = new
         for part in key[:-1]:
-            held = inner.get(part)
-            inner[part] = inner = dict(held) if isinstance(held, Mapping) else {}
+            there = inner.get(part)
+            inner[part] = inner = dict(there) if isinstance(there, Mapping) else {}
         inner.setdefault(key[-1], value)
         renamed[key] = old
-    if isinstance(new.get("rq_vae"), dict) and not new["rq_vae"]:
-        del new["rq_vae"]
     index = new.get("index")
     if isinstance(index, dict) and isinstance(index.get("paper"), bool) and index.pop("paper"):
         index["method"] = "eager-llm-tree"

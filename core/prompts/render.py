@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProjectError
-from core.model.vocabulary import Vocabulary
 from core.prompts.encode import Bank, Encoder, Ids
 from core.prompts.tasks import Fields, task_number
 from core.prompts.texts import ItemTexts
 from core.prompts.truncate import FIXED, HISTORY, TEXT, Piece, fit
 from core.prompts.wordings import Wordings, fields_in
+
+if TYPE_CHECKING:
+    from core.model.vocabulary import Vocabulary
 
 BARE = -1
 """In place of a wording's number: the bare sequential row, history and target behind the vocabulary's frame."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.vocabulary import Vocabulary
 from core.project import Project
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE, RenderedRow, Renderer
@@ -22,6 +22,10 @@ from core.prompts.user_texts import user_texts
 from core.prompts.wordings import wordings_of
 from core.registry import TASKS
 from core.run.protocol import Reporter
+from core.stage import options_for
+
+if TYPE_CHECKING:
+    from core.model.vocabulary import Vocabulary
 
 HELD_OUT = 1
 """Wordings of every task, the last ones, that no row is trained in: what a model learnt is asked in those."""
@@ -43,6 +47,7 @@ class TaskData:
         negatives: draws wrong candidates.
         max_history: items of a history at most.
         n_negatives: wrong candidates beside a right one, where several stand together.
+        options: the tasks' own settings, by name; those that are missing have their defaults.
     """
 
     train: Sequences
@@ -52,6 +57,7 @@ class TaskData:
     negatives: Negatives
     max_history: int
     n_negatives: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def of_project(
@@ -107,7 +113,8 @@ class TaskData:
         )  # fmt: skip
         negatives = Negatives(project.negatives.draw, index.codes, train, dataset.sequences)
         return TaskData(
-            train, texts, about, renderer, negatives, project.data.max_history, project.negatives.count
+            train, texts, about, renderer, negatives, project.data.max_history, project.negatives.count,
+            {task: options_for(project, TASKS, task) for task in tasks},
         )  # fmt: skip
 
     def rows(self, task: str, wordings: Sequence[int] | None = None) -> TaskRows:
@@ -118,7 +125,7 @@ class TaskData:
             wordings: numbers of the wordings to draw from, e.g. without some that are held out; None = all.
         """
         chosen = tuple(range(len(self.renderer.wordings[task]))) if wordings is None else tuple(wordings)
-        return TaskRows(task, TASKS.get(task)().rows(self), self.renderer, chosen)
+        return TaskRows(task, TASKS.get(task)(self.options.get(task)).rows(self), self.renderer, chosen)
 
     def trained_wordings(self, task: str) -> tuple[int, ...]:
         """Numbers of the wordings that rows are trained in."""

@@ -92,22 +92,22 @@ def _tidy(text: str) -> str:
 def _rest(text: str, title: str) -> str:
     """An item's text without its title, which mostly opens it."""
     text = _tidy(text)
-    before, found, after = text.partition(title) if title else ("", "", text)
-    rest = f"{before.rstrip(_MARKS)} {after.lstrip(_MARKS + '!?')}" if found else text
+    before, title_in_text, after = text.partition(title) if title else ("", "", text)
+    rest = f"{before.rstrip(_MARKS)} {after.lstrip(_MARKS + '!?')}" if title_in_text else text
     return _tidy(rest.strip()) if rest.casefold() != title.casefold() else ""
 
 
 def _kinds(items: pl.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    found: list[dict[str, None]] = [{} for _ in range(items.height)]
+    kinds: list[dict[str, None]] = [{} for _ in range(items.height)]
     for name in columns:
-        for labels, text in zip(found, _column(items, name), strict=True):
+        for labels, text in zip(kinds, _column(items, name), strict=True):
             for part in _SPLIT.split(text or ""):
                 label = _tidy(part).strip(_MARKS)
                 if label.casefold() in NO_KINDS:
                     continue
                 if label and len(label.split()) <= WORDS_OF_A_KIND and len(label) <= 60:
                     labels[label] = None
-    return tuple(tuple(labels) for labels in found)
+    return tuple(tuple(labels) for labels in kinds)
 
 
 Texts = tuple[tuple[str, ...], ...]

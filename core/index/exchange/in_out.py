@@ -94,11 +94,11 @@ def write_index(item_ids: pl.Series, codes: Int32, path: Path, widths: Sequence[
         )  # as Python's json writes it, which is how LC-Rec's files are made
         _write(path, json.dumps(dict(zip(item_ids.to_list(), tokens, strict=True))).encode())
     elif suffix == ".parquet":
-        held = io.BytesIO()
+        content = io.BytesIO()
         rows = pl.Series("codes", np.asarray(codes, dtype=np.int32)).cast(pl.List(pl.Int32))
         about = {WIDTHS: ",".join(map(str, widths))} if widths else {}
-        pl.DataFrame([item_ids.alias("item_id"), rows]).write_parquet(held, metadata=about)
-        _write(path, held.getvalue())
+        pl.DataFrame([item_ids.alias("item_id"), rows]).write_parquet(content, metadata=about)
+        _write(path, content.getvalue())
     else:
         raise ProjectError(
             f"{path}: no format has the suffix {suffix!r}", "LC-Rec's is .index.json, the other .parquet"

@@ -57,15 +57,15 @@ def agreement(prefixes: list[Int64], values: pl.Series) -> list[dict[str, float]
     kinds = values.drop_nulls().rank("dense").to_numpy().astype(np.int64)
     every = _pairs(np.array([len(kinds)]))
     chance = round(_pairs(np.bincount(kinds)) / max(every, 1.0), 4)
-    told = []
+    depths = []
     for depth, numbers in enumerate(prefixes, 1):
         under = numbers[there]
         together = _pairs(np.bincount(under))
         if not together:
             break  # deeper there are none either
         both = np.unique(under * (kinds.max(initial=0) + 1) + kinds, return_counts=True)[1]
-        told.append({"depth": depth, "agree": round(_pairs(both) / together, 4), "chance": chance})
-    return told
+        depths.append({"depth": depth, "agree": round(_pairs(both) / together, 4), "chance": chance})
+    return depths
 
 
 def _pairs(counts: Int64) -> float:

@@ -109,6 +109,7 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
             (folder / f"{BEST}.new").replace(folder / BEST)
         else:
             notes["stale"] += 1
+        # After the look is scored and kept: nobody's codes are moved, the others take effect in training.
         restarted = _revive(network, loop.optimizer, seen, task.seed + epoch)
         network.guide.look(list(network.embedded))
         shares = {"error": seen.error, "collisions": seen.collisions, "score": seen.score}
@@ -144,6 +145,7 @@ def code_catalogue(network: Network) -> CodedCatalogue:
         wanted = network.items[start : start + BLOCK]
         coded: Matrix = network.encoder(wanted).cpu().numpy()
         chosen = encode(coded, books)
+        # What the codes stand for, shape (block, latent), and what the decoder makes of it, (block, dim).
         sums = np.sum([book[chosen[:, level]] for level, book in enumerate(books)], axis=0, dtype=np.float32)
         decoded = network.decoder(torch.from_numpy(sums).to(wanted.device))
         wrong += float((decoded - wanted).square().sum(dtype=torch.float64))
@@ -161,6 +163,7 @@ def _guided(network: Network, codes: Codes) -> float:
     total, size = 0.0, network.settings.batch_items
     books = list(network.embedded)
     for start in range(0, len(codes), size):
+        # Codes of a part (size, levels), item numbers (size,), and the sums of the code vectors (size, latent).
         chosen = torch.from_numpy(codes[start : start + size]).to(books[0].device, torch.long)
         rows = torch.arange(start, start + len(chosen), device=books[0].device)
         sums = torch.stack([book[chosen[:, level]] for level, book in enumerate(books)]).sum(dim=0)
@@ -192,11 +195,12 @@ def _batches(items: int, count: int, seed: tuple[int, int], device: str) -> list
 def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: CodedCatalogue, seed: int) -> int:
     """Put codes that nobody has where some item is, level by level; returns how many."""
     rng = np.random.default_rng([seed, 1])
-    residual = seen.latent.copy()
+    residual = seen.latent.copy()  # what the levels so far leave of every item, shape (items, latent)
     restarted = 0
     for level, (parameter, book) in enumerate(zip(network.embedded, seen.books, strict=True)):
         dead = np.flatnonzero(np.bincount(seen.codes[:, level], minlength=len(book)) == 0)
         if len(dead):
+            # Each goes to a random item's residual, shape (dead, latent); AdamW's memory of it is wiped.
             chosen = torch.from_numpy(residual[rng.integers(len(residual), size=len(dead))])
             place = torch.from_numpy(dead).to(parameter.device)
             with torch.no_grad():

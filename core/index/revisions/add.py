@@ -47,7 +47,7 @@ def add_items(
         EnvironmentFault: the run's folder cannot be written, or the text encoder is not there.
         StopRequested: somebody asked to stop.
     """
-    told = reporter or NullReporter()
+    reporter = reporter or NullReporter()
     folder = RunFolder(Path(run)) if not isinstance(run, RunFolder) else run
     project = Project.load(folder.project_path)
     index = _index(folder)
@@ -59,7 +59,7 @@ def add_items(
         known = pl.concat([base.cast(pl.String), growth.items["item_id"]])
         fresh = table.filter(~pl.col("item_id").is_in(known.implode()))
         rows = pl.concat([_again(back["item_id"], index, growth, removed=False), _placed(
-            project, folder, index, growth, fresh, Path(vectors) if vectors else None, told
+            project, folder, index, growth, fresh, Path(vectors) if vectors else None, reporter
         )])  # fmt: skip
         number = write_revision(folder, rows, index.base_id) if len(rows) else 0
     figures = {
@@ -140,7 +140,7 @@ def _placed(
     growth: Growth,
     fresh: pl.DataFrame,
     given: Path | None,
-    told: Reporter,
+    reporter: Reporter,
 ) -> pl.DataFrame:
     """Rows of new items, each with its code."""
     from core.index.revisions.embed_new import spaces_of, text_vectors
@@ -149,8 +149,8 @@ def _placed(
 
     if not len(fresh):
         return pl.DataFrame(schema=SCHEMA)
-    text = text_vectors(project, folder.artefact("data"), _made(folder, "semantic"), fresh, given, told)
-    behavior = _made(folder, "behavior")
+    text = text_vectors(project, folder.artefact("data"), _artefact(folder, "semantic"), fresh, given, reporter)
+    behavior = _artefact(folder, "behavior")
     spaces, vectors = spaces_of(text, ItemVectors.load(behavior / "vectors.npz") if behavior else None)
     places = Places(index, growth.codes, spaces)
     codes: list[list[int]] = []
@@ -163,13 +163,13 @@ def _placed(
             )
         codes.append(list(code))
         if row % TELL_EVERY == 0 or row == len(fresh) - 1:
-            told.progress("new items", row + 1, len(fresh), "items")
-            told.stop_if_asked()
+            reporter.progress("new items", row + 1, len(fresh), "items")
+            reporter.stop_if_asked()
     new = pl.Series("codes", codes, dtype=pl.List(pl.Int32))
     return fresh.with_columns(new, pl.lit(False).alias("removed")).select(list(SCHEMA))
 
 
-def _made(folder: RunFolder, stage: str) -> Path | None:
+def _artefact(folder: RunFolder, stage: str) -> Path | None:
     """A stage's artefact, where the run has it."""
     try:
         return folder.artefact(stage)

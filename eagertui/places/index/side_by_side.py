@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, EagerError
-from eagertui.cli.output.index_diff import diff_lines
 from eagertui.places.index.opening import Artefact, find_index
 from eagertui.widgets.draw import short_id, when
 
@@ -62,6 +61,7 @@ def _compared(
 ) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
     """The comparison, and the same as text; both reports are known to be whole afterwards."""
     from core.index.measure.diff import diff
+    from eagertui.cli.output.index_diff import diff_lines
     from eagertui.places.index.diff_lines import diff_rows
 
     found = diff(this.folder, other.folder)

@@ -102,7 +102,7 @@ def build(method: str, vectors: Sources, epochs: int) -> Any:
 
 def unique(methods: list[str], sizes: list[int], names: list[str], epochs: int) -> bool:
     """Print a line a case; whether all codes were unique."""
-    print(f"{'method':12} {'case':16} {'items':>7} {'before':>7} {'after':>6} {'seconds':>8}")
+    print(f"{'method':14} {'case':16} {'items':>7} {'before':>7} {'after':>6} {'seconds':>8}")
     whole = True
 
     def line(case: str, vectors: Sources) -> bool:
@@ -114,7 +114,7 @@ def unique(methods: list[str], sizes: list[int], names: list[str], epochs: int) 
             items = len(found.index.codes)
             after = items - len(np.unique(found.index.codes, axis=0))
             before = found.resolution.figures["steps"][0]["items"]
-            print(f"{method:12} {case:16} {items:7} {before:7} {after:6} {seconds:8.1f}", flush=True)
+            print(f"{method:14} {case:16} {items:7} {before:7} {after:6} {seconds:8.1f}", flush=True)
             fine &= after == 0
         return fine
 
