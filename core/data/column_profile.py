@@ -8,7 +8,7 @@ import polars as pl
 
 from core.data.clean import text_expr, time_format
 from core.data.read import BAD, ROW, TableFile
-from core.data.roles import fit, is_no_text
+from core.data.roles import is_no_text, role_score
 from core.errors import ProjectError
 
 SAMPLE_ROWS = 20_000
@@ -129,5 +129,5 @@ def is_wordy(column: ColumnProfile) -> bool:
         return False
     if column.urls > 0.2 or column.numbers > 0.5:
         return False
-    named = any(fit(column.name, role) for role in _DESCRIBING)
+    named = any(role_score(column.name, role) for role in _DESCRIBING)
     return column.spaced >= 0.3 or (named and column.lettered >= 0.6)

@@ -19,7 +19,7 @@ from core.data.column_profile import (
 )
 from core.data.data_report import DataReport
 from core.data.log import build_log, read_rows
-from core.data.roles import fit
+from core.data.roles import role_score
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError
 from core.settings import DataSettings
@@ -147,7 +147,7 @@ def _log_columns(
 
 
 def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
-    scored = [(fit(name, role), -number, name) for number, name in enumerate(columns)]
+    scored = [(role_score(name, role), -number, name) for number, name in enumerate(columns)]
     if role in ("user", "item"):
         scored = [one for one in scored if not cannot_be_id(columns[one[2]])]
     best = max(scored, default=(0, 0, ""))
@@ -174,7 +174,7 @@ def _item_key(item: ColumnProfile, table: Mapping[str, ColumnProfile], name: str
 
     def score(key: str) -> tuple[float, bool, int]:
         share = len(item.values & table[key].values) / max(1, len(item.values))
-        return (round(share, 1), key == name, fit(key, "item"))
+        return (round(share, 1), key == name, role_score(key, "item"))
 
     candidates = [key for key, column in table.items() if not cannot_be_id(column)]
     best = max(candidates, key=score, default="")
@@ -191,7 +191,7 @@ def _text_columns(table: Mapping[str, ColumnProfile], key: str) -> list[str]:
     wordy = [name for name, column in table.items() if name != key and is_wordy(column)]
 
     def rank(name: str) -> tuple[int, int]:
-        roles = [number for number, role in enumerate(_TEXT_ORDER) if fit(name, role)]
+        roles = [number for number, role in enumerate(_TEXT_ORDER) if role_score(name, role)]
         return (roles[0] if roles else len(_TEXT_ORDER), list(table).index(name))
 
     return sorted(wordy, key=rank)

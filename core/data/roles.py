@@ -47,7 +47,7 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
-def fit(name: str, role: str) -> int:
+def role_score(name: str, role: str) -> int:
     """How well a name fits a role: 0 = not at all; the whole name better than one word of it, an earlier one better."""
     written, names = plain(name), NAMES[role]
     if written in names:

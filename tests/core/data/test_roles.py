@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data.roles import NAMES, first_holding, fit, has_word, is_called, is_no_text, plain
+from core.data.roles import NAMES, first_holding, has_word, is_called, is_no_text, plain, role_score
 from tests.imports import modules
 
 ENOUGH = 3
@@ -24,9 +24,11 @@ def test_names_are_written_alike(name: str, written: str) -> None:
 
 
 def test_a_whole_name_fits_better_than_a_word_of_it() -> None:
-    assert fit("userId", "user") == fit("user_id", "user") > fit("my_user_column", "user") > fit("price", "user") == 0
-    assert fit("MovieID", "item") and fit("item description", "description")
-    assert not fit("image_url", "title") and not fit("content_id", "description"), "codes and links are no text"
+    scores = [role_score(name, "user") for name in ("userId", "user_id", "my_user_column", "price")]
+    assert scores[0] == scores[1] > scores[2] > scores[3] == 0
+    assert role_score("MovieID", "item") and role_score("item description", "description")
+    for name, role in (("image_url", "title"), ("content_id", "description")):
+        assert not role_score(name, role), "codes and links are no text"
     assert is_no_text("cover_image") and not is_no_text("cover")
 
 
