@@ -304,9 +304,13 @@ class Loop:
 
     def _put(self, state: dict[str, Tensor]) -> None:
         """Fill in what learns; what is frozen stays as it is."""
-        lacking = self.module.load_state_dict(state, strict=False)
         learning = {name for name, p in self.module.named_parameters() if p.requires_grad}
-        if lacking.unexpected_keys or set(lacking.missing_keys) & learning:
+        try:
+            keys = self.module.load_state_dict(state, strict=False)
+            fits = not keys.unexpected_keys and not set(keys.missing_keys) & learning
+        except RuntimeError:  # a tensor has another shape
+            fits = False
+        if not fits:
             raise DataError(f"{self.folder}: the checkpoint belongs to another model", "train with --new")
 
     def _step(self, batches: Sequence[Any], group: range, total: int) -> None:

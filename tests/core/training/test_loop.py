@@ -221,6 +221,22 @@ def test_a_broken_checkpoint_is_refused(name: str, tmp_path: Path) -> None:
         loop(tmp_path)
 
 
+class Wider(Plain):
+    """The same names, another shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(4, 7), nn.Linear(7, 1)
+
+
+@pytest.mark.parametrize("kind", [Toy, Wider])
+def test_the_checkpoint_of_another_model_is_refused(kind: type[nn.Module], tmp_path: Path) -> None:
+    with pytest.raises(StopRequested):
+        loop(tmp_path, StopAfter(2)).run()
+    with pytest.raises(DataError, match="another model"):
+        loop(tmp_path, module=kind())
+
+
 def test_the_seed_decides(tmp_path: Path) -> None:
     one, two = loop(tmp_path / "a"), loop(tmp_path / "b")
     two.run()
