@@ -19,8 +19,9 @@ def engine_process(work: str, folder: RunFolder, *extra: str) -> Iterator[subpro
     argv = [*launch.engine_command(), work, str(folder.path.resolve()), *extra]
     try:
         child = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=launch.engine_environment()
-        )
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            env=launch.engine_environment(),
+        )  # fmt: skip
     except OSError as error:
         raise EnvironmentFault(f"cannot start the engine: {error}") from error
     try:
