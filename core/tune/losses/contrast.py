@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 class Contrast(Loss):
     """EAGER-LLM's contrast in the form that `[contrast]` names; see `core.tune.contrastive`."""
 
+    options = ContrastSettings
     inputs = ("semantic", "behavior")
     settings: ContrastSettings
-
-    def __init__(self, settings: ContrastSettings | None = None) -> None:
-        super().__init__(settings or ContrastSettings())  # its options have a table of their own: [contrast]
 
     @property
     def sources(self) -> tuple[str, ...]:
