@@ -27,8 +27,8 @@ from core.files import write_atomic
 from core.machine import device_of, use_bf16
 from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.project import Project
+from core.run.rankings import OURS, headline
 from core.run.reporter import Reporter
-from core.safe_json import OURS, headline
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
 BLEND, MODEL, DENSE = OURS

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.data.arrays import Sequences
+from core.index.prefixes import prefix_starts, sorted_by_code
 
 Int64 = npt.NDArray[np.int64]
 
@@ -38,7 +39,7 @@ class Negatives:
         weights = counts**POWER if draw == "popular" else np.ones(self.count)
         self._sums = np.cumsum(weights if weights.sum() > 0 else np.ones(self.count))
         if draw == "prefix":
-            self._order = np.lexsort(codes.T[::-1])
+            self._order = sorted_by_code(codes)
             self._spans = _spans(codes[self._order], self._order)
 
     def spare(self, users: Int64) -> npt.NDArray[np.bool_]:
@@ -89,7 +90,7 @@ def _take(drawn: list[int], taken: set[int], some: list[int], count: int) -> Non
             drawn.append(item)
 
 
-def _spans(ranked: npt.NDArray[np.int32], order: Int64) -> Int64:
+def _spans(ranked: npt.NDArray[np.int32], order: npt.NDArray[np.int32]) -> Int64:
     """For each item and each depth but the root and the whole code, where its branch begins and ends in the order.
 
     Returns:
@@ -97,10 +98,7 @@ def _spans(ranked: npt.NDArray[np.int32], order: Int64) -> Int64:
     """
     items, levels = ranked.shape
     spans = np.zeros((items, max(levels - 1, 0), 2), dtype=np.int64)
-    new = np.zeros(items, dtype=bool)
-    new[:1] = True
-    for depth in range(levels - 1):
-        new[1:] |= ranked[1:, depth] != ranked[:-1, depth]
+    for depth, new in enumerate(prefix_starts(ranked[:, : levels - 1])):
         starts = np.flatnonzero(new)
         branch = np.cumsum(new) - 1
         spans[order, depth, 0] = starts[branch]

@@ -22,6 +22,7 @@ from core.prompts.user_texts import user_texts
 from core.prompts.wordings import wordings_of
 from core.registry import TASKS
 from core.run.protocol import Reporter
+from core.stage import options_for
 
 if TYPE_CHECKING:
     from core.model.vocabulary import Vocabulary
@@ -46,7 +47,7 @@ class TaskData:
         negatives: draws wrong candidates.
         max_history: items of a history at most.
         n_negatives: wrong candidates beside a right one, where several stand together.
-        options: of the tasks that have some, by name; None = their defaults.
+        options: the tasks' own settings, by name; those that are missing have their defaults.
     """
 
     train: Sequences
@@ -112,7 +113,8 @@ class TaskData:
         )  # fmt: skip
         negatives = Negatives(project.negatives.draw, index.codes, train, dataset.sequences)
         return TaskData(
-            train, texts, about, renderer, negatives, project.data.max_history, project.negatives.count
+            train, texts, about, renderer, negatives, project.data.max_history, project.negatives.count,
+            {task: options_for(project, TASKS, task) for task in tasks},
         )  # fmt: skip
 
     def rows(self, task: str, wordings: Sequence[int] | None = None) -> TaskRows:

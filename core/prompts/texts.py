@@ -11,15 +11,8 @@ import numpy.typing as npt
 import polars as pl
 
 from core.data.clean import cleaned, text_expr
-from core.data.items import TITLE_NAMES
+from core.data.roles import first_holding, is_called
 
-DESCRIPTIONS = ("description", "summary", "overview", "plot", "synopsis", "about", "abstract", "blurb", "details",
-                "content", "story", "body", "beschreibung", "descripcion", "descrizione")  # fmt: skip
-"""Columns that describe an item, the likeliest first; a part of the name is enough."""
-KINDS = ("categories", "category", "genres", "genre", "tags", "brand", "author", "authors", "artist", "series",
-         "publisher", "maker", "manufacturer", "department", "subject", "subjects", "topic", "topics", "type",
-         "kind", "style", "colour", "color", "material", "keywords", "kategorie", "marke")  # fmt: skip
-"""Columns that say what kind of item it is."""
 WORDS_OF_A_KIND = 4
 """A longer entry of such a column is a sentence or a title again, and no kind."""
 NO_KINDS = frozenset({"unknown", "other", "others", "none", "n/a", "na", "various", "misc", "miscellaneous"})
@@ -66,20 +59,20 @@ def item_texts(items: pl.DataFrame, columns: Sequence[str]) -> ItemTexts:
         without its title.
     """
     own = [name for name in columns if name in items.columns]
-    titled = next((name for name in own if name.lower().strip() in TITLE_NAMES), "")
+    titled = next((name for name in own if is_called(name, "title")), "")
     ids, shown = items["item_id"].to_list(), items["title"].to_list()
     titles = [
         _tidy(title).rstrip(_MARKS) if titled and title and title != item else ""
         for item, title in zip(ids, shown, strict=True)
     ]
-    describing = next(
-        (name for wanted in DESCRIPTIONS for name in own if wanted in name.lower() and name != titled), ""
-    )
+    # The column `text` of a data set is all texts joined: what is left of it without the title describes.
+    describing = first_holding((name for name in own if name not in (titled, "text")), "description")
     if describing:
         descriptions = [_tidy(text or "") for text in _column(items, describing)]
     else:
         descriptions = [_rest(text or "", title) for text, title in zip(items["text"].to_list(), titles, strict=True)]
-    kinds = _kinds(items, [n for n in own if n.lower().strip() in KINDS and n not in (titled, describing)])
+    labelling = [name for name in own if is_called(name, "kind", "class", "maker", "keywords")]
+    kinds = _kinds(items, [name for name in labelling if name not in (titled, describing)])
     source = describing or ("text" if any(descriptions) else "")
     return ItemTexts(tuple(titles), tuple(descriptions), kinds, source)
 

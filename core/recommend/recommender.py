@@ -27,6 +27,7 @@ from core.recommend.beam import beam_search
 from core.recommend.fusion import blended
 from core.run.folder import RunFolder
 from core.safe_json import number, read_object
+from core.settings import MIN_EVALUATED
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class Recommender:
         if user is not None:
             number = self._find(user, self._user_number, "user")
             items = [int(item) for item in self.dataset.sequences[number]]
-            if len(items) >= 3:
+            if len(items) >= MIN_EVALUATED:
                 target = self._item_ids[items.pop()]
         else:
             items = [self._find(item, self._item_number, "item") for item in history or () if item]

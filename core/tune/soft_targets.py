@@ -16,11 +16,11 @@ import numpy.typing as npt
 import torch
 from scipy import sparse
 
-from core.baselines import Transitions
+from core.baselines.transitions import Transitions
 from core.data.arrays import Sequences
 from core.run.reporter import Reporter
 from core.tune.target_rows import TargetRows
-from core.vectors.sasrec import SasRec
+from core.vectors.sasrec_model import SasRec
 
 TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256

@@ -40,7 +40,7 @@ from core.tune.objective import Objective
 from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats
 from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows
 from core.vectors import ItemVectors
-from core.vectors.sasrec import SasRec
+from core.vectors.sasrec_model import SasRec
 
 BEST = "best"
 LEGAL_MASS = 0.5

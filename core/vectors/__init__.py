@@ -1,16 +1,28 @@
-"""One vector an item: from its text (semantic) and from who bought it when (behaviour)."""
+"""One vector an item: from its text (semantic) and from who took it when (behaviour).
+
+Providers are plug-ins: a built-in one is one file in `text/` or `behavior/`, named as in `vectors.semantic` or
+`vectors.behavior`; see `core.registry`. The models that they fit stand beside those folders.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.data.arrays import Sequences
 from core.errors import ProjectError
+from core.run.protocol import Reporter
+from core.settings import VectorSettings
 
+KINDS = ("semantic", "behavior")
+"""The kinds of vectors: their stages, and what `index.sources` may hold."""
 BLOCK = 1 << 14
 
 
@@ -53,8 +65,77 @@ class ItemVectors:
     @staticmethod
     def load(path: Path) -> ItemVectors:
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as held:
-            return ItemVectors(held["matrix"], held["known"], str(held["source"]))
+        with np.load(path, allow_pickle=False) as arrays:
+            return ItemVectors(arrays["matrix"], arrays["known"], str(arrays["source"]))
+
+
+@dataclass(frozen=True)
+class VectorTask:
+    """What a provider gets to make vectors of.
+
+    Attributes:
+        items: one row an item number: `item_id`, `title`, `text` (null = none), then the item table's own columns.
+        train: every user's training sequence of item numbers; no validation or test target is in it.
+        settings: the table [vectors].
+        options: the provider's own settings, an instance of its `options`; None where it has none.
+        argument: what stands behind `hf:` or `file:` in the setting; else empty.
+        inputs: the folder of each further artefact that the provider reads, by stage.
+        folder: of the artefact that is made: for a checkpoint to resume from, and for what is kept beside the vectors.
+        resolve: makes a path of the project file absolute.
+        seed: of everything random.
+        device: cpu, cuda or cuda:1.
+        dtype: fp32 or bf16, the number format of matrix products.
+        reporter: hears the progress; may ask to stop.
+    """
+
+    items: pl.DataFrame
+    train: Sequences
+    settings: VectorSettings
+    options: Any
+    argument: str
+    inputs: Mapping[str, Path]
+    folder: Path
+    resolve: Callable[[str], Path]
+    seed: int
+    device: str
+    dtype: str
+    reporter: Reporter
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+        return self.items.height
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of every item; empty where it has none."""
+        return [text or "" for text in self.items["text"].to_list()]
+
+
+class VectorProvider(ABC):
+    """A source of item vectors.
+
+    Its module is imported whenever its name is looked up, so heavy libraries belong inside `vectors`.
+
+    Attributes:
+        version: raised when the code changes its vectors.
+        options: a frozen dataclass of settings, each declared with `core.settings.opt`; None = it has none.
+        inputs: stages besides `data` whose artefacts it reads, e.g. `sasrec`. Text vectors are made before all others,
+            so a provider of those has none.
+    """
+
+    version: ClassVar[int] = 1
+    options: ClassVar[type | None] = None
+    inputs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def vectors(self, task: VectorTask) -> ItemVectors:
+        """One vector an item number, made by `ItemVectors.of`.
+
+        Raises:
+            ProjectError: the settings do not fit the data.
+            StopRequested: somebody asked to stop.
+        """
 
 
 def refuse_broken(

@@ -15,7 +15,7 @@ from core.machine import device_of, use_bf16
 from core.project import Project
 from core.run.reporter import Reporter
 from core.vectors import ItemVectors, vectors_from_file
-from core.vectors.lsa import Lsa, fit_lsa
+from core.vectors.lsa_model import Lsa, fit_lsa
 
 NEIGHBOURS = 10
 EXACT_ITEMS = 200_000
@@ -25,18 +25,18 @@ BLOCK = 65_536
 
 
 def text_vectors(
-    project: Project, data: Path, made: Path | None, fresh: pl.DataFrame, given: Path | None, told: Reporter
+    project: Project, data: Path, artefact: Path | None, fresh: pl.DataFrame, given: Path | None, reporter: Reporter
 ) -> tuple[Matrix, Matrix]:
     """Text vectors of the base and of new items, in one space.
 
     Args:
         project: of the run.
         data: the run's artefact of data, for the base's ids and texts.
-        made: the run's artefact of text vectors; None where it has none, e.g. for an index of behaviour alone: the
+        artefact: the run's artefact of text vectors; None where it has none, e.g. for an index of behaviour alone: the
             base is then read by the encoder as well.
         fresh: the new items' `item_id` and `text`; at least one.
         given: a Parquet file of the new items' vectors, for a project whose vectors come from a file.
-        told: hears the progress.
+        reporter: hears the progress.
 
     Returns:
         Two matrices, shape (items, dim) and (fresh, dim); items without a text of their own hold the base's mean.
@@ -51,7 +51,7 @@ def text_vectors(
             f"the text vectors of this run come from {source!r}, so those of new items do too",
             "leave the file of vectors out",
         )
-    base = ItemVectors.load(made / "vectors.npz") if made else None
+    base = ItemVectors.load(artefact / "vectors.npz") if artefact else None
     ids = pl.read_parquet(data / "items.parquet", columns=["item_id"], glob=False)["item_id"]
     if source.startswith("file:"):
         if given is None or given.suffix == ".npy":
@@ -59,7 +59,7 @@ def text_vectors(
                 f"the text vectors of this run come from {source.removeprefix('file:')}, which cannot read new texts",
                 "give the new items' vectors with --vectors FILE: Parquet, with item_id and vector (a list of numbers)",
             )
-        held = base or vectors_from_file(project.resolve(source.removeprefix("file:")), ids)
+        old = base or vectors_from_file(project.resolve(source.removeprefix("file:")), ids)
         new = vectors_from_file(given, fresh["item_id"])
     elif source == "none" or not project.data.text:
         raise ProjectError(
@@ -67,27 +67,27 @@ def text_vectors(
             "name text columns in data.text, set vectors.semantic, and train again",
         )
     elif source.startswith("hf:"):
-        from core.vectors.text import encoder_vectors
+        from core.vectors.text_encoder import encoder_vectors
 
         folder = project.resolve(source.removeprefix("hf:"))
         model = str(folder) if folder.is_dir() else source.removeprefix("hf:")
         dtype, device = "bf16" if use_bf16(project.run) else "fp32", device_of(project.run)
-        held = base or encoder_vectors(_base_texts(data), model, dtype, device, told)
-        new = encoder_vectors(_texts(fresh), model, dtype, device, told)
+        old = base or encoder_vectors(_base_texts(data), model, dtype, device, reporter)
+        new = encoder_vectors(_texts(fresh), model, dtype, device, reporter)
     else:
-        if base is not None and made is not None and (made / "lsa.npz").is_file():
-            fitted, held = Lsa.load(made / "lsa.npz"), base
+        if base is not None and artefact is not None and (artefact / "lsa.npz").is_file():
+            fitted, old = Lsa.load(artefact / "lsa.npz"), base
         else:
-            fitted, held = fit_lsa(_base_texts(data), project.vectors.semantic_dim, project.seed)
+            fitted, old = fit_lsa(_base_texts(data), project.vectors.semantic_dim, project.seed)
         new = fitted.encode(_texts(fresh))
-    if len(held.matrix) != len(ids):
-        raise DataError(f"{made}: text vectors of {len(held.matrix)} items for {len(ids)}", "train again with --new")
-    if new.known.any() and new.matrix.shape[1] != held.matrix.shape[1]:
-        raise ProjectError(f"new text vectors of width {new.matrix.shape[1]}, the run's have {held.matrix.shape[1]}")
-    mean = held.matrix[held.known].mean(axis=0) if held.known.any() else held.matrix.mean(axis=0)
+    if len(old.matrix) != len(ids):
+        raise DataError(f"{artefact}: text vectors of {len(old.matrix)} items for {len(ids)}", "train again with --new")
+    if new.known.any() and new.matrix.shape[1] != old.matrix.shape[1]:
+        raise ProjectError(f"new text vectors of width {new.matrix.shape[1]}, the run's have {old.matrix.shape[1]}")
+    mean = old.matrix[old.known].mean(axis=0) if old.known.any() else old.matrix.mean(axis=0)
     rows = np.tile(mean, (len(fresh), 1))
     rows[new.known] = new.matrix[new.known]
-    return held.matrix, np.asarray(rows, dtype=np.float32)
+    return old.matrix, np.asarray(rows, dtype=np.float32)
 
 
 def _base_texts(data: Path) -> Sequence[str]:
@@ -98,7 +98,7 @@ def _texts(items: pl.DataFrame) -> Sequence[str]:
     return [text or "" for text in items["text"].to_list()]
 
 
-def behaviour_halves(text: Space, fresh: Matrix, behavior: Space, known: np.ndarray) -> Matrix:
+def behaviour_estimates(text: Space, fresh: Matrix, behavior: Space, known: np.ndarray) -> Matrix:
     """What new items would have been taken with: the mean behaviour of their nearest text neighbours.
 
     Args:
@@ -114,10 +114,10 @@ def behaviour_halves(text: Space, fresh: Matrix, behavior: Space, known: np.ndar
     if not len(seen):
         return np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
     near = seen[_nearest(text, seen, fresh, min(NEIGHBOURS, len(seen)))]
-    halves = np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
+    estimates = np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
     for column in near.T:
-        halves += behavior.unit(column) / near.shape[1]
-    return halves
+        estimates += behavior.unit(column) / near.shape[1]
+    return estimates
 
 
 def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> np.ndarray:
@@ -150,6 +150,6 @@ def spaces_of(
     fresh = {"semantic": spaces["semantic"].centred(text[1])}
     if behavior is not None:
         spaces["behavior"] = Space.of(behavior.matrix)
-        halves = behaviour_halves(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
-        fresh["behavior"] = spaces["behavior"].centred(halves)
+        estimates = behaviour_estimates(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
+        fresh["behavior"] = spaces["behavior"].centred(estimates)
     return spaces, fresh

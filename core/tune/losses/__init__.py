@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from core.project import Project
 from core.registry import LOSSES
 from core.settings import StageSettings
+from core.stage import options_for
 from core.vectors import ItemVectors
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def project_losses(project: Project) -> dict[str, Loss]:
     """
     names = dict.fromkeys(name for stage in project.tune.stages for name in stage_losses(project, stage))
     ordered = sorted(names, key=lambda name: name != CONTRAST)  # its first weights are drawn before those of others
-    return {name: LOSSES.get(name)(project.contrast if name == CONTRAST else None) for name in ordered}
+    return {name: LOSSES.get(name)(options_for(project, LOSSES, name)) for name in ordered}
 
 
 def loss_sources(project: Project) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ from core.recommend.beam import beam_search
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
 from core.vectors import ItemVectors
-from core.vectors.lsa import Lsa
+from core.vectors.lsa_model import Lsa
 
 RESULTS = Path(__file__).parent / "results" / "new_items.json"
 BUDGET = ["tune.stages.0.epochs=6", "sasrec.epochs=10", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0",

@@ -10,8 +10,8 @@ import polars as pl
 from transformers import PreTrainedTokenizerFast
 
 from core.data.arrays import Sequences
+from core.data.data_report import DataReport
 from core.data.dataset import Dataset
-from core.data.report import DataReport
 from core.index.table import ItemIndex
 from core.model.vocabulary import Vocabulary, train_tokenizer
 from core.prompts.negatives import Negatives

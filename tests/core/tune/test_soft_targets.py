@@ -14,7 +14,7 @@ from core.run.reporter import NullReporter
 from core.settings import SasrecSettings
 from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats
 from core.tune.target_rows import every_item_rows
-from core.vectors.sasrec import SasRec, fit_sasrec
+from core.vectors.sasrec_model import SasRec, fit_sasrec
 from tests.core.engine_tools import StopAfter, sequences
 
 N_ITEMS = 24

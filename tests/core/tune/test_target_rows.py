@@ -64,7 +64,8 @@ def test_beauty_has_its_published_number_of_targets(real_data: Path, tmp_path: P
     file.write_text(
         f"[data]\ninteractions = '{real_data}/beauty/interactions.parquet'\nposition = 'position'\n", encoding="utf-8"
     )
-    dataset = load_dataset(Project.load(file))
+    project = Project.load(file)
+    dataset = load_dataset(project.data, project.directory)
     for longest in (20, 50):
         rows = every_item_rows(dataset.train(), longest)
         assert rows.targets == 131_413 == dataset.targets_count()

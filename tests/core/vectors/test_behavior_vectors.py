@@ -15,7 +15,7 @@ from core.errors import StopRequested
 from core.run.reporter import NullReporter, Reporter
 from core.settings import SasrecSettings
 from core.vectors.ppmi import ppmi_svd_vectors
-from core.vectors.sasrec import SasRec, fit_sasrec
+from core.vectors.sasrec_model import SasRec, fit_sasrec
 from tests.core.engine_tools import StopAfter, sequences
 
 SMALL = SasrecSettings(hidden_size=16, layers=1, heads=2, dropout=0.2, batch_users=16, epochs=4, max_history=6)

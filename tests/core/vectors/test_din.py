@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from core.cost import MachineSpeed as Machine
 from core.errors import StopRequested
-from core.estimate import estimate, work
-from core.estimate.probe import Machine
+from core.estimate import estimate
 from core.project import Project
 from core.run.reporter import NullReporter
-from core.vectors import ItemVectors, din
-from core.vectors.din import GROUPS, WINDOW, Din, _Targets, din_vectors
+from core.vectors import ItemVectors, din_model
+from core.vectors import stage as vector_stages
+from core.vectors.din_model import GROUPS, WINDOW, Din, _Targets, din_vectors
 from tests.core.engine_tools import StopAfter, sequences, up_to, walks, write_world
 from tests.core.test_pipeline_leaks import swapped
 
@@ -28,7 +29,7 @@ def fit(folder: Path, lists: list[list[int]] = WORLDS, stop: int = 0, seed: int 
 
 def test_items_taken_together_are_nearer_than_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three worlds that never meet; many small steps make up for the little data."""
-    monkeypatch.setattr(din, "BATCH", 32)
+    monkeypatch.setattr(din_model, "BATCH", 32)
     held = fit(tmp_path)
     assert held.matrix.shape == (ITEMS + 1, 8) and held.source == "din"
     assert held.known.tolist() == [True] * ITEMS + [False]
@@ -55,7 +56,7 @@ def test_logs_with_little_in_them(tmp_path: Path, lists: list[list[int]]) -> Non
 
 
 def test_a_batch_holds_what_came_before_inside_the_same_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(din, "BATCH", 3)
+    monkeypatch.setattr(din_model, "BATCH", 3)
     train = sequences([1, 2, 3], [4], [5, 6], list(range(7, 24)) + list(range(7, 14)))
     first = np.repeat(train.offsets[:-1], train.lengths)
     places = np.flatnonzero(np.arange(len(train.items)) > first)
@@ -110,7 +111,7 @@ def test_no_held_out_target_reaches_the_vectors(tmp_path: Path) -> None:
 
 
 def test_the_estimate_knows_the_size_of_the_work(world: Path) -> None:
-    assert (work.DIN_BATCH, work.DIN_EPOCHS) == (din.BATCH, din.EPOCHS)
+    assert (vector_stages.DIN_BATCH, vector_stages.DIN_EPOCHS) == (din_model.BATCH, din_model.EPOCHS)
 
     def seconds(dim: int) -> float:
         project = Project.load(world, ["vectors.behavior=din", f"vectors.behavior_dim={dim}"])

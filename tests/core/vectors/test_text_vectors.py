@@ -11,8 +11,8 @@ import pytest
 from core.errors import DataError, EnvironmentFault
 from core.run.reporter import NullReporter
 from core.vectors import ItemVectors
-from core.vectors.lsa import Lsa, fit_lsa
-from core.vectors.text import encoder_vectors
+from core.vectors.lsa_model import Lsa, fit_lsa
+from core.vectors.text_encoder import encoder_vectors
 from tests.core.engine_tools import TEXTS
 
 SHELF = [f"{adjective} {noun} for the {place}" for noun, place in

@@ -11,7 +11,7 @@ import msgspec
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class Example(TypedDict):
+class RejectedRow(TypedDict):
     """A rejected row, as it is kept."""
 
     file: str
@@ -56,7 +56,7 @@ class DataReport:
     files: list[str] = field(default_factory=list)
     rows: Count = 0
     rejected: dict[str, Count] = field(default_factory=dict)
-    examples: dict[str, list[Example]] = field(default_factory=dict)
+    examples: dict[str, list[RejectedRow]] = field(default_factory=dict)
     below_rating: Count = 0
     duplicates: Count = 0
     core_rounds: Count = 0

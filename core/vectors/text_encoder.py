@@ -12,12 +12,14 @@ from core.run.reporter import Reporter
 from core.vectors import ItemVectors
 
 MAX_TOKENS = 256
+"""Tokens of a text that are read."""
 
 
 def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, reporter: Reporter) -> ItemVectors:
     """Mean-pooled last states of a Hugging Face encoder or decoder, rows of unit length.
 
-    Texts are sorted by length into batches, so little is padded.
+    As LC-Rec's released code makes its text vectors (arXiv 2311.09049), but for one text an item: there title and
+    description are encoded apart and averaged. Texts are sorted by length into batches, so little is padded.
 
     Args:
         texts: one an item.
@@ -32,7 +34,6 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
     """
     import torch
     from transformers import AutoModel, AutoTokenizer
-
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)
@@ -55,6 +56,7 @@ def encoder_vectors(texts: Sequence[str], model: str, dtype: str, device: str, r
             tokens = tokenizer(batch, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt").to(
                 device
             )
+            # The mean over the tokens that are no padding; (batch, tokens, width) -> (batch, width).
             states = encoder(**tokens).last_hidden_state.float()
             mask = tokens["attention_mask"][..., None].float()
             pooled = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)

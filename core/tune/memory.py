@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import EnvironmentFault
-from core.estimate.model_size import Shape, shape_of
+from core.model.size import DecoderShape, shape_of
 from core.project import Project
 
 Settings = Mapping[str, Any]
@@ -82,7 +82,7 @@ def tune_settings(project: Project) -> dict[str, Any]:
     return {**asdict(project.tune), **more, "max_history": project.data.max_history}
 
 
-def needs(settings: Settings, shape: Shape, codes: int, length: float) -> Need:
+def needs(settings: Settings, shape: DecoderShape, codes: int, length: float) -> Need:
     """The largest need of any stage of the tuning.
 
     Args:
@@ -95,7 +95,7 @@ def needs(settings: Settings, shape: Shape, codes: int, length: float) -> Need:
     return max(found, key=lambda need: (need.least, need.peak))
 
 
-def _need(settings: Settings, stage: Settings, shape: Shape, codes: int, length: float) -> Need:
+def _need(settings: Settings, stage: Settings, shape: DecoderShape, codes: int, length: float) -> Need:
     learning = _learns(str(stage["train"]), settings, shape, codes)
     mean = 1 if float(settings["ema"]) else 0
     frozen = all(one["train"] != "all" for one in settings["stages"])
@@ -108,7 +108,7 @@ def _need(settings: Settings, stage: Settings, shape: Shape, codes: int, length:
     )
 
 
-def _learns(train: str, settings: Settings, shape: Shape, codes: int) -> float:
+def _learns(train: str, settings: Settings, shape: DecoderShape, codes: int) -> float:
     """Parameters that learn."""
     if train == "all":
         return shape.parameters
@@ -119,7 +119,7 @@ def _learns(train: str, settings: Settings, shape: Shape, codes: int) -> float:
     return rows + shape.layers * int(settings["lora"]["rank"]) * sides
 
 
-def _states(settings: Settings, stage: Settings, shape: Shape, length: float) -> float:
+def _states(settings: Settings, stage: Settings, shape: DecoderShape, length: float) -> float:
     backbone, tokens = settings["backbone"], float(settings["batch_tokens"])
     layer = 14.0 * shape.hidden + 4.0 * shape.inner
     if "lora" in stage["train"]:  # each adapter keeps an input of its own, and what its dropout multiplied it with
@@ -192,7 +192,7 @@ def refusal(project: Project, whole: Room) -> EnvironmentFault | None:
     )
 
 
-def advice(settings: Settings, shape: Shape, codes: int, length: float, room: Room) -> str:
+def advice(settings: Settings, shape: DecoderShape, codes: int, length: float, room: Room) -> str:
     """Changes of settings that make tuning fit, the two mildest ones, as `--set` texts; empty where none does."""
     fitting: list[str] = []
     for ways in _milder(settings):

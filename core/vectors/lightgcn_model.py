@@ -1,9 +1,13 @@
 """LightGCN: behaviour vectors that are spread over the graph of who took what.
 
-He et al. 2020: no weights but one vector a user and an item, spread three times over the normalised graph; an item's
-vector is the mean of what it held before and after each step. Semantic Convergence takes its behaviour from such a
-graph encoder (methods dossier, section 4.1). Trained with a softmax over sampled items in place of BPR's one sample,
-which needs far fewer steps. Only training prefixes are edges, and the number of epochs is fixed.
+He et al. 2020 (arXiv 2002.02126, section 3.1): no weights but one vector a user and an item, spread three times over
+the symmetrically normalised graph; an item's vector is the mean of what it was before and after each step. Trained with
+a softmax over sampled items (Wu et al. 2022, arXiv 2201.02327) in place of BPR with one negative (LightGCN, section
+3.3), which needs far fewer steps; the L2 norm of the vectors before spreading is as there. Only training prefixes are
+edges, and the number of epochs is fixed.
+
+Semantic Convergence (arXiv 2412.13771) takes its behaviour vectors from a graph encoder too, DCCF; no code of it is
+public, so this one stands in.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ LAYERS = 3
 NEGATIVES = 1024
 STEPS, SMALLEST, LARGEST = 24, 2048, 65_536
 """An epoch has about so many steps, each of so many pairs at least and at most: every step spreads the whole graph."""
-EPOCHS, RATE, PULL = 30, 2e-2, 1e-4
+EPOCHS, RATE, L2 = 30, 2e-2, 1e-4
 START = 0.1
 """Standard deviation of the fresh vectors."""
 
@@ -59,13 +63,15 @@ class LightGcn(nn.Module):
         super().__init__()
         self.n_users, self.n_items = n_users, n_items
         self.items_and_users = nn.Parameter(torch.randn(n_items + n_users, dim) * START)
+        # Both directions of every edge, items before users in the numbering; (2 * edges,) each.
         ends = (np.concatenate([items, n_items + users]), np.concatenate([n_items + users, items]))
         degree = np.bincount(ends[0], minlength=n_items + n_users).astype(np.float32)
+        # Each edge over the square root of its ends' degrees; (items + users, items + users).
         weight = 1.0 / np.sqrt(degree[ends[0]] * degree[ends[1]])
         self.graph = sparse.csr_array((weight, ends), shape=(len(degree), len(degree)))
 
     def vectors(self) -> tuple[Tensor, Tensor]:
-        """Of items and of users, the mean over the layers."""
+        """Of items and of users, the mean over the layers; (items, dim) and (users, dim)."""
         layer = total = self.items_and_users
         for _ in range(LAYERS):
             layer = _Spread.apply(layer, self.graph)  # type: ignore[no-untyped-call]
@@ -74,16 +80,18 @@ class LightGcn(nn.Module):
         return items, users
 
     def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.training.loop.Loop`: users, the item each took, and sampled items."""
+        """See `core.training.loop.Loop`: users and the item each took, (batch,), and sampled items, (NEGATIVES,)."""
         user, item, sampled = batch
         items, users = self.vectors()
-        asked = functional.embedding(user, users)
-        own = (asked * functional.embedding(item, items)).sum(dim=1, keepdim=True)
-        others = asked @ functional.embedding(sampled, items).T
-        others = others.masked_fill(sampled == item[:, None], -torch.inf)
-        loss = functional.cross_entropy(torch.cat([own, others], dim=1), torch.zeros_like(item))
+        query = functional.embedding(user, users)  # (batch, dim)
+        # Each user's item against the sampled ones, which all share; (batch, 1) and (batch, NEGATIVES).
+        positive = (query * functional.embedding(item, items)).sum(dim=1, keepdim=True)
+        negative = query @ functional.embedding(sampled, items).T
+        negative = negative.masked_fill(sampled == item[:, None], -torch.inf)
+        loss = functional.cross_entropy(torch.cat([positive, negative], dim=1), torch.zeros_like(item))
+        # L2 of the vectors before spreading, of the pairs of this batch only.
         start = functional.embedding(torch.cat([item, self.n_items + user]), self.items_and_users)
-        return loss + PULL * start.square().sum() / len(item), {"lightgcn_loss": loss.item()}, len(item)
+        return loss + L2 * start.square().sum() / len(item), {"lightgcn_loss": loss.item()}, len(item)
 
 
 def lightgcn_vectors(
@@ -102,6 +110,7 @@ def lightgcn_vectors(
     Raises:
         StopRequested: somebody asked to stop.
     """
+    # Edges: who took what, once each; (edges,).
     owner = np.repeat(np.arange(len(train), dtype=np.int64), train.lengths)
     edges = np.unique(owner * n_items + train.items)
     users, items = edges // n_items, edges % n_items

@@ -1,6 +1,7 @@
-"""The k-means tree as EAGER-LLM released it (methods dossier, section 3.3), to compare with.
+"""The k-means tree as EAGER-LLM released it, to compare with.
 
-The catalogue is filled up with random duplicates to as many rows as the tree has leaves; each node splits its rows into
+EAGER-LLM (arXiv 2502.14735), its dual-source item index, as released in `src/data_process/lib/KmeansTree.py`. The
+catalogue is filled up with random duplicates to as many rows as the tree has leaves; each node splits its rows into
 equal parts, and a node with as many rows as branches numbers them in storage order: the last code means nothing.
 
 Copies of an item are alike, so a node holds each item once with a count. The storage order is a random one, in which
@@ -17,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProjectError
-from core.index.assign.balance import squared_distances
-from core.index.quantize import Codes, Matrix, Quantized, Task
-from core.index.quantize.methods.kmeans_tree import mean_steps
-from core.run.reporter import Reporter
+from core.index.quantize import Codes, Matrix, Quantized, Quantizer, Task
+from core.index.quantize.mean_steps import mean_steps
+from core.index.shape import IndexShape, levels_for
+from core.run.protocol import Reporter
 
 Numbers = npt.NDArray[np.int64]
 
@@ -39,41 +40,51 @@ class _Node:
     first: npt.NDArray[np.bool_]
 
 
-def quantize(task: Task) -> Quantized:
-    """An item's code is the path of its first copy; unique.
+class EagerLlmTree(Quantizer):
+    """An item's code is the path of its first copy; unique."""
 
-    Raises:
-        ProjectError: the tree has fewer leaves than there are items.
-        StopRequested: somebody asked to stop.
-    """
-    count, leaves = len(task.vectors), math.prod(task.widths)
-    if leaves < count:
-        raise ProjectError(f"a tree of {leaves:,} leaves cannot hold {count:,} items", "set index.depth to 0")
-    rng = np.random.default_rng(task.seed)
-    copies = np.ones(count, dtype=np.int64) + rng.multinomial(leaves - count, np.full(count, 1.0 / count))
-    codes = np.zeros((count, len(task.widths)), dtype=np.int32)
-    nodes = [_Node(np.arange(count), copies, np.ones(count, dtype=bool))]
-    for level, width in enumerate(task.widths[:-1]):
-        children = []
-        for done, node in enumerate(nodes):
-            told = _teller(task.reporter, f"level {level + 1} of the tree", done, len(nodes))
-            for child, part in enumerate(_split(node, task.vectors, width, rng, told)):
-                codes[part.items[part.first], level] = child
-                children.append(part)
-        nodes = children
-    for node in nodes:
-        _number(node, codes, rng)
-    return Quantized(codes, task.widths, task.vectors, mean_steps(task.vectors, codes, task.widths))
+    tree = True
+
+    @classmethod
+    def shape(cls, sources: int, items: int, depth: int, width: int, spare: float) -> IndexShape:
+        """As few levels as `width` allows, the same for every source; neither depth nor room to spare is asked for."""
+        levels = levels_for(items, width)
+        return IndexShape(((width,) * levels,) * sources, f"as released: {width} ** {levels} leaves a source")
+
+    def quantize(self, task: Task) -> Quantized:
+        """Fill up, split, and number.
+
+        Raises:
+            ProjectError: the tree has fewer leaves than there are items.
+        """
+        count, leaves = len(task.vectors), math.prod(task.widths)
+        if leaves < count:
+            raise ProjectError(f"a tree of {leaves:,} leaves cannot hold {count:,} items", "set index.depth to 0")
+        rng = np.random.default_rng(task.seed)
+        copies = np.ones(count, dtype=np.int64) + rng.multinomial(leaves - count, np.full(count, 1.0 / count))
+        codes = np.zeros((count, len(task.widths)), dtype=np.int32)
+        nodes = [_Node(np.arange(count), copies, np.ones(count, dtype=bool))]
+        for level, width in enumerate(task.widths[:-1]):
+            children = []
+            for done, node in enumerate(nodes):
+                heard = _listener(task.reporter, f"level {level + 1} of the tree", done, len(nodes))
+                for child, part in enumerate(_split(node, task.vectors, width, rng, heard)):
+                    codes[part.items[part.first], level] = child
+                    children.append(part)
+            nodes = children
+        for node in nodes:
+            _number(node, codes, rng)
+        return Quantized(codes, task.widths, task.vectors, mean_steps(task.vectors, codes, task.widths))
 
 
-def _teller(reporter: Reporter, name: str, done: int, nodes: int) -> Callable[[int], None]:
+def _listener(reporter: Reporter, name: str, done: int, nodes: int) -> Callable[[int], None]:
     """Tells an iteration of the node after `done` of `nodes`, and hears a wish to stop."""
 
-    def told(iteration: int) -> None:
+    def heard(iteration: int) -> None:
         reporter.progress(name, done * ITERATIONS + iteration, nodes * ITERATIONS, "iterations")
         reporter.stop_if_asked()
 
-    return told
+    return heard
 
 
 def _number(node: _Node, codes: Codes, rng: np.random.Generator) -> None:
@@ -83,18 +94,19 @@ def _number(node: _Node, codes: Codes, rng: np.random.Generator) -> None:
 
 
 def _split(
-    node: _Node, vectors: Matrix, width: int, rng: np.random.Generator, told: Callable[[int], None]
+    node: _Node, vectors: Matrix, width: int, rng: np.random.Generator, heard: Callable[[int], None]
 ) -> list[_Node]:
     """Split a node's rows into `width` parts of equal size by the released k-means."""
     points = vectors[node.items]
     size = int(node.copies.sum()) // width
     whose = np.repeat(np.arange(len(points)), node.copies)
+    # The start: a random equal partition of the copies; `shares` counts each point's copies in each part.
     random_part = rng.permutation(len(whose)) % width
     shares = np.zeros((len(points), width), dtype=np.int64)
     np.add.at(shares, (whose, random_part), 1)
     centres = _means(points, shares, size)
     for iteration in range(ITERATIONS):
-        told(iteration)
+        heard(iteration)
         shares = _fill(_ranks(points, centres), node.copies, size, rng)
         moved = _means(points, shares, size)
         shift = float(np.square(moved - centres).sum())
@@ -106,9 +118,9 @@ def _split(
     home = (np.cumsum(shares, axis=1) <= draw[:, None]).sum(axis=1)
     parts = []
     for child in range(width):
-        held = np.flatnonzero(shares[:, child])
-        first = node.first[held] & (home[held] == child)
-        parts.append(_Node(node.items[held], shares[held, child], first))
+        members = np.flatnonzero(shares[:, child])
+        first = node.first[members] & (home[members] == child)
+        parts.append(_Node(node.items[members], shares[members, child], first))
     return parts
 
 
@@ -118,6 +130,8 @@ def _means(points: Matrix, shares: Numbers, size: int) -> Matrix:
 
 def _ranks(points: Matrix, centres: Matrix) -> npt.NDArray[np.int16]:
     """The place of each centre in each point's order of nearness; shape (centres, points)."""
+    from core.index.assign.matching import squared_distances
+
     ranks = np.empty((len(centres), len(points)), dtype=np.int16)
     places = np.arange(len(centres), dtype=np.int16)[:, None]
     for start in range(0, len(points), BLOCK):

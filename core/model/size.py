@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Shape:
+class DecoderShape:
     """What decides the cost of a decoder.
 
     Attributes:
@@ -73,7 +73,7 @@ class Shape:
         return [known[name] for name in targets if name in known] or list(known.values())
 
 
-def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], Path]) -> Shape | None:
+def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], Path]) -> DecoderShape | None:
     """The shape of a backbone; None for a model that is not there yet.
 
     Args:
@@ -86,10 +86,10 @@ def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], P
         return None if found is None else replace(found, rows=found.rows + codes)
     hidden, layers, inner = (int(settings[key]) for key in ("hidden_size", "layers", "intermediate_size"))
     rows = int(settings["text_vocabulary"]) + codes
-    return Shape(hidden, layers, int(settings["heads"]), inner, rows, hidden, hidden)
+    return DecoderShape(hidden, layers, int(settings["heads"]), inner, rows, hidden, hidden)
 
 
-def config_shape(folder: Path) -> Shape | None:
+def config_shape(folder: Path) -> DecoderShape | None:
     """The shape of the model in a Hugging Face folder; None where its config.json tells too little."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def config_shape(folder: Path) -> Shape | None:
         half = config.get("dtype", config.get("torch_dtype")) == "bfloat16"
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    return Shape(hidden, layers, heads, inner, words, heads * each, kv_heads * each, gated, tied, half)
+    return DecoderShape(hidden, layers, heads, inner, words, heads * each, kv_heads * each, gated, tied, half)
 
 
 def _number(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:

@@ -1,9 +1,16 @@
 """SASRec with a full softmax over the catalogue: a behaviour source, and the baseline to beat.
 
-Kang & McAuley 2018 (self-attentive sequential recommendation), trained with cross-entropy over every item instead of
-sampled negatives, and scored by the cosine of state and item vector over a temperature, which converges several times
-faster here than the plain dot product. Only training prefixes are ever seen: the number of epochs is fixed and the
-step size falls to zero, so nothing needs a validation target.
+The model is that of Kang & McAuley 2018, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781, section III),
+with these departures:
+
+* The loss is cross-entropy over every item in place of binary cross-entropy with one sampled negative (their section
+  III-E): with it SASRec is a far stronger baseline (Klenitskiy & Vasilev 2023, arXiv 2309.07602, "SASRec+").
+* Scores are the cosine of state and item vector over a temperature, as in the sampled softmax of Wu et al. 2022 (arXiv
+  2201.02327), here over every item; it converges several times faster than the plain dot product (our measurement).
+* The point-wise network has GELU and a hidden layer four times as wide as the states; theirs has ReLU and one width.
+
+Only training prefixes are ever seen: the number of epochs is fixed and the step size falls to zero, so nothing needs a
+validation target.
 """
 
 from __future__ import annotations
@@ -27,8 +34,11 @@ from core.training.loop import Schedule, bucketed
 from core.vectors import ItemVectors
 
 SCORE_BATCH = 512
+"""Histories that are scored at once."""
 MEAN_LENGTH = 10
+"""A batch holds at most `batch_users` times so many items."""
 FEATURE_SCALE = 0.2
+"""Standard deviation of the features, beside that of 0.02 of fresh item vectors."""
 
 
 class _Block(nn.Module):
@@ -45,12 +55,15 @@ class _Block(nn.Module):
         """States in, states out; shape (batch, length, width)."""
         batch, length, width = x.shape
         drop = self.dropout if self.training else 0.0
+        # Self-attention: each place sees itself and those before it. Three of (batch, heads, length, width / heads).
         packed = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.heads, width // self.heads)
         # fp32: the CPU's bf16 attention kernel is several times slower on the way back.
         query, key, value = packed.permute(2, 0, 3, 1, 4).float()
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=drop)
+        # The heads side by side again, (batch, length, width), and the residual.
         mixed = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         x = x + dropout(mixed, self.dropout, self.training)
+        # The point-wise network, (batch, length, 4 * width) inside, and its residual.
         hidden = dropout(functional.gelu(self.up(self.mlp_norm(x))), self.dropout, self.training)
         return x + dropout(self.down(hidden), self.dropout, self.training)
 
@@ -76,6 +89,7 @@ class SasRec(nn.Module):
         self.features: Tensor | None
         self.register_buffer("features", None)
         if features is not None:
+            # (items + 1, dim): the last row is that of padding.
             scaled = torch.from_numpy(features * (FEATURE_SCALE / np.maximum(features.std(), 1e-9))).float()
             self.features = torch.cat([scaled, scaled.new_zeros(1, scaled.shape[1])])
             self.project_items = nn.Linear(features.shape[1], width, bias=False)
@@ -91,7 +105,10 @@ class SasRec(nn.Module):
         return functional.normalize(vectors, dim=-1)
 
     def states(self, histories: Tensor) -> Tensor:
-        """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width)."""
+        """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
+
+        The padding needs no mask: it stands behind all that is asked about, and attention is causal.
+        """
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
         vectors = functional.embedding(histories, self.item_vectors()) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
@@ -111,6 +128,7 @@ class SasRec(nn.Module):
         self.eval()
         rows = []
         for start in range(0, len(histories), SCORE_BATCH):
+            # The newest items of each history, padded to (batch, length); the last one's state scores, (batch, items).
             lists = [
                 histories[i][-self.settings.max_history :]
                 for i in range(start, min(start + SCORE_BATCH, len(histories)))
@@ -134,13 +152,14 @@ class SasRec(nn.Module):
     def load(path: Path, n_items: int, settings: SasrecSettings) -> SasRec:
         """Read what `save` wrote."""
         state = load_file(path)
-        held = state.get("features")
-        model = SasRec(n_items, settings, None if held is None else held[:-1].numpy())
+        features = state.get("features")
+        model = SasRec(n_items, settings, None if features is None else features[:-1].numpy())
         model.load_state_dict(state)
         return model.eval()
 
 
 def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
+    """Lists as one matrix, padded on the right; (lists, longest)."""
     matrix = np.full((len(lists), max(map(len, lists))), pad, dtype=np.int64)
     for row, items in zip(matrix, lists, strict=True):
         row[: len(items)] = items
@@ -156,8 +175,10 @@ class _NextItem(nn.Module):
 
     def forward(self, items: Tensor) -> tuple[Tensor, dict[str, float], int]:
         """See `core.training.loop.Loop`; `items` as in `SasRec.states`."""
+        # Every place predicts the item after it; padding is no target. (batch, length - 1) both.
         following = items[:, 1:]
         real = following != self.model.n_items
+        # Only states that have a target are scored, one row each: (targets, items).
         logits = self.model.logits(self.model.states(items[:, :-1])[real])
         loss = functional.cross_entropy(logits.float(), following[real])
         return loss, {"sasrec_loss": loss.item()}, int(real.sum())
@@ -190,6 +211,7 @@ def fit_sasrec(
     """
     torch.manual_seed(seed)
     model = SasRec(n_items, settings, features)
+    # A row a user: the newest items, one more than the model sees, for the last is only a target.
     rows = [items[-settings.max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
     if not rows:
         return model.eval()

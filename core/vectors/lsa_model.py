@@ -1,4 +1,7 @@
-"""Latent semantic analysis: vectors of texts without a model, and the fitted analysis kept for items to come."""
+"""Latent semantic analysis: vectors of texts without a model, and the fitted analysis kept for new items.
+
+Deerwester et al. 1990, "Indexing by Latent Semantic Analysis" (JASIS 41(6)): a truncated SVD of weighted term counts.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +62,8 @@ class Lsa:
 
     def save(self, path: Path) -> None:
         """Write `path` (a .npz file)."""
-        told = json.dumps({"analyzer": self.analyzer, "unit": self.unit, "terms": self.terms})
-        about = np.frombuffer(told.encode(), dtype=np.uint8)
+        header = json.dumps({"analyzer": self.analyzer, "unit": self.unit, "terms": self.terms})
+        about = np.frombuffer(header.encode(), dtype=np.uint8)
         np.savez(path, about=about, idf=self.idf, components=self.components)
 
     @staticmethod
@@ -71,9 +74,10 @@ class Lsa:
             DataError: where the file is broken.
         """
         try:
-            with np.load(path, allow_pickle=False) as held:
-                about = json.loads(held["about"].tobytes())
-                return Lsa(about["analyzer"], tuple(about["terms"]), held["idf"], held["components"], about["unit"])
+            with np.load(path, allow_pickle=False) as arrays:
+                about = json.loads(arrays["about"].tobytes())
+                terms = tuple(about["terms"])
+                return Lsa(about["analyzer"], terms, arrays["idf"], arrays["components"], about["unit"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: not a fitted text analysis ({error})", "train again with --new") from error
 

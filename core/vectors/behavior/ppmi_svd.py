@@ -1,0 +1,15 @@
+"""Counts of items taken near one another, as mutual information, factorised; `behavior_dim` wide."""
+
+from __future__ import annotations
+
+from core.vectors import ItemVectors, VectorProvider, VectorTask
+
+
+class PpmiSvdVectors(VectorProvider):
+    """See `core.vectors.ppmi`."""
+
+    def vectors(self, task: VectorTask) -> ItemVectors:
+        """Rows of unit length."""
+        from core.vectors.ppmi import ppmi_svd_vectors
+
+        return ppmi_svd_vectors(task.train, task.n_items, task.settings.behavior_dim, task.seed)
