@@ -1,0 +1,49 @@
+"""One name, one thing: no public class and no file stem of the tree stands for two."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+from tests.imports import ROOT, modules
+
+ROLES = frozenset({"__init__", "__main__", "stage", "screen", "lines", "style"})
+"""Stems that say what a file is in its folder."""
+SAME_THING = {
+    "file": "a provider that reads a file, one of each kind",
+    "sasrec": "SASRec as vectors and as a baseline",
+}
+"""Stems of plug-ins that are one thing under several kinds."""
+
+
+def test_no_public_class_stands_twice() -> None:
+    places = defaultdict(list)
+    for top in ("core", "eagertui"):
+        for module, file in modules(top).items():
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].append(module)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_file_stem_stands_twice() -> None:
+    places = defaultdict(list)
+    verbs = {file.stem for file in (ROOT / "eagertui" / "cli" / "verbs").glob("*.py")}
+    for top in ("core", "eagertui"):
+        for file in modules(top).values():
+            if file.stem not in ROLES and file.stem not in SAME_THING:
+                places[file.stem].append(str(file.relative_to(ROOT)))
+    twice = {stem: found for stem, found in places.items() if len(found) > 1}
+    assert twice == {}, "a verb may share its name with nothing but a place's folder" if verbs & set(twice) else ""
+
+
+def test_what_is_called_the_same_is_there() -> None:
+    stems = [file.stem for file in modules("core").values()]
+    assert all(stems.count(stem) > 1 for stem in SAME_THING), "an exception that nothing needs any more"
+
+
+def test_nothing_names_what_is_not_in_the_repository() -> None:
+    files = [*Path(ROOT / "assets").rglob("*.md"), *Path(ROOT / "assets").rglob("*.toml"), ROOT / "README.md"]
+    files += [file for top in ("core", "eagertui") for file in modules(top).values()]
+    assert [str(file) for file in files if "dossier" in file.read_text(encoding="utf-8")] == []
