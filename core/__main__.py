@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
     if work == "serve":
-        from core.serve.process import serve
+        from core.serve.server import serve
 
         return serve(run, lookup)
     from core.jobs import work as jobs

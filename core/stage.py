@@ -13,7 +13,7 @@ from core.fields import options_of
 from core.files import digest
 from core.project import Project
 from core.registry import Registry
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 Artefacts = Mapping[str, Path]
 """Where the artefacts of the stages before lie, by stage."""

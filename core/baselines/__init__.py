@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.data.arrays import Sequences
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 Scores = npt.NDArray[np.float32]
 

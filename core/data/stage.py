@@ -8,7 +8,7 @@ from pathlib import Path
 from core.cost import MB, Cost, Job, Work
 from core.files import digest
 from core.project import Project
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, inputs
 
 ROW = 250.0

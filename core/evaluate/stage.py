@@ -8,9 +8,9 @@ from pathlib import Path
 from core.cost import FP32, MB, Cost, Job, Work
 from core.files import digest
 from core.project import Project
-from core.recommend.cost import BEAM, LIST, scores_catalogue, search_work
+from core.recommend.search_cost import BEAM, LIST, scores_catalogue, search_work
 from core.registry import BASELINES as BASELINE_METHODS
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks
 
 BASELINE_SCORE = 11e-9

@@ -16,7 +16,7 @@ from core.index.build import Built
 from core.index.exchange.in_out import keep_import
 from core.index.measure.report import index_report
 from core.index.words.label import branch_words
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.vectors import ItemVectors
 
 

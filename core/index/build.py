@@ -17,7 +17,7 @@ from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.shape import IndexShape, index_shape, method_of
 from core.index.table import ItemIndex
 from core.registry import QUANTIZERS
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.settings import IndexSettings
 from core.vectors import ItemVectors, refuse_broken
 

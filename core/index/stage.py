@@ -14,7 +14,7 @@ from core.fields import options_of, own_settings
 from core.index.shape import method_of, passes
 from core.project import Project
 from core.registry import QUANTIZERS
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, source_files
 from core.vectors import KINDS
 from core.vectors.stage import active_sources

@@ -21,7 +21,7 @@ from core.prompts.texts import ItemTexts, UserTexts, item_texts
 from core.prompts.user_texts import user_texts
 from core.prompts.wordings import wordings_of
 from core.registry import TASKS
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.stage import options_for
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from core.run.disk import Reserve, fault_of, gone
 from core.run.events import Event, EventReader, EventWriter
 from core.run.folder import RunFolder
 from core.run.process import identity
-from core.run.protocol import NullReporter as NullReporter
-from core.run.protocol import Reporter as Reporter
-from core.run.protocol import Wish as Wish
+from core.run.reporting import NullReporter as NullReporter
+from core.run.reporting import Reporter as Reporter
+from core.run.reporting import Wish as Wish
 from core.run.state import RunState, apply
 from core.run.status import HEARTBEAT, Status, beaten
 from core.run.system import Cautions, Clock, Gpus, LoadSampler

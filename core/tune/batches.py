@@ -21,7 +21,7 @@ PACKED_ROW = 256
 """Tokens of a packed row, at least: attention costs the square of it, and padding is what does not fit."""
 
 
-class RowSource(Protocol):
+class WordedRows(Protocol):
     """Rows of a task in words, as `core.prompts.task_data.TaskRows` has them."""
 
     def __len__(self) -> int: ...
@@ -81,7 +81,7 @@ class StageBatches:
     """
 
     sequential: SequentialRows | None
-    tasks: Mapping[str, RowSource]
+    tasks: Mapping[str, WordedRows]
     stage: StageSettings
     tune: TuneSettings
     levels: int

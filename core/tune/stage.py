@@ -10,9 +10,9 @@ from typing import Any
 from core.cost import MB, Cost, Job, Work, gaps
 from core.model.size import DecoderShape
 from core.project import Project
-from core.recommend.cost import search_work
+from core.recommend.search_cost import search_work
 from core.registry import LOSSES, TASKS
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, computing, model_files, model_path, plugin_marks, source_files
 from core.tune.memory import Need, needs
 from core.vectors.stage import active_sources, sources_there

@@ -18,7 +18,7 @@ import polars as pl
 
 from core.data.arrays import Sequences
 from core.errors import ProjectError
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.settings import VectorSettings
 
 KINDS = ("semantic", "behavior")

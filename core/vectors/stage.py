@@ -11,7 +11,7 @@ from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
 from core.errors import ProjectError
 from core.project import Project
 from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 

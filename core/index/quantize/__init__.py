@@ -22,7 +22,7 @@ import polars as pl
 from core.errors import ProjectError
 from core.index.shape import IndexShape, method_of, named_after_groups
 from core.registry import QUANTIZERS
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 from core.settings import IndexSettings
 
 if TYPE_CHECKING:

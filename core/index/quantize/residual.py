@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from core.index.kmeans import codebook
 from core.index.quantize import Codes, Matrix
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 BLOCK = 65536
 

@@ -17,7 +17,7 @@ from core.index.assign.balance import EXACT_ROWS, balanced_kmeans, means
 from core.index.assign.matching import duplicates_of, squared_distances
 from core.index.kmeans import kmeans
 from core.index.quantize import Codes, Matrix
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 BLOCK = 1 << 14
 

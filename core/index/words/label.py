@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from core.index.branches import BranchTable
 from core.index.words.terms import alike, is_piece, terms_of
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 MOST, LEAST = 5, 3
 """Words of a branch."""

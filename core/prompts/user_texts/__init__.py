@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.data.dataset import Dataset
 from core.errors import ProjectError
 from core.prompts.texts import ItemTexts, UserTexts
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 if TYPE_CHECKING:
     from core.index.branches import BranchTable

@@ -18,7 +18,7 @@ from core.data.arrays import Sequences
 from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
 from core.prompts.texts import ItemTexts, UserTexts
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

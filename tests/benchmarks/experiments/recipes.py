@@ -34,7 +34,7 @@ from core.machine import prepare, use_bf16
 from core.model.checkpoint import load_checkpoint
 from core.project import Project
 from core.run.folder import RunFolder
-from core.run.protocol import NullReporter
+from core.run.reporting import NullReporter
 
 ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
 EAGER = ["recipe=eager-llm-small"]

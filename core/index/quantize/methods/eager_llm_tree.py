@@ -21,7 +21,7 @@ from core.errors import ProjectError
 from core.index.quantize import Codes, Matrix, Quantized, Quantizer, Task
 from core.index.quantize.mean_steps import mean_steps
 from core.index.shape import IndexShape, levels_for
-from core.run.protocol import Reporter
+from core.run.reporting import Reporter
 
 Numbers = npt.NDArray[np.int64]
 

@@ -17,8 +17,8 @@ from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.quantize.residual import encode, nearest
 from core.index.quantize.rotation import rotated
 from core.registry import QUANTIZERS
-from core.run.protocol import Wish
 from core.run.reporter import NullReporter
+from core.run.reporting import Wish
 from core.settings import IndexSettings
 
 METHODS = [name for name in QUANTIZERS.names if name != "eager-llm-tree"]  # that one wants as many leaves as items

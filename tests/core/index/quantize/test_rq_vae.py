@@ -21,8 +21,8 @@ from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.quantize.network import Guide, Network
 from core.index.quantize.residual import encode
 from core.registry import QUANTIZERS
-from core.run.protocol import Wish
 from core.run.reporter import NullReporter
+from core.run.reporting import Wish
 from core.settings import IndexSettings
 
 SETTINGS = RqVaeOptions(layers=(32,), latent=6, epochs=40, batch_items=100, learning_rate=5e-3)
