@@ -20,7 +20,7 @@ from core.errors import EnvironmentFault, ProjectError
 from core.files import write_atomic
 from core.run.disk import fault_of
 from core.run.folder import GOES_ON, RunFolder
-from core.run.process import identity
+from core.run.identity import identity
 from core.run.status import Status, read_status
 
 COMMANDS = ("pause", "resume", "checkpoint", "stop")

@@ -20,7 +20,7 @@ from core.run.control import INTERVAL, ControlReader
 from core.run.disk import Reserve, fault_of, gone
 from core.run.events import Event, EventReader, EventWriter
 from core.run.folder import RunFolder
-from core.run.process import identity
+from core.run.identity import identity
 from core.run.reporting import NullReporter as NullReporter
 from core.run.reporting import Reporter as Reporter
 from core.run.reporting import Wish as Wish

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import write_atomic
-from core.run.process import boot
+from core.run.identity import boot
 from core.safe_json import figures, moment, number
 
 HEARTBEAT = 2.0
@@ -33,12 +33,12 @@ class Status:
     state: str = "queued"
     pid: int = 0
     process: str = ""
-    """Identity of the process, see `core.run.process.identity`."""
+    """Identity of the process, see `core.run.identity.identity`."""
     host: str = ""
     heartbeat: float = 0.0
     """Unix seconds of the last sign of life."""
     boot: str = ""
-    """The boot of the engine's machine, see `core.run.process.boot`."""
+    """The boot of the engine's machine, see `core.run.identity.boot`."""
     clock: float = 0.0
     """The monotonic clock at the last sign of life; means something only within one boot."""
     started: float = 0.0

@@ -28,7 +28,7 @@ from core.fields import toml_value
 from core.files import write_atomic
 from core.project import Project
 from core.run.folder import RunFolder
-from core.run.process import identity
+from core.run.identity import identity
 from core.run.status import Status
 from eagertui.config import Memory
 from tests.eagertui.index_tools import some_codes, write_index

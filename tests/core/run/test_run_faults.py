@@ -24,7 +24,7 @@ from core.run.engine import exit_state, run_engine
 from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.follow import Follower
-from core.run.process import boot, identity
+from core.run.identity import boot, identity
 from core.run.reporter import Reporter, RunReporter
 from core.run.state import RunState, reduce_all
 from core.run.status import Status

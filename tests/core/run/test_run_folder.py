@@ -18,7 +18,7 @@ from core.errors import EnvironmentFault, ProjectError
 from core.run import launch
 from core.run.folder import RunFolder, find_run, list_runs
 from core.run.follow import Follower
-from core.run.process import identity
+from core.run.identity import identity
 from core.run.status import Status, read_status
 from tests.core.run.run_tools import command, follow, is_alive, wait_until
 

@@ -12,8 +12,8 @@ import pytest
 
 from core.run import launch
 from core.run.folder import RunFolder, list_runs, run_info
+from core.run.identity import identity
 from core.run.listing import RunList
-from core.run.process import identity
 from core.run.status import Status, write_status
 from tests.core.run.run_tools import FOREVER, command, follow, wait_until
 
