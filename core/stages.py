@@ -137,66 +137,39 @@ def make_data(project: Project, made: Made, folder: Path, reporter: Reporter) ->
 
 def semantic_settings(project: Project) -> Settings:
     """What decides the text vectors."""
+    from core.vectors.provide import plugin_settings
+
     source = project.vectors.semantic
     own = {"source": source, "dim": project.vectors.semantic_dim, **_computing(project), **_file(project, source)}
-    return {**own, **_plugin(project, TEXT_VECTORS, source)}
+    return {**own, **plugin_settings(project, TEXT_VECTORS, source)}
 
 
 def make_semantic(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Vectors of the items' text."""
-    vectors = _vectors(project, TEXT_VECTORS, project.vectors.semantic, made, folder, reporter)
+    vectors = _vectors(project, TEXT_VECTORS, made, folder, reporter)
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
 
 
-def _vectors(
-    project: Project, registry: Registry[Any], source: str, made: Made, folder: Path, reporter: Reporter
-) -> ItemVectors:
-    """Run the provider that a setting names, and write what it gives.
+def _vectors(project: Project, registry: Registry[Any], made: Made, folder: Path, reporter: Reporter) -> ItemVectors:
+    """Run the provider of a kind of vectors that the project names, and write what it gives.
 
     Raises:
         ProjectError: there is no such provider, or it gives vectors of another number of items.
     """
     from core.data.dataset import Dataset
-    from core.machine import device_of, use_bf16
-    from core.vectors import VectorProvider, VectorTask
+    from core.vectors import VectorProvider
+    from core.vectors.provide import vector_task
 
-    dataset = Dataset.load(made["data"])
+    source = getattr(project.vectors, registry.setting.rpartition(".")[2])
     provider: VectorProvider = registry.get(source)()
-    task = VectorTask(
-        items=dataset.items,
-        train=dataset.train(),
-        settings=project.vectors,
-        options=_options(project, registry, source),
-        argument=source.partition(":")[2],
-        inputs={stage: made[stage] for stage in provider.inputs},
-        folder=folder,
-        resolve=project.resolve,
-        seed=project.seed,
-        device=device_of(project.run),
-        dtype="bf16" if use_bf16(project.run) else "fp32",
-        reporter=reporter,
-    )
+    dataset = Dataset.load(made["data"])
+    task = vector_task(project, registry, dataset.items, dataset.train(), folder, made, reporter)
     vectors = provider.vectors(task)
     if len(vectors.matrix) != dataset.n_items:
         found = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
         raise ProjectError(f"{registry.setting}: {source!r} gives {found}", "tell its author")
     vectors.save(folder / "vectors.npz")
     return vectors
-
-
-def _options(project: Project, registry: Registry[Any], name: str) -> Any:
-    """A plug-in's own settings: the project's table of that class, e.g. [sasrec], else the defaults; None = none."""
-    cls = registry.options(name)
-    return cls and next((table for table in vars(project).values() if type(table) is cls), cls())
-
-
-def _plugin(project: Project, registry: Registry[Any], name: str) -> Settings:
-    """What a plug-in adds to the fingerprint; a built-in one of version 1 adds nothing."""
-    if name == "none":
-        return {}
-    options = _options(project, registry, name)
-    own = {"seed": project.seed, "options": options and asdict(options)} if registry.origin(name) else {}
-    return {key: {**marks, **own} for key, marks in registry.fingerprint(name).items()}
 
 
 def sasrec_settings(project: Project) -> Settings:
@@ -234,14 +207,16 @@ def make_teacher(project: Project, made: Made, folder: Path, reporter: Reporter)
 
 def behavior_settings(project: Project) -> Settings:
     """What decides the behaviour vectors."""
+    from core.vectors.provide import plugin_settings
+
     source = project.vectors.behavior
     own = {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed, **_file(project, source)}
-    return {**own, **_plugin(project, BEHAVIOR_VECTORS, source)}
+    return {**own, **plugin_settings(project, BEHAVIOR_VECTORS, source)}
 
 
 def make_behavior(project: Project, made: Made, folder: Path, reporter: Reporter) -> Settings:
     """Vectors of the items from the training prefixes."""
-    vectors = _vectors(project, BEHAVIOR_VECTORS, project.vectors.behavior, made, folder, reporter)
+    vectors = _vectors(project, BEHAVIOR_VECTORS, made, folder, reporter)
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
 
 
@@ -347,8 +322,10 @@ def make_tune(project: Project, made: Made, folder: Path, reporter: Reporter) ->
 
 def baseline_settings(project: Project) -> Settings:
     """What decides the baselines' ranks."""
+    from core.vectors.provide import plugin_settings
+
     names = list(project.evaluate.baselines)
-    plugins = [_plugin(project, BASELINES, name) for name in names]
+    plugins = [plugin_settings(project, BASELINES, name) for name in names]
     return {"baselines": names, **{key: marks for one in plugins for key, marks in one.items()}}
 
 
@@ -356,8 +333,9 @@ def make_baselines(project: Project, made: Made, folder: Path, reporter: Reporte
     """Rank the targets of both splits with every baseline."""
     from core.data.dataset import Dataset
     from core.evaluate.baseline_ranks import measure_baselines
+    from core.vectors.provide import plugin_options
 
-    options = {name: _options(project, BASELINES, name) for name in project.evaluate.baselines}
+    options = {name: plugin_options(project, BASELINES, name) for name in project.evaluate.baselines}
     return measure_baselines(options, Dataset.load(made["data"]), made, project.seed, folder, reporter)
 
 

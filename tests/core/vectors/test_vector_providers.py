@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from core.data.dataset import Dataset
 from core.errors import ProjectError
 from core.fields import find
 from core.pipeline import recipes_of, run_stages
@@ -17,6 +18,7 @@ from core.project import Project
 from core.registry import BASELINES, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.reporter import NullReporter
 from core.vectors import KINDS, ItemVectors, VectorProvider
+from core.vectors.provide import vector_task
 from tests.core.engine_tools import stages_of
 from tests.imports import modules
 from tests.test_walls import LEARNING, breaches
@@ -85,6 +87,22 @@ def test_asking_for_a_plug_in_loads_nothing_heavy(registry: Registry[Any]) -> No
     own = [name for name in modules("core") if name.startswith(f"{registry.folder}.")]
     assert len(own) > 2
     assert breaches(own, LEARNING) == []
+
+
+def test_what_a_text_provider_kept_encodes_a_text_as_before(world: Path) -> None:
+    """New items go through the artefact of the old ones; a provider that cannot has no `encode`."""
+    project = Project.load(world, ["run.goal=index"])
+    run_stages(project, NullReporter())
+    made = stages_of(project)
+    dataset = Dataset.load(made["data"])
+    task = vector_task(project, TEXT_VECTORS, dataset.items[:7], dataset.train(), made["semantic"], {}, NullReporter())
+    lsa, file = TEXT_VECTORS.get("lsa"), TEXT_VECTORS.get("file:x")
+    assert lsa.encodes and all((made["semantic"] / name).is_file() for name in lsa.kept)
+    old = ItemVectors.load(made["semantic"] / "vectors.npz").matrix[:7]
+    assert lsa().encode(task).matrix == pytest.approx(old, abs=1e-5)
+    assert not file.encodes
+    with pytest.raises(NotImplementedError):
+        file().encode(task)
 
 
 @pytest.mark.parametrize("registry", [TEXT_VECTORS, BEHAVIOR_VECTORS], ids=lambda one: one.folder)
