@@ -14,6 +14,9 @@ from typing import Any
 
 import tomli
 
+from core.errors import ProjectError
+from core.registry import Registry
+
 
 class BadValue(ValueError):
     """A value does not fit its setting; the text says why, without naming the setting."""
@@ -79,12 +82,92 @@ def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
                     doc=meta["doc"],
                     low=_first(meta.get("low"), meta.get("above")),
                     high=_first(meta.get("high"), meta.get("below")),
-                    choices=meta.get("choices", ()),
-                    prefixes=meta.get("prefixes", ()),
+                    choices=_choices(meta),
+                    prefixes=_prefixes(meta),
                     personal=bool(meta.get("personal")),
                 )
             )
+    for registry in _registries(cls):
+        for name in registry.all_names:
+            try:
+                options = _own_options(registry, name)
+            except ProjectError:  # another package's, and broken: said where somebody uses it
+                continue
+            found += settings_of(options, f"{prefix}{name}.") if options else []
     return tuple(found)
+
+
+def _choices(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """The texts that a setting may be, those of its registries included."""
+    names = ((one,) if isinstance(one, str) else one.names for one in meta.get("choices", ()))
+    return tuple(name for some in names for name in some)
+
+
+def _prefixes(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Beginnings of texts that a setting may be besides."""
+    own = (one.prefixes for one in meta.get("choices", ()) if isinstance(one, Registry))
+    return (*meta.get("prefixes", ()), *(prefix for some in own for prefix in some))
+
+
+def _registries(cls: type) -> tuple[Registry[Any], ...]:
+    """The kinds of plug-ins that have tables of options inside a table."""
+    specs = [spec for spec in dataclasses.fields(cls) if "registries" in spec.metadata]
+    return tuple(registry for spec in specs for registry in spec.metadata["registries"])
+
+
+def _own_options(registry: Registry[Any], name: str) -> type | None:
+    """The class of a plug-in's own table; None where it has none, or shares a table of the project as `[sasrec]`."""
+    options = registry.options(name)
+    return None if options is None or options.__module__ == "core.settings" else options
+
+
+def options_class(cls: type, name: str) -> type | None:
+    """The settings class of a plug-in's own table inside a table; None where there is none.
+
+    Raises:
+        ProjectError: another package's plug-in cannot be loaded.
+    """
+    found = (_own_options(registry, name) for registry in _registries(cls) if name in registry.all_names)
+    return next((options for options in found if options), None)
+
+
+def options_of(settings: Any, name: str) -> Any:
+    """The options of a plug-in in the table `settings`: as the project has them, else its defaults; None without any.
+
+    Args:
+        settings: of the table, e.g. `project.index`.
+        name: of the plug-in.
+
+    Raises:
+        ProjectError: another package's plug-in cannot be loaded.
+    """
+    if name in settings.options:
+        return settings.options[name]
+    options = options_class(type(settings), name)
+    return options() if options else None
+
+
+def own_settings(settings: Any) -> dict[str, Any]:
+    """A table's own settings as plain values, without those of plug-ins."""
+    tree = dataclasses.asdict(settings)
+    tree.pop("options", None)
+    return tree
+
+
+def tree_of(settings: Any) -> dict[str, Any]:
+    """A settings class as the tree of a project file: tables in tables, options of plug-ins under their names."""
+    tree: dict[str, Any] = {}
+    for spec in dataclasses.fields(settings):
+        value = getattr(settings, spec.name)
+        if "registries" in spec.metadata:
+            tree |= {name: tree_of(options) for name, options in sorted(value.items())}
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            tree[spec.name] = tree_of(value)
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            tree[spec.name] = [tree_of(one) for one in value]
+        else:
+            tree[spec.name] = list(value) if isinstance(value, tuple) else value
+    return tree
 
 
 def _first(*values: float | None) -> float | None:
@@ -123,6 +206,9 @@ def find(cls: type, key: tuple[str, ...]) -> tuple[dataclasses.Field[Any] | None
         if not dataclasses.is_dataclass(kind):
             return None, None
         match = [(s, k) for s, k in _specs(typing.cast(type, kind)) if s.name == part]
+        options = None if match else options_class(typing.cast(type, kind), part)
+        if options:
+            match = [(dataclasses.field(metadata={}), options)]
         if not match:
             return None, None
         spec, kind = match[0]
@@ -207,14 +293,16 @@ def _bounded(value: Any, meta: Mapping[str, Any]) -> Any:
 
 
 def _chosen(value: str, meta: Mapping[str, Any]) -> str:
-    choices, prefixes = meta.get("choices", ()), meta.get("prefixes", ())
+    choices, prefixes = _choices(meta), _prefixes(meta)
     if not (choices or prefixes) or value in choices:
         return value
     if any(value.startswith(p) and len(value) > len(p) for p in prefixes):
         return value
     allowed = ", ".join([*choices, *(f"{p}..." for p in prefixes)])
     near = nearest(value, choices)
-    raise BadValue(f'"{value}" is not one of {allowed}' + (f'; did you mean "{near}"?' if near else ""))
+    kinds = [one.kind for one in meta.get("choices", ()) if isinstance(one, Registry)]
+    more = f"; a {kinds[0]} of another package is there once that package is installed" if kinds else ""
+    raise BadValue(f'"{value}" is not one of {allowed}' + (f'; did you mean "{near}"?' if near else more))
 
 
 def parse_text(text: str, kind: Any) -> Any:

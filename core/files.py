@@ -15,6 +15,13 @@ WAIT = 0.2
 """Seconds between two looks at what another process holds."""
 
 
+def resolved(path: str, root: Path) -> Path:
+    """A path as a person writes it, as an absolute one below `root`; `~` is the home folder."""
+    place = root / Path(path).expanduser()
+    # A folder that is yet to be made cannot be stepped out of by "..".
+    return place if root.is_dir() else Path(os.path.normpath(place))
+
+
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, to write into; it takes the place of `path` when the block ends well.

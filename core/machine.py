@@ -15,8 +15,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt
 
 def prepare(settings: RunSettings) -> None:
     """Set threads and the allocator; call it before any work. Computation is deterministic afterwards."""
-    threads = settings.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(threads or 1)
+    torch.set_num_threads(settings.threads or available_cpus())
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing here reads memory that it did not write.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -25,6 +24,13 @@ def prepare(settings: RunSettings) -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def available_cpus() -> int:
+    """How many CPUs this process may use; on systems that do not say so, how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def release() -> None:

@@ -10,40 +10,24 @@ Importing this module is cheap; every stage imports what it needs when it works.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import stages
+from core.data.stage import DATA
 from core.errors import Interrupted
+from core.evaluate.stage import BASELINES, EVALUATE, baseline_inputs
 from core.files import write_atomic
+from core.index.stage import INDEX, index_inputs
 from core.project import Project
+from core.registry import QUANTIZERS
 from core.run.folder import RunFolder
 from core.run.reporter import Reporter
+from core.stage import Stage
 from core.store import Store, fingerprint
-
-Made = Mapping[str, Path]
-Work = Callable[[Project, Made, Path, Reporter], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A function from artefacts to an artefact.
-
-    Attributes:
-        name: what people read.
-        version: raised when the stage's code changes its result.
-        settings: the part of the project that decides the result.
-        inputs: the stages whose artefacts it reads.
-        work: does it, in a folder, and returns figures worth showing.
-    """
-
-    name: str
-    version: int
-    settings: Callable[[Project], Mapping[str, Any]]
-    inputs: Callable[[Project], tuple[str, ...]]
-    work: Work
+from core.tune.stage import TUNE, tune_inputs
+from core.vectors.stage import BEHAVIOR, SASREC, SEMANTIC, TEACHER, active_sources, behavior_inputs
 
 
 @dataclass(frozen=True)
@@ -56,26 +40,31 @@ class PlannedStage:
     note: str = ""
 
 
-STAGES = (
-    Stage("data", 2, stages.data_settings, stages.inputs(), stages.make_data),
-    Stage("semantic", 2, stages.semantic_settings, stages.inputs("data"), stages.make_semantic),
-    Stage("sasrec", 1, stages.sasrec_settings, stages.inputs("data"), stages.make_sasrec),
-    Stage("behavior", 1, stages.behavior_settings, stages.behavior_inputs, stages.make_behavior),
-    Stage("teacher", 1, stages.sasrec_settings, stages.inputs("data", "semantic"), stages.make_teacher),
-    Stage("index", 2, stages.index_settings, stages.index_inputs, stages.make_index),
-    Stage("tune", 5, stages.tune_settings, stages.tune_inputs, stages.make_tune),
-    Stage("baselines", 1, stages.baseline_settings, stages.baseline_inputs, stages.make_baselines),
-    Stage("evaluate", 3, stages.evaluate_settings, stages.inputs("data", "tune", "baselines"), stages.make_evaluate),
-)
+STAGES = (DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, BASELINES, EVALUATE)
+"""In the order in which they run; each is declared in its room's `stage.py`."""
+
+
+def needed(project: Project) -> set[str]:
+    """The stages that a project needs at all."""
+    names = {"data", "index"}
+    if project.run.goal == "metrics":
+        names |= {"tune", "baselines", "evaluate"}
+    active_sources(project)
+    if QUANTIZERS.get(project.index.method).reads_vectors:
+        names |= set(index_inputs(project))
+    users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
+    read = {read for name, inputs_of in users.items() if name in names for read in inputs_of(project)}
+    names |= read - {"data", "index"}
+    return names | {"semantic"} if "teacher" in names else names
 
 
 def recipes_of(project: Project) -> dict[str, dict[str, Any]]:
     """For every stage of the project, in order, what its fingerprint is made of; unneeded stages are left out."""
-    needed = stages.needed(project)
+    wanted = needed(project)
     recipes: dict[str, dict[str, Any]] = {}
     prints: dict[str, str] = {}
     for stage in STAGES:
-        if stage.name not in needed:
+        if stage.name not in wanted:
             continue
         recipe = recipe_of(stage, project, prints)
         prints[stage.name] = fingerprint(recipe)

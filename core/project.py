@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,25 +15,30 @@ import tomli_w
 from core import fields
 from core.errors import EnvironmentFault, ProjectError
 from core.fields import BadValue, Setting
+from core.files import resolved
 from core.recipes import recipe_paths
+from core.registry import QUANTIZERS
 from core.settings import (
     BackboneSettings,
+    BaselineTables,
     ContrastSettings,
     DataSettings,
     EvaluateSettings,
     IndexSettings,
     LoraSettings,
+    LossTables,
     NegativeSettings,
     RecommendSettings,
-    RqVaeSettings,
     RunSettings,
     SasrecSettings,
     StageSettings,
+    TaskTables,
     TextSettings,
     TuneSettings,
     VectorSettings,
     opt,
 )
+from core.spellings import modernised, new_key
 from core.toml_lines import key_line
 
 Key = tuple[str, ...]
@@ -54,7 +58,6 @@ class Project:
     vectors: VectorSettings = field(default_factory=VectorSettings)
     sasrec: SasrecSettings = field(default_factory=SasrecSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
-    rq_vae: RqVaeSettings = field(default_factory=RqVaeSettings)
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
     lora: LoraSettings = field(default_factory=LoraSettings)
     texts: TextSettings = field(default_factory=TextSettings)
@@ -63,7 +66,12 @@ class Project:
     tune: TuneSettings = field(default_factory=TuneSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    baselines: BaselineTables = field(default_factory=BaselineTables)
+    tasks: TaskTables = field(default_factory=TaskTables)
+    losses: LossTables = field(default_factory=LossTables)
     path: Path | None = field(default=None, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """Sentences for a person about the file: old spellings, and the new ones."""
 
     @classmethod
     def load(cls, path: Path | str, overrides: Sequence[str] = ()) -> Project:
@@ -92,8 +100,9 @@ class Project:
         project: Project = _build(cls, values, path=file.absolute())
         if not project.name:
             project = dataclasses.replace(project, name=name_for(project.directory))
+        project = _with_options(project)
         _cross_checks(project, origins, own)
-        return project
+        return dataclasses.replace(project, notes=() if file.name == RESOLVED_NAME else _notes(layers))
 
     @property
     def directory(self) -> Path:
@@ -111,15 +120,14 @@ class Project:
 
     def resolve(self, path: str) -> Path:
         """Return a path of the project file as an absolute one; `~` is the home folder."""
-        found = self.directory / Path(path).expanduser()
-        # A folder that is yet to be made cannot be stepped out of by "..".
-        return found if self.directory.is_dir() else Path(os.path.normpath(found))
+        return resolved(path, self.directory)
 
     def to_toml(self) -> str:
         """The resolved project, defaults included, as a project file that loads to an equal project."""
-        tree = dataclasses.asdict(self)
-        del tree["path"]
-        return tomli_w.dumps(_plain(tree))
+        tree = fields.tree_of(self)
+        for name in ("path", "notes", *(name for name in ("baselines", "tasks", "losses") if not tree[name])):
+            del tree[name]
+        return tomli_w.dumps(tree)
 
     def fingerprint(self) -> str:
         """SHA-256 of the resolved project, in hexadecimal."""
@@ -144,17 +152,18 @@ def nearest_recipe(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Layer:
-    """One source of settings: a tree of raw values and how to name its places."""
+    """One source of settings: a tree of raw values and how to name its places; `renamed` has its old spellings."""
 
     label: str
     tree: Mapping[str, Any]
     text: str | None = None  # None: --set
     is_recipe: bool = False
+    renamed: Mapping[Key, Key] = field(default_factory=dict)
 
     def place(self, key: Key) -> str:
         if self.text is None:
             return self.label
-        line = key_line(self.text, key)
+        line = key_line(self.text, self.renamed.get(key, key))
         return f"{self.label}:{line}" if line else self.label
 
 
@@ -182,7 +191,8 @@ def _read_layer(file: Path, is_recipe: bool = False) -> _Layer:
         raise ProjectError(f"{file}:{at}: {what}" if at else f"{file}: {what}") from None
     except RecursionError:
         raise ProjectError(f"{file}: nested too deeply") from None
-    return _Layer(str(file), tree, text.replace("\r\n", "\n"), is_recipe)
+    tree, renamed = modernised(tree)
+    return _Layer(str(file), tree, text.replace("\r\n", "\n"), is_recipe, renamed)
 
 
 def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
@@ -197,7 +207,11 @@ def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
 def _override(text: str) -> _Layer:
     key_text, equals, value_text = text.partition("=")
     label = f"--set {text}"
-    key = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
+    if key_text.strip() == "index.paper":  # a flag of version 0.1, see `core.spellings`
+        flag, renamed = modernised({"index": {"paper": value_text.strip() == "true"}})
+        return _Layer(label, flag, renamed=renamed)
+    typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
+    key = new_key(typed)
     if not equals or not all(key):
         raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")
     spec, kind = fields.find(Project, key)
@@ -215,7 +229,7 @@ def _override(text: str) -> _Layer:
     for part in key[:-1]:
         inner = inner.setdefault(part, {})
     inner[key[-1]] = value
-    return _Layer(label, tree)
+    return _Layer(label, tree, renamed={key: typed} if key != typed else {})
 
 
 def _unknown(place: str, key: Key) -> ProjectError:
@@ -290,7 +304,9 @@ def _build(cls: type, values: Mapping[str, Any], **extra: Any) -> Any:
     for name, value in values.items():
         _, kind = fields.find(cls, (name,))
         table = fields.table_of(kind)
-        if table is None:
+        if fields.options_class(cls, name):
+            arguments.setdefault("options", {})[name] = _build(kind, value)
+        elif table is None:
             arguments[name] = value
         elif kind is table:
             arguments[name] = _build(table, value)
@@ -299,10 +315,31 @@ def _build(cls: type, values: Mapping[str, Any], **extra: Any) -> Any:
     return cls(**arguments)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+def _notes(layers: Sequence[_Layer]) -> tuple[str, ...]:
+    """What a person should know of the spellings in these layers."""
+    moved = [(layer, new, old) for layer in layers if not layer.is_recipe for new, old in layer.renamed.items()]
+    return tuple(f"{layer.place(new)}: {'.'.join(old)} is {'.'.join(new)} now" for layer, new, old in moved)
+
+
+def _with_options(project: Project) -> Project:
+    """The project with the options of every plug-in that it uses, defaults included, so that a run records them all."""
+    stages = project.tune.stages
+    used = {
+        "vectors": [project.vectors.semantic, project.vectors.behavior],
+        "index": [project.index.method, *QUANTIZERS.shared_options(project.index.method)],
+        "baselines": project.evaluate.baselines,
+        "tasks": sorted({name for stage in stages for name in stage.tasks}),
+        "losses": sorted({name for stage in stages for name in stage.losses}),
+    }
+    changed: dict[str, Any] = {}
+    for table, values in used.items():
+        settings = getattr(project, table)
+        names = [value.partition(":")[0] for value in values]
+        options = {name: fields.options_of(settings, name) for name in names}
+        more = {name: one for name, one in options.items() if one is not None and name not in settings.options}
+        if more:
+            changed[table] = dataclasses.replace(settings, options={**settings.options, **more})
+    return dataclasses.replace(project, **changed)
 
 
 def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
@@ -333,8 +370,6 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
             told = key if ("data", key) in origins else named[column]
             fail(f"data.{told}", f'the column "{column}" is named for two things')
         named[column] = key
-    if project.index.paper and project.index.method != "kmeans-tree":
-        fail("index.paper", f'is about the method kmeans-tree, but index.method is "{project.index.method}"')
     if not project.index.sources:
         fail("index.sources", "needs at least one source")
     for table in ("backbone", "sasrec"):

@@ -119,7 +119,7 @@ class Registry(Generic[T]):
                 f"it comes from {point.value}; mend or uninstall that package",
             ) from error
         if not (inspect.isclass(found) and issubclass(found, self.base)):
-            raise ProjectError(f'{self.setting}: {point.value} is no {self.kind}', f"it must extend {self._base}")
+            raise ProjectError(f'{self.setting}: "{name}" is no {self.kind}', f"{point.value} must extend {self._base}")
         return found
 
     @cached_property
@@ -152,6 +152,10 @@ class Registry(Generic[T]):
         """The dataclass of a plug-in's own settings; None where it has none."""
         found: type | None = getattr(self.get(value), "options", None)
         return found
+
+    def shared_options(self, value: str) -> tuple[str, ...]:
+        """Other plug-ins of the kind whose options this one reads too."""
+        return tuple(getattr(self.get(value), "reads_options", ()))
 
     def fingerprint(self, value: str) -> dict[str, Any]:
         """What a plug-in adds to the fingerprint of the stage that uses it.

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-OURS = ("model+dense", "model", "dense")
-"""Names of a trained model's own rankings: with its scorer, alone, and the scorer alone."""
 
 LATEST = 253_402_300_800.0
 """The end of the year 9999 in Unix seconds, behind which no calendar goes."""
@@ -29,26 +25,21 @@ def number(value: Any, default: float = 0.0) -> float:
     if type(value) is not float and type(value) is not int:  # a bool is neither
         return default
     try:
-        found = float(value)
+        finite = float(value)
     except OverflowError:
         return default
-    return found if math.isfinite(found) else default
+    return finite if math.isfinite(finite) else default
 
 
 def moment(value: Any) -> float:
     """A time in Unix seconds; 0 for what is none."""
-    found = number(value)
-    return found if 0.0 <= found < LATEST else 0.0
+    seconds = number(value)
+    return seconds if 0.0 <= seconds < LATEST else 0.0
 
 
 def figures(values: Any) -> dict[str, float]:
     """The finite numbers of a mapping; empty where it is none."""
     if not isinstance(values, dict):
         return {}
-    found = {str(name): number(value, math.nan) for name, value in values.items()}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
-
-
-def headline(methods: Iterable[Any]) -> str:
-    """The ranking that a model's lists follow, among the measured ones: with its scorer, where it has one."""
-    return OURS[0] if OURS[0] in methods else OURS[1]
+    numbers = {str(name): number(value, math.nan) for name, value in values.items()}
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}

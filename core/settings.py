@@ -6,8 +6,13 @@ README table and the checks all read these declarations (`core.fields`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from core.registry import BASELINES, BEHAVIOR_VECTORS, LOSSES, QUANTIZERS, TASKS, TEXT_VECTORS, Registry
+
+Choice = str | Registry[Any]
 
 
 def opt(
@@ -18,7 +23,7 @@ def opt(
     high: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[Choice, ...] = (),
     prefixes: tuple[str, ...] = (),
     personal: bool = False,
 ) -> Any:
@@ -31,7 +36,8 @@ def opt(
         high: Largest allowed number, itself allowed (`below`: itself not allowed).
         above: Exclusive lower bound.
         below: Exclusive upper bound.
-        choices: The only texts allowed, for each element of a list and each key of a table too.
+        choices: The only texts allowed, for each element of a list and each key of a table too; a registry stands for
+            the names of its plug-ins.
         prefixes: Texts that start like this are allowed besides the choices, e.g. `hf:`.
         personal: Belongs to one data set, so a recipe may not set it.
     """
@@ -48,6 +54,11 @@ def opt(
     return field(default=default, metadata=meta)
 
 
+def plugin_options(*registries: Registry[Any]) -> Any:
+    """Declare that plug-ins have tables of their own here, each of the dataclass that stands beside the plug-in."""
+    return field(default_factory=dict, metadata={"registries": registries})
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """Where and how the computation runs."""
@@ -61,6 +72,10 @@ class RunSettings:
         "trackers that get a run's figures too, each a package to install",
         choices=("tensorboard", "wandb", "trackio"),
     )
+
+
+MIN_EVALUATED = 3
+"""Interactions that a user needs to be evaluated: a history of one, the validation target, the test target."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +115,15 @@ class DataSettings:
 class VectorSettings:
     """One vector an item from its text, one from behaviour."""
 
-    semantic: str = opt("lsa", "source of the text vectors", choices=("lsa", "none"), prefixes=("hf:", "file:"))
+    semantic: str = opt("lsa", "source of the text vectors", choices=(TEXT_VECTORS, "none"))
     behavior: str = opt(
         "sasrec",
         "source of the behaviour vectors",
-        choices=("sasrec", "ppmi-svd", "din", "lightgcn", "none"),
-        prefixes=("file:",),
+        choices=(BEHAVIOR_VECTORS, "none"),
     )
     semantic_dim: int = opt(256, "width of the text vectors (lsa)", low=2, high=8192)
     behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd, din, lightgcn)", low=2, high=8192)
+    options: Mapping[str, Any] = plugin_options(TEXT_VECTORS, BEHAVIOR_VECTORS)
 
 
 @dataclass(frozen=True)
@@ -137,10 +152,8 @@ class IndexSettings:
     method: str = opt(
         "rq-vae",
         "how vectors become codes",
-        choices=("kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random"),
-        prefixes=("file:",),
+        choices=(QUANTIZERS,),
     )
-    paper: bool = opt(False, "method kmeans-tree as EAGER-LLM released it, for comparison")
     conflicts: str = opt(
         "matching",
         "how items with one code are told apart; share = not at all",
@@ -149,28 +162,7 @@ class IndexSettings:
     depth: int = opt(0, "codes a source; 0 = from the catalogue's size", low=0, high=8)
     width: int = opt(256, "codes a level, at most", low=2, high=4096)
     spare: float = opt(0.1, "share of codes kept free for items to come", low=0.0, high=10.0)
-
-
-@dataclass(frozen=True)
-class RqVaeSettings:
-    """The auto-encoder behind the index methods rq-vae, letter and aligned."""
-
-    layers: tuple[int, ...] = opt((512, 256), "widths of the encoder's hidden layers", low=1, high=65536)
-    latent: int = opt(10, "width of what is quantised; wider keeps more and shares more codes", low=1, high=4096)
-    batch_norm: bool = opt(False, "batch norm on the hidden layers; LC-Rec's published script has it on")
-    epochs: int = opt(100, "most passes over the items; the first quarter without codes", low=1, high=100000)
-    steps: int = opt(5000, "most steps; a large catalogue gets fewer passes", low=1, high=10**8)
-    patience: int = opt(5, "looks without progress before it stops", low=1, high=1000)
-    learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
-    weight_decay: float = opt(1e-4, "weight decay of AdamW", low=0.0, high=10.0)
-    batch_items: int = opt(1024, "items a step", low=2, high=10**7)
-    commitment: float = opt(0.25, "weight of the pull of an item to its code", low=0.0, high=100.0)
-    uniform: float = opt(0.003, "softness of the last level's uniform semantic mapping; 0 = off", low=0.0, high=10.0)
-    rounds: int = opt(50, "iterations of the uniform semantic mapping", low=1, high=10000)
-    collaborative: float = opt(0.02, "weight of the behaviour vectors (letter)", low=0.0, high=100.0)
-    diversity: float = opt(1e-4, "weight of the codes' even use (letter)", low=0.0, high=100.0)
-    align: float = opt(0.1, "weight of the pull to the text vectors (aligned)", low=0.0, high=100.0)
-    temperature: float = opt(0.1, "of that pull", above=0.0, high=10.0)
+    options: Mapping[str, Any] = plugin_options(QUANTIZERS)
 
 
 @dataclass(frozen=True)
@@ -246,17 +238,6 @@ class ContrastSettings:
     negatives: int = opt(2048, "items beside the right one; 0 = the whole catalogue", low=0, high=10**7)
 
 
-TASKS = (
-    "sequential",
-    "code-to-title", "code-to-description", "code-to-both",
-    "title-to-code", "description-to-code", "both-to-code",
-    "history-to-title", "history-to-description", "titles-to-code",
-    "intent-to-code", "intent-history-to-code", "preference",
-    "yes-no", "pick-one", "which-text",
-)  # fmt: skip
-"""Names of the tasks; each has its wordings in `assets/prompts/NAME.toml`."""
-
-
 @dataclass(frozen=True)
 class StageSettings:
     """One stage of training: which tasks, which parameters learn, for how long."""
@@ -264,16 +245,20 @@ class StageSettings:
     name: str = opt("sequential", "name of the stage")
     tasks: dict[str, float] = field(
         default_factory=lambda: {"sequential": 1.0},
-        metadata={"doc": "weight of each task", "choices": TASKS, "low": 0.0, "high": 1e6},
+        metadata={"doc": "weight of each task", "choices": (TASKS,), "low": 0.0, "high": 1e6},
     )
     caps: dict[str, float] = field(
         default_factory=dict,
-        metadata={"doc": "rows of a task in an epoch, at most", "choices": TASKS, "low": 1.0, "high": 1e9},
+        metadata={"doc": "rows of a task in an epoch, at most", "choices": (TASKS,), "low": 1.0, "high": 1e9},
     )
     train: str = opt("all", "which parameters learn", choices=("all", "lora", "new-tokens", "lora+new-tokens"))
     epochs: int = opt(20, "most passes over the users", low=1, high=10000)
     learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
     contrast: bool = opt(True, "whether [contrast] applies in this stage")
+    losses: dict[str, float] = field(
+        default_factory=dict,
+        metadata={"doc": "weight of each further loss", "choices": (LOSSES,), "low": 0.0, "high": 1e6},
+    )
 
 
 @dataclass(frozen=True)
@@ -334,6 +319,27 @@ class EvaluateSettings:
     baselines: tuple[str, ...] = opt(
         ("popularity", "transitions", "itemknn", "sasrec"),
         "methods measured beside the model",
-        choices=("popularity", "transitions", "itemknn", "sasrec"),
+        choices=(BASELINES,),
     )
     bootstrap: int = opt(1000, "resamples of the users for the confidence intervals; 0 = none", low=0, high=10**6)
+
+
+@dataclass(frozen=True)
+class BaselineTables:
+    """Options of single baselines, e.g. `[baselines.NAME]`."""
+
+    options: Mapping[str, Any] = plugin_options(BASELINES)
+
+
+@dataclass(frozen=True)
+class TaskTables:
+    """Options of single tasks, e.g. `[tasks.NAME]`."""
+
+    options: Mapping[str, Any] = plugin_options(TASKS)
+
+
+@dataclass(frozen=True)
+class LossTables:
+    """Options of single losses, e.g. `[losses.NAME]`."""
+
+    options: Mapping[str, Any] = plugin_options(LOSSES)

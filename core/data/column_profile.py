@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 import polars as pl
 
 from core.data.clean import text_expr, time_format
-from core.data.items import TITLE_NAMES, objects_frame
-from core.data.read import BAD, ROW, Source, collect
+from core.data.read import BAD, ROW, TableFile
+from core.data.roles import fit, is_no_text
 from core.errors import ProjectError
 
 SAMPLE_ROWS = 20_000
 
-# Whole names by role, in the writing of `_plain`; a name's words in any order count less than the whole name.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "user": ("user_id", "userid", "user", "uid", "customer_id", "customerid", "customer", "reviewer_id", "reviewerid",
-             "reviewer", "visitor_id", "visitorid", "member_id", "client_id", "account_id", "reader_id", "reader",
-             "listener_id", "person_id", "session_id", "sessionid", "user_name", "username"),
-    "item": ("item_id", "itemid", "item", "iid", "product_id", "productid", "product", "parent_asin", "asin", "sku",
-             "stock_code", "stockcode", "movie_id", "movieid", "book_id", "bookid", "isbn", "article_id", "business_id",
-             "song_id", "track_id", "artist_id", "game_id", "app_id", "news_id", "video_id", "poi_id", "venue_id",
-             "recipe_id", "course_id", "content_id", "offer_id", "movie", "book",
-             "article", "song", "track", "game", "video"),
-    "time": ("timestamp", "time", "datetime", "date_time", "unix_review_time", "unixreviewtime", "event_time",
-             "created_at", "ts", "date", "invoice_date", "invoicedate", "review_time", "reviewtime", "purchase_date",
-             "order_date", "rated_at", "updated_at", "visited_at", "watched_at", "played_at"),
-    "position": ("position", "pos", "order", "sequence", "seq", "step", "index", "ordinal", "rank", "nth",
-                 "position_in_history", "item_order", "event_number"),
-    "rating": ("rating", "overall", "score", "stars", "star_rating", "rate", "preference"),
-    "title": TITLE_NAMES,
-    "maker": ("brand", "author", "authors", "artist", "maker", "manufacturer", "publisher", "director", "store", "by"),
-    "kind": ("category", "categories", "genre", "genres", "tags", "series", "type", "department", "subject", "topics",
-             "color", "colour", "style", "group", "section"),
-    "text": ("description", "blurb", "summary", "plot", "abstract", "features", "body", "text", "overview", "details"),
-}  # fmt: skip
-_DESCRIBING = ("title", "maker", "kind", "text")
-_NOT_TEXT = re.compile(
-    r"(^|_)(id|ids|asin|sku|isbn|ean|upc|gtin|code|url|uri|link|links|image|images|img|picture|thumbnail|path|file|hash"
-    r"|uuid|guid|price|date|time|timestamp|year|count|number|email|phone)$"
-)
+_DESCRIBING = ("title", "maker", "kind", "description")
 
 
 @dataclass(frozen=True)
-class Look:
+class ColumnProfile:
     """What a sample of a column shows; all shares are of its non-empty values.
 
     Attributes:
@@ -79,19 +50,15 @@ class Look:
     example: str
 
 
-def look_at(sources: list[Source]) -> dict[str, Look]:
+def profile_columns(sources: list[TableFile]) -> dict[str, ColumnProfile]:
     """Look at the beginning of a table's first file; the columns in the file's order."""
     source = sources[0]
-    names = list(source.columns)
-    if source.format == "jsonl":
-        frame = objects_frame(source, islice(source.objects(), SAMPLE_ROWS))
-    else:
-        frame = collect(source, names, pl.all().head(SAMPLE_ROWS))
+    frame = source.table(rows=SAMPLE_ROWS)
     frame = frame.filter(pl.col(BAD).is_null()).drop(BAD, ROW)
-    return {name: _look(frame[name]) for name in names}
+    return {name: _profile(frame[name]) for name in source.columns}
 
 
-def _look(column: pl.Series) -> Look:
+def _profile(column: pl.Series) -> ColumnProfile:
     kind = column.dtype
     try:
         frame = pl.DataFrame({"t": column}).select(text_expr("t", kind, ""))
@@ -110,7 +77,7 @@ def _look(column: pl.Series) -> Look:
     low, high = values.select(number.min().alias("low"), number.max().alias("high")).row(0)
     numbers = share(number.is_not_null())
     written = "" if numbers > 0.5 or kind.is_nested() else time_format(text.unique(maintain_order=True).head(500))
-    return Look(
+    return ColumnProfile(
         name=column.name,
         values=frozenset(text.unique()),
         filled=len(text) / rows,
@@ -129,54 +96,38 @@ def _look(column: pl.Series) -> Look:
     )
 
 
-def _plain(name: str) -> str:
-    """A column's name in small letters with `_` between words, without a type behind a colon (`user_id:token`)."""
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.split(":")[0])
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def role_of(name: str, role: str) -> int:
-    """How well a name fits a role: 0 = not at all; the earlier in `NAMES`, the better."""
-    plain, names = _plain(name), NAMES[role]
-    if plain in names:
-        return 1000 - names.index(plain)
-    if plain.replace("_", "") in names:
-        return 900
-    words = plain.split("_")
-    whole = [number for number, known in enumerate(names) if len(known) > 2 and known in words]
-    coded = role not in ("user", "item", "time", "rating") and _NOT_TEXT.search(plain)
-    return 500 - whole[0] if whole and not coded else 0
-
-
-def cannot_be_id(look: Look) -> bool:
+def cannot_be_id(column: ColumnProfile) -> bool:
     """Whether a column can hold no ids: dates, prose, fractions, nothing."""
-    fractions = look.numbers > 0.5 and look.integers < 0.5 * look.numbers
-    return look.nested or look.filled < 0.5 or fractions or (look.dates and look.numbers < 0.5) or look.spaced > 0.5
+    fractions = column.numbers > 0.5 and column.integers < 0.5 * column.numbers
+    dates = column.dates and column.numbers < 0.5
+    return column.nested or column.filled < 0.5 or fractions or dates or column.spaced > 0.5
 
 
-def is_number(look: Look) -> bool:
+def is_number(column: ColumnProfile) -> bool:
     """Whether a column holds numbers."""
-    return look.numbers > 0.5
+    return column.numbers > 0.5
 
 
-def is_time(look: Look) -> bool:
+def is_time(column: ColumnProfile) -> bool:
     """Whether a column can hold times: dates, or numbers large enough to count seconds or days."""
-    return look.filled > 0.5 and (look.dates or look.numbers > 0.5)
+    return column.filled > 0.5 and (column.dates or column.numbers > 0.5)
 
 
-def is_order(look: Look) -> bool:
+def is_order(column: ColumnProfile) -> bool:
     """Whether a column can hold the order inside a user: whole numbers."""
-    return look.filled > 0.5 and look.integers > 0.9
+    return column.filled > 0.5 and column.integers > 0.9
 
 
-def is_code(look: Look) -> bool:
+def is_code(column: ColumnProfile) -> bool:
     """Whether a column's values are codes rather than words."""
-    return look.codes > 0.5 or bool(_NOT_TEXT.search(_plain(look.name)))
+    return column.codes > 0.5 or is_no_text(column.name)
 
 
-def is_wordy(look: Look) -> bool:
+def is_wordy(column: ColumnProfile) -> bool:
     """Whether a column is text for people: words, neither ids nor codes, links, numbers or dates."""
-    if look.nested or look.filled < 0.05 or look.urls > 0.2 or look.numbers > 0.5 or look.dates or is_code(look):
+    if column.nested or column.filled < 0.05 or column.dates or is_code(column):
         return False
-    named = any(role_of(look.name, role) for role in _DESCRIBING)
-    return look.spaced >= 0.3 or (named and look.lettered >= 0.6)
+    if column.urls > 0.2 or column.numbers > 0.5:
+        return False
+    named = any(fit(column.name, role) for role in _DESCRIBING)
+    return column.spaced >= 0.3 or (named and column.lettered >= 0.6)

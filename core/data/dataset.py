@@ -10,14 +10,13 @@ import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32, Sequences
+from core.data.data_report import DataReport
 from core.data.items import load_items
 from core.data.log import build_log, read_rows
-from core.data.report import DataReport
 from core.errors import DataError
-from core.project import Project
+from core.settings import MIN_EVALUATED, DataSettings
 
 REMEDY = "Remove that folder and train again: it is then made anew."
-MIN_EVALUATED = 3  # interactions a user needs to be evaluated: history, validation target, test target
 
 
 @dataclass(frozen=True)
@@ -123,15 +122,19 @@ class Dataset:
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report)
 
 
-def load_dataset(project: Project) -> Dataset:
-    """Read, clean and number the interactions and items of a project.
+def load_dataset(data: DataSettings, root: Path) -> Dataset:
+    """Read, clean and number the interactions and items.
+
+    Args:
+        data: Which files, which columns, and how they are cleaned.
+        root: The folder that relative paths start from.
 
     Raises:
-        ProjectError: a file or column that the project names is not there.
+        ProjectError: a file or column that the settings name is not there.
         DataError: too many bad rows, nothing left, or unreadable content.
         EnvironmentFault: a file cannot be read, or too little memory.
     """
     report = DataReport()
-    log = build_log(read_rows(project, report), project, report)
-    items, numbers = load_items(project, log.item_ids, report)
+    log = build_log(read_rows(data, root, report), data, report)
+    items, numbers = load_items(data, root, log.item_ids, report)
     return Dataset(log.user_ids, items, Sequences(numbers[log.items].astype(np.int32), log.offsets), report)

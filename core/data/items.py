@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
-from core.data.read import BAD, ROW, Source, collect
-from core.data.report import DataReport
+from core.data.data_report import DataReport
+from core.data.read import BAD, ROW, TableFile
+from core.data.roles import is_called
 from core.data.sniff import column_in, open_table
 from core.errors import DataError
-from core.project import Project
+from core.files import resolved
+from core.settings import DataSettings
 
-TITLE_NAMES = ("title", "name", "item_name", "product_name", "product_title", "item_title", "movie_title", "book_title",
-               "track_name", "productname", "itemname", "headline", "titel")  # fmt: skip
-_ID = "\x00id"
+ID = "\x00id"
+"""The column of the clean id in a table that is being read; no table has one of that name."""
 
 
-def load_items(project: Project, log_ids: pl.Series, report: DataReport) -> tuple[pl.DataFrame, Int32]:
+def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataReport) -> tuple[pl.DataFrame, Int32]:
     """Build the table of ranked items, sorted by id.
 
     Args:
-        project: The project.
+        data: Which file, which columns, and what is ranked.
+        root: The folder that relative paths start from.
         log_ids: Ids of the items in the cleaned log.
         report: Filled in.
 
@@ -37,60 +38,90 @@ def load_items(project: Project, log_ids: pl.Series, report: DataReport) -> tupl
         ProjectError: a file or column is not there.
         DataError: unreadable content, or no item of the log has a row in the table.
     """
-    data = project.data
     if not data.items:
         report.items_without_row = report.items_without_text = len(log_ids)
         frame = pl.DataFrame({"item_id": log_ids, "title": log_ids, "text": pl.repeat("", len(log_ids), eager=True)})
         return frame, np.arange(len(log_ids), dtype=np.int32)
-    key = data.item_key or data.item
-    sources = open_table(project.resolve(data.items), "data.items")
-    column_in(sources, key, "data.item_key" if data.item_key else "data.item")
+    sources = open_items(resolved(data.items, root), data, "data.items")
+    where, key = str(sources[0].path), data.item_key or data.item
+    unique = read_items(sources, key, data.max_rejected, report)
+    if not unique.height:
+        raise DataError(f"{where}: has no rows")
+    ids = log_ids if data.catalogue == "interacted" else pl.concat([log_ids, unique[ID]]).unique().sort()
+    known = log_ids.is_in(unique[ID].implode())
+    report.items_without_row = int((~known).sum())
+    if not known.any():
+        raise DataError(
+            f"{where}: none of the log's items has a row in it, e.g. {log_ids[0][:60]!r} is not in its "
+            f'column "{key}", which holds e.g. {unique[ID][0][:60]!r}',
+            "Set data.item_key to the item table's id column.",
+        )
+    rows = pl.DataFrame({ID: ids}).join(unique, on=ID, how="left", maintain_order="left")
+    numbers = pl.DataFrame({ID: log_ids}).join(
+        pl.DataFrame({ID: ids, "n": np.arange(len(ids), dtype=np.int32)}), on=ID, how="left", maintain_order="left"
+    )
+    return with_texts(rows, data.text, where, report), numbers["n"].to_numpy()
+
+
+def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]:
+    """The files of an item table that has the columns that the settings name.
+
+    Args:
+        where: A file, a glob or a folder.
+        data: Which columns hold the id and the text.
+        setting: What names the table, for messages.
+
+    Raises:
+        ProjectError: a file or column is not there.
+        DataError: a file of no supported format.
+    """
+    sources = open_table(where, setting)
+    column_in(sources, data.item_key or data.item, "data.item_key" if data.item_key else "data.item")
     for name in data.text:
         column_in(sources, name, "data.text")
+    return sources
+
+
+def read_items(sources: list[TableFile], key: str, max_rejected: float, report: DataReport) -> pl.DataFrame:
+    """The usable rows of an item table, the first of each id, in the order of the file.
+
+    Args:
+        sources: Its files.
+        key: The column of the id.
+        max_rejected: The share of unusable rows above which reading fails; 1 = never.
+        report: Filled in: rows, rejected, duplicates.
+
+    Returns:
+        The table's own columns and `ID`, the id as clean text.
+
+    Raises:
+        DataError: unreadable content, or too many unusable rows.
+    """
     table = pl.concat([_read(source, key) for source in sources], how="diagonal_relaxed")
     report.item_rows = table.height
     bad = table.group_by(BAD).len().drop_nulls().sort("len", BAD, descending=[True, False])
     report.item_rejected = {str(reason): int(count) for reason, count in bad.iter_rows()}
-    if bad.height and bad["len"].sum() > data.max_rejected * table.height:
+    if bad.height and bad["len"].sum() > max_rejected * table.height:
         reason, count = bad.row(0)
         row = table.filter(pl.col(BAD) == reason)[ROW][0]
         raise DataError(
             f"{sources[0].path}: {bad['len'].sum():,} of {table.height:,} rows cannot be used; most often: {reason} "
             f"({count:,}), first in row {row}",
-            f"Mend the rows, or raise data.max_rejected (now {data.max_rejected:g}).",
+            f"Mend the rows, or raise data.max_rejected (now {max_rejected:g}).",
         )
     table = table.filter(pl.col(BAD).is_null()).drop(BAD, ROW)
-    unique = table.unique(_ID, keep="first", maintain_order=True)
+    unique = table.unique(ID, keep="first", maintain_order=True)
     report.item_duplicates = table.height - unique.height
-    ids = log_ids if data.catalogue == "interacted" else pl.concat([log_ids, unique[_ID]]).unique().sort()
-    if not unique.height:
-        raise DataError(f"{sources[0].path}: has no rows")
-    known = log_ids.is_in(unique[_ID].implode())
-    report.items_without_row = int((~known).sum())
-    if not known.any():
-        raise DataError(
-            f"{sources[0].path}: none of the log's items has a row in it, e.g. {log_ids[0][:60]!r} is not in its "
-            f'column "{key}", which holds e.g. {unique[_ID][0][:60]!r}',
-            "Set data.item_key to the item table's id column.",
-        )
-    rows = pl.DataFrame({_ID: ids}).join(unique, on=_ID, how="left", maintain_order="left")
-    numbers = pl.DataFrame({_ID: log_ids}).join(
-        pl.DataFrame({_ID: ids, "n": np.arange(len(ids), dtype=np.int32)}), on=_ID, how="left", maintain_order="left"
-    )
-    return _finished(rows, project, str(sources[0].path), report), numbers["n"].to_numpy()
+    return unique
 
 
-def _read(source: Source, key: str) -> pl.DataFrame:
+def _read(source: TableFile, key: str) -> pl.DataFrame:
     where = str(source.path)
-    frame = (
-        objects_frame(source, source.objects(), key)
-        if source.format == "jsonl"
-        else collect(source, list(source.columns))
-    )
-    if source.format != "parquet":
+    frame = source.table(key=key)
+    if not source.typed:
         frame = frame.with_columns(_numbers(frame[name]) for name in source.columns if name != key)
-    frame = frame.with_columns(id_expr(key, frame.schema[key], where).alias(_ID))
-    return frame.with_columns(pl.coalesce(pl.col(BAD), bad_id(_ID, "item id")).alias(BAD))
+    frame = frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))
+    return frame.with_columns(pl.coalesce(pl.col(BAD), bad_id(ID, "item id")).alias(BAD))
 
 
 def _numbers(text: pl.Series) -> pl.Series:
@@ -102,38 +133,18 @@ def _numbers(text: pl.Series) -> pl.Series:
     return text.cast(pl.Float64) if text.str.contains(r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$").all() else text
 
 
-def objects_frame(source: Source, objects: Iterable[dict[str, Any] | None], key: str = "") -> pl.DataFrame:
-    """An item table of JSON lines: lists of plain values joined by a comma, everything else as JSON text.
+def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: DataReport) -> pl.DataFrame:
+    """Items with their title and their text in front of the table's own columns.
 
     Args:
-        source: The file, for its columns.
-        objects: Its lines.
-        key: The id column, in which a list stays JSON text.
+        rows: One row an item, with `ID`.
+        names: The columns that become text, in this order.
+        where: The file, for messages.
+        report: Filled in: what is missing, cut or broken.
+
+    Returns:
+        `item_id`, `title` (the id where there is none), `text`, then the other columns of `rows`.
     """
-    columns: dict[str, list[str | None]] = {name: [] for name in source.columns}
-    bad: list[str | None] = []
-    for one in objects:
-        bad.append(None if one is not None else "not a JSON object")
-        for name, values in columns.items():
-            values.append(_plain((one or {}).get(name), join=name != key))
-    frame = pl.DataFrame(columns, schema={name: pl.String for name in columns})
-    return frame.with_columns(pl.Series(BAD, bad, dtype=pl.String), pl.Series(ROW, range(1, len(bad) + 1)))
-
-
-def _plain(value: Any, join: bool) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value.encode("utf-8", errors="replace").decode()  # a lone surrogate is valid JSON and no text
-    if isinstance(value, list) and join:
-        flat = [_plain(one, join) for one in value]
-        return ", ".join(one for one in flat if one) or None
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _finished(rows: pl.DataFrame, project: Project, where: str, report: DataReport) -> pl.DataFrame:
-    """Add title and text; drop the helper columns."""
-    names = project.data.text
     texts: dict[str, pl.Series] = {}
     for name in names:
         text = cleaned(rows.select(text_expr(name, rows.schema[name], where))[name])
@@ -146,8 +157,8 @@ def _finished(rows: pl.DataFrame, project: Project, where: str, report: DataRepo
             if count:
                 counts[name] = count
         texts[name] = text.str.slice(0, MAX_TEXT_CHARS)
-    ids = rows[_ID]
-    titled = next((name for name in names if name.lower().strip() in TITLE_NAMES), None)
+    ids = rows[ID]
+    titled = next((name for name in names if is_called(name, "title")), None)
     title = texts[titled].fill_null(ids) if titled else ids
     parts = pl.DataFrame([text.str.strip_chars_end(" .").alias(name) for name, text in texts.items()])
     if names:
@@ -155,5 +166,5 @@ def _finished(rows: pl.DataFrame, project: Project, where: str, report: DataRepo
     else:
         text = pl.repeat("", rows.height, eager=True)
     report.items_without_text = int((text == "").sum())
-    own = [name for name in rows.columns if name not in (_ID, "item_id", "title", "text")]
-    return pl.DataFrame([rows[_ID].alias("item_id"), title.alias("title"), text.alias("text"), *rows.select(own)])
+    own = [name for name in rows.columns if name not in (ID, "item_id", "title", "text")]
+    return pl.DataFrame([rows[ID].alias("item_id"), title.alias("title"), text.alias("text"), *rows.select(own)])

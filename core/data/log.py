@@ -11,12 +11,13 @@ import polars as pl
 
 from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, number_expr, order_expr
-from core.data.read import BAD, ROW, Source, collect, schema_of
-from core.data.report import DataReport, Example
+from core.data.data_report import DataReport, RejectedRow
+from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, open_table
 from core.data.timeline import timeline
 from core.errors import DataError
-from core.project import Project
+from core.files import resolved
+from core.settings import DataSettings
 
 EXAMPLES = 5
 SAMPLE_ROWS = 2000
@@ -40,24 +41,28 @@ class Log:
     offsets: Int64
 
 
-def read_rows(project: Project, report: DataReport) -> pl.DataFrame:
+def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
     """Read the interactions' usable rows in the order of the file; the report is filled in.
 
     Clock times are of the type Datetime, other times and positions numbers.
+
+    Args:
+        data: Which file, which columns.
+        root: The folder that relative paths start from.
+        report: Filled in.
 
     Raises:
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
     """
-    data = project.data
-    sources = open_table(project.resolve(data.interactions), "data.interactions")
+    sources = open_table(resolved(data.interactions, root), "data.interactions")
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
     for key, name in wanted.items():
         if name:
             column_in(sources, name, f"data.{key}")
-    report.files = [_label(source.path, project.directory) for source in sources]
+    report.files = [_label(source.path, root) for source in sources]
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
-    parts = [_typed(source, number, project) for number, source in enumerate(sources)]
+    parts = [_typed(source, number, data) for number, source in enumerate(sources)]
     hows = sorted({how for part, how in parts if part.height})
     if len(hows) > 1:
         raise DataError(f"{data.interactions}: the files write {data.time or data.position} in different ways: {hows}")
@@ -77,9 +82,8 @@ def _label(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
 
 
-def _typed(source: Source, number: int, project: Project) -> tuple[pl.DataFrame, str]:
+def _typed(source: TableFile, number: int, data: DataSettings) -> tuple[pl.DataFrame, str]:
     """One file's rows with typed columns, and how its times are written."""
-    data = project.data
     order = data.time or data.position
     rating = data.rating if data.min_rating > 0 else ""
     names = [name for name in (data.user, data.item, order, rating) if name]
@@ -101,13 +105,13 @@ def _typed(source: Source, number: int, project: Project) -> tuple[pl.DataFrame,
     return collect(source, names, *columns), how
 
 
-def _sample(source: Source, name: str) -> pl.Series:
+def _sample(source: TableFile, name: str) -> pl.Series:
     """The first values of a column and every hundredth of the rest, to see how they are written."""
     row = pl.col(ROW)
     return collect(source, [name], pl.col(name).filter((row <= SAMPLE_ROWS) | (row % 101 == 0)))[name]
 
 
-def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: DataReport) -> pl.DataFrame:
+def _reject(rows: pl.DataFrame, sources: list[TableFile], limit: float, report: DataReport) -> pl.DataFrame:
     """Drop unusable rows, counted by reason with a few examples.
 
     Raises:
@@ -138,7 +142,7 @@ def _reject(rows: pl.DataFrame, sources: list[Source], limit: float, report: Dat
     return rows.filter(pl.col(BAD).is_null())
 
 
-def _example(row: dict[str, Any], sources: list[Source]) -> Example:
+def _example(row: dict[str, Any], sources: list[TableFile]) -> RejectedRow:
     value = f"user {_short(row[_USER])}, item {_short(row[_ITEM])}"
     return {"file": sources[row[_FILE]].path.name, "row": row[ROW], "value": value}
 
@@ -150,28 +154,36 @@ def _short(text: str | None) -> str:
     return f'"{shown}"' + ("..." if len(text) > 40 else "")
 
 
-def build_log(rows: pl.DataFrame, project: Project, report: DataReport) -> Log:
+def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log:
     """Filter by rating, order, drop duplicates, and cut the rows of `read_rows` to their k-core.
 
     Raises:
         DataError: nothing is left.
     """
-    data = project.data
     if data.min_rating > 0:
         kept = rows.filter(pl.col(_RATING) >= data.min_rating)
         report.below_rating = rows.height - kept.height
         rows = kept
-    rows = rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows
+    rows = rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows  # streaming may mix a file's pieces
+
+    # From here on ids are numbers: users (rows,) and items (rows,), int32. Users count by their first row, items by the
+    # alphabet; order (rows,) is the time or position, empty where the file's order is all there is.
     user_ids, item_ids = rows[_USER].unique(maintain_order=True), rows[_ITEM].unique().sort()
     users, items = _codes(rows[_USER], user_ids), _codes(rows[_ITEM], item_ids)
     timed = _ORDER in rows.columns
     order = rows[_ORDER].to_physical().to_numpy() if timed else np.zeros(0)
+
+    # The oldest first over all users; of equal times the earlier row, for the sort is stable.
     if timed:
         sort = np.argsort(order, kind="stable")
         users, items, order = users[sort], items[sort], order[sort]
+
+    # Duplicates go before the k-core counts; the oldest of them stays. keep (kept,): positions in users and items.
     keep = _unique(users, items, order, data.duplicates)
     report.duplicates = int(len(users) - len(keep))
     users, items, order = users[keep], items[keep], order[keep] if timed else order
+
+    # The k-core. inside (kept,): True where user and item both have enough rows.
     inside = _core(users, items, data.min_user_interactions, data.min_item_interactions, report)
     if not inside.any():
         raise DataError(
@@ -181,18 +193,23 @@ def build_log(rows: pl.DataFrame, project: Project, report: DataReport) -> Log:
             f"Lower data.min_user_interactions ({data.min_user_interactions}) and "
             f"data.min_item_interactions ({data.min_item_interactions}).",
         )
+
+    # User after user, each oldest first: again stable, so that the order inside a user stays.
     users, items = users[inside], items[inside]
     sort = np.argsort(users, kind="stable")
     users, items = users[sort], items[sort]
     if timed:
         order = order[inside][sort]
-        same_user = users[1:] == users[:-1]
+        same_user = users[1:] == users[:-1]  # (kept - 1,): neighbours that belong to one user
         tied = same_user & (order[1:] == order[:-1])
         report.tied = float(tied.sum() / max(1, same_user.sum()))
     if data.time:
-        found = timeline(order, rows.schema[_ORDER] == pl.Datetime)
-        report.timeline, report.time_step = found.spans, found.step
-        report.first_time, report.last_time = found.first, found.last
+        times = timeline(order, rows.schema[_ORDER] == pl.Datetime)
+        report.timeline, report.time_step = times.spans, times.step
+        report.first_time, report.last_time = times.first, times.last
+
+    # Numbers without gaps for what is left: lengths (users before,), 0 for those who went; numbers (kept,), int32;
+    # offsets (users left + 1,).
     lengths, taken = np.bincount(users), np.bincount(items) > 0
     left_users = np.flatnonzero(lengths)
     numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]
@@ -206,7 +223,7 @@ def _in_file_order(rows: pl.DataFrame) -> bool:
 
 
 def _codes(values: pl.Series, ids: pl.Series) -> Int32:
-    """The position of every value among the distinct ids."""
+    """The position of every value among the distinct ids, int32; as long as the values."""
     table = pl.DataFrame({"id": ids, "code": pl.Series(np.arange(len(ids), dtype=np.int32))})
     joined = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")
     return joined["code"].to_numpy()
@@ -227,13 +244,18 @@ def _unique(users: Int32, items: Int32, order: np.ndarray[Any, Any], rule: str) 
 def _core(
     users: Int32, items: Int32, min_user: int, min_item: int, report: DataReport
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes."""
+    """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes.
+
+    Returns:
+        True for the rows that stay; as long as `users` and `items`.
+    """
     keep = np.ones(len(users), dtype=bool)
     if not len(users):
         return keep
     n_users, n_items = int(users.max()) + 1, int(items.max()) + 1
     before: tuple[int, int] | None = None
     while True:
+        # Rows that each user and each item still has, (n_users,) and (n_items,); a row needs enough of both.
         by_user = np.bincount(users[keep], minlength=n_users)
         by_item = np.bincount(items[keep], minlength=n_items)
         left = (int((by_user > 0).sum()), int((by_item > 0).sum()))

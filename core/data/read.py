@@ -1,15 +1,13 @@
-"""Read tables lazily, in one form whatever the file: the asked columns, the row's number, and why a line is bad."""
+"""Read a file of a table lazily, in one form whatever its format: columns, the row's number, and why a line is bad."""
 
 from __future__ import annotations
 
 import gzip
-import json
-import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, ClassVar, Self, cast
 
 import polars as pl
 
@@ -18,149 +16,171 @@ from core.errors import DataError, EnvironmentFault
 # Names no table has, so that they never meet a column of the user's.
 ROW = "\x00row"  # 1-based number of the row inside its file, the header not counted
 BAD = "\x00bad"  # why the line could not be read; null for good lines
-_EXTRA = "\x00extra"
-_LINE = "\x00line"
+REMEDY = "Supported are Parquet, CSV, TSV (any of , ; | tab) and JSON lines, plain or gzipped."
+HEAD_BYTES = 1 << 20
+"""Bytes of a file, unpacked, by which it is recognised."""
+COUNTED_BYTES = 1 << 18
+"""Bytes of a file, as it lies there, whose lines tell how many it has in all."""
+GZIP_RATIO = 3.5
+"""Bytes of text a byte of a packed file: as in the item tables of Amazon's data sets."""
+_GZIP = b"\x1f\x8b"
+_READ_ERRORS = (MemoryError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 @dataclass(frozen=True)
-class Source:
-    """One file of a table.
+class Head:
+    """The beginning of a file, by which a format knows its own.
 
     Attributes:
         path: The file.
-        format: `parquet`, `csv` or `jsonl`.
-        columns: Names of the columns, in order; of JSON lines the keys seen in the first megabyte.
-        delimiter: Of a `csv` file.
-        quoted: Whether double quotes protect fields of a `csv` file.
-        eol: What ends a line of a `csv` file.
-        by_line: Read a text file line by line, which is slower, because some of its lines are malformed; fields of a
-            `csv` file cannot hold line breaks then.
+        raw: Its first bytes as they lie on the disk, for formats that begin with a mark of their own.
+        content: Its first megabyte, unpacked where it is gzipped, without a byte order mark.
+        whole: Whether that is all of it.
     """
 
     path: Path
-    format: str
-    columns: tuple[str, ...]
-    delimiter: str = ","
-    quoted: bool = True
-    eol: str = "\n"
-    by_line: bool = False
+    raw: bytes
+    content: bytes
+    whole: bool
 
-    def scan(self, columns: list[str]) -> pl.LazyFrame:
-        """Lazily read some columns, plus `ROW` and `BAD`. Text formats give text columns, empty fields as null."""
-        if self.format == "parquet":
-            return pl.scan_parquet(self.path, glob=False, row_index_name=ROW, row_index_offset=1).select(
-                *columns, pl.col(ROW).cast(pl.Int64), pl.lit(None, pl.String).alias(BAD)
-            )
-        if self.format == "jsonl":
-            return self._scan_objects(columns)
-        return self._scan_by_line(columns) if self.by_line else self._scan_csv(columns)
-
-    def _scan_csv(self, columns: list[str]) -> pl.LazyFrame:
-        frame = self._csv([*self.columns, _EXTRA], self.delimiter, '"' if self.quoted else None, skip_rows=1)
-        if len(self.columns) > 1:
-            frame = frame.filter(~pl.all_horizontal(pl.col(name) == "" for name in self.columns))
-        too_many = pl.when(_filled(_EXTRA).is_not_null()).then(pl.lit("more fields than the header"))
-        return frame.select(*(_filled(name) for name in columns), ROW, too_many.alias(BAD))
-
-    def _scan_by_line(self, columns: list[str]) -> pl.LazyFrame:
-        """Split every line by itself, so that a stray quote spoils its own line only."""
-        sign = "\\" + self.delimiter
-        field = rf'{sign}(?:"(?:[^"]|"")*"|[^"{sign}][^{sign}]*)?'
-        line = pl.lit(self.delimiter) + pl.col(_LINE).str.strip_chars_end("\r")
-        fields = line.str.extract_all(field).list.eval(pl.element().str.slice(1)).alias(_LINE)
-
-        def at(position: int) -> pl.Expr:
-            text = pl.col(_LINE).list.get(position, null_on_oob=True)
-            plain = text.str.slice(1, text.str.len_chars().cast(pl.Int64) - 2).str.replace_all('""', '"', literal=True)
-            return pl.when(text.str.starts_with('"')).then(plain).otherwise(text)
-
-        blank = pl.col(_LINE).str.strip_chars(f" \t\r{self.delimiter}") == ""
-        surplus = pl.col(_LINE).list.slice(len(self.columns)).list.join("").str.strip_chars() != ""
-        frame = self._csv([_LINE], "\x01", None, skip_rows=1).filter(~blank)
-        frame = frame.with_columns(fields, (~line.str.contains(f"^(?:{field})*$")).alias(BAD))
-        names = [at(self.columns.index(name)).alias(name) for name in columns]
-        reason = (
-            pl.when(BAD).then(pl.lit("quotes that do not match"))
-            .when(surplus).then(pl.lit("more fields than the header"))
-        )  # fmt: skip
-        return frame.select(*names, ROW, reason.alias(BAD)).with_columns(_filled(name) for name in columns)
-
-    def _scan_objects(self, columns: list[str]) -> pl.LazyFrame:
-        nested = pl.any_horizontal(pl.col(name).str.contains(r"(?s)^(\[.*\]|\{.*\})$") for name in columns)
-        rounded = pl.any_horizontal(
-            pl.col(name).str.contains(r"^-?\d(\.\d+)?e\+?(19|[2-9]\d|\d{3,})$") for name in columns
-        )
-        if self.by_line:
-            line = pl.col(_LINE)
-            broken = ~line.str.contains(r"^\s*\{") | line.str.json_path_match("$").is_null()
-            frame = self._csv([_LINE], "\x01", None, skip_rows=0).filter(line.str.strip_chars() != "")
-            values = [line.str.json_path_match(_json_path(name)).alias(name) for name in columns]
-            frame = frame.select(*values, ROW, broken.alias(BAD))
-        else:
-            schema = {name: pl.String for name in columns}
-            literal = re.sub(r"([*?\[])", r"[\1]", str(self.path))  # scan_ndjson always takes it for a pattern
-            frame = pl.scan_ndjson(literal, schema=schema, row_index_name=ROW, row_index_offset=1)
-            frame = frame.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(False).alias(BAD))
-        reason = (
-            pl.when(BAD).then(pl.lit("not a JSON object"))
-            .when(nested).then(pl.lit("a list or record where one value belongs"))
-            .when(rounded).then(pl.lit("a number too large to keep exactly; it needs quotes"))
-        )  # fmt: skip
-        return frame.with_columns(reason.alias(BAD)).with_columns(_filled(name) for name in columns)
-
-    def _csv(self, columns: list[str], delimiter: str, quote: str | None, skip_rows: int) -> pl.LazyFrame:
-        return pl.scan_csv(
-            self.path,
-            glob=False,
-            has_header=False,
-            skip_rows=skip_rows,
-            separator=delimiter,
-            quote_char=quote,
-            eol_char=self.eol,
-            schema={name: pl.String for name in columns},
-            extra_columns="ignore",
-            missing_columns="insert",
-            empty_string_is_null=False,
-            encoding="utf8-lossy",
-            row_index_name=ROW,
-            row_index_offset=1,
-            raise_if_empty=False,
-        ).with_columns(pl.col(ROW).cast(pl.Int64))
-
-    def objects(self) -> Iterator[dict[str, Any] | None]:
-        """The parsed objects of a JSON lines file; None for a line that is not one. For item tables only.
+    @classmethod
+    def of(cls, path: Path) -> Head:
+        """Read a file's beginning.
 
         Raises:
-            DataError: the file is a damaged gzip file.
+            DataError: it is a damaged gzip file.
             EnvironmentFault: it cannot be read.
         """
         try:
-            with opened(self.path) as file:
-                for raw in file:
-                    if raw.strip():
-                        try:
-                            parsed = json.loads(raw.decode("utf-8-sig", errors="replace"))
-                        except (ValueError, RecursionError):
-                            parsed = None
-                        yield parsed if isinstance(parsed, dict) else None
+            with path.open("rb") as file:
+                raw = file.read(16)
+            with opened(path) as file:
+                content = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
         except (EOFError, OSError, zlib.error) as error:
-            raise read_fault(self.path, error) from None
+            raise read_fault(path, error) from None
+        return cls(path, raw, content, whole=len(content) < HEAD_BYTES - 3)
 
 
-def _filled(name: str) -> pl.Expr:
-    """The column with blank fields as null."""
+@dataclass(frozen=True)
+class TableFile(ABC):
+    """One file of a table. A format is a subclass in a module of its own in `core.data.sources`.
+
+    Attributes:
+        path: The file.
+        columns: Names of the columns, in order.
+    """
+
+    format: ClassVar[str]
+    """What people call the format."""
+    typed: ClassVar[bool] = False
+    """Whether the columns have types of their own; else they all are text."""
+    rank: ClassVar[int] = 0
+    """When it is asked about a file: 0 = knows its own by a mark; 1 = by how the text begins; 2 = takes any text."""
+
+    path: Path
+    columns: tuple[str, ...]
+
+    @classmethod
+    @abstractmethod
+    def recognise(cls, head: Head) -> Self | None:
+        """The file as this format reads it; None where it is of another format.
+
+        Raises:
+            DataError: it is of this format, but truncated or damaged.
+        """
+
+    @abstractmethod
+    def scan(self, columns: list[str]) -> pl.LazyFrame:
+        """Lazily read some columns, plus `ROW` and `BAD`. Text formats give text columns, empty fields as null."""
+
+    def tolerant(self, error: BaseException | None = None) -> Self | None:
+        """The same file read in a slower way that bears malformed lines; None where there is no such way.
+
+        Args:
+            error: What the fast way said; None = whatever it said.
+        """
+        return None
+
+    def table(self, rows: int | None = None, key: str = "") -> pl.DataFrame:
+        """All columns as an item table has them, plus `ROW` and `BAD`.
+
+        Args:
+            rows: Only so many of the first.
+            key: The column of the id, for formats in which a value can be a list.
+
+        Raises:
+            DataError: the content cannot be read.
+            EnvironmentFault: not enough memory, or the disk fails.
+        """
+        return collect(self, list(self.columns), *([] if rows is None else [pl.all().head(rows)]))
+
+    @property
+    def line_end(self) -> bytes:
+        """What ends a row."""
+        return b"\n"
+
+    def row_count(self) -> int:
+        """About how many rows there are, without reading them all: from the file's size and its first lines."""
+        with self.path.open("rb") as file:
+            head = file.read(COUNTED_BYTES)
+        size, packed = self.path.stat().st_size, len(head)
+        if head.startswith(_GZIP):
+            try:
+                head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+            except zlib.error:
+                return 0
+        lines = max(1, head.count(self.line_end))
+        return lines if packed == size else round(size / packed * lines)
+
+    def text_ratio(self) -> float:
+        """About how many bytes of text a byte of the file holds."""
+        try:
+            with self.path.open("rb") as file:
+                return GZIP_RATIO if file.read(2) == _GZIP else 1.0
+        except OSError:
+            return 1.0
+
+
+def scan_text(path: Path, columns: list[str], delimiter: str, quote: str | None, eol: str, skip: int) -> pl.LazyFrame:
+    """Lazily split a text file into text columns, plus `ROW`; missing fields are null, surplus ones are left out.
+
+    Args:
+        path: The file, plain or gzipped.
+        columns: What the fields of a line are called.
+        delimiter: Between fields; one that no line holds gives whole lines.
+        quote: What protects a field; None = nothing does.
+        eol: What ends a line.
+        skip: Lines to leave out at the beginning.
+    """
+    return pl.scan_csv(
+        path,
+        glob=False,
+        has_header=False,
+        skip_rows=skip,
+        separator=delimiter,
+        quote_char=quote,
+        eol_char=eol,
+        schema={name: pl.String for name in columns},
+        extra_columns="ignore",
+        missing_columns="insert",
+        empty_string_is_null=False,
+        encoding="utf8-lossy",
+        row_index_name=ROW,
+        row_index_offset=1,
+        raise_if_empty=False,
+    ).with_columns(pl.col(ROW).cast(pl.Int64))
+
+
+def filled(name: str) -> pl.Expr:
+    """The text column with blank fields as null."""
     column = pl.col(name)
     return pl.when(column.str.strip_chars() != "").then(column).alias(name)
-
-
-def _json_path(name: str) -> str:
-    return "$['" + name.replace("\\", "\\\\").replace("'", "\\'") + "']"
 
 
 def opened(path: Path) -> BinaryIO:
     """Open a file for reading bytes, unpacking gzip."""
     file = path.open("rb")
-    if file.read(2) != b"\x1f\x8b":
+    if file.read(2) != _GZIP:
         file.seek(0)
         return file
     file.close()
@@ -178,10 +198,7 @@ def read_fault(path: Path, error: BaseException) -> DataError | EnvironmentFault
     return DataError(f"{path}: cannot be read ({first_line(error)})")
 
 
-_READ_ERRORS = (MemoryError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
-
-
-def collect(source: Source, columns: list[str], *more: pl.Expr) -> pl.DataFrame:
+def collect(source: TableFile, columns: list[str], *more: pl.Expr) -> pl.DataFrame:
     """Read columns of a file, then apply expressions to them in place of the columns.
 
     Raises:
@@ -192,14 +209,14 @@ def collect(source: Source, columns: list[str], *more: pl.Expr) -> pl.DataFrame:
         frame = source.scan(columns)
         return (frame.select(more) if more else frame).collect(engine="streaming")
     except _READ_ERRORS as error:
-        malformed = source.format == "jsonl" or (source.quoted and "escaped" in str(error))
-        if malformed and source.format != "parquet" and not source.by_line:
-            return collect(replace(source, by_line=True), columns, *more)
+        slower = source.tolerant(error)
+        if slower is not None:
+            return collect(slower, columns, *more)
         raise read_fault(source.path, error) from None
 
 
-def schema_of(source: Source, columns: list[str]) -> pl.Schema:
-    """Types of the columns as `Source.scan` gives them.
+def schema_of(source: TableFile, columns: list[str]) -> pl.Schema:
+    """Types of the columns as `TableFile.scan` gives them.
 
     Raises:
         DataError: the file is damaged.

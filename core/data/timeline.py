@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.data.arrays import Int64
-from core.data.report import Span
+from core.data.data_report import Span
 
 MOST_SPANS = 60
 _EPOCH = datetime(1970, 1, 1)
@@ -61,7 +61,7 @@ def timeline(times: np.ndarray[Any, Any], clock: bool) -> Timeline:
 
 def _microseconds(times: np.ndarray[Any, Any]) -> Int64 | None:
     """Numbers as microseconds since 1970; None where they do not look like times."""
-    middle = float(np.median(times))
+    middle = float(np.median(times))  # one odd value must not decide the scale
     for scale in (1, 10**3, 10**6, 10**9):
         if _EARLY * scale <= middle < _LATE * scale and times.min() >= 0 and times.max() <= _LAST * scale:
             exact = times // (scale // _SECOND) if scale > _SECOND else times * (_SECOND // scale)
@@ -71,9 +71,10 @@ def _microseconds(times: np.ndarray[Any, Any]) -> Int64 | None:
 
 def _of_clock(times: Int64) -> Timeline:
     first, last = int(times.min()), int(times.max())
+    # The shortest step of the calendar of which at most sixty reach from the first time to the last.
     size, many, unit = next(step for step in _STEPS if (last - _begin(first, *step)) // step[0] < MOST_SPANS)
     begin = _begin(first, size, many, unit)
-    counts = np.bincount((times - begin) // size)
+    counts = np.bincount((times - begin) // size)  # (spans,): no time lies before the first span
     days = size % _DAY == 0
     spans: list[Span] = [{"start": _iso(begin + n * size, days), "count": int(count)} for n, count in enumerate(counts)]
     whole = first % _DAY == 0 and last % _DAY == 0
@@ -99,11 +100,14 @@ def _of_numbers(times: np.ndarray[Any, Any]) -> Timeline:
     whole = isinstance(first, int) and last - first < 1 << 62
     if not whole:
         times, first, last = times.astype(np.float64), float(first), float(last)
+    # Begin with a power of ten that is short enough, and go up 1, 2, 5, 10, 20, ... until sixty spans do.
     size: Any = 1 if whole else 10.0 ** math.floor(math.log10((last - first) / MOST_SPANS))
     turn = 0
     while (last - first // size * size) // size >= MOST_SPANS:
         size *= (2, 2.5, 2)[turn % 3]
         size, turn = round(size) if whole else size, turn + 1
+
+    # Spans begin at multiples of their size. counts (spans,); rounding may put the first time below the first span.
     begin = first // size * size
     counts = np.bincount(np.maximum((times - begin) // size, 0).astype(np.int64))
     starts = [begin + n * size if whole else float(f"{begin + n * size:.15g}") for n in range(len(counts))]

@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from core import pipeline
+from core.cost import MachineSpeed
 from core.errors import EagerError
-from core.estimate.memory import advice, gib, refusal, tune_settings
+from core.estimate.job import RunJob
 from core.estimate.past import Past
-from core.estimate.probe import Machine, busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
+from core.estimate.probe import busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.sizes import sizes_of
-from core.estimate.space import BASE, disk_of, memory_of, row_length, tune_need
-from core.estimate.space import ON_GPU as GPU_MEMORY
 from core.estimate.words import in_words
-from core.estimate.work import ON_GPU, Job, work_of
-from core.pipeline import PlannedStage
+from core.pipeline import STAGES, PlannedStage
 from core.project import Project
 from core.safe_json import read_object
 from core.store import Store
+from core.tune.memory import advice, gib, refusal, tune_settings
+from core.tune.stage import row_length, tune_need
 
+BASE = 700.0
+"""MB of Python, torch and the other libraries, at work. The stages' factors were fitted to the peaks of finished runs.
+They are larger than what is alive at any time, because the engine keeps freed memory, and batches of ever other sizes
+leave gaps in it; tensors of more than a gigabyte are given back."""
+GPU_MEMORY = 2500.0
+"""MB that a GPU's libraries add."""
 START = 2.0
 """Seconds until the engine has loaded its libraries, on the reference machine."""
 SPREAD_PAST, SPREAD_FORMULA, SPREAD_GUESS = 1.5, 1.8, 3.0
+COSTS = {stage.name: stage.cost for stage in STAGES}
 UNKNOWN_MODEL = "unknown before the model is there"
 UNKNOWN_GPU = "unknown before a first run on this GPU"
 
@@ -112,7 +119,7 @@ class Estimate:
         }
 
 
-def estimate(project: Project, machine: Machine | None = None) -> Estimate:
+def estimate(project: Project, machine: MachineSpeed | None = None) -> Estimate:
     """Say what training the project would cost; changes nothing, reads no more than a small log, takes under a second.
 
     Args:
@@ -134,27 +141,27 @@ def estimate(project: Project, machine: Machine | None = None) -> Estimate:
         told = f"the data cannot be used as they are: {error.message}"
         stages = tuple(_stage(one, None, "the data cannot be read") for one in planned)
         return Estimate(stages, None, None, None, 1.0, (*warnings, told))
-    job = Job(recipes, sizes, machine, project.resolve)
+    job = RunJob(recipes, sizes, machine, project.resolve)
     past = Past(store.path)
     stages = tuple(_estimated(one, job, past, store) for one in planned)
     running = [one.name for one in planned if one.state == "run"]
-    memory = _peak([memory_of(name, job) for name in running])
-    disk = _total([disk_of(name, job) for name in running])
+    memory = _peak([COSTS[name].memory(job) for name in running])
+    disk = _total([COSTS[name].disk(job) for name in running])
     memory = memory + BASE + (GPU_MEMORY if machine.gpu else 0.0) if memory is not None else None
     seconds = _total([*(one.seconds for one in stages), START / machine.one_thread])
     short = tuple(_short_of_memory(memory, job, project, "tune" in running) + _short_of_disk(disk, project))
     return Estimate(stages, seconds, memory, disk, _spread(stages), (*warnings, *short, *_busy(machine)), short)
 
 
-def _estimated(planned: PlannedStage, job: Job, past: Past, store: Store) -> StageEstimate:
+def _estimated(planned: PlannedStage, job: RunJob, past: Past, store: Store) -> StageEstimate:
     """One stage: reused, scaled from earlier ones, or by the formula."""
     name = planned.name
     if planned.state == "reuse":
         return _stage(planned, 0.0, "made before")
-    work = work_of(name, job)
+    work = COSTS[name].work(job)
     if work is None:
         return _stage(planned, None, UNKNOWN_MODEL, note=UNKNOWN_MODEL)
-    formula = None if job.machine.gpu and name in ON_GPU else work.seconds(job.machine)
+    formula = None if job.machine.gpu and COSTS[name].gpu else work.seconds(job.machine)
     earlier = past.seconds(name, job, work, formula)
     if earlier is not None:
         seconds, why, spread = earlier, "scaled from earlier runs", SPREAD_PAST
@@ -178,19 +185,15 @@ def _stage(
     return StageEstimate(planned.name, planned.fingerprint, planned.state, note, seconds, why, spread)
 
 
-def done_share(stage: str, job: Job, partial: Path) -> float:
+def done_share(stage: str, job: RunJob, partial: Path) -> float:
     """The share of a stage's epochs that an interrupted run left behind; 0 where it left nothing readable."""
-    if stage not in ("sasrec", "teacher", "tune"):
-        return 0.0
-    parts = job.settings(stage)["stages"] if stage == "tune" else [job.settings(stage)]
-    total = sum(int(part["epochs"]) for part in parts)
+    parts = COSTS[stage].epochs(job.settings(stage))
     done = 0
-    for number, part in enumerate(parts):
-        folder = partial / "loops" / f"{number}-{part['name']}" if stage == "tune" else partial
-        epoch = read_object(folder / "loop.json").get("epoch")
+    for folder, epochs in parts:
+        epoch = read_object(partial / folder / "loop.json").get("epoch")
         if isinstance(epoch, int):
-            done += min(max(epoch, 0), int(part["epochs"]))
-    return done / max(1, total)
+            done += min(max(epoch, 0), epochs)
+    return done / max(1, sum(epochs for _, epochs in parts))
 
 
 def _total(values: list[float | None]) -> float | None:
@@ -212,7 +215,7 @@ def _spread(stages: tuple[StageEstimate, ...]) -> float:
     return math.exp(sum(s * math.log(spread) for s, spread in heavy) / total) if total else SPREAD_FORMULA
 
 
-def _short_of_memory(memory: float | None, job: Job, project: Project, tunes: bool) -> list[str]:
+def _short_of_memory(memory: float | None, job: RunJob, project: Project, tunes: bool) -> list[str]:
     """Where the machine has less memory than the run wants; first of all where it can never have enough."""
     shape, need = (job.backbone, tune_need(job)) if tunes else (None, None)
     if shape is not None and need is not None:
@@ -242,7 +245,7 @@ def _short_of_disk(disk: float | None, project: Project) -> list[str]:
     return [f"it may need {disk / 1000:.1f} GB of disk, and {free / 1000:.1f} GB are free at {project.runs_dir}"]
 
 
-def _busy(machine: Machine) -> list[str]:
+def _busy(machine: MachineSpeed) -> list[str]:
     """Where other programs are at work now, which the figures leave out."""
     return ["other programs keep the machine busy; while they do, it takes longer"] if busy(machine.threads) else []
 
@@ -251,4 +254,4 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-__all__ = ["Estimate", "Machine", "StageEstimate", "estimate"]
+__all__ = ["Estimate", "StageEstimate", "estimate"]

@@ -9,8 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from core.estimate.sizes import Sizes, sizes_made
-from core.estimate.work import Job, Work, work_of
+from core.cost import Sizes, Work
+from core.estimate.job import RunJob
+from core.estimate.sizes import sizes_made
+from core.pipeline import STAGES
 from core.store import STAGE_FILE
 
 NEWEST = 300
@@ -23,6 +25,7 @@ TRUST = 5.0
 """A time so many times off the formula is another machine's, or what was left of an interrupted stage."""
 
 About = Mapping[str, Any]
+WORK = {stage.name: stage.cost.work for stage in STAGES}
 
 
 class Past:
@@ -37,7 +40,7 @@ class Past:
         self._abouts = dict(self._finished())
         self._sizes: dict[str, Sizes | None] = {}
 
-    def seconds(self, stage: str, job: Job, work: Work, formula: float | None) -> float | None:
+    def seconds(self, stage: str, job: RunJob, work: Work, formula: float | None) -> float | None:
         """What the stage may take, as earlier ones took; None where none is like it.
 
         Args:
@@ -48,7 +51,7 @@ class Past:
         """
         guesses = []
         for about in self._abouts.values():
-            if about.get("stage") != stage:
+            if about.get("stage") != stage or stage not in WORK:
                 continue
             try:
                 guess = self._scaled(stage, about, job, work)
@@ -58,9 +61,9 @@ class Past:
                 guesses.append(guess)
         return median(guesses) if guesses else None
 
-    def _scaled(self, stage: str, about: About, job: Job, work: Work) -> float | None:
+    def _scaled(self, stage: str, about: About, job: RunJob, work: Work) -> float | None:
         sizes = self._sizes_of(about, job)
-        theirs = sizes and work_of(stage, replace(job, recipes=self._recipes(about), sizes=sizes))
+        theirs = sizes and WORK[stage](replace(job, recipes=self._recipes(about), sizes=sizes))
         took = float(about["seconds"])
         if not theirs or not 0 < took < CENTURY:
             return None
@@ -78,7 +81,7 @@ class Past:
                 waiting += one["inputs"].values()
         return found
 
-    def _sizes_of(self, about: About, job: Job) -> Sizes | None:
+    def _sizes_of(self, about: About, job: RunJob) -> Sizes | None:
         """The data that it was made of."""
         if about["stage"] == "data":
             rows = int(about["summary"]["interactions"]) + int(about["summary"]["rejected"])

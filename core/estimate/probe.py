@@ -8,16 +8,13 @@ import os
 import shutil
 import threading
 import time
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from core.estimate.memory import Room
+from core.cost import MachineSpeed
 from core.run.system import Gpus
 from core.settings import RunSettings
-
-REFERENCE = 90.0
-"""What `probe(1)` gave on the quiet machine on which the constants of `core.estimate.work` were measured."""
+from core.tune.memory import Room
 
 _SIDE, _BATCH = 64, 256  # matrices this small keep the linear algebra library from starting threads of its own
 _NATIVE_BF16 = {"avx512_bf16", "amx_tile"}
@@ -25,42 +22,13 @@ _GB = 1e9
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-@dataclass(frozen=True)
-class Machine:
-    """What a run would compute with.
-
-    Attributes:
-        gflops: fp32 multiplications of small matrices, by all threads of the run together, in billions a second.
-        threads: of the run.
-        bf16: whether the model's matrix products run in bf16.
-        native: whether the hardware multiplies bf16 itself.
-        gpu: whether the model runs on a GPU, of whose speed the probe says nothing.
-    """
-
-    gflops: float
-    threads: int
-    bf16: bool = True
-    native: bool = True
-    gpu: bool = False
-
-    @property
-    def all_threads(self) -> float:
-        """Speed of work that uses every thread, in threads of the reference machine."""
-        return self.gflops / REFERENCE
-
-    @property
-    def one_thread(self) -> float:
-        """Speed of work that uses one thread, in threads of the reference machine."""
-        return self.gflops / self.threads / REFERENCE
-
-
-def machine_for(settings: RunSettings, gflops: float | None = None) -> Machine:
+def machine_for(settings: RunSettings, gflops: float | None = None) -> MachineSpeed:
     """Look at this machine; `gflops` instead of the probe."""
     threads = min(settings.threads or cores(), cores())  # more threads than cores add nothing
     gpu = on_gpu(settings)
     native = gpu or _multiplies_bf16()
     bf16 = native if settings.dtype == "auto" else settings.dtype == "bf16"
-    return Machine(gflops or probe(threads), threads, bf16, native, gpu)
+    return MachineSpeed(gflops or probe(threads), threads, bf16, native, gpu)
 
 
 def on_gpu(settings: RunSettings) -> bool:

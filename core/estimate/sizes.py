@@ -2,87 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.cost import Sizes
 from core.project import Project
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.data.read import Source
+    from core.data.read import TableFile
 
     Counts = npt.NDArray[np.int64]
 
 READ_ROWS = 500_000
 """Logs of so many rows are read as training would read them, in under a second; larger ones are guessed."""
-HEAD_BYTES = 1 << 18
 HEAD_ROWS = 200_000
-PARQUET_RATIO, GZIP_RATIO = 2.5, 3.5  # text bytes a byte of file: Amazon's item tables, packed
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The figures that every estimate starts from.
-
-    Attributes:
-        lengths: the different numbers of interactions that users have.
-        users: how many users have each of them.
-        items: items that are ranked.
-        rows: rows of the log.
-        text_mb: text of the items.
-        known: whether they are counted; else guessed.
-    """
-
-    lengths: Counts
-    users: Counts
-    items: int
-    rows: int
-    text_mb: float
-    known: bool = True
-
-    @property
-    def n_users(self) -> int:
-        """Number of users."""
-        return int(self.users.sum())
-
-    @property
-    def interactions(self) -> int:
-        """Number of interactions."""
-        return int((self.lengths * self.users).sum())
-
-    @property
-    def evaluated(self) -> int:
-        """Users with a validation and a test target."""
-        return int(self.users[self.lengths >= 3].sum())
-
-    @property
-    def train(self) -> Counts:
-        """Training interactions of users of each length."""
-        return self.lengths - 2 * (self.lengths >= 3)
-
-    @property
-    def longest(self) -> int:
-        """Interactions of the busiest user."""
-        return int(self.lengths.max(initial=0))
-
-    def history(self, most: int) -> float:
-        """Mean length of the histories that the model is asked about, cut to `most`."""
-        asked = self.lengths >= 3
-        seen = (self.lengths[asked] - 1).clip(max=most)
-        return float((seen * self.users[asked]).sum() / max(1, self.evaluated))
-
-    def windows(self, most: int) -> tuple[int, int, int]:
-        """Rows, items in them and targets of an epoch of tuning (`core.tune.rows`)."""
-        train, users = self.train[self.train > 1], self.users[self.train > 1]
-        stride = max(1, most // 2)
-        further = -(-(train - most - 1).clip(min=0) // stride)
-        items = train.clip(max=most + 1) + further * (most + 1)
-        return int(((1 + further) * users).sum()), int((items * users).sum()), int(((train - 1) * users).sum())
 
 
 def sizes_of(project: Project, artefact: Path | None = None) -> Sizes:
@@ -124,56 +60,26 @@ def _read(project: Project) -> Sizes:
     """Read a small log as training would; guess a large one."""
     import numpy as np
 
+    from core.data.data_report import DataReport
     from core.data.log import build_log, read_rows
-    from core.data.report import DataReport
     from core.data.sniff import open_table
 
     data = project.data
     sources = open_table(project.resolve(data.interactions), "data.interactions")
     tables = open_table(project.resolve(data.items), "data.items") if data.items else []
-    text_mb = sum(source.path.stat().st_size * _unpacked(source) for source in tables) / 1e6 if data.text else 0.0
-    listed = sum(row_count(source) for source in tables)
-    rows = sum(row_count(source) for source in sources)
+    text_mb = sum(source.path.stat().st_size * source.text_ratio() for source in tables) / 1e6 if data.text else 0.0
+    listed = sum(source.row_count() for source in tables)
+    rows = sum(source.row_count() for source in sources)
     if rows > READ_ROWS:
         return _guess(project, sources, rows, listed, text_mb)
     report = DataReport()
-    log = build_log(read_rows(project, report), project, report)
+    log = build_log(read_rows(data, project.directory, report), data, report)
     items = max(len(log.item_ids), listed) if data.catalogue == "all" else len(log.item_ids)
     text_mb *= min(1.0, items / max(1, listed))
     return _sizes(np.diff(log.offsets), items, len(log.user_ids), report.rows, text_mb)
 
 
-def row_count(source: Source) -> int:
-    """Rows of a file: from its metadata, or its size and its first lines."""
-    import polars as pl
-
-    if source.format == "parquet":
-        return int(pl.scan_parquet(source.path, glob=False).select(pl.len()).collect().item())
-    with source.path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    size, packed = source.path.stat().st_size, len(head)
-    if head.startswith(b"\x1f\x8b"):
-        try:
-            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-        except zlib.error:
-            return 0
-    lines = max(1, head.count(source.eol.encode()))
-    return lines if packed == size else round(size / packed * lines)
-
-
-def _unpacked(source: Source) -> float:
-    """Bytes of text a byte of an item table."""
-    if source.format == "parquet":
-        return PARQUET_RATIO
-    try:
-        with gzip.open(source.path, "rb") as file:
-            file.read(1)
-    except (OSError, EOFError):
-        return 1.0
-    return GZIP_RATIO
-
-
-def _guess(project: Project, sources: list[Source], rows: int, listed: int, text_mb: float) -> Sizes:
+def _guess(project: Project, sources: list[TableFile], rows: int, listed: int, text_mb: float) -> Sizes:
     """Users and items of a large log, from its first rows; the k-core is not known yet."""
     import numpy as np
     import polars as pl

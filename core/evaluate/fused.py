@@ -15,7 +15,7 @@ import torch
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, ranking_metrics
 from core.evaluate.ranks import Ranking, Tally, batches
-from core.model.dense import Dense
+from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.model.trie import Trie
 from core.recommend.fusion import candidates, mixed
@@ -28,7 +28,7 @@ WEIGHTS = tuple(step / 10 for step in range(11))
 def ranks_of_blend(
     model: Generator,
     trie: Trie,
-    dense: Dense,
+    dense: DenseHead,
     split: Evaluation,
     chosen: npt.NDArray[np.integer],
     max_history: int,

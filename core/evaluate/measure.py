@@ -25,10 +25,10 @@ from core.evaluate.metrics import (
 from core.evaluate.ranks import Ranking, ranks_of
 from core.files import write_atomic
 from core.machine import device_of, use_bf16
-from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.model.checkpoint import TunedModel, load_checkpoint
 from core.project import Project
+from core.run.rankings import OURS, headline
 from core.run.reporter import Reporter
-from core.safe_json import OURS, headline
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
 BLEND, MODEL, DENSE = OURS
@@ -104,7 +104,7 @@ def measure(
 
 
 def _ranked(
-    project: Project, held: Checkpoint, questions: Evaluation, folder: Path, bf16: bool, reporter: Reporter
+    project: Project, held: TunedModel, questions: Evaluation, folder: Path, bf16: bool, reporter: Reporter
 ) -> dict[str, Ranking]:
     """The model; and where it has a dense scorer, that alone, and both with the weight that is best on `valid`."""
     everybody, history, beams = np.arange(len(questions)), project.data.max_history, project.recommend.beams

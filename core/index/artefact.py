@@ -40,7 +40,7 @@ def save_artefact(
         vectors: the sources in which the report looks for neighbours.
         folder: an existing folder.
         reporter: hears the progress; may ask to stop.
-        codes_file: where the codes were made elsewhere.
+        codes_file: where the codes come from, if not from a quantizer of ours.
 
     Returns:
         The report.
@@ -66,8 +66,8 @@ def save_artefact(
     report |= {**built.figures, "conflicts": dict(built.resolution.figures)}
     del report["seconds"]  # the report is the same whenever it is made
     rounded = {name: round(value, 3) for name, value in seconds.items()}
-    for name, told in (("report.json", report), ("seconds.json", rounded)):
-        (folder / name).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    for name, figures in (("report.json", report), ("seconds.json", rounded)):
+        (folder / name).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return report
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError
+from core.index.prefixes import prefix_starts, sorted_by_code
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -24,7 +25,6 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "depth": pl.UInt8, "code": pl.Int32, "parent": pl.Int32, "first": pl.Int32, "items": pl.Int32, "rows": pl.Int64,
     "words": pl.List(pl.String),
 }  # fmt: skip
-PACKED = 2.0**62
 
 
 @dataclass(frozen=True)
@@ -66,34 +66,32 @@ class BranchTable:
         items, levels = codes.shape
         order = sorted_by_code(codes)
         ranked = codes[order]
-        new = np.zeros(items, dtype=bool)  # does a branch start here?
-        new[:1] = True
-        starts = [np.flatnonzero(new) if items else np.zeros(1, dtype=np.int64)]
-        found = [np.full(1, -1, dtype=np.int32)]
+        # Depth by depth, the root first: where each branch's items start in the order, its last code, its parent's row.
+        starts = [np.zeros(1, dtype=np.int64)]
+        last_codes = [np.full(1, -1, dtype=np.int32)]
         parents = [np.full(1, -1, dtype=np.int64)]
         offset = 0
-        for level in range(levels - 1):
-            new[1:] |= ranked[1:, level] != ranked[:-1, level]
+        for level, new in enumerate(prefix_starts(ranked[:, : levels - 1])):
             starts.append(np.flatnonzero(new))
-            found.append(ranked[starts[-1], level])
+            last_codes.append(ranked[starts[-1], level])
             parents.append(offset + np.searchsorted(starts[-2], starts[-1], side="right") - 1)
             offset += len(starts[-2])
         sizes = [np.diff(np.append(start, items)) for start in starts]
         first, size = np.concatenate(starts), np.concatenate(sizes)
         before = np.concatenate([[0], np.cumsum(np.asarray(rows_per_item, dtype=np.int64)[order])])
         depth = np.repeat(np.arange(len(starts)), [len(start) for start in starts])
-        told = words if words is not None else [()] * len(depth)
-        if len(told) != len(depth):
-            raise ValueError(f"words of {len(told)} branches for {len(depth)}")
+        labels = words if words is not None else [()] * len(depth)
+        if len(labels) != len(depth):
+            raise ValueError(f"words of {len(labels)} branches for {len(depth)}")
         return BranchTable(
             depth.astype(np.uint8),
-            np.concatenate(found).astype(np.int32),
+            np.concatenate(last_codes).astype(np.int32),
             np.concatenate(parents).astype(np.int32),
             first.astype(np.int32),
             size.astype(np.int32),
             before[first + size] - before[first],
             order,
-            pl.Series("words", [list(row) for row in told], dtype=SCHEMA["words"]),
+            pl.Series("words", [list(row) for row in labels], dtype=SCHEMA["words"]),
         )
 
     def with_words(self, words: Sequence[Sequence[str]]) -> BranchTable:
@@ -238,16 +236,3 @@ class BranchTable:
 def _key(rows: npt.ArrayLike, codes: Int32) -> Int64:
     """One number for a row and a code below it, in the order of both."""
     return (np.asarray(rows, dtype=np.int64) << 32) + codes
-
-
-def sorted_by_code(codes: Int32) -> Int32:
-    """Item numbers in the order of their codes; items with one code by number."""
-    if not codes.size:
-        return np.arange(len(codes), dtype=np.int32)
-    spans = codes.max(axis=0).astype(np.int64) + 1
-    if codes.min() >= 0 and np.prod(spans.astype(float)) < PACKED:
-        key = np.zeros(len(codes), dtype=np.int64)
-        for level, span in enumerate(spans):
-            key = key * span + codes[:, level]
-        return np.argsort(key, kind="stable").astype(np.int32)  # one number an item: several times as fast
-    return np.lexsort(codes.T[::-1]).astype(np.int32)

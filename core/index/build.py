@@ -13,10 +13,12 @@ import polars as pl
 
 from core.index.conflicts.resolve import Resolution, resolve
 from core.index.quantize import Matrix, Quantized, Task, quantize
-from core.index.shape import index_shape
+from core.index.quantize.methods.rq_vae import RqVaeOptions
+from core.index.shape import IndexShape, index_shape, method_of
 from core.index.table import ItemIndex
-from core.run.reporter import Reporter
-from core.settings import IndexSettings, RqVaeSettings
+from core.registry import QUANTIZERS
+from core.run.protocol import Reporter
+from core.settings import IndexSettings
 from core.vectors import ItemVectors, refuse_broken
 
 
@@ -28,7 +30,7 @@ class Built:
         index: the codes that training uses.
         parts: what the quantizer found, source by source.
         resolution: the codes before, and how conflicts were settled.
-        figures: method, shape with its reason, seconds of each step, and what the quantizers told; JSON values.
+        figures: method, shape with its reason, seconds of each step, and the quantizers' figures; JSON values.
     """
 
     index: ItemIndex
@@ -44,7 +46,7 @@ def build_index(
     settings: IndexSettings,
     seed: int,
     reporter: Reporter,
-    rq_vae: RqVaeSettings | None = None,
+    options: Mapping[str, Any] | None = None,
     device: str = "cpu",
     folder: Path | None = None,
     codes_file: Path | None = None,
@@ -58,55 +60,63 @@ def build_index(
         settings: method, depth, width, conflicts.
         seed: of everything random.
         reporter: hears the progress; may ask to stop.
-        rq_vae: settings of the methods that train a network.
+        options: the options of methods, by name, each an object of the method's class `options`; those that are missing
+            have their defaults. The ones of `rq-vae` count for every method that learns, and for the conflicts.
         device: where a network is trained.
         folder: where an interrupted training leaves its checkpoint.
         codes_file: codes that were made elsewhere, for the method `file:`; the vectors only measure them.
 
     Raises:
         DataError: the file's codes do not fit the catalogue.
-        ProjectError: a vector holds NaN or infinity; the item is named.
+        ProjectError: a vector holds NaN or infinity; the item is named. Or there is no such method.
         StopRequested: somebody asked to stop.
     """
-    for name, held in vectors.items():
-        refuse_broken(held.matrix, name, item_ids)
-    centre = {name: centred(held.matrix) for name, held in vectors.items()}
-    seconds: dict[str, float] = {}
-    parts = []
-    if codes_file is not None:
-        from core.index.exchange.in_out import imported
-
-        parts, sources, why = [imported(codes_file, item_ids, centre)], ("imported",), f"as in {codes_file.name}"
+    for name, source_vectors in vectors.items():
+        refuse_broken(source_vectors.matrix, name, item_ids)
+    centre = {name: centred(source_vectors.matrix) for name, source_vectors in vectors.items()}
+    nothing = np.zeros((len(item_ids), 1), dtype=np.float32)
+    if codes_file is not None:  # one part for all sources; what its codes stand for is the text, where there is any
+        settings = replace(settings, method=f"file:{codes_file}")
+        shape, sources = IndexShape(((),), f"as in {codes_file.name}"), ("imported",)
+        centre = {"imported": centre.get("semantic", next(iter(centre.values()), nothing))}
     else:
         shape = index_shape(asdict(settings), sources, len(item_ids))
-        why = shape.reason
-        for source, widths in zip(sources, shape.widths, strict=True):
-            began = time.monotonic()
-            task = Task(
-                vectors=centre.get(source, np.zeros((len(item_ids), 1), dtype=np.float32)),
-                widths=widths,
-                seed=seed,
-                index=settings,
-                rq_vae=rq_vae or RqVaeSettings(),
-                reporter=reporter,
-                other=next((matrix for name, matrix in centre.items() if name != source), None),
-                device=device,
-                folder=folder / source if folder else None,
-            )
-            part = quantize(task)
-            # Only vectors in the space of the text can start a language model's tokens.
-            parts.append(replace(part, token_vectors=None) if source == "semantic" else part)
-            seconds[source] = round(time.monotonic() - began, 3)
+    options = options or {}
+    method = method_of(asdict(settings))
+    kind = QUANTIZERS.options(method)
+    rq_vae = options.get("rq-vae") or RqVaeOptions()
+    seconds: dict[str, float] = {}
+    parts = []
+    for source, widths in zip(sources, shape.widths, strict=True):
+        began = time.monotonic()
+        task = Task(
+            vectors=centre.get(source, nothing),
+            widths=widths,
+            seed=seed,
+            index=settings,
+            rq_vae=rq_vae,
+            reporter=reporter,
+            options=options.get(method) or (kind() if kind else None),
+            other=next((matrix for name, matrix in centre.items() if name != source), None),
+            device=device,
+            folder=folder / source if folder else None,
+            item_ids=item_ids,
+            codes_file=codes_file,
+        )
+        part = quantize(task)
+        # Only vectors in the space of the text can start a language model's tokens.
+        parts.append(replace(part, token_vectors=None) if source == "semantic" else part)
+        seconds[source] = round(time.monotonic() - began, 3)
     began = time.monotonic()
-    settled = resolve(parts, settings, rq_vae or RqVaeSettings())
+    settled = resolve(parts, settings.conflicts, rq_vae.uniform, rq_vae.rounds)
     seconds["conflicts"] = round(time.monotonic() - began, 3)
     names = [source for source, part in zip(sources, parts, strict=True) for _ in part.widths]
     names += names[-1:] * (len(settled.widths) - len(names))  # an extra level belongs to the last source
     index = ItemIndex(item_ids, settled.codes, settled.widths, tuple(names), shared=settings.conflicts == "share")
     figures = {
-        "method": settings.method.partition(":")[0] + (" (as released)" if settings.paper else ""),
+        "method": method,
         "strategy": settings.conflicts,
-        "shape": why,
+        "shape": shape.reason,
         "seconds": seconds,
         "making": {source: dict(part.figures) for source, part in zip(sources, parts, strict=True)},
     }

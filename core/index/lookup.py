@@ -29,7 +29,7 @@ Int32 = npt.NDArray[np.int32]
 SIBLINGS = 50
 """Siblings that `about` tells at most; `siblings` pages through them all."""
 CHUNK = 1 << 16
-"""Titles looked at before asking whether enough are found."""
+"""Titles looked at before asking whether they are enough."""
 
 
 class Lookup:
@@ -170,19 +170,19 @@ class Lookup:
         if not text or limit < 1 or not self.n_items:
             return []
         exact = self.number(text)
-        found = [] if exact is None else [exact]
+        numbers = [] if exact is None else [exact]
         start = int(self._sorted_ids.search_sorted(text))
         after = int(self._sorted_ids.search_sorted(text + "\U0010ffff", side="right"))
         page = range(start, min(after, start + limit))
-        found += sorted(p if self._by_id is None else int(self._by_id[p]) for p in page)
-        found += [number for item, number in self._added.items() if item.startswith(text)][:limit]
+        numbers += sorted(p if self._by_id is None else int(self._by_id[p]) for p in page)
+        numbers += [number for item, number in self._added.items() if item.startswith(text)][:limit]
         wanted = str(pl.Series([text]).str.to_lowercase()[0])
         for offset in range(0, self.n_items, CHUNK):
-            if len(found) >= limit + (exact is not None):
+            if len(numbers) >= limit + (exact is not None):
                 break
             hits = self._lower.slice(offset, CHUNK).str.contains(wanted, literal=True).arg_true()
-            found += (hits.head(limit + len(found)) + offset).to_list()
-        return list(dict.fromkeys(found))[:limit]
+            numbers += (hits.head(limit + len(numbers)) + offset).to_list()
+        return list(dict.fromkeys(numbers))[:limit]
 
     def siblings(self, item: int, limit: int | None = SIBLINGS, offset: int = 0) -> tuple[int, list[int]]:
         """The items that share the longest prefix that this item shares with any other.

@@ -49,15 +49,16 @@ def nearest_rows(matrix: Matrix, asked: Int64, k: int) -> Int64:
         Row numbers, the nearest first; shape (asked, k).
     """
     queries = unit_rows(matrix[asked])
+    # The best of the blocks so far: squared distances and row numbers, shape (asked, at most k), the nearest first.
     distances = np.empty((len(asked), 0), dtype=np.float32)
-    found = np.empty((len(asked), 0), dtype=np.int64)
+    nearest = np.empty((len(asked), 0), dtype=np.int64)
     for start in range(0, len(matrix), BLOCK):
         block = unit_rows(matrix[start : start + BLOCK])
         new, rows = faiss.knn(queries, block, min(k, len(block)))
-        distances, found = np.hstack([distances, new]), np.hstack([found, rows + start])
+        distances, nearest = np.hstack([distances, new]), np.hstack([nearest, rows + start])
         best = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        distances, found = np.take_along_axis(distances, best, 1), np.take_along_axis(found, best, 1)
-    return found
+        distances, nearest = np.take_along_axis(distances, best, 1), np.take_along_axis(nearest, best, 1)
+    return nearest
 
 
 class Nearest:
@@ -70,15 +71,15 @@ class Nearest:
     def __init__(self, vectors: Mapping[str, ItemVectors]) -> None:
         self._units: dict[str, Matrix] = {}
         self._known: dict[str, npt.NDArray[np.bool_]] = {}
-        self._short: dict[str, _Short] = {}
-        for name, held in vectors.items():
-            self._add(name, held)
+        self._short: dict[str, faiss.Index] = {}
+        for name, source in vectors.items():
+            self._add(name, source)
 
-    def _add(self, name: str, held: ItemVectors) -> None:
-        unit = unit_rows(held.matrix)
-        self._units[name], self._known[name] = unit, held.known
+    def _add(self, name: str, source: ItemVectors) -> None:
+        unit = unit_rows(source.matrix)
+        self._units[name], self._known[name] = unit, source.known
         if unit.size > SMALL:
-            self._short[name] = _Short(unit)
+            self._short[name] = _first_look(unit)
 
     @classmethod
     def load(cls, paths: Mapping[str, Path]) -> Nearest:
@@ -120,10 +121,15 @@ class Nearest:
         """
         unit = self._units[source]
         short = self._short.get(source)
-        rows = np.arange(len(unit)) if short is None else short.look(unit[item], FIRST_LOOK * (k + 1))
-        rows = rows[rows != item]
-        similar = unit[rows] @ unit[item] if short is not None else np.delete(unit @ unit[item], item)
-        best = np.lexsort((rows, -similar))[:k] if short is not None else _top(similar, k)
+        if short is None:
+            rows, similar = np.delete(np.arange(len(unit)), item), np.delete(unit @ unit[item], item)
+            best = _top(similar, k)
+        else:
+            asked = min(FIRST_LOOK * (k + 1), len(unit))
+            rows = short.search(unit[item : item + 1], asked)[1][0]
+            rows = rows[(rows >= 0) & (rows != item)]
+            similar = unit[rows] @ unit[item]
+            best = np.lexsort((rows, -similar))[:k]
         return [(int(rows[place]), round(float(similar[place]), 6)) for place in best]
 
 
@@ -137,19 +143,15 @@ def _top(values: Matrix, k: int) -> Int64:
     return np.asarray(places[np.lexsort((places, -values[places]))][:k])
 
 
-class _Short:
-    """Vectors shortened by principal components, in half precision: a quick first look at many of them."""
+def _first_look(unit: Matrix) -> faiss.Index:
+    """Vectors shortened by principal components, in half precision: a quick first look at many of them.
 
-    def __init__(self, unit: Matrix) -> None:
-        rows = np.linspace(0, len(unit) - 1, min(SAMPLE, len(unit))).astype(np.int64)
-        dim = min(SHORT, unit.shape[1])
-        self._fold = faiss.PCAMatrix(unit.shape[1], dim)
-        self._fold.train(np.ascontiguousarray(unit[rows]))
-        self._index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_L2)
-        for start in range(0, len(unit), BLOCK):
-            self._index.add(self._fold.apply(unit[start : start + BLOCK]))
-
-    def look(self, vector: Matrix, k: int) -> Int64:
-        """Rows that may be the k nearest."""
-        found = self._index.search(self._fold.apply(vector[None]), min(k, self._index.ntotal))[1][0]
-        return np.asarray(found[found >= 0], dtype=np.int64)
+    Its candidates are compared whole afterwards. faiss could do that too (`RFlat`), but from a second copy of all
+    vectors, and without the order by number among equally near ones.
+    """
+    rows = np.linspace(0, len(unit) - 1, min(SAMPLE, len(unit))).astype(np.int64)
+    index = faiss.index_factory(unit.shape[1], f"PCA{min(SHORT, unit.shape[1])},SQfp16")
+    index.train(np.ascontiguousarray(unit[rows]))
+    for start in range(0, len(unit), BLOCK):
+        index.add(unit[start : start + BLOCK])
+    return index

@@ -10,18 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.registry import QUANTIZERS
+
 COARSE_SHARE = 0.8
 DEEPEST = 64
 """Levels a source that any project can ask for; imported files may have more."""
-TREES = frozenset({"kmeans-tree", "random"})
 LEAST_PASSES = 4
 """Passes of an auto-encoder over the items, however many they are: one without codes and three with them."""
 PAPER_LEVELS = 4
-"""Levels of LC-Rec's, LETTER's and Semantic Convergence's item indices (methods dossier, sections 1.3, 2, 4.1)."""
+"""Levels of the indices of LC-Rec (arXiv 2311.09049), LETTER (2405.07314) and Semantic Convergence (2412.13771)."""
 
 
 @dataclass(frozen=True)
-class Shape:
+class IndexShape:
     """The levels of an index before conflicts are settled.
 
     Attributes:
@@ -38,11 +39,14 @@ class Shape:
         return tuple(width for part in self.widths for width in part)
 
 
-def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int) -> Shape:
-    """The levels of every source.
+def method_of(settings: Mapping[str, Any]) -> str:
+    """The method that index settings name; `paper` beside `kmeans-tree` means the tree as EAGER-LLM released it."""
+    method = str(settings["method"]).partition(":")[0]
+    return "eager-llm-tree" if method == "kmeans-tree" and settings.get("paper") else method
 
-    The last source's levels name every item; the ones before it only sort the items into groups: were they as deep,
-    the first code word alone would name the item and the second one would never be asked.
+
+def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int) -> IndexShape:
+    """The levels of every source, as the method wants them.
 
     Args:
         settings: the settings of the index: method, paper, depth, width, spare.
@@ -51,29 +55,44 @@ def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int)
 
     Raises:
         ValueError: settings that no project can have.
+        ProjectError: there is no such method.
     """
     depth, width = int(settings["depth"]), int(settings["width"])
     if not 0 <= depth <= DEEPEST or width < 2:
         raise ValueError(f"no index has {depth} levels of {width} codes")  # in a damaged file
-    tree = settings["method"] in TREES
-    if tree and settings.get("paper"):
-        levels = max(1, math.ceil(math.log(max(items, 2)) / math.log(width) - 1e-9))
-        return Shape(((width,) * levels,) * len(sources), f"as released: {width} ** {levels} leaves a source")
-    coarse = tuple(_coarse(items, depth, width) for _ in sources[:-1])
-    spare = 0.0 if coarse else float(settings.get("spare", 0.0))
+    spare = float(settings.get("spare", 0.0))
+    shape: IndexShape = QUANTIZERS.get(method_of(settings)).shape(len(sources), items, depth, width, spare)
+    return shape
+
+
+def named_after_groups(sources: int, items: int, depth: int, width: int, spare: float, *, tree: bool) -> IndexShape:
+    """The last source's levels name every item; the ones before it only sort the items into groups.
+
+    Were they as deep, the first code word alone would name the item and the second one would never be asked.
+
+    Args:
+        sources: how many get a code word.
+        items: size of the catalogue.
+        depth: levels a source; 0 = by the catalogue's size, or as published.
+        width: codes a level, at most.
+        spare: share of codes kept free for items to come; counts where one source alone names them.
+        tree: whether the last source's levels are even branches with a leaf for each item; else codebooks.
+    """
+    coarse = tuple(_coarse(items, depth, width) for _ in range(sources - 1))
+    spare = 0.0 if coarse else spare
     if tree:
         last = _named(items, math.ceil(items * (1.0 + spare)), depth, width)
         why = f"{len(last)} levels of {last[0]} have a leaf for each of {items:,} items"
         why += f" and {spare:.0%} more for items to come" if spare else ""
     else:
-        enough = _levels(math.ceil(items * (1.0 + spare)), width)
+        enough = levels_for(math.ceil(items * (1.0 + spare)), width)
         wanted = depth or (max(2, enough) if coarse else PAPER_LEVELS)
         last = (min(width, max(2, items)),) * max(wanted, enough, 1)
         why = f"{len(last)} levels of {last[0]}, " + ("as asked" if depth else "as published" if not coarse else "")
         why = why.removesuffix(", ") + f", have room for {items:,} items"
     if coarse:
         why += f"; before them {' + '.join(str(part[0]) for part in coarse)} groups of the other source"
-    return Shape((*coarse, last), why)
+    return IndexShape((*coarse, last), why)
 
 
 def passes(rq_vae: Mapping[str, Any], items: int) -> tuple[int, int]:
@@ -87,7 +106,8 @@ def passes(rq_vae: Mapping[str, Any], items: int) -> tuple[int, int]:
     return steps, min(int(rq_vae["epochs"]), max(LEAST_PASSES, math.ceil(rq_vae["steps"] / steps)))
 
 
-def _levels(items: int, width: int) -> int:
+def levels_for(items: int, width: int) -> int:
+    """The fewest levels of `width` codes that have room for all items."""
     return max(1, math.ceil(math.log(max(items, 2)) / math.log(width) - 1e-9))
 
 
@@ -96,7 +116,7 @@ def _named(items: int, room: int, depth: int, width: int) -> tuple[int, ...]:
 
     A depth of 0 takes as few levels as `width` allows, two at least; too small a depth is deepened.
     """
-    depth = max(depth or 2, _levels(items, width))
+    depth = max(depth or 2, levels_for(items, width))
     while True:
         branches = max(2, math.ceil(room ** (1.0 / depth)))
         while branches**depth < room:  # the root was rounded

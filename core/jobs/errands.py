@@ -100,8 +100,8 @@ def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
 def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """A project file for two tables, field by field, with the reasons."""
-    from core.data.guess import guess_project
     from core.fields import parse_text
+    from core.jobs.project_file import guess_project
 
     tell("looking at the files")
     items = Path(args.items) if args.items else None

@@ -11,13 +11,12 @@ import numpy as np
 from core import pipeline
 from core.data.dataset import Dataset
 from core.errors import ProjectError
-from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.project import Project
-from core.prompts.material import gather, wordings_of
-from core.prompts.tasks import task_rows
+from core.prompts.task_data import TaskData
+from core.prompts.wordings import wordings_of
+from core.registry import TASKS
 from core.run.reporter import NullReporter
-from core.settings import TASKS
 from core.store import Store, fingerprint
 
 Tell = Callable[[str], None]
@@ -44,13 +43,14 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
         `items` (ids), `spans` (`text`, `predicted`).
 
     Raises:
-        ProjectError: no such task or wording, or see `gather`.
+        ProjectError: no such task or wording, or see `TaskData.of_project`.
     """
     from core.model.backbone import build_vocabulary
 
-    wordings = wordings_of(project)
-    if task is not None and task not in wordings:
-        raise ProjectError(f"no task {task!r}", "tasks: " + ", ".join(TASKS))
+    if task is not None and not TASKS.has(task):
+        raise ProjectError(f"no task {task!r}", "tasks: " + ", ".join(TASKS.all_names))
+    tasks = TASKS.all_names if task is None else (task,)
+    wordings = wordings_of(project, tasks)
     if wording is not None and task is None:
         raise ProjectError("a wording is one of a task's", "name the task too")
     if wording is not None and task is not None and not 1 <= wording <= len(wordings[task]):
@@ -59,31 +59,30 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
     recipes = pipeline.recipes_of(project)
     store = Store(project.runs_dir / ".store")
     dataset = Dataset.load(_data(project, recipes, store))
-    found = store.artefact(fingerprint(recipes["index"]))
-    there = store.has(found.name)
-    index = ItemIndex.load(found / "index.parquet") if there else _stand_in(dataset, project.seed)
+    artefact = store.artefact(fingerprint(recipes["index"]))
+    indexed = store.has(artefact.name)
+    index = ItemIndex.load(artefact / "index.parquet") if indexed else _stand_in(dataset, project.seed)
     tell("preparing the words")
     texts = [text for text in dataset.items["text"].to_list() if text]
     vocabulary = build_vocabulary(project.backbone, index, texts, project.tune.frame)
     local = project.texts.users.startswith("local:")
-    material = gather(
-        project, dataset, index, vocabulary, project.tune.batch_tokens,
-        branches=BranchTable.load(found) if there else None,
-        users=range(min(ASKED, dataset.n_users)) if local else None,
+    data = TaskData.of_project(
+        project, dataset, index, vocabulary, tasks, max_tokens=project.tune.batch_tokens,
+        words=artefact if indexed else None, users=range(min(ASKED, dataset.n_users)) if local else None,
     )  # fmt: skip
-    told = []
+    shown = []
     ids = dataset.items["item_id"]
-    for name in TASKS if task is None else [task]:
-        made = task_rows(name, material)
+    for name in tasks:
+        task_rows = data.rows(name)
         examples = []
-        count = min(rows, len(made))
-        for row in (np.arange(count) * len(made) // max(count, 1)).tolist():
+        count = min(rows, len(task_rows))
+        for row in (np.arange(count) * len(task_rows) // max(count, 1)).tolist():
             rng = np.random.default_rng([project.seed, row])
-            number = int(rng.integers(len(made.wordings)))
+            number = int(rng.integers(len(task_rows.wordings)))
             if wording is not None:
                 number = wording - 1
-            example = made.worded(row, rng, number)
-            spans = [{"text": text, "predicted": predicted} for text, predicted in material.renderer.spans(example)]
+            example = task_rows.worded(row, rng, number)
+            spans = [{"text": text, "predicted": predicted} for text, predicted in data.renderer.spans(example)]
             examples.append(
                 {
                     "row": row, "wording": number + 1, "tokens": len(example.tokens),
@@ -91,12 +90,14 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
                     "spans": spans,
                 }
             )  # fmt: skip
-        told.append(
-            {"task": name, "rows": len(made), "reason": made.reason, "wordings": len(wordings[name]),
+        shown.append(
+            {"task": name, "rows": len(task_rows), "reason": task_rows.reason, "wordings": len(wordings[name]),
              "examples": examples}
         )  # fmt: skip
-    notes = list(material.users.notes)
-    return {"index": index.base_id if there else "", "users": material.users.source, "notes": notes, "tasks": told}
+    return {
+        "index": index.base_id if indexed else "", "users": project.texts.users.partition(":")[0],
+        "notes": list(data.users.notes), "tasks": shown,
+    }  # fmt: skip
 
 
 def _data(project: Project, recipes: dict[str, dict[str, Any]], store: Store) -> Path:

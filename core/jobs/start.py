@@ -64,8 +64,8 @@ def check_start(project: Project) -> None:
         ProjectError: a tracker's package is not installed.
         EnvironmentFault: the machine's memory can never hold the model and what learns of it.
     """
-    from core.estimate.memory import refusal
     from core.estimate.probe import room
+    from core.tune.memory import refusal
 
     trackers.require(project.run.report_to)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import stages
 from core.estimate import estimate
 from core.files import WAIT, write_atomic
 from core.jobs.start import check_start
@@ -20,6 +19,7 @@ from core.run.engine import run_engine
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, RunReporter
 from core.store import Store, fingerprint
+from core.tune.stage import make_tune
 
 
 def join(project: Project) -> None:
@@ -35,7 +35,7 @@ def join(project: Project) -> None:
         made[name] = store.artefact(mark)
         if name == "tune":
             if not store.has(mark):
-                stages.make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
+                make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
             return
         while not store.has(mark):
             time.sleep(WAIT)

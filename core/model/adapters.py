@@ -42,8 +42,8 @@ def save_adapter(lm: PreTrainedModel, adapter: Adapter, folder: Path) -> None:
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     configs: Any = lm.peft_config
     config: dict[str, Any] = configs[adapter.key].to_dict()
-    told = {name: sorted(value) if isinstance(value, set) else value for name, value in config.items()}
-    (folder / CONFIG).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    values = {name: sorted(value) if isinstance(value, set) else value for name, value in config.items()}
+    (folder / CONFIG).write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def load_adapter(lm: PreTrainedModel, adapter: Adapter, folder: Path) -> None:
@@ -71,34 +71,34 @@ def _parameters(lm: PreTrainedModel, adapter: Adapter) -> dict[str, nn.Parameter
 
     peft's own function wants every adapter to hold rows of tokens as soon as one does.
     """
-    found = adapter_parameters(lm, adapter.key)
-    return {f"{PREFIX}{name.replace(f'.{adapter.key}', '')}": parameter for name, parameter in found}
+    parameters = adapter_parameters(lm, adapter.key)
+    return {f"{PREFIX}{name.replace(f'.{adapter.key}', '')}": parameter for name, parameter in parameters}
 
 
 @contextlib.contextmanager
-def bare(lm: PreTrainedModel) -> Iterator[None]:
+def without_adapters(lm: PreTrainedModel) -> Iterator[None]:
     """A context in which the model is what it was before any adapter, so that it saves itself as such."""
-    taken = [(parent, name, module) for parent, name, module in _tuned(lm)]
+    layers = list(_peft_layers(lm))
     try:
-        for parent, name, module in taken:
+        for parent, name, module in layers:
             setattr(parent, name, module.get_base_layer() if hasattr(module, "get_base_layer") else plain(module))
         yield
     finally:
-        for parent, name, module in taken:
+        for parent, name, module in layers:
             setattr(parent, name, module)
 
 
 @torch.no_grad()
-def fold(lm: PreTrainedModel) -> None:
+def merge_adapters(lm: PreTrainedModel) -> None:
     """Merge all adapters into the weights for good; the model is then as plain as before the first of them."""
     from peft.tuners.lora import LoraLayer
 
-    tuned = list(_tuned(lm))
+    layers = list(_peft_layers(lm))
     new_ids = [torch.tensor(module.token_adapter.token_indices[module.active_adapters[0]]) for module in wrappers(lm)]
     ids = new_ids[0] if new_ids else torch.zeros(0, dtype=torch.long)
     rows, (heads, _) = embed_rows(lm, ids).clone(), head_rows(lm, ids)
     heads = heads.clone()
-    for parent, name, module in tuned:
+    for parent, name, module in layers:
         if isinstance(module, LoraLayer):
             module.merge(safe_merge=True, adapter_names=list(module.active_adapters))
             setattr(parent, name, module.get_base_layer())
@@ -150,7 +150,7 @@ def load_new_rows(lm: PreTrainedModel, file: Path) -> None:
     state_of(lm).new_ids = ids.numpy()
 
 
-def _tuned(lm: PreTrainedModel) -> Iterator[tuple[nn.Module, str, Any]]:
+def _peft_layers(lm: PreTrainedModel) -> Iterator[tuple[nn.Module, str, Any]]:
     """What peft put into the model: parent, name in it, module."""
     from peft.tuners.lora import LoraLayer
 

@@ -12,8 +12,8 @@ from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTraine
 
 from core.index.table import ItemIndex
 from core.model.peft_layers import input_layer, state_of
-from core.model.pretrained import Source, kernel_of, load_model
-from core.model.token_init import code_vectors, code_words, start_rows
+from core.model.pretrained import Pretrained, kernel_of, load_model
+from core.model.token_init import code_vectors, code_words, init_token_rows
 from core.model.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
 from core.settings import BackboneSettings
 from core.training.dropout import Dropout
@@ -62,15 +62,15 @@ def build_backbone(
     else:
         lm = load_model(settings.model, device, dtype, settings.attention)
         state = state_of(lm)
-        state.base = Source.of(settings.model).to_dict()
+        state.base = Pretrained.of(settings.model).to_dict()
         state.new_ids = vocabulary.new_ids
         grow(lm, size)
-        start_rows(lm, vocabulary, settings.new_rows, seed, words, vectors)
-    made_ready(lm, settings, dropout)
+        init_token_rows(lm, vocabulary, settings.new_rows, seed, words, vectors)
+    set_up_training(lm, settings, dropout)
     return lm
 
 
-def made_ready(lm: PreTrainedModel, settings: BackboneSettings, dropout: float) -> None:
+def set_up_training(lm: PreTrainedModel, settings: BackboneSettings, dropout: float) -> None:
     """Let a model that was made or loaded train the way the settings ask for."""
     if isinstance(lm, Phi3ForCausalLM) and settings.model == "tiny":
         for layer in lm.model.layers:
@@ -81,7 +81,7 @@ def made_ready(lm: PreTrainedModel, settings: BackboneSettings, dropout: float) 
         lm.base_model.compile(dynamic=True)  # in place: names and the checkpoint stay what they are
 
 
-def code_starts(
+def token_init_inputs(
     settings: BackboneSettings, index: ItemIndex, folder: Path | None
 ) -> tuple[list[list[str]] | None, list[npt.NDArray[np.float32] | None] | None]:
     """What the rows of a checkpoint's new tokens may start from: words and vectors of every code.

@@ -22,12 +22,12 @@ from transformers.utils import logging as transformers_logging
 from core.errors import DataError
 from core.files import digest, write_atomic
 from core.index.table import ItemIndex
-from core.model.adapters import NEW_ROWS, bare, load_adapter, load_new_rows, save_adapter, save_new_rows
+from core.model.adapters import NEW_ROWS, load_adapter, load_new_rows, save_adapter, save_new_rows, without_adapters
 from core.model.backbone import grow
-from core.model.dense import Dense, load_dense, save_dense
+from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.generator import Generator
 from core.model.peft_layers import Adapter, state_of
-from core.model.pretrained import Source, kernel_of
+from core.model.pretrained import Pretrained, kernel_of
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, load_tokenizer
 
@@ -36,14 +36,22 @@ SCHEMA = 2
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A model ready to recommend."""
+class TunedModel:
+    """A model ready to recommend, as a checkpoint holds it.
+
+    Attributes:
+        model: the generator, in evaluation mode.
+        trie: the legal codes.
+        index: the codes of the items.
+        vocabulary: tokenizer and codes.
+        dense: the scorer of the whole catalogue that was trained beside it; None = there is none.
+    """
 
     model: Generator
     trie: Trie
     index: ItemIndex
     vocabulary: Vocabulary | None = None
-    dense: Dense | None = None
+    dense: DenseHead | None = None
 
 
 def generator_of(lm: PreTrainedModel, vocabulary: Vocabulary, index: ItemIndex) -> Generator:
@@ -58,7 +66,7 @@ def save_checkpoint(
     index: ItemIndex,
     about: dict[str, Any],
     prompts: Sequence[Path] = (),
-    dense: Dense | None = None,
+    dense: DenseHead | None = None,
 ) -> None:
     """Write the model, tokenizer, index, prompts, scorer and manifest into a folder that nobody reads yet.
 
@@ -75,7 +83,7 @@ def save_checkpoint(
     transformers_logging.disable_progress_bar()
     state = state_of(lm)
     if state.keeps_base:
-        with bare(lm):
+        with without_adapters(lm):
             lm.save_pretrained(folder, safe_serialization=True)
     else:
         save_new_rows(lm, folder / NEW_ROWS)
@@ -108,7 +116,7 @@ def load_checkpoint(
     device: str = "cpu",
     dtype: torch.dtype | None = None,
     adapters: bool | Collection[str] = True,
-) -> Checkpoint:
+) -> TunedModel:
     """Load what `save_checkpoint` wrote.
 
     Args:
@@ -133,12 +141,12 @@ def load_checkpoint(
         vocabulary = Vocabulary(load_tokenizer(folder), code_ids, tuple(manifest["frame"]))
         own = torch.bfloat16 if manifest.get("dtype") == "bfloat16" else torch.float32
         lm = _base(folder, manifest, device, dtype or own)
-        put_on = [Adapter(**told) for told in manifest.get("adapters", [])]
+        there = [Adapter(**entry) for entry in manifest.get("adapters", [])]
         if not isinstance(adapters, bool):
-            unknown = set(adapters) - {one.name for one in put_on}
+            unknown = set(adapters) - {one.name for one in there}
             if unknown:
-                raise DataError(f"{folder}: no adapter {', '.join(sorted(unknown))}", _has(put_on))
-        for one in put_on:
+                raise DataError(f"{folder}: no adapter {', '.join(sorted(unknown))}", _has(there))
+        for one in there:
             if adapters is True or (not isinstance(adapters, bool) and one.name in adapters):
                 load_adapter(lm, one, folder / ADAPTERS / one.key)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
@@ -146,14 +154,14 @@ def load_checkpoint(
     if manifest["index"] != index.base_id:
         raise DataError(f"{folder}: the index does not belong to this model", "train again with --new")
     model = generator_of(lm, vocabulary, index).to(device).eval()
-    return Checkpoint(model, Trie(index.codes, device), index, vocabulary, load_dense(folder, device))
+    return TunedModel(model, Trie(index.codes, device), index, vocabulary, load_dense(folder, device))
 
 
 def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtype) -> PreTrainedModel:
     """The model below all adapters."""
     transformers_logging.disable_progress_bar()
-    told = manifest.get("base")
-    if told is None:
+    base = manifest.get("base")
+    if base is None:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, attn_implementation=kernel_of("auto", device), output_loading_info=True
         )
@@ -165,11 +173,11 @@ def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtyp
             lm.set_attn_implementation("eager")
         state_of(lm).base_trained = True
         return lm
-    source = Source.from_dict(told)
-    lm = source.load(device, dtype)
+    pretrained = Pretrained.from_dict(base)
+    lm = pretrained.load(device, dtype)
     grow(lm, int(manifest["rows"]))
     load_new_rows(lm, folder / NEW_ROWS)
-    state_of(lm).base = source.to_dict()
+    state_of(lm).base = pretrained.to_dict()
     return lm
 
 

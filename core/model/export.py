@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
 from core.index.exchange.in_out import write_index
-from core.model.adapters import fold
+from core.model.adapters import merge_adapters
 from core.model.checkpoint import MANIFEST, PROMPTS, load_checkpoint
 from core.run.folder import RunFolder
 
@@ -42,10 +42,10 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
     if out.exists() or out.is_symlink():
         raise ProjectError(f"{out} is there already", "name a folder that is not there yet: --out FOLDER")
     checkpoint = _checkpoint(source)
-    held = load_checkpoint(checkpoint, dtype=torch.float32)  # adapters are merged without rounding
-    assert held.vocabulary is not None
-    lm = held.model.lm
-    fold(lm)
+    tuned = load_checkpoint(checkpoint, dtype=torch.float32)  # adapters are merged without rounding
+    assert tuned.vocabulary is not None
+    lm = tuned.model.lm
+    merge_adapters(lm)
     transformers_logging.disable_progress_bar()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -54,13 +54,13 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
         raise EnvironmentFault(f"cannot write {out}: {error.strerror or error}", "check the path") from error
     try:
         lm.save_pretrained(fresh, safe_serialization=True)
-        held.vocabulary.tokenizer.save_pretrained(fresh)
+        tuned.vocabulary.tokenizer.save_pretrained(fresh)
         for name in ("index.json", "index.parquet"):
-            write_index(held.index.item_ids, held.index.codes, fresh / name, held.index.widths)
+            write_index(tuned.index.item_ids, tuned.index.codes, fresh / name, tuned.index.widths)
         if (checkpoint / PROMPTS).is_dir():
             shutil.copytree(checkpoint / PROMPTS, fresh / PROMPTS)
         (fresh / ABOUT).write_text(json.dumps(_about(checkpoint), indent=1) + "\n", encoding="utf-8")
-        fresh.chmod(0o777 & ~_umask())
+        _open_up(fresh)
         os.rename(fresh, out)  # noqa: PTH104  Path.rename says nothing more
     except OSError as error:
         raise EnvironmentFault(f"cannot write {out}: {error.strerror or error}", "check the disk") from error
@@ -80,12 +80,15 @@ def _checkpoint(source: RunFolder | Path) -> Path:
 
 def _about(checkpoint: Path) -> dict[str, Any]:
     """What somebody needs who recommends with the model: prompt = frame, then the codes of the history's items."""
-    told = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
-    adapters = [one["name"] for one in told.get("adapters", [])]
-    return {"index": told["index"], "frame": told["frame"], "levels": len(told["code_ids"]), "merged": adapters}
+    manifest = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
+    adapters = [one["name"] for one in manifest.get("adapters", [])]
+    levels = len(manifest["code_ids"])
+    return {"index": manifest["index"], "frame": manifest["frame"], "levels": levels, "merged": adapters}
 
 
-def _umask() -> int:
+def _open_up(folder: Path) -> None:
+    """Give a folder and all in it the rights that the umask leaves: weights and temporary folders are made private."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from core.model.masks import Mask
-from core.model.peft_layers import embed, head_logits
+from core.model.peft_layers import embed, head_logits, hidden_states
 
 
 class Generator(nn.Module):
@@ -40,13 +40,17 @@ class Generator(nn.Module):
         self.item_tokens: Tensor
         self.is_code: Tensor
         self.frame: Tensor
+        # None of these is persistent: a checkpoint has the codes in its index and manifest.
         self.register_buffer("item_tokens", torch.from_numpy(item_tokens), persistent=False)
         self.register_buffer("frame", torch.tensor(list(frame)), persistent=False)
+        # Whether a token of the vocabulary is a code; (vocabulary,).
         is_code = torch.zeros(int(lm.config.vocab_size), dtype=torch.bool)
         is_code[torch.from_numpy(np.concatenate(code_ids))] = True
         self.register_buffer("is_code", is_code, persistent=False)
-        for level, ids in enumerate(code_ids):
-            self.register_buffer(f"codes_{level}", torch.from_numpy(ids), persistent=False)
+        # Token ids of all levels' codes in one row, (sum of widths,), and where each level's begin in it.
+        self.all_code_ids: Tensor
+        self.register_buffer("all_code_ids", torch.from_numpy(np.concatenate(code_ids)), persistent=False)
+        self.level_starts = [0, *np.cumsum([len(ids) for ids in code_ids]).tolist()]
 
     @property
     def levels(self) -> int:
@@ -55,7 +59,11 @@ class Generator(nn.Module):
 
     def width(self, level: int) -> int:
         """Codes of a level."""
-        return len(self.get_buffer(f"codes_{level}"))
+        return len(self.code_ids(level))
+
+    def code_ids(self, level: int) -> Tensor:
+        """Token ids of a level's codes; int64, shape (width,)."""
+        return self.all_code_ids[self.level_starts[level] : self.level_starts[level + 1]]
 
     def prompt(self, histories: Tensor) -> Tensor:
         """Token ids of frame and histories; (users, length) item numbers -> (users, tokens)."""
@@ -63,8 +71,8 @@ class Generator(nn.Module):
         return torch.cat([frame, self.item_tokens[histories].flatten(1)], dim=1)
 
     def code_tokens(self, codes: Tensor, level: int) -> Tensor:
-        """Token ids of codes of one level; any shape."""
-        return torch.as_tensor(self.get_buffer(f"codes_{level}")[codes])
+        """Token ids of codes of one level; any shape, kept."""
+        return self.code_ids(level)[codes]
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Input vectors of token ids."""
@@ -73,20 +81,13 @@ class Generator(nn.Module):
     def states(
         self, embedded: Tensor, cache: Cache | None = None, mask: Mask | None = None, position: Tensor | None = None
     ) -> Tensor:
-        """Last-layer states; `cache` is extended, `mask` as `core.model.masks.masks` makes it."""
-        out = self.lm.base_model(
-            inputs_embeds=embedded,
-            attention_mask=mask,
-            position_ids=position,
-            past_key_values=cache,
-            use_cache=cache is not None,
-        )
-        return torch.as_tensor(out.last_hidden_state)
+        """Last-layer states; see `core.model.peft_layers.hidden_states`."""
+        return hidden_states(self.lm, embedded, cache, mask, position)
 
     def word_logits(self, states: Tensor) -> Tensor:
-        """Logits of the whole vocabulary; (..., vocabulary)."""
+        """Logits of the whole vocabulary; (..., hidden) -> (..., vocabulary)."""
         return head_logits(self.lm, states)
 
     def level_logits(self, states: Tensor, level: int) -> Tensor:
-        """Logits of the level's codes alone; (..., width)."""
-        return head_logits(self.lm, states, self.get_buffer(f"codes_{level}"))
+        """Logits of the level's codes alone; (..., hidden) -> (..., width)."""
+        return head_logits(self.lm, states, self.code_ids(level))

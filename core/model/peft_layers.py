@@ -1,15 +1,17 @@
 """Which parameters learn: all of them, low-rank adapters, the rows of the new tokens, or both of these.
 
-Adapters are peft's (LoRA: Hu et al., 2021; trainable tokens), put into the model in place, so that whoever holds the
-model keeps a plain Hugging Face model. Several may follow one another: each learns on top of those before it, which
-then stand still, and the weights below are never touched.
+Adapters are peft's (LoRA: arXiv 2106.09685, section 4; trainable tokens), put into the model in place, so that whoever
+has the model keeps a plain Hugging Face model. Several may follow one another: each learns on top of those before it,
+which then stand still, and the weights below are never touched.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +20,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
+from transformers import Cache, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.errors import ProjectError
+from core.model.masks import Mask
 from core.settings import LoraSettings
 
 STATE = "_eagertui"
@@ -54,7 +57,7 @@ class State:
     Attributes:
         adapters: in the order in which they were put on.
         base_trained: whether a stage trained the weights below.
-        base: where unchanged weights come from, as `core.model.pretrained.Source.to_dict`; None = from nowhere.
+        base: where unchanged weights come from, as `core.model.pretrained.Pretrained.to_dict`; None = from nowhere.
         new_ids: tokens whose rows are not those of the base.
     """
 
@@ -71,8 +74,8 @@ class State:
 
 def state_of(lm: PreTrainedModel) -> State:
     """What became of a model; of one that nobody adapted, nothing."""
-    found: State = lm.__dict__.setdefault(STATE, State())
-    return found
+    state: State = lm.__dict__.setdefault(STATE, State())
+    return state
 
 
 def adapt(
@@ -142,13 +145,13 @@ def activate(lm: PreTrainedModel) -> None:
 def linear_layers(lm: PreTrainedModel) -> dict[str, list[str]]:
     """The decoder's linear layers, those that an adapter may sit on: last name -> whole names."""
     outside = {id(lm.get_input_embeddings()), id(lm.get_output_embeddings())}
-    found: dict[str, list[str]] = {}
+    layers: dict[str, list[str]] = {}
     for name, module in lm.named_modules():
         name = name.removesuffix(".base_layer")
         inside = name.partition(".")[0] == lm.base_model_prefix and id(module) not in outside
         if isinstance(module, (nn.Linear, Conv1D)) and inside and ".lora_" not in name and ".token_adapter" not in name:
-            found.setdefault(name.rpartition(".")[2], []).append(name)
-    return found
+            layers.setdefault(name.rpartition(".")[2], []).append(name)
+    return layers
 
 
 def head_rows(lm: PreTrainedModel, ids: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -209,9 +212,37 @@ def embed(lm: PreTrainedModel, tokens: Tensor) -> Tensor:
     module: Any = lm.get_input_embeddings()
     if not _wrapped(module):
         return torch.as_tensor(module(tokens))
-    found = _rows(module, tokens)
+    rows = _rows(module, tokens)
     scale = module.token_adapter._get_embed_scale()  # Gemma multiplies inside the embedding
-    return found if scale is None else found * scale.to(found.dtype)
+    return rows if scale is None else rows * scale.to(rows.dtype)
+
+
+def hidden_states(
+    lm: PreTrainedModel,
+    embedded: Tensor,
+    cache: Cache | None = None,
+    mask: Mask | None = None,
+    position: Tensor | None = None,
+) -> Tensor:
+    """Last-layer states, before the output head; (rows, tokens, hidden), shape of `embedded`.
+
+    Args:
+        lm: the model, adapted or not.
+        embedded: input vectors; shape (rows, tokens, hidden).
+        cache: keys and values of the tokens before; is extended. None = there are none, and none are kept.
+        mask: as `core.model.masks.masks` makes it; None = every token sees those before it.
+        position: of every token; shape (rows, tokens). None = they are counted.
+    """
+    base: Any = lm.base_model
+    kept = {} if cache is None else {_cache_parameter(type(base).forward): cache}
+    out = base(inputs_embeds=embedded, attention_mask=mask, position_ids=position, use_cache=cache is not None, **kept)
+    return torch.as_tensor(out.last_hidden_state)
+
+
+@functools.cache
+def _cache_parameter(forward: Callable[..., Any]) -> str:
+    """What a model's forward calls its cache: transformers renamed it in 5.24, and drops the old name in 5.40."""
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 def embed_rows(lm: PreTrainedModel, ids: Tensor) -> Tensor:
@@ -235,11 +266,12 @@ def head_layer(lm: PreTrainedModel) -> Any:
 
 
 def _rows(module: Any, ids: Tensor) -> Tensor:
+    """Rows of a matrix with those that trainable tokens put in their place; (...) -> (..., hidden)."""
     rows: Tensor = plain(module).weight[ids]
     if not _wrapped(module):
         return rows
     learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
-    place = module.places[ids]
+    place = module.places[ids]  # row of `learned`, -1 for a token that is not learnt; shape of `ids`
     return torch.where((place >= 0)[..., None], learned[place.clamp_min(0)].to(rows.dtype), rows)
 
 
@@ -307,6 +339,7 @@ def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
     """
     from peft import inject_adapter_in_model
 
+    # What an adapter before this one learnt, to go on from; peft starts from the base's rows.
     before = [(module, _current(module)) for module in wrappers(lm)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a second adapter, and Conv1D, are what we mean
@@ -316,21 +349,23 @@ def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
     if not adapter.has_tokens:
         return
     for module in wrappers(lm):
+        # Place of every token's row among the learnt ones, -1 for all others; (vocabulary,).
         ids = torch.tensor(module.token_adapter.token_indices[adapter.key])
         weight: Tensor = plain(module).weight
         places = torch.full((len(weight),), -1, dtype=torch.long)
         places[ids] = torch.arange(len(ids))
         learned = module.token_adapter.trainable_tokens_delta[adapter.key]
-        for wrapped, held in before:
-            if wrapped is module and held is not None:
-                own = held[1][ids.to(held[1].device)]
-                with torch.no_grad():  # it goes on from the rows of the adapter before it
-                    learned[own >= 0] = held[0][own[own >= 0]]
+        for wrapped, earlier in before:
+            if wrapped is module and earlier is not None:
+                earlier_rows, earlier_places = earlier
+                own = earlier_places[ids.to(earlier_places.device)]  # where the earlier adapter has these; (tokens,)
+                with torch.no_grad():
+                    learned[own >= 0] = earlier_rows[own[own >= 0]]
         module.register_buffer("places", places.to(weight.device), persistent=False)
 
 
 def _current(module: Any) -> tuple[Tensor, Tensor] | None:
-    """Learned rows and the place of each token's in them."""
+    """Learned rows, (tokens, hidden), and the place of each token's in them, (vocabulary,); None before the first."""
     names = module.active_adapters
     if not names:
         return None

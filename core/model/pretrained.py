@@ -19,14 +19,14 @@ from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
 from core.model.attention import NAME as CPU_ATTENTION
 from core.model.masks import masks
-from core.model.peft_layers import embed, head_layer, head_logits, input_layer
+from core.model.peft_layers import embed, head_layer, head_logits, hidden_states, input_layer
 
 PROBE = 6
 """Tokens of the sentence on which a model is tried."""
 
 
 @dataclass(frozen=True)
-class Source:
+class Pretrained:
     """Weights that lie elsewhere, and how to see that they are still the same.
 
     Attributes:
@@ -40,7 +40,7 @@ class Source:
     files: dict[str, str]
 
     @staticmethod
-    def of(model: str, revision: str = "") -> Source:
+    def of(model: str, revision: str = "") -> Pretrained:
         """Digest the files of a folder, or of a hub id that was loaded before.
 
         Raises:
@@ -52,12 +52,13 @@ class Source:
             model, revision = str(folder.resolve()), ""
         else:
             revision = folder.name  # the cache names a snapshot by its commit
-        return Source(model, revision, {path.name: digest(path) for path in names})
+        return Pretrained(model, revision, {path.name: digest(path) for path in names})
 
     @staticmethod
-    def from_dict(told: Mapping[str, Any]) -> Source:
+    def from_dict(values: Mapping[str, Any]) -> Pretrained:
         """Read what `to_dict` made."""
-        return Source(str(told["model"]), str(told["revision"]), {str(k): str(v) for k, v in told["files"].items()})
+        files = {str(name): str(mark) for name, mark in values["files"].items()}
+        return Pretrained(str(values["model"]), str(values["revision"]), files)
 
     def to_dict(self) -> dict[str, object]:
         """As plain JSON values."""
@@ -69,9 +70,9 @@ class Source:
         Raises:
             EnvironmentFault: they are missing or not what they were.
         """
-        there = Source.of(self.model, self.revision)
-        if there.files != self.files:
-            other = sorted(name for name, mark in self.files.items() if there.files.get(name) != mark)
+        present = Pretrained.of(self.model, self.revision)
+        if present.files != self.files:
+            other = sorted(name for name, mark in self.files.items() if present.files.get(name) != mark)
             raise EnvironmentFault(
                 f"{self.model}: {', '.join(other) or 'its files'} changed since adapters were trained on it",
                 "bring the old files back, or train again with --new",
@@ -117,12 +118,12 @@ def load_model(
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise EnvironmentFault(f"cannot load the backbone {model!r}: {_reason(model, error)}", _REMEDY) from error
     lm: PreTrainedModel = loaded[0]
-    told = loaded[1]
-    gone = sorted([*told["missing_keys"], *(str(one) for one in told["mismatched_keys"])])
-    if gone:
+    report = loaded[1]
+    missing = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
+    if missing:
         raise EnvironmentFault(
-            f"cannot load the backbone {model!r}: {len(gone):,} of its weights are missing or of another shape, "
-            f"e.g. {gone[0]}",
+            f"cannot load the backbone {model!r}: {len(missing):,} of its weights are missing or of another shape, "
+            f"e.g. {missing[0]}",
             _REMEDY,
         )
     if not lm._supports_sdpa and lm.config._attn_implementation != "eager":
@@ -141,10 +142,10 @@ def own_dtype(model: str) -> torch.dtype:
         EnvironmentFault: it cannot be had.
     """
     try:
-        told = getattr(AutoConfig.from_pretrained(model), "dtype", None)
+        dtype = getattr(AutoConfig.from_pretrained(model), "dtype", None)
     except (OSError, ValueError, KeyError) as error:
         raise EnvironmentFault(f"cannot load the backbone {model!r}: {_reason(model, error)}", _REMEDY) from error
-    return torch.bfloat16 if told == torch.bfloat16 else torch.float32
+    return torch.bfloat16 if dtype == torch.bfloat16 else torch.float32
 
 
 def kernel_of(attention: str, device: str, config: Any = None) -> str:
@@ -179,8 +180,8 @@ def longest(lm: PreTrainedModel) -> int | None:
     tables = [m for m in tables if m.embedding_dim == lm.config.hidden_size]
     if not tables:
         return None
-    told = getattr(lm.config, "max_position_embeddings", None)
-    return min([table.num_embeddings for table in tables] + ([int(told)] if told else []))
+    limit = getattr(lm.config, "max_position_embeddings", None)
+    return min([table.num_embeddings for table in tables] + ([int(limit)] if limit else []))
 
 
 def check_length(lm: PreTrainedModel, frame: int, levels: int, max_history: int) -> None:
@@ -212,12 +213,12 @@ def _folder(model: str, revision: str) -> Path:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    found = None
+    file = None
     with contextlib.suppress(HFValidationError):  # a path, of a folder that is gone
-        found = try_to_load_from_cache(model, "config.json", revision=revision or None)
-    if not isinstance(found, str):
+        file = try_to_load_from_cache(model, "config.json", revision=revision or None)
+    if not isinstance(file, str):
         raise EnvironmentFault(f"the backbone {model!r} is not on this machine", "download it, or check the path")
-    return Path(found).parent
+    return Path(file).parent
 
 
 def _reason(model: str, error: Exception) -> str:
@@ -259,36 +260,36 @@ def _try(name: str, lm: PreTrainedModel) -> None:
     size = len(input_layer(lm).weight)
     ids = torch.arange(2 * PROBE).reshape(2, PROBE).remainder(size)
     ids[1, :-1] = ids[0, :-1]
-    whole = lm(input_ids=ids).logits.float()
-    near = 1e-3 if lm.dtype == torch.float32 else 0.1
-    if not torch.allclose(whole[0, :-1], whole[1, :-1], atol=near, rtol=near):
+    expected = lm(input_ids=ids).logits.float()  # of two rows that differ in their last token; (2, PROBE, vocabulary)
+    tolerance = 1e-3 if lm.dtype == torch.float32 else 0.1
+    if not torch.allclose(expected[0, :-1], expected[1, :-1], atol=tolerance, rtol=tolerance):
         raise EnvironmentFault(f"{name!r} reads ahead: it is not a decoder-only language model", _REMEDY)
     try:
-        own = _branches(lm, ids)
+        logits = _branches(lm, ids)  # (PROBE + 1, vocabulary)
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         raise EnvironmentFault(f"{name!r} cannot decode several branches at once ({_line(error)})", _REMEDY) from error
-    if not torch.allclose(whole[0, : PROBE - 1], own[: PROBE - 1], atol=near, rtol=near):
+    if not torch.allclose(expected[0, : PROBE - 1], logits[: PROBE - 1], atol=tolerance, rtol=tolerance):
         raise EnvironmentFault(f"{name!r} makes its logits in a way that is not supported", _REMEDY)
-    if not torch.allclose(whole[:, -1], own[PROBE - 1 :], atol=near, rtol=near):
+    if not torch.allclose(expected[:, -1], logits[PROBE - 1 :], atol=tolerance, rtol=tolerance):
         raise EnvironmentFault(f"{name!r} cannot decode several branches at once: its layers are not all attention "
                                "over given positions", _REMEDY)  # fmt: skip
     lm.set_attn_implementation(kernel)
 
 
 def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
-    """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are."""
+    """Logits of the common beginning of two rows, then of the last token of each as a branch of it, as beams are.
+
+    Returns:
+        Shape (PROBE + 1, vocabulary): PROBE - 1 common tokens, and the two branches.
+    """
     cache = DynamicCache()
-    common = lm.base_model(inputs_embeds=embed(lm, ids[:1, :-1]), past_key_values=cache, use_cache=True)
+    common = hidden_states(lm, embed(lm, ids[:1, :-1]), cache)
+    # Both branches see all that is common and themselves, not one another; (1, 1, 2, PROBE + 1).
     seen = torch.ones(1, 1, 2, PROBE + 1, dtype=torch.bool)
     seen[0, 0, 0, PROBE] = seen[0, 0, 1, PROBE - 1] = False
-    at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)
+    at = torch.arange(PROBE + 1).clamp_max(PROBE - 1)  # both stand at the same place, the last one
     query = at[-2:][None]
-    branches = lm.base_model(
-        inputs_embeds=embed(lm, ids[:, -1][None]),
-        attention_mask=masks(lm.config, seen, query, at, lm.dtype),
-        position_ids=query,
-        past_key_values=cache,
-        use_cache=True,
-    )
-    states = torch.cat([common.last_hidden_state[0], branches.last_hidden_state[0]])
+    mask = masks(lm.config, seen, query, at, lm.dtype)
+    branches = hidden_states(lm, embed(lm, ids[:, -1][None]), cache, mask, query)
+    states = torch.cat([common[0], branches[0]])
     return head_logits(lm, states, torch.arange(len(head_layer(lm).weight))).float()

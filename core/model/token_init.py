@@ -1,7 +1,9 @@
-"""What the rows of new tokens start from, in a checkpoint that never saw them (methods dossier, sections 1.6 and 4.2).
+"""What the rows of new tokens start from, in a checkpoint that never saw them.
 
-A random row says nothing; the mean of the old rows says "some token"; the mean of the rows of a branch's words says
-what the code means, before the first step of training.
+A random row, LC-Rec's way (arXiv 2311.09049; released code), says nothing; the mean of the old rows says "some token";
+the mean of the rows of a branch's words says what the code means, before the first step of training. `aligned` starts
+from the codes' vectors in the language model's space: our reading of the alignment tokenization of Semantic Convergence
+(arXiv 2412.13771), of which no code was published.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ WORDS = 8
 
 
 @torch.no_grad()
-def start_rows(
+def init_token_rows(
     lm: PreTrainedModel,
     vocabulary: Vocabulary,
     how: str,
@@ -56,18 +58,20 @@ def start_rows(
     Raises:
         ProjectError: `aligned` without vectors of the model's width.
     """
-    new = torch.tensor(vocabulary.added, dtype=torch.long)
+    new = torch.tensor(vocabulary.added, dtype=torch.long)  # token ids, (new,)
     if not len(new):
         return 0
     known = set(vocabulary.tokenizer.get_vocab().values()) - set(vocabulary.added)
     old = torch.tensor(sorted(known), dtype=torch.long)
-    spoken = _spoken(vocabulary, words) if how == "words" and words is not None else {}
-    given = _given(vocabulary, vectors, int(lm.config.hidden_size)) if how == "aligned" else {}
+    word_ids = _word_ids(vocabulary, words) if how == "words" and words is not None else {}
+    code_rows = _code_rows(vocabulary, vectors, int(lm.config.hidden_size)) if how == "aligned" else {}
     head = head_layer(lm)
     for number, layer in enumerate([input_layer(lm)] if is_tied(lm) else [input_layer(lm), head]):
         weight: Tensor = layer.weight
+        # What the tokenizer knew before: mean row, (hidden,), and mean length, a number.
         old_rows = weight[old].float()
         mean, length = old_rows.mean(dim=0), old_rows.norm(dim=1).mean()
+        # Random directions of length one; (new, hidden).
         noise = torch.randn(len(new), weight.shape[1], generator=torch.Generator().manual_seed(seed + number))
         noise = noise / noise.norm(dim=1, keepdim=True)
         if how == "random":
@@ -75,24 +79,25 @@ def start_rows(
         else:
             rows = mean.repeat(len(new), 1)
             for place, token in enumerate(new.tolist()):
-                if token in spoken:
-                    rows[place] = weight[spoken[token]].float().mean(dim=0)
-                elif token in given:
-                    rows[place] = given[token]
+                if token in word_ids:
+                    rows[place] = weight[word_ids[token]].float().mean(dim=0)
+                elif token in code_rows:
+                    rows[place] = code_rows[token]
+            # Direction of the start, and a little that tells codes of the same words apart.
             rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12) + NOISE * noise
         weight[new] = (rows / rows.norm(dim=1, keepdim=True) * length).to(weight.dtype)
     bias = getattr(head, "bias", None)
     if bias is not None:
         bias[new] = bias[old].mean()
-    return len(spoken) + len(given)
+    return len(word_ids) + len(code_rows)
 
 
-def _spoken(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+def _word_ids(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> dict[int, list[int]]:
     """Old token ids of the words of every new code that has some."""
     ids = np.concatenate(vocabulary.code_ids).tolist()
     if len(words) != len(ids):
         raise ValueError(f"words of {len(words)} codes for {len(ids)}")
-    new, found = set(vocabulary.added), {}
+    new, by_code = set(vocabulary.added), {}
     unknown = {*new, vocabulary.tokenizer.unk_token_id}
     terms = sorted({term for row in words for term in row})
     # A blank before a word: that is how it stands in a text, for byte-level tokenizers another token.
@@ -103,11 +108,11 @@ def _spoken(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> dict[int,
     for number, row in zip(ids, words, strict=True):
         parts = [one for term in row for one in pieces[term]]
         if parts and number in new:
-            found[number] = parts
-    return found
+            by_code[number] = parts
+    return by_code
 
 
-def _given(
+def _code_rows(
     vocabulary: Vocabulary, vectors: Sequence[npt.NDArray[np.floating] | None] | None, width: int
 ) -> dict[int, Tensor]:
     """The vector of every new code that has one."""
@@ -147,8 +152,8 @@ def code_words(folder: Path, index: ItemIndex) -> list[list[str]]:
         raise DataError(f"{folder}: the branches belong to another index", "train again with --new")
     starts = np.concatenate([[0], np.cumsum(index.widths)])
     counts: list[dict[str, int]] = [{} for _ in range(int(starts[-1]))]
-    told = zip(table.depth.tolist(), table.code.tolist(), table.size.tolist(), table.labels.to_list(), strict=True)
-    for depth, code, size, labels in told:
+    branches = zip(table.depth.tolist(), table.code.tolist(), table.size.tolist(), table.labels.to_list(), strict=True)
+    for depth, code, size, labels in branches:
         if depth:
             own = counts[int(starts[depth - 1]) + code]
             for rank, term in enumerate(labels):
@@ -163,13 +168,13 @@ def code_vectors(folder: Path, index: ItemIndex) -> list[Matrix | None]:
         DataError: the file cannot be read, or is that of another index.
     """
     try:
-        with np.load(folder / "codebooks.npz", allow_pickle=False) as books:
-            found = {name: books[name] for name in books.files if name.startswith("tokens_")}
+        with np.load(folder / "codebooks.npz", allow_pickle=False) as file:
+            books = {name: file[name] for name in file.files if name.startswith("tokens_")}
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{folder}: the codebooks cannot be read ({error})", "train again with --new") from error
     rows: list[Matrix | None] = []
     for level, width in enumerate(index.widths):
-        book = found.get(f"tokens_{level}")
+        book = books.get(f"tokens_{level}")
         if book is not None and (book.ndim != 2 or len(book) > width):
             raise DataError(f"{folder}: the codebooks belong to another index", "train again with --new")
         rows += [None] * width if book is None else [*book, *[None] * (width - len(book))]

@@ -40,7 +40,9 @@ class Level:
             is a branch at all; int64 and bool, shape of `nodes` plus one axis. Padding repeats a legal place, so that
             indexing with it is safe.
         """
+        # Branches of a node stand in a row: [first, end), shape of `nodes`.
         first, end = self.starts[nodes].long(), self.starts[nodes + 1].long()
+        # One more axis, as wide as the node with the most branches; narrower nodes repeat their first.
         width = int((end - first).max()) if nodes.numel() else 1
         place = first[..., None] + torch.arange(width, device=nodes.device)
         legal = place < end[..., None]
@@ -67,21 +69,24 @@ class Trie:
         paths = np.empty(codes.shape, dtype=np.int32)
         node = np.zeros(len(codes), dtype=np.int64)
         for level in range(codes.shape[1]):
+            # (parent, code) as one number: unique ones, sorted, are the next level's nodes in their order, and each
+            # item's place among them is the node that it reaches.
             base = int(codes[:, level].max()) + 1
             keys, node = np.unique(node * base + codes[:, level], return_inverse=True)
             node = node.reshape(-1)
             paths[:, level] = node
+            # Back to parent and code of every branch; branches a parent -> where each parent's begin, (nodes + 1,).
             parents, branch_codes = np.divmod(keys, base)
             starts = np.concatenate([[0], np.cumsum(np.bincount(parents))])
             self.levels.append(Level(_compact(starts, device), _compact(branch_codes, device)))
-        held = np.bincount(node)
+        leaf_sizes = np.bincount(node)
         self.item_nodes = torch.from_numpy(paths).to(device)
         """Node that an item's path reaches after each code, at last its leaf; int32, shape (items, levels)."""
         self.order = _compact(np.argsort(node, kind="stable"), device)
         """Item numbers leaf by leaf, rising inside a leaf; int32, shape (items,)."""
-        self.shared = len(held) < len(codes)
+        self.shared = len(leaf_sizes) < len(codes)
         """Whether some leaf holds several items."""
-        ends = np.concatenate([[0], np.cumsum(held)]) if self.shared else np.zeros(0)
+        ends = np.concatenate([[0], np.cumsum(leaf_sizes)]) if self.shared else np.zeros(0)
         self._ends = _compact(ends, device)  # where each leaf's items start; a leaf's own number where none is shared
 
     def __len__(self) -> int:
@@ -99,7 +104,7 @@ class Trie:
 
     def leaves(self, nodes: Tensor, level: int) -> tuple[Tensor, Tensor]:
         """The first leaf below each node of a level, and the one after its last; int64, shape of `nodes`."""
-        first, end = nodes, nodes + 1
+        first, end = nodes, nodes + 1  # a span of nodes; level by level it becomes the span of their branches
         for branching in self.levels[level:]:
             first, end = branching.starts[first].long(), branching.starts[end].long()
         return first, end
@@ -114,15 +119,16 @@ class Trie:
         Returns:
             int64, shape (..., leaves, width); -1 where a leaf holds fewer than the fullest, and for no leaf.
         """
-        known = leaves.clamp_min(0)
+        known = leaves.clamp_min(0)  # safe to index with; what is below zero is masked at the end
         if not self.shared:
             return torch.where(leaves < 0, -1, self.order[known].long())[..., None]
+        # Items of a leaf stand in a row of `order`: [first, end); widened to the fullest leaf.
         first, end = self._ends[known].long(), self._ends[known + 1].long()
         end = torch.where(leaves < 0, first, end)
         width = min(max(int((end - first).max()) if leaves.numel() else 1, 1), most)
         place = first[..., None] + torch.arange(width, device=leaves.device)
-        found = self.order[place.clamp_max(self.n_items - 1)].long()
-        return torch.where(place < end[..., None], found, -1)
+        items = self.order[place.clamp_max(self.n_items - 1)].long()
+        return torch.where(place < end[..., None], items, -1)
 
 
 def _compact(array: npt.NDArray[np.generic], device: str) -> Tensor:

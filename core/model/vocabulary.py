@@ -20,7 +20,7 @@ CHECKED = 4096
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer that speaks the codes.
+    """A tokenizer that has a token for every code.
 
     Attributes:
         tokenizer: text and code tokens.
@@ -85,13 +85,13 @@ def _check(tokenizer: PreTrainedTokenizerBase, names: Sequence[str], ids: npt.ND
     for start in range(0, len(names), CHECKED):
         some, right = names[start : start + CHECKED], ids[start : start + CHECKED].tolist()
         alone = tokenizer(list(some), add_special_tokens=False)["input_ids"]
-        for name, found, number in zip(some, alone, right, strict=True):
-            if found != [number]:
+        for name, tokens, number in zip(some, alone, right, strict=True):
+            if tokens != [number]:
                 raise EnvironmentFault(f"the tokenizer splits the code {name}", "use another backbone")
         wanted = set(right)
         for text in ("".join(some), " and ".join(some), f"a{'b'.join(some)}c"):
-            found = tokenizer.encode(text, add_special_tokens=False)
-            if [number for number in found if number in wanted] != right:
+            tokens = tokenizer.encode(text, add_special_tokens=False)
+            if [number for number in tokens if number in wanted] != right:
                 raise EnvironmentFault("the tokenizer splits codes inside a text", "use another backbone")
 
 

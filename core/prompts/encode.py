@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from transformers import PreTrainedTokenizerBase
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 Ids = npt.NDArray[np.int64]
 
@@ -93,19 +96,19 @@ class Encoder:
             texts: any number.
             limit: tokens of a text at most, cut after a whole word where there is one in the second half; 0 = all.
         """
-        found: list[list[int]] = []
+        encoded: list[list[int]] = []
         longest = limit * CHARACTERS_A_TOKEN
         for start in range(0, len(texts), CHUNK):
             some = [text[:longest] if limit else text for text in texts[start : start + CHUNK]]
             ids = self._inside(some, special=False)
-            found += [self._cut(one, limit) if limit and len(one) > limit else one for one in ids]
-        return Bank.of(found).without(self._reserved)
+            encoded += [self._cut(one, limit) if limit and len(one) > limit else one for one in ids]
+        return Bank.of(encoded).without(self._reserved)
 
     def _cut(self, ids: list[int], limit: int) -> list[int]:
         """The first tokens of a text, up to the end of a word, and never in the middle of a letter."""
         for end in range(limit, limit // 2, -1):
-            told = self.tokenizer.convert_ids_to_tokens(ids[end])
-            if isinstance(told, str) and told[:1] in ("Ġ", "▁", " ", "Ċ"):
+            token = self.tokenizer.convert_ids_to_tokens(ids[end])
+            if isinstance(token, str) and token[:1] in ("Ġ", "▁", " ", "Ċ"):
                 return ids[:end]
         for end in range(limit, max(limit - 4, 0), -1):
             if not str(self.tokenizer.decode(ids[:end])).endswith("\ufffd"):
@@ -115,14 +118,14 @@ class Encoder:
     def _ids(self, texts: list[str], special: bool) -> list[list[int]]:
         if not texts:
             return []
-        found = self.tokenizer(
+        lists = self.tokenizer(
             texts, add_special_tokens=False, split_special_tokens=not special, return_attention_mask=False
         )["input_ids"]
-        return [list(one) for one in found]
+        return [list(one) for one in lists]
 
     def _inside(self, texts: list[str], special: bool) -> list[list[int]]:
         """Ids of texts as they stand behind another one."""
-        found: list[list[int]] = [[] for _ in texts]
+        inside: list[list[int]] = [[] for _ in texts]
         left = [number for number, text in enumerate(texts) if text]
         for lead in (*self._leads, ""):
             if not left:
@@ -131,18 +134,18 @@ class Encoder:
             merged = []
             for number, ids in zip(left, self._ids([lead + texts[n] for n in left], special), strict=True):
                 if ids[: len(head)] == head:
-                    found[number] = ids[len(head) :]
+                    inside[number] = ids[len(head) :]
                 else:
                     merged.append(number)  # the lead became one with the text: try another
             left = merged
-        return found
+        return inside
 
     def _working_leads(self) -> tuple[str, ...]:
         """The characters behind which this tokenizer puts no blank; none where it never puts one, or always does."""
         pairs = (("a", "b"), ("e", "t"), ("1", "2"))
         plain = [(self._ids([one], True)[0], self._ids([other], True)[0]) for one, other in pairs]
-        told = [self.tokenizer.decode(one + other) for one, other in plain]
-        if all(text == one + other for text, (one, other) in zip(told, pairs, strict=True)):
+        decoded = [self.tokenizer.decode(one + other) for one, other in plain]
+        if all(text == one + other for text, (one, other) in zip(decoded, pairs, strict=True)):
             return ()
         unknown = self.tokenizer.unk_token_id
         working = []

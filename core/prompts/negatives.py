@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from core.data.arrays import Sequences
+from core.index.prefixes import prefix_starts, sorted_by_code
 
 Int64 = npt.NDArray[np.int64]
 
 POWER = 0.75
-"""Popular items are drawn by their count to this power (methods dossier, section 4.2)."""
+"""Popular items are drawn by their count to this power, as word2vec does (arXiv 1310.4546, section 2.2)."""
 TRIES = 4
 """Rounds of drawing before the items that are left are listed: the loop is bounded."""
 LISTED = 4096
@@ -38,7 +39,7 @@ class Negatives:
         weights = counts**POWER if draw == "popular" else np.ones(self.count)
         self._sums = np.cumsum(weights if weights.sum() > 0 else np.ones(self.count))
         if draw == "prefix":
-            self._order = np.lexsort(codes.T[::-1])
+            self._order = sorted_by_code(codes)
             self._spans = _spans(codes[self._order], self._order)
 
     def spare(self, users: Int64) -> npt.NDArray[np.bool_]:
@@ -54,42 +55,42 @@ class Negatives:
         return self._drawn({right}, right, count, rng)
 
     def _drawn(self, taken: set[int], right: int, count: int, rng: np.random.Generator) -> Int64:
-        found: list[int] = []
+        drawn: list[int] = []
         if self.draw == "prefix":
-            self._near(found, taken, right, count, rng)
+            self._near(drawn, taken, right, count, rng)
         for _ in range(TRIES):
-            if len(found) >= count:
+            if len(drawn) >= count:
                 break
             marks = rng.random(2 * count + 2) * self._sums[-1]
-            _take(found, taken, np.searchsorted(self._sums, marks, side="right").tolist(), count)
-        if len(found) < count:
+            _take(drawn, taken, np.searchsorted(self._sums, marks, side="right").tolist(), count)
+        if len(drawn) < count:
             left = np.setdiff1d(np.arange(self.count), np.fromiter(taken, np.int64))
-            _take(found, taken, rng.permutation(left).tolist(), count)
-        return np.array(found, dtype=np.int64)
+            _take(drawn, taken, rng.permutation(left).tolist(), count)
+        return np.array(drawn, dtype=np.int64)
 
-    def _near(self, found: list[int], taken: set[int], right: int, count: int, rng: np.random.Generator) -> None:
+    def _near(self, drawn: list[int], taken: set[int], right: int, count: int, rng: np.random.Generator) -> None:
         """Items under the longest common prefix, then under shorter ones."""
         for begin, end in reversed(self._spans[right].tolist()):
-            if len(found) >= count:
+            if len(drawn) >= count:
                 return
             if end - begin <= LISTED:
                 places = begin + rng.permutation(end - begin)
             else:
                 places = rng.integers(begin, end, 4 * count + 8)
-            _take(found, taken, self._order[places].tolist(), count)
+            _take(drawn, taken, self._order[places].tolist(), count)
 
 
-def _take(found: list[int], taken: set[int], some: list[int], count: int) -> None:
-    """Move items that are still free from a draw into what was found."""
+def _take(drawn: list[int], taken: set[int], some: list[int], count: int) -> None:
+    """Take the items of a draw that are still free, until there are enough."""
     for item in some:
-        if len(found) >= count:
+        if len(drawn) >= count:
             return
         if item not in taken:
             taken.add(item)
-            found.append(item)
+            drawn.append(item)
 
 
-def _spans(ranked: npt.NDArray[np.int32], order: Int64) -> Int64:
+def _spans(ranked: npt.NDArray[np.int32], order: npt.NDArray[np.int32]) -> Int64:
     """For each item and each depth but the root and the whole code, where its branch begins and ends in the order.
 
     Returns:
@@ -97,10 +98,7 @@ def _spans(ranked: npt.NDArray[np.int32], order: Int64) -> Int64:
     """
     items, levels = ranked.shape
     spans = np.zeros((items, max(levels - 1, 0), 2), dtype=np.int64)
-    new = np.zeros(items, dtype=bool)
-    new[:1] = True
-    for depth in range(levels - 1):
-        new[1:] |= ranked[1:, depth] != ranked[:-1, depth]
+    for depth, new in enumerate(prefix_starts(ranked[:, : levels - 1])):
         starts = np.flatnonzero(new)
         branch = np.cumsum(new) - 1
         spans[order, depth, 0] = starts[branch]

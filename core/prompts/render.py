@@ -7,24 +7,21 @@ does not fit loses the oldest items of the history first, then the ends of its t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProjectError
-from core.model.vocabulary import Vocabulary
 from core.prompts.encode import Bank, Encoder, Ids
-from core.prompts.example import Example
+from core.prompts.tasks import Fields, task_number
 from core.prompts.texts import ItemTexts
 from core.prompts.truncate import FIXED, HISTORY, TEXT, Piece, fit
 from core.prompts.wordings import Wordings, fields_in
-from core.settings import TASKS
 
-Value = int | str | tuple[str, int] | npt.NDArray[np.integer]
-"""A field: an item number; item numbers, the oldest first; a text; or a table of texts and a place in it."""
-Fields = Mapping[str, Value]
+if TYPE_CHECKING:
+    from core.model.vocabulary import Vocabulary
 
 BARE = -1
 """In place of a wording's number: the bare sequential row, history and target behind the vocabulary's frame."""
@@ -37,6 +34,31 @@ BREAK = "\n"
 BETWEEN = ", "
 """Stands between candidates and between titles."""
 QUOTE = '"'
+
+
+@dataclass(frozen=True)
+class RenderedRow:
+    """A row of tokens and what of it is predicted.
+
+    Attributes:
+        tokens: the whole row: begin token or frame, prompt, response, end token; int64, shape (length,).
+        targets: mask of the tokens that are predicted (the response and the end token); same shape.
+        codes: places in `tokens` of the first code token of every predicted item; shape (k,).
+        items: item number of each of these; shape (k,).
+        task: its number, see `core.prompts.tasks.task_number`.
+        soft: row of each item in the teachers' `SoftTargets`; shape (k,), or empty where teachers say nothing.
+        before: items of the history in front of the first one that is predicted, of the sequential task.
+        asking: places in `tokens` of the wording's own words in the prompt: not of its fields, nor the begin token.
+    """
+
+    tokens: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.bool_]
+    codes: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
+    task: int
+    soft: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    asking: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -77,37 +99,39 @@ class Renderer:
         self._break, self._between = self._encoder.words(BREAK), self._encoder.words(BETWEEN)
         self._banks: dict[tuple[str, str, str], Bank] = {}
         self._answers: dict[str, Ids] = {}
-        self._plans = {
-            (task, number): self._plan(one.prompt, one.response)
+        self._templates = {
+            (task, number): self._template(one.prompt, one.response)
             for task, some in wordings.items()
             for number, one in enumerate(some)
         }
         frame: Parts = [np.array(vocabulary.frame, dtype=np.int64)]
-        self._plans["sequential", BARE] = [*frame, _Slot("history")], [_Slot("item")]
+        self._templates["sequential", BARE] = [*frame, _Slot("history")], [_Slot("item")]
 
-    def example(self, task: str, fields: Fields, wording: int) -> Example:
+    def example(self, task: str, fields: Fields, wording: int) -> RenderedRow:
         """Render a row with its response.
 
         Args:
-            task: one of `core.settings.TASKS`.
+            task: its name.
             fields: a value for every placeholder of the wording.
             wording: its number among the task's, from 0; `BARE` for the bare sequential row, which has no end token.
 
         Raises:
             ProjectError: the frame alone is longer than `max_tokens`.
         """
-        plan = self._plans[task, wording]
-        prompt, response = ([self._piece(part, fields) for part in parts] for parts in plan)
+        template = self._templates[task, wording]
+        prompt, response = ([self._piece(part, fields) for part in parts] for parts in template)
         end = self._end[: 0 if wording == BARE else 1]
         self._fit([*prompt, *response], len(end), task, wording)
+        # Places of the wording's own words in the prompt.
         asking: list[int] = []
         place = 0
-        for part, piece in zip(plan[0], prompt, strict=True):
+        for part, piece in zip(template[0], prompt, strict=True):
             if wording != BARE and part is not self._begin and not isinstance(part, _Slot):
                 asking += range(place, place + len(piece))
             place += len(piece)
+        # Where the response begins, and the places and numbers of its items.
         start, places, items = place, [], []
-        for part, piece in zip(plan[1], response, strict=True):
+        for part, piece in zip(template[1], response, strict=True):
             if isinstance(part, _Slot) and part.name == "item":
                 places.append(place)
                 items.append(fields["item"])
@@ -115,8 +139,8 @@ class Renderer:
         tokens = np.concatenate([*(unit for piece in (*prompt, *response) for unit in piece.units), end])
         targets = np.zeros(len(tokens), dtype=np.bool_)
         targets[start:] = True
-        codes, told, asked = (np.array(some, dtype=np.int64) for some in (places, items, asking))
-        return Example(tokens, targets, codes, told, TASKS.index(task), asking=asked)
+        codes, numbers, words = (np.array(some, dtype=np.int64) for some in (places, items, asking))
+        return RenderedRow(tokens, targets, codes, numbers, task_number(task), asking=words)
 
     def prompt(self, task: str, fields: Fields, wording: int, room: int = 0) -> Ids:
         """Token ids up to the response, for a model that is to give it.
@@ -130,25 +154,25 @@ class Renderer:
         Raises:
             ProjectError: the frame alone is longer than `max_tokens`.
         """
-        prompt = [self._piece(part, fields) for part in self._plans[task, wording][0]]
+        prompt = [self._piece(part, fields) for part in self._templates[task, wording][0]]
         self._fit(prompt, room, task, wording)
         return np.concatenate([unit for piece in prompt for unit in piece.units])
 
     def frame_ids(self, wording: int) -> tuple[int, ...]:
         """What stands before the history in a wording of `sequential`, begin token included."""
-        ids = [part for part in self._plans["sequential", wording][0] if not isinstance(part, _Slot)]
+        ids = [part for part in self._templates["sequential", wording][0] if not isinstance(part, _Slot)]
         return tuple(np.concatenate(ids).tolist())
 
-    def spans(self, example: Example) -> list[tuple[str, bool]]:
+    def spans(self, example: RenderedRow) -> list[tuple[str, bool]]:
         """The row as text, cut where supervision begins or ends: (text, whether it is predicted)."""
         tokenizer = self.vocabulary.tokenizer
         edges = np.flatnonzero(np.diff(example.targets)) + 1
-        spans, told, begin = [], "", 0
+        spans, before, begin = [], "", 0
         for end in (*edges.tolist(), len(example.tokens)):
             whole = str(tokenizer.decode(example.tokens[:end].tolist()))
             alone = str(tokenizer.decode(example.tokens[begin:end].tolist()))
-            spans.append((whole[len(told) :] if whole.startswith(told) else alone, bool(example.targets[begin])))
-            told, begin = whole, end
+            spans.append((whole[len(before) :] if whole.startswith(before) else alone, bool(example.targets[begin])))
+            before, begin = whole, end
         return spans
 
     def _fit(self, pieces: list[Piece], more: int, task: str, wording: int) -> None:
@@ -161,30 +185,30 @@ class Renderer:
                 "shorten the wording, or allow longer rows",
             )
 
-    def _plan(self, prompt: str, response: str) -> tuple[Parts, Parts]:
+    def _template(self, prompt: str, response: str) -> tuple[Parts, Parts]:
         """A wording with its words tokenised."""
-        front = self._parts(prompt, [self._begin] if len(self._begin) else [])
+        prompt_parts = self._parts(prompt, [self._begin] if len(self._begin) else [])
         if prompt.endswith("{history}") and response == "{item}":  # `sequential`: the item follows straight away
-            return front, [_Slot("item")]
-        return [*front, self._break], self._parts(response, None)
+            return prompt_parts, [_Slot("item")]
+        return [*prompt_parts, self._break], self._parts(response, None)
 
     def _parts(self, text: str, begin: Parts | None) -> Parts:
         """A text as words and slots; `begin` stands before it where it opens a row."""
         parts: Parts = list(begin or [])
         encode = self._encoder.words if begin is None else self._encoder.first
-        held = ""
+        text_before = ""
         pairs = fields_in(text)
         for place, (words, name) in enumerate(pairs):
-            held += words
+            text_before += words
             if not name and place + 1 < len(pairs):
                 continue  # a brace that was written twice ends the pair, not the words
             # As in running text a blank goes with the word after it.
-            blank = " " if name and name not in CODES and held.endswith(" ") else ""
-            if words := held.removesuffix(" ") if blank else held:
+            blank = " " if name and name not in CODES and text_before.endswith(" ") else ""
+            if words := text_before.removesuffix(" ") if blank else text_before:
                 parts.append(encode(words))
             if name:
                 parts.append(_Slot(name, blank))
-            encode, held = self._encoder.words, ""
+            encode, text_before = self._encoder.words, ""
         return parts
 
     def _piece(self, part: Ids | _Slot, fields: Fields) -> Piece:

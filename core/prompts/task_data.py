@@ -1,92 +1,189 @@
-"""What a project's tasks say: wordings, texts and rows, gathered when the first task asks for them."""
+"""What the rows of all tasks are made of, and the rows themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from core.assets import assets_path
+import numpy as np
+
+from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.vocabulary import Vocabulary
 from core.project import Project
-from core.prompts.material import gather
-from core.prompts.tasks import Material, TaskRows, task_rows
-from core.run.reporter import Reporter
-from core.settings import StageSettings
+from core.prompts.negatives import Negatives
+from core.prompts.render import BARE, RenderedRow, Renderer
+from core.prompts.tasks import Draw, FieldRows
+from core.prompts.texts import ItemTexts, UserTexts, item_texts
+from core.prompts.user_texts import user_texts
+from core.prompts.wordings import wordings_of
+from core.registry import TASKS
+from core.run.protocol import Reporter
+from core.stage import options_for
+
+if TYPE_CHECKING:
+    from core.model.vocabulary import Vocabulary
 
 HELD_OUT = 1
 """Wordings of every task, the last ones, that no row is trained in: what a model learnt is asked in those."""
 ROW_TOKENS = 1024
-"""Tokens of a row at most."""
-SAID = frozenset({"intent-to-code", "intent-history-to-code", "preference"})
-"""Tasks that need texts about users."""
+"""Tokens of a training row at most."""
+CACHE = "user-texts.jsonl"
+"""Beside the artefacts: what local models wrote about users."""
 
 
-class Speech:
-    """Frames and rows of a project's tasks.
+@dataclass(frozen=True)
+class TaskData:
+    """What rows are made of.
 
-    Args:
-        project: the settings.
-        dataset: logs and catalogue.
-        index: codes of the items.
-        vocabulary: tokenizer and codes.
-        codes: the artefact of the index stage, whose words the template may use.
-        reporter: hears what is gathered.
+    Attributes:
+        train: every user's training sequence.
+        texts: of the items.
+        users: texts about users.
+        renderer: makes tokens of it; its tables `intent` and `preference` are those of `user_tables`.
+        negatives: draws wrong candidates.
+        max_history: items of a history at most.
+        n_negatives: wrong candidates beside a right one, where several stand together.
+        options: the tasks' own settings, by name; those that are missing have their defaults.
     """
 
-    def __init__(
-        self,
+    train: Sequences
+    texts: ItemTexts
+    users: UserTexts
+    renderer: Renderer
+    negatives: Negatives
+    max_history: int
+    n_negatives: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of_project(
         project: Project,
         dataset: Dataset,
         index: ItemIndex,
         vocabulary: Vocabulary,
-        codes: Path,
-        reporter: Reporter,
-    ) -> None:
-        self.project, self.dataset, self.index = project, dataset, index
-        self.vocabulary, self.codes, self.reporter = vocabulary, codes, reporter
+        tasks: Collection[str],
+        *,
+        max_tokens: int = ROW_TOKENS,
+        words: Path | None = None,
+        users: range | None = None,
+        device: str = "cpu",
+        reporter: Reporter | None = None,
+    ) -> TaskData:
+        """Gather it for the tasks of a project.
 
-    @cached_property
-    def material(self) -> Material:
-        """What rows are made of.
+        Args:
+            project: the settings.
+            dataset: logs and catalogue.
+            index: codes of the items.
+            vocabulary: tokenizer and codes.
+            tasks: those whose rows are wanted; only they decide whether texts about users are.
+            max_tokens: tokens of a row at most.
+            words: the artefact of the index stage, whose words of branches a text about a user may use.
+            users: only these get texts; None = all.
+            device: of a local model that writes texts.
+            reporter: hears what the provider did; may ask to stop.
 
         Raises:
-            ProjectError: a wording or a file of texts cannot be used.
+            ProjectError: a file or folder is missing, or a wording cannot be used.
+            DataError: a file of texts cannot be used.
+            EnvironmentFault: a local model cannot be loaded.
+            StopRequested: somebody asked to stop.
         """
-        asked = {name for stage in self.project.tune.stages for name, weight in stage.tasks.items() if weight}
-        said = bool(asked & SAID)
-        branches = BranchTable.load(self.codes) if said and (self.codes / "branches.parquet").is_file() else None
-        return gather(
-            self.project, self.dataset, self.index, self.vocabulary, ROW_TOKENS, said=said, branches=branches,
-            reporter=self.reporter,
+        wordings = wordings_of(project, tasks)
+        texts, train = item_texts(dataset.items, project.data.text), dataset.train()
+        about_users = any(TASKS.get(task).needs_user_texts for task in tasks)
+        branches = None
+        if about_users and words is not None and (words / "branches.parquet").is_file():
+            branches = BranchTable.load(words)
+        about = user_texts(
+            project.texts.users if about_users else "none", dataset, texts, folder=project.directory,
+            branches=branches, cache=project.runs_dir / ".store" / CACHE, device=device, users=users,
+            reporter=reporter,
+        )  # fmt: skip
+        if reporter is not None:
+            for note in about.notes:
+                reporter.log(note)
+        renderer = Renderer(
+            vocabulary, vocabulary.item_tokens(index), wordings, texts, max_tokens, project.texts.description_tokens,
+            user_tables(about),
+        )  # fmt: skip
+        negatives = Negatives(project.negatives.draw, index.codes, train, dataset.sequences)
+        return TaskData(
+            train, texts, about, renderer, negatives, project.data.max_history, project.negatives.count,
+            {task: options_for(project, TASKS, task) for task in tasks},
         )  # fmt: skip
 
-    def trained(self, task: str) -> tuple[int, ...]:
+    def rows(self, task: str, wordings: Sequence[int] | None = None) -> TaskRows:
+        """The rows of a task.
+
+        Args:
+            task: its name.
+            wordings: numbers of the wordings to draw from, e.g. without some that are held out; None = all.
+        """
+        chosen = tuple(range(len(self.renderer.wordings[task]))) if wordings is None else tuple(wordings)
+        return TaskRows(task, TASKS.get(task)(self.options.get(task)).rows(self), self.renderer, chosen)
+
+    def trained_wordings(self, task: str) -> tuple[int, ...]:
         """Numbers of the wordings that rows are trained in."""
-        count = len(self.material.renderer.wordings[task])
-        return tuple(range(max(1, count - HELD_OUT)))
+        return tuple(range(max(1, len(self.renderer.wordings[task]) - HELD_OUT)))
 
-    @cached_property
-    def frames(self) -> tuple[tuple[int, ...], ...]:
-        """What may stand before a history, as token ids; the first is that of evaluation and recommendation."""
-        if not self.project.tune.worded:
-            return (self.vocabulary.frame,)
-        return tuple(self.material.renderer.frame_ids(number) for number in self.trained("sequential"))
 
-    def rows(self, task: str) -> TaskRows:
-        """The rows of a task, in the wordings that are trained."""
-        return task_rows(task, self.material, self.trained(task))
+@dataclass(frozen=True)
+class TaskRows:
+    """The rows of one task, in words and codes.
 
-    def files(self, stages: Sequence[StageSettings]) -> list[Path]:
-        """The files of the wordings that the stages use."""
-        asked = {name for stage in stages for name, weight in stage.tasks.items() if weight and name != "sequential"}
-        asked |= {"sequential"} if self.project.tune.worded else set()
-        own = self.project.resolve(self.project.texts.prompts) if self.project.texts.prompts else None
-        built_in = assets_path() / "prompts"
-        return [
-            own / f"{name}.toml" if own and (own / f"{name}.toml").is_file() else built_in / f"{name}.toml"
-            for name in sorted(asked)
-        ]
+    Attributes:
+        task: its name.
+        values: the values of its fields.
+        renderer: makes tokens of them.
+        wordings: numbers of the wordings that are drawn from; `(BARE,)` = the bare sequential row.
+    """
+
+    task: str
+    values: FieldRows
+    renderer: Renderer
+    wordings: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Only the sequential task has a bare row."""
+        assert self.wordings and (self.task == "sequential" or BARE not in self.wordings)
+
+    def __len__(self) -> int:
+        return self.values.count
+
+    @property
+    def reason(self) -> str:
+        """Why there are no rows; else empty."""
+        return "" if len(self) else self.values.reason
+
+    def example(self, row: int, seed: Sequence[int]) -> RenderedRow:
+        """Render a row; wording, candidates and the like are drawn anew for every seed.
+
+        Args:
+            row: its number.
+            seed: numbers >= 0, e.g. the project's seed and the epoch.
+        """
+        rng = np.random.default_rng([*seed, row])
+        return self.worded(row, rng, self.wordings[int(rng.integers(len(self.wordings)))])
+
+    def worded(self, row: int, rng: Draw, wording: int) -> RenderedRow:
+        """Render a row in a given wording, its random choices drawn from `rng`."""
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        fields = self.values.fields(row, rng)
+        answers = self.renderer.wordings[self.task][wording].answers if wording != BARE else ()
+        if answers:  # the field is the number of the answer; each wording has its own words for it
+            fields["answer"] = answers[int(fields["answer"])]  # type: ignore[arg-type]
+        return self.renderer.example(self.task, fields, wording)
+
+
+def user_tables(users: UserTexts) -> dict[str, list[str]]:
+    """All texts about users as tables for a `Renderer`: user after user."""
+    return {
+        "intent": [text for texts in users.intents for text in texts],
+        "preference": [text for texts in users.preferences for text in texts],
+    }

@@ -11,15 +11,8 @@ import numpy.typing as npt
 import polars as pl
 
 from core.data.clean import cleaned, text_expr
-from core.data.items import TITLE_NAMES
+from core.data.roles import first_holding, is_called
 
-DESCRIPTIONS = ("description", "summary", "overview", "plot", "synopsis", "about", "abstract", "blurb", "details",
-                "content", "story", "body", "beschreibung", "descripcion", "descrizione")  # fmt: skip
-"""Columns that describe an item, the likeliest first; a part of the name is enough."""
-KINDS = ("categories", "category", "genres", "genre", "tags", "brand", "author", "authors", "artist", "series",
-         "publisher", "maker", "manufacturer", "department", "subject", "subjects", "topic", "topics", "type",
-         "kind", "style", "colour", "color", "material", "keywords", "kategorie", "marke")  # fmt: skip
-"""Columns that say what kind of item it is."""
 WORDS_OF_A_KIND = 4
 """A longer entry of such a column is a sentence or a title again, and no kind."""
 NO_KINDS = frozenset({"unknown", "other", "others", "none", "n/a", "na", "various", "misc", "miscellaneous"})
@@ -66,20 +59,20 @@ def item_texts(items: pl.DataFrame, columns: Sequence[str]) -> ItemTexts:
         without its title.
     """
     own = [name for name in columns if name in items.columns]
-    titled = next((name for name in own if name.lower().strip() in TITLE_NAMES), "")
+    titled = next((name for name in own if is_called(name, "title")), "")
     ids, shown = items["item_id"].to_list(), items["title"].to_list()
     titles = [
         _tidy(title).rstrip(_MARKS) if titled and title and title != item else ""
         for item, title in zip(ids, shown, strict=True)
     ]
-    describing = next(
-        (name for wanted in DESCRIPTIONS for name in own if wanted in name.lower() and name != titled), ""
-    )
+    # The column `text` of a data set is all texts joined: what is left of it without the title describes.
+    describing = first_holding((name for name in own if name not in (titled, "text")), "description")
     if describing:
         descriptions = [_tidy(text or "") for text in _column(items, describing)]
     else:
         descriptions = [_rest(text or "", title) for text, title in zip(items["text"].to_list(), titles, strict=True)]
-    kinds = _kinds(items, [n for n in own if n.lower().strip() in KINDS and n not in (titled, describing)])
+    labelling = [name for name in own if is_called(name, "kind", "class", "maker", "keywords")]
+    kinds = _kinds(items, [name for name in labelling if name not in (titled, describing)])
     source = describing or ("text" if any(descriptions) else "")
     return ItemTexts(tuple(titles), tuple(descriptions), kinds, source)
 
@@ -99,22 +92,22 @@ def _tidy(text: str) -> str:
 def _rest(text: str, title: str) -> str:
     """An item's text without its title, which mostly opens it."""
     text = _tidy(text)
-    before, found, after = text.partition(title) if title else ("", "", text)
-    rest = f"{before.rstrip(_MARKS)} {after.lstrip(_MARKS + '!?')}" if found else text
+    before, title_in_text, after = text.partition(title) if title else ("", "", text)
+    rest = f"{before.rstrip(_MARKS)} {after.lstrip(_MARKS + '!?')}" if title_in_text else text
     return _tidy(rest.strip()) if rest.casefold() != title.casefold() else ""
 
 
 def _kinds(items: pl.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    found: list[dict[str, None]] = [{} for _ in range(items.height)]
+    kinds: list[dict[str, None]] = [{} for _ in range(items.height)]
     for name in columns:
-        for labels, text in zip(found, _column(items, name), strict=True):
+        for labels, text in zip(kinds, _column(items, name), strict=True):
             for part in _SPLIT.split(text or ""):
                 label = _tidy(part).strip(_MARKS)
                 if label.casefold() in NO_KINDS:
                     continue
                 if label and len(label.split()) <= WORDS_OF_A_KIND and len(label) <= 60:
                     labels[label] = None
-    return tuple(tuple(labels) for labels in found)
+    return tuple(tuple(labels) for labels in kinds)
 
 
 Texts = tuple[tuple[str, ...], ...]

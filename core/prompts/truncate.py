@@ -62,15 +62,15 @@ def fit(pieces: Sequence[Piece], room: int) -> int:
         return 0
     histories = [piece for piece in pieces if piece.kind == HISTORY]
     texts = [piece for piece in pieces if piece.kind == TEXT]
-    said = sum(map(len, texts))
+    text_tokens = sum(map(len, texts))
     for piece in histories:
-        while piece.units and excess > (0 if len(piece.units) > 1 else said):
+        while piece.units and excess > (0 if len(piece.units) > 1 else text_tokens):
             excess -= piece.drop_oldest()
     if excess > 0 and texts:
         lengths = np.array([len(piece) for piece in texts])
-        for piece, length in zip(texts, _shares(lengths, max(said - excess, 0)), strict=True):
+        for piece, length in zip(texts, _shares(lengths, max(text_tokens - excess, 0)), strict=True):
             piece.cut(int(length))
-        excess -= said - sum(map(len, texts))
+        excess -= text_tokens - sum(map(len, texts))
     return max(excess, 0)
 
 

@@ -1,49 +1,28 @@
-"""Wordings of the tasks: TOML files with placeholders in braces, built in or a person's own."""
+"""Wordings of the tasks: TOML files with placeholders in braces, a person's own before those of the task."""
 
 from __future__ import annotations
 
+import inspect
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli
 
 from core.assets import assets_path
 from core.errors import ProjectError
-from core.settings import TASKS
+from core.project import Project
+from core.registry import TASKS
+
+if TYPE_CHECKING:
+    from core.prompts.tasks import TextTask
 
 MAX_BYTES = 1_000_000
 LONGEST = 4000
 """Characters of a prompt or a response at most."""
-
-PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    task: (frozenset(prompt.split()), frozenset(response.split()))
-    for task, prompt, response in (
-        ("sequential", "history", "item"),
-        ("code-to-title", "item", "title"),
-        ("code-to-description", "item", "description"),
-        ("code-to-both", "item", "title description"),
-        ("title-to-code", "title", "item"),
-        ("description-to-code", "description", "item"),
-        ("both-to-code", "title description", "item"),
-        ("history-to-title", "history", "title"),
-        ("history-to-description", "history", "description"),
-        ("titles-to-code", "titles", "item"),
-        ("intent-to-code", "intent", "item"),
-        ("intent-history-to-code", "intent history", "item"),
-        ("preference", "history", "preference"),
-        ("yes-no", "history item", "answer"),
-        ("pick-one", "history candidates", "item"),
-        ("which-text", "item first second", "answer"),
-    )
-}
-"""What each task's prompt and response hold, every one exactly once."""
-ANSWERED = frozenset({"yes-no", "which-text"})
-"""Tasks whose wordings bring two answers of their own: right and wrong; the first text and the second."""
-
 
 @dataclass(frozen=True)
 class Wording:
@@ -52,7 +31,7 @@ class Wording:
     Attributes:
         prompt: what is given, with placeholders.
         response: what is to be predicted, with placeholders.
-        answers: what `{answer}` may be, for the tasks in `ANSWERED`; else empty.
+        answers: what `{answer}` may be, for tasks whose wordings bring their answers; else empty.
     """
 
     prompt: str
@@ -63,30 +42,60 @@ class Wording:
 Wordings = Mapping[str, tuple[Wording, ...]]
 
 
-def load_wordings(folder: Path | None = None) -> dict[str, tuple[Wording, ...]]:
-    """The wordings of every task.
+def wordings_of(project: Project, tasks: Iterable[str] = ()) -> dict[str, tuple[Wording, ...]]:
+    """The wordings of a project; see `load_wordings`."""
+    return load_wordings(own_folder(project), tasks)
+
+
+def own_folder(project: Project) -> Path | None:
+    """The folder of a project's own wordings."""
+    return project.resolve(project.texts.prompts) if project.texts.prompts else None
+
+
+def load_wordings(folder: Path | None = None, tasks: Iterable[str] = ()) -> dict[str, tuple[Wording, ...]]:
+    """The wordings of every built-in task, and of others.
 
     Args:
-        folder: of a person's own files `TASK.toml`, each of which replaces the built-in one of its task.
+        folder: of a person's own files `TASK.toml`; see `wording_file`.
+        tasks: names of tasks of other packages that are wanted too.
 
     Returns:
-        For each task of `core.settings.TASKS` its wordings, at least one.
+        For each task its wordings, at least one; in the order of the registry.
 
     Raises:
         ProjectError: a file is missing, is not TOML, belongs to no task, or a wording in it cannot be used; names file
-            and wording.
+            and wording. Or there is no such task.
     """
-    files = {task: assets_path() / "prompts" / f"{task}.toml" for task in TASKS}
+    names, wanted = TASKS.all_names, set(tasks)
     if folder is not None:
         if not folder.is_dir():
             raise ProjectError(f"texts.prompts: no folder at {folder}", "files in it are called TASK.toml")
         for file in sorted(folder.glob("*.toml")):
-            if file.stem not in files:
-                near = get_close_matches(file.stem, TASKS, n=1)
-                hint = f"did you mean {near[0]}.toml?" if near else "tasks: " + ", ".join(TASKS)
+            if file.stem not in names:
+                near = get_close_matches(file.stem, names, n=1)
+                hint = f"did you mean {near[0]}.toml?" if near else "tasks: " + ", ".join(names)
                 raise ProjectError(f"{file}: there is no task {file.stem!r}", hint)
-            files[file.stem] = file
-    return {task: read_wordings(file, task) for task, file in files.items()}
+    chosen = [name for name in names if name in wanted or TASKS.origin(name) is None]
+    chosen += sorted(wanted - set(names))  # the registry says that there is none
+    return {task: read_wordings(wording_file(task, folder), task) for task in chosen}
+
+
+def wording_file(task: str, folder: Path | None = None) -> Path:
+    """The file of a task's wordings.
+
+    Args:
+        task: its name.
+        folder: of a person's own files, which win over those that the task comes with.
+
+    Raises:
+        ProjectError: there is no such task.
+    """
+    name = f"{task}.toml"
+    if folder is not None and (folder / name).is_file():
+        return folder / name
+    if TASKS.has(task) and TASKS.origin(task) is None:
+        return assets_path() / "prompts" / name
+    return Path(inspect.getfile(TASKS.get(task))).with_name(name)
 
 
 def read_wordings(file: Path, task: str) -> tuple[Wording, ...]:
@@ -106,7 +115,8 @@ def read_wordings(file: Path, task: str) -> tuple[Wording, ...]:
     tables = tree.get("wordings")
     if set(tree) != {"wordings"} or not isinstance(tables, list) or not tables:
         raise ProjectError(f"{file}: expected one or more tables [[wordings]] and nothing else")
-    return tuple(_checked(f"{file}: wording {number}", task, one) for number, one in enumerate(tables, start=1))
+    about = TASKS.get(task)()
+    return tuple(_checked(f"{file}: wording {number}", about, one) for number, one in enumerate(tables, start=1))
 
 
 def fields_in(text: str) -> list[tuple[str, str]]:
@@ -125,31 +135,30 @@ def fields_in(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _checked(where: str, task: str, table: Any) -> Wording:
+def _checked(where: str, task: TextTask, table: Any) -> Wording:
     """A wording from its table."""
-    keys = {"prompt", "response", "answers"} if task in ANSWERED else {"prompt", "response"}
+    keys = {"prompt", "response", "answers"} if task.brings_answers else {"prompt", "response"}
     if not isinstance(table, dict) or set(table) != keys:
         raise ProjectError(f"{where}: expected the keys {', '.join(sorted(keys))} and no others")
-    for key, wanted in zip(("prompt", "response"), PLACEHOLDERS[task], strict=True):
+    for key, fields in (("prompt", task.prompt_fields), ("response", task.response_fields)):
         text = table[key]
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             raise ProjectError(f"{where}: {key}: expected a text of 1 to {LONGEST:,} characters")
-        _check_fields(f"{where}: {key}", text, wanted)
+        _check_fields(f"{where}: {key}", text, frozenset(fields))
     if table["prompt"] != table["prompt"].strip() or table["response"] != table["response"].strip():
         raise ProjectError(f"{where}: begins or ends with a blank")
-    if task == "sequential" and (not table["prompt"].endswith("{history}") or table["response"] != "{item}"):
-        raise ProjectError(
-            f"{where}: the next item follows the history straight away",
-            'the prompt ends with {history}, and the response is "{item}"',
-        )
     answers = table.get("answers", [])
-    if task in ANSWERED:
+    if task.brings_answers:
         fine = isinstance(answers, list) and len(answers) == 2
         if not fine or not all(isinstance(one, str) and one == one.strip() and one for one in answers):
             raise ProjectError(f'{where}: answers: expected two texts, e.g. ["Yes", "No"]')
         if answers[0] == answers[1]:
             raise ProjectError(f"{where}: answers: both are {answers[0]!r}")
-    return Wording(table["prompt"], table["response"], tuple(answers))
+    wording = Wording(table["prompt"], table["response"], tuple(answers))
+    if problem := task.problem(wording):
+        message, remedy = problem
+        raise ProjectError(f"{where}: {message}", remedy)
+    return wording
 
 
 def _check_fields(where: str, text: str, wanted: frozenset[str]) -> None:

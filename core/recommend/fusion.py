@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.model.checkpoint import Checkpoint
-from core.model.dense import Dense
+from core.model.checkpoint import TunedModel
+from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.model.trie import Trie
 from core.recommend.beam import Lists, beam_search
@@ -18,7 +18,7 @@ from core.recommend.exact import encode, item_scores
 def candidates(
     model: Generator,
     trie: Trie,
-    dense: Dense,
+    dense: DenseHead,
     histories: npt.NDArray[np.integer],
     beams: int,
     listed: npt.NDArray[np.integer] | None = None,
@@ -82,7 +82,7 @@ def mixed(
 
 
 def blended(
-    held: Checkpoint,
+    held: TunedModel,
     histories: npt.NDArray[np.integer],
     beams: int,
     weight: float,

@@ -19,7 +19,7 @@ from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
-from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.model.checkpoint import TunedModel, load_checkpoint
 from core.model.generator import Generator
 from core.model.trie import Trie
 from core.project import Project
@@ -27,6 +27,7 @@ from core.recommend.beam import beam_search
 from core.recommend.fusion import blended
 from core.run.folder import RunFolder
 from core.safe_json import number, read_object
+from core.settings import MIN_EVALUATED
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Recommender:
         self,
         project: Project,
         dataset: Dataset,
-        checkpoint: Checkpoint,
+        checkpoint: TunedModel,
         growth: Growth | None = None,
         dense_weight: float = 0.0,
     ) -> None:
@@ -119,7 +120,7 @@ class Recommender:
         """Items that can be recommended."""
         return self.checkpoint.trie.n_items
 
-    def _grown(self, checkpoint: Checkpoint, growth: Growth) -> Checkpoint:
+    def _grown(self, checkpoint: TunedModel, growth: Growth) -> TunedModel:
         """The checkpoint with all items' codes as history, and those of the items that are left as answers."""
         old, model = checkpoint.index, checkpoint.model
         if growth.base_id != old.base_id:
@@ -128,7 +129,7 @@ class Recommender:
         ids = pl.Series(old.item_ids.name, self._item_ids, dtype=pl.String)
         index = ItemIndex(ids, codes, old.widths, old.sources, old.shared)
         device = checkpoint.trie.item_nodes.device
-        parts = [model.get_buffer(f"codes_{level}").cpu().numpy() for level in range(model.levels)]
+        parts = [model.code_ids(level).cpu().numpy() for level in range(model.levels)]
         tokens = np.stack([part[codes[:, level]] for level, part in enumerate(parts)], axis=1)
         model = Generator(model.lm, parts, tokens, model.frame.tolist()).to(device).eval()
         gone = [self._item_number[item] for item in growth.removed]
@@ -160,7 +161,7 @@ class Recommender:
         if user is not None:
             number = self._find(user, self._user_number, "user")
             items = [int(item) for item in self.dataset.sequences[number]]
-            if len(items) >= 3:
+            if len(items) >= MIN_EVALUATED:
                 target = self._item_ids[items.pop()]
         else:
             items = [self._find(item, self._item_number, "item") for item in history or () if item]

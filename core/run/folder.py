@@ -21,8 +21,9 @@ from core.errors import EnvironmentFault, ProjectError
 from core.files import taken, write_atomic
 from core.run.disk import fault_of, gone
 from core.run.process import identity
+from core.run.rankings import headline
 from core.run.status import STALE, Status, read_status, write_status
-from core.safe_json import figures, headline, moment, read_object
+from core.safe_json import figures, moment, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"

@@ -139,12 +139,6 @@ def launch(folder: RunFolder, *, extra: Sequence[str] = (), command: Sequence[st
     return start(folder, extra=extra, command=command).pid
 
 
-def is_alive(folder: RunFolder) -> bool:
-    """Whether an engine is at work on the run."""
-    reap()
-    return folder.status().live
-
-
 def reap() -> None:
     """Take note of our own children that ended: none of them stays a zombie, and how one died is written down."""
     for pid, (child, folder) in list(_children.items()):

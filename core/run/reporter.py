@@ -26,7 +26,7 @@ from core.run.protocol import Reporter as Reporter
 from core.run.protocol import Wish as Wish
 from core.run.state import RunState, apply
 from core.run.status import HEARTBEAT, Status, beaten
-from core.run.system import Cautions, Clock, Gpus, Machine
+from core.run.system import Cautions, Clock, Gpus, LoadSampler
 from core.run.trackers import Trackers
 
 PROGRESS_INTERVAL = 0.2
@@ -205,10 +205,10 @@ class RunReporter(Reporter):
 
     def checkpoint(self, path: Path | str, step: int, best: bool = False) -> None:
         """See `Reporter`; paths beside or inside the run are told relative to it."""
-        told = self._relative(path)
+        place = self._relative(path)
         with self._mutex:
-            self._status = replace(self._status, checkpoint=told)
-        self._emit("checkpoint", path=told, step=step, best=best)
+            self._status = replace(self._status, checkpoint=place)
+        self._emit("checkpoint", path=place, step=step, best=best)
 
     def artefact(self, name: str, path: Path | str) -> None:
         """See `Reporter`; paths beside or inside the run are told relative to it."""
@@ -332,9 +332,9 @@ class RunReporter(Reporter):
             self.folder.write_status(self._snapshot())
 
     def _beat(self) -> None:
-        machine, cautions, clock = None, Cautions(), Clock()
+        sampler, cautions, clock = None, Cautions(), Clock()
         with contextlib.suppress(Exception):  # a figure that cannot be measured must not stop the heart
-            machine = Machine(self.folder.path, Gpus.find())
+            sampler = LoadSampler(self.folder.path, Gpus.find())
         measured = time.monotonic()
         while not self._closed.wait(HEARTBEAT):
             if self._writer.lost:
@@ -343,15 +343,15 @@ class RunReporter(Reporter):
                 self._flush_progress()
                 if jump := clock.jumped():
                     self._note_jump(jump)
-            if machine is not None and time.monotonic() - measured >= SYSTEM_INTERVAL:
+            if sampler is not None and time.monotonic() - measured >= SYSTEM_INTERVAL:
                 measured = time.monotonic()
                 with contextlib.suppress(Exception):
-                    self._tell_load(machine, cautions)
+                    self._tell_load(sampler, cautions)
             if not self._closed.is_set():
                 self._save_status()
 
-    def _tell_load(self, machine: Machine, cautions: Cautions) -> None:
-        values = machine.measure()
+    def _tell_load(self, sampler: LoadSampler, cautions: Cautions) -> None:
+        values = sampler.measure()
         self._writer.write("system", values=values)
         for title, text in cautions.about(values):
             self._writer.write("alert", level="warning", title=title, text=text)

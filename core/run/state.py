@@ -28,7 +28,7 @@ SYSTEM = "system "
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageState:
     """One stage of the pipeline as far as the run has come."""
 
     name: str
@@ -56,7 +56,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class SplitMetrics:
     """Metrics of one look at a split."""
 
     step: int
@@ -66,7 +66,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class SavedCheckpoint:
     """A place from which the run can go on."""
 
     path: str
@@ -100,12 +100,12 @@ class RunState:
     exit_code: int | None = None
     error: str = ""
     remedy: str = ""
-    stages: dict[str, Stage] = field(default_factory=dict)
+    stages: dict[str, StageState] = field(default_factory=dict)
     progress: Progress | None = None
     series: dict[str, Series] = field(default_factory=dict)
-    evaluations: deque[Evaluation] = field(default_factory=lambda: deque(maxlen=MAX_LOG))
-    best: Evaluation | None = None
-    checkpoints: deque[Checkpoint] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
+    evaluations: deque[SplitMetrics] = field(default_factory=lambda: deque(maxlen=MAX_LOG))
+    best: SplitMetrics | None = None
+    checkpoints: deque[SavedCheckpoint] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     artefacts: dict[str, str] = field(default_factory=dict)
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     samples: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
@@ -125,7 +125,7 @@ class RunState:
     """How many states were before this one; a series of an earlier turn belongs to them too."""
 
     @property
-    def stage(self) -> Stage | None:
+    def stage(self) -> StageState | None:
         """The stage at work, or the last one."""
         return next(reversed(self.stages.values()), None)
 
@@ -259,7 +259,7 @@ def _run_finished(state: RunState, event: Event) -> None:
 
 def _stage_started(state: RunState, event: Event) -> None:
     name = _text(event, "stage")
-    _keep(state.stages, name, Stage(name, "running", event.ts, fingerprint=_text(event, "fingerprint")))
+    _keep(state.stages, name, StageState(name, "running", event.ts, fingerprint=_text(event, "fingerprint")))
     state.progress = None
     state._paces.clear()
 
@@ -268,7 +268,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
     name, summary = _text(event, "stage"), event.data.get("summary")
     stage = state.stages.get(name)
     if stage is None:
-        stage = Stage(name, started=event.ts)
+        stage = StageState(name, started=event.ts)
         _keep(state.stages, name, stage)
     state.stages[name] = replace(
         stage,
@@ -282,7 +282,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
 
 def _stage_reused(state: RunState, event: Event) -> None:
     name = _text(event, "stage")
-    _keep(state.stages, name, Stage(name, "reused", event.ts, fingerprint=_text(event, "fingerprint")))
+    _keep(state.stages, name, StageState(name, "reused", event.ts, fingerprint=_text(event, "fingerprint")))
 
 
 def _progress(state: RunState, event: Event) -> None:
@@ -309,7 +309,7 @@ def _metric(state: RunState, event: Event) -> None:
 
 def _eval(state: RunState, event: Event) -> None:
     split, values = _text(event, "split"), _values(event)
-    evaluation = Evaluation(_step(event), split, values, event.ts)
+    evaluation = SplitMetrics(_step(event), split, values, event.ts)
     state.evaluations.append(evaluation)
     _plot(state, f"{split} ", evaluation.step, values)
     score = values.get(TARGET_METRIC, math.nan)
@@ -319,7 +319,7 @@ def _eval(state: RunState, event: Event) -> None:
 
 
 def _checkpoint(state: RunState, event: Event) -> None:
-    checkpoint = Checkpoint(_text(event, "path"), _step(event), bool(event.data.get("best")), event.ts)
+    checkpoint = SavedCheckpoint(_text(event, "path"), _step(event), bool(event.data.get("best")), event.ts)
     state.checkpoints.append(checkpoint)
 
 

@@ -24,7 +24,7 @@ MB = 2**20
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-class Machine:
+class LoadSampler:
     """Measures the processes of a run and the machine they work on.
 
     Args:
@@ -135,8 +135,8 @@ class Gpus:
         """
         if number >= len(self._cards):
             return None
-        found = self._ask(self._nvml.nvmlDeviceGetMemoryInfo, self._cards[number])
-        return None if found is None else (found.total / 1e6, found.free / 1e6)
+        memory = self._ask(self._nvml.nvmlDeviceGetMemoryInfo, self._cards[number])
+        return None if memory is None else (memory.total / 1e6, memory.free / 1e6)
 
     def measure(self) -> dict[str, float]:
         """Mean use, memory and power of all cards together; a figure that a card does not tell is left out."""
@@ -163,20 +163,20 @@ class Cautions:
     """What a person should be told about the machine; each thing once."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._said: set[str] = set()
 
     def about(self, values: Mapping[str, float]) -> list[tuple[str, str]]:
         """Title and text of whatever is new."""
-        found = []
+        warnings = []
         free, memory = values.get("disk_free_mb", LOW_DISK), values.get("machine_memory_percent", 0.0)
         if free < LOW_DISK:
             text = f"{free:,.0f} MB are left on the disk of the run; without space it fails, and loses what came "
-            found.append(("The disk is almost full", text + "after its last checkpoint"))
+            warnings.append(("The disk is almost full", text + "after its last checkpoint"))
         if memory > HIGH_MEMORY:
             text = f"{memory:.0f} % of the memory is in use; where none is left the system kills the largest process"
-            found.append(("The memory is almost full", text))
-        fresh = [(title, text) for title, text in found if title not in self._told]
-        self._told.update(title for title, _ in fresh)
+            warnings.append(("The memory is almost full", text))
+        fresh = [(title, text) for title, text in warnings if title not in self._said]
+        self._said.update(title for title, _ in fresh)
         return fresh
 
 

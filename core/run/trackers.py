@@ -30,15 +30,15 @@ def require(names: Sequence[str]) -> None:
         ProjectError: one is not installed.
     """
     for name in names:
-        found = importlib.util.find_spec(name)
-        if found is None or found.origin is None:  # a folder of that name, such as wandb's own, is no package
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:  # a folder of that name, such as wandb's own, is no package
             raise ProjectError(
                 f"run.report_to names {name}, which is not installed",
                 f"pip install {name}, or take it out of run.report_to",
             )
 
 
-class Timeline:
+class StepCounter:
     """One row of steps for a whole run: every training in it counts from 0 again, a tracker's step only grows."""
 
     def __init__(self) -> None:
@@ -74,16 +74,16 @@ class Trackers:
         names: of `run.report_to`.
         project: name of the project; wandb and trackio keep runs under it.
         folder: the run; TensorBoard's files go below it.
-        told: the run's events so far.
+        events: of the run so far.
     """
 
-    def __init__(self, names: Sequence[str], project: str, folder: RunFolder, told: Iterable[Event] = ()) -> None:
-        self.folder, self.timeline = folder, Timeline()
+    def __init__(self, names: Sequence[str], project: str, folder: RunFolder, events: Iterable[Event] = ()) -> None:
+        self.folder, self.steps = folder, StepCounter()
         self.broken: dict[str, Exception] = {}
         """Trackers that failed since somebody asked last; they are not asked again."""
         self._trackers: dict[str, Any] = {}
-        for event in told:
-            self.timeline.step(event)
+        for event in events:
+            self.steps.step(event)
         for name in names:
             try:
                 self._trackers[name] = _started(name, project, folder)
@@ -92,11 +92,11 @@ class Trackers:
 
     def hear(self, event: Event) -> None:
         """Pass on the figures of an event, if it has any that are new."""
-        step = self.timeline.step(event)
+        step = self.steps.step(event)
         if event.kind == "artefact" and event.data.get("name") == METRICS_FILE:
-            self._log(self._final(), self.timeline.last)
+            self._log(self._final(), self.steps.last)
         elif step is not None and event.data.get("split") != "test":  # these come with the others, at the end
-            part = str(event.data["split"]) if event.kind == "eval" else self.timeline.stage
+            part = str(event.data["split"]) if event.kind == "eval" else self.steps.stage
             self._log({f"{part}/{name}": v for name, v in figures(event.data.get("values")).items()}, step)
 
     def close(self) -> None:

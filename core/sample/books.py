@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.sample.fact import GENRES
 from core.sample.readers import Ints, Shelf
-from core.sample.words import MEN, SURNAME_HEADS, SURNAME_TAILS, TOWN_HEADS, TOWN_TAILS, WOMEN, Genre
+from core.sample.word_lists import MEN, SURNAME_HEADS, SURNAME_TAILS, TOWN_HEADS, TOWN_TAILS, WOMEN, Genre
 
 #: Ten authors a genre, and how many volumes each of their works has; 1 is a book on its own.
 PLANS = (
@@ -119,7 +119,7 @@ def article(noun: str) -> str:
 def tidy(text: str) -> str:
     """Mend the articles, and the capital of a sentence that begins with a slot."""
     text = re.sub(rf"\b([Aa]) (?={VOWEL.pattern})", r"\1n ", text, flags=re.IGNORECASE)
-    return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), text)
+    return re.sub(r"(^|[.!?] )([a-z])", lambda match: match[1] + match[2].upper(), text)
 
 
 def write(rng: np.random.Generator) -> list[Book]:

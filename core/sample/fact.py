@@ -1,7 +1,7 @@
 """Word lists of the non-fiction genres of the sample, all of our own writing, and the order of all genres."""
 
 from core.sample.fiction import ESPIONAGE, FANTASY, GHOST, HISTORICAL, MYSTERY, ROMANCE, SEA, SPACE
-from core.sample.words import Genre
+from core.sample.word_lists import Genre
 
 TRAVEL = Genre(
     "Travel Writing",

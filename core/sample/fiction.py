@@ -1,6 +1,6 @@
 """Word lists of the fiction genres of the sample, all of our own writing."""
 
-from core.sample.words import Genre
+from core.sample.word_lists import Genre
 
 MYSTERY = Genre(
     "Mystery",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.sample.readers import Choice, Floats, Ints, Process, Shelf, drift
+from core.sample.readers import Floats, Ints, NextBook, Process, Shelf, drift
 
 CUTS = (1, 5, 10, 20, 50)
 
@@ -21,23 +21,23 @@ def predict(shelf: Shelf, process: Process, history: Sequence[int], moves: Float
     moods = np.full((process.threads, process.circles, shelf.genres), 1.0 / shelf.genres)
     for step, book in enumerate(history):
         thread = step % process.threads
-        likely = moods[thread] * Choice(shelf, process, history[:step]).of(book)
+        likely = moods[thread] * NextBook(shelf, process, history[:step]).of(book)
         seen = likely.sum(axis=1, keepdims=True)
         circles = circles * seen / (circles * seen).sum()
         moods[thread] = (likely / seen) @ moves
-    return Choice(shelf, process, history).mixed(circles * moods[len(history) % process.threads])
+    return NextBook(shelf, process, history).mixed(circles * moods[len(history) % process.threads])
 
 
 def ranks(shelf: Shelf, process: Process, lists: Sequence[Sequence[int]]) -> Ints:
     """The rank (0 = first) that the exact prediction gives to each list's last book."""
     moves = drift(shelf, process)
-    found = []
+    above = []
     for books in lists:
         # Rounding keeps the order of near-equal books free of the machine's last floating-point digit.
         chances = np.round(predict(shelf, process, books[:-1], moves), 12)
         own = chances[books[-1]]
-        found.append(int((chances > own).sum() + (chances[: books[-1]] == own).sum()))
-    return np.asarray(found, dtype=np.int64)
+        above.append(int((chances > own).sum() + (chances[: books[-1]] == own).sum()))
+    return np.asarray(above, dtype=np.int64)
 
 
 def metrics(rank: Ints, cuts: Iterable[int] = CUTS) -> dict[str, float]:

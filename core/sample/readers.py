@@ -80,7 +80,7 @@ def drift(shelf: Shelf, process: Process) -> Floats:
     return matrix
 
 
-class Choice:
+class NextBook:
     """The distribution of the next book after one history, for every hidden state (circle, genre)."""
 
     def __init__(self, shelf: Shelf, process: Process, history: Sequence[int]) -> None:
@@ -177,7 +177,7 @@ def simulate(shelf: Shelf, process: Process, readers: int, rng: np.random.Genera
             thread = step % process.threads
             state = np.zeros((process.circles, shelf.genres))
             state[circle, moods[thread]] = 1.0
-            history.append(draw(Choice(shelf, process, history).mixed(state), rng))
+            history.append(draw(NextBook(shelf, process, history).mixed(state), rng))
             moods[thread] = draw(moves[moods[thread]], rng)
         lists.append(history)
     return lists

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from core.files import written_whole
 from core.sample.books import stock
 from core.sample.oracle import metrics, ranks
 from core.sample.readers import Process, Shelf, simulate
@@ -66,8 +67,7 @@ def write(directory: Path, seed: int = 0) -> dict[str, float]:
     shop = generate(seed)
     best = best_reachable(shop)
     for name, table in (("items", shop.items), ("interactions", shop.interactions)):
-        scratch = directory / f".{name}.parquet"
-        table.write_parquet(scratch, compression="zstd", compression_level=19, statistics=False)
-        scratch.replace(directory / f"{name}.parquet")
+        with written_whole(directory / f"{name}.parquet") as temporary:
+            table.write_parquet(temporary, compression="zstd", compression_level=19, statistics=False)
     (directory / "best_reachable.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")
     return best

@@ -1,4 +1,4 @@
-"""The loss of a batch: codes of items, words of texts, and the contrast to the items' vectors."""
+"""The loss of a batch: codes of items, words of texts, and what further losses add."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from torch.nn import functional
 
 from core.model.generator import Generator
 from core.model.trie import Trie
-from core.settings import TASKS, TuneSettings
+from core.prompts.tasks import task_number
+from core.registry import TASKS
+from core.settings import TuneSettings
 from core.training.dropout import dropout
 from core.tune.batch import Batch
-from core.tune.losses.contrast import Contrast, NextContrast
+from core.tune.losses import TargetStates
 
-SEQUENTIAL = TASKS.index("sequential")
+SEQUENTIAL = task_number("sequential")
 
 
 class Objective(nn.Module):
@@ -27,14 +29,15 @@ class Objective(nn.Module):
     their task, and the loss is their mean.
 
     A teacher's expectation, where there is one, is mixed into the answer: at each level, its probability of every
-    branch below the prefix of the answer.
+    branch below the prefix of the answer. Further losses join with their weights.
 
     Args:
         model: the generator.
         trie: legal codes.
         settings: dropout, distillation, softmax.
         weights: of each task, by name.
-        contrast: pulls states to the items' vectors; None = nothing does.
+        losses: modules of further losses by name, see `core.tune.losses.Loss.build`.
+        loss_weights: weight of each of them; the others are not asked.
     """
 
     def __init__(
@@ -43,42 +46,48 @@ class Objective(nn.Module):
         trie: Trie,
         settings: TuneSettings,
         weights: Mapping[str, float],
-        contrast: Contrast | NextContrast | None = None,
+        losses: Mapping[str, nn.Module] | None = None,
+        loss_weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.trie, self.settings, self.contrast = model, trie, settings, contrast
+        self.model, self.trie, self.settings = model, trie, settings
+        self.losses, self.loss_weights = nn.ModuleDict(losses or {}), dict(loss_weights or {})
         self.task_weights: Tensor
-        self.register_buffer("task_weights", torch.tensor([weights.get(t, 0.0) for t in TASKS]), persistent=False)
+        of_tasks = torch.tensor([weights.get(task, 0.0) for task in TASKS.all_names])
+        self.register_buffer("task_weights", of_tasks, persistent=False)
         self.code_mass = -1.0
-        """Belief that the last batch gave to codes where an item's first code came; known under `vocabulary` alone."""
+        """Probability of codes where an item's first code came in the last batch; known under `vocabulary` alone."""
         self.several = sum(weight > 0 for weight in weights.values()) > 1
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float], int]:
         """See `core.training.loop.Loop`."""
         states = self._states(batch)
         item_weights, word_weights = self.task_weights[batch.item_tasks], self.task_weights[batch.word_tasks]
+        # Losses of items, with the teachers' share and without, (items,), and of words, (words,).
         parts: dict[str, Tensor] = {}
-        items, each = self._items(states, batch, parts)
+        items, answers = self._items(states, batch, parts)
         words = self._words(states, batch)
+        # Their weighted mean; a word counts as one level of an item.
         units = item_weights.sum() + word_weights.sum() / self.model.levels
         units = units.clamp_min(1e-9)
         total = ((items * item_weights).sum() + (words * word_weights).sum()) / units
-        shown = ((each * item_weights).sum() + (words.detach() * word_weights).sum()) / units
-        parts = {"loss": shown, **parts}  # what is told is the loss of the answers, whatever the teachers say
+        shown = ((answers * item_weights).sum() + (words.detach() * word_weights).sum()) / units
+        parts = {"loss": shown, **parts}  # what is shown is the loss of the answers, whatever the teachers say
         if self.several:
-            parts |= _by_task(each, batch.item_tasks) | _by_task(words.detach(), batch.word_tasks)
-        total = total + self._contrast(states, batch, parts)
-        values = torch.stack([part.float() for part in parts.values()]).tolist()
-        told = dict(zip(parts, values, strict=True))
-        self.code_mass = told.get("code_mass", -1.0)
-        return total, told, batch.targets
+            parts |= _by_task(answers, batch.item_tasks) | _by_task(words.detach(), batch.word_tasks)
+        total = total + self._further(states, batch, parts)
+        numbers = torch.stack([part.float() for part in parts.values()]).tolist()
+        values = dict(zip(parts, numbers, strict=True))
+        self.code_mass = values.get("code_mass", -1.0)
+        return total, values, batch.targets
 
     def _states(self, batch: Batch) -> Tensor:
         """Last states of all tokens; (tokens, hidden)."""
+        # Vectors of the tokens, (rows, length, hidden); some codes of the history and words of wordings are hidden.
         embedded = self.model.embed(batch.tokens)
-        hidden = self.settings.token_dropout if self.training else 0.0
-        if hidden:
-            kept = torch.rand(batch.tokens.shape, device=embedded.device) >= hidden
+        share = self.settings.token_dropout if self.training else 0.0
+        if share:
+            kept = torch.rand(batch.tokens.shape, device=embedded.device) >= share
             embedded = embedded * (kept | ~self.model.is_code[batch.tokens])[..., None]
         if self.training and self.settings.word_dropout:
             embedded = self._hide(embedded, batch.asking)
@@ -92,65 +101,80 @@ class Objective(nn.Module):
         A model that has seen few wordings must not hang on to their very words, nor stumble over those of others: the
         vectors of words that it has not read are as good as drawn.
         """
+        # Masks over the wordings' words, (asking,): those that are hidden, and of these those that are swapped.
         drawn = torch.rand(len(asking), device=embedded.device) / self.settings.word_dropout
         hidden, other = drawn < 1, torch.randint_like(asking, len(self.model.is_code))
         swapped = (drawn < 0.5) & ~self.model.is_code[other]
+        # What stands in their place, (asking, hidden): zero, or the vector of another word.
         noise = self.model.embed(other).detach() * swapped[:, None]  # teaches no word its own vector
         return embedded.flatten(0, 1).index_copy(0, asking[hidden], noise[hidden]).view_as(embedded)
 
     def _items(self, states: Tensor, batch: Batch, parts: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Loss of every predicted item, with and without the teachers' share; (items,) each."""
         answers = states.new_zeros(len(batch.items), dtype=torch.float32)
-        lessons = states.new_zeros(len(batch.lesson_heads), dtype=torch.float32)
+        soft = states.new_zeros(len(batch.teacher_heads), dtype=torch.float32)
         if not len(batch.items):
             return answers, answers
-        share = self.settings.distill if len(batch.lesson_heads) else 0.0
-        nodes, same = torch.zeros_like(batch.items), torch.ones_like(batch.taught, dtype=torch.bool)
+        share = self.settings.distill if len(batch.teacher_heads) else 0.0
+        # The node of each answer's prefix, (items,), and the mask of the teachers' items under it, (asked, top).
+        nodes, prefix_mask = torch.zeros_like(batch.items), torch.ones_like(batch.teacher_items, dtype=torch.bool)
         for level in range(self.model.levels):
-            first, nodes = self._first(nodes, level), self.trie.nodes(batch.items, level + 1)
-            guess, chosen = self._guess(states[batch.heads + level], batch.items, first, nodes, level)
-            loss = -guess.gather(1, chosen[:, None])[:, 0]
+            # Log-probabilities of the candidates of this level, (items, candidates), and the answer's place, (items,).
+            parent_offset, nodes = self._parent_offset(nodes, level), self.trie.nodes(batch.items, level + 1)
+            log_probs, place = self._log_probs(
+                states[batch.heads + level], batch.items, parent_offset, nodes, level
+            )  # fmt: skip
+            loss = -log_probs.gather(1, place[:, None])[:, 0]
             sequential = batch.item_tasks == SEQUENTIAL
             if sequential.any():
                 parts[f"loss_{level + 1}"] = loss.detach()[sequential].mean()
             answers = answers + loss
             if self.settings.softmax == "vocabulary" and level == 0:
-                codes = self.model.code_tokens(torch.arange(self.model.width(level), device=guess.device), level)
-                parts["code_mass"] = guess.detach()[:, codes].exp().sum(dim=1).mean()
+                codes = self.model.code_tokens(torch.arange(self.model.width(level), device=log_probs.device), level)
+                parts["code_mass"] = log_probs.detach()[:, codes].exp().sum(dim=1).mean()
+            # Cross-entropy with the teachers' items that go on from the answer's prefix; (asked,).
             if share:
-                below = self.trie.nodes(batch.taught, level + 1)
-                branch = self._branch(batch.taught, below, first[batch.lesson_heads], level).where(same, 0)
-                ours = guess[batch.lesson_heads]
-                lessons = lessons - (ours.gather(1, branch) * (batch.trust * same)).sum(dim=1)
-                same = below == nodes[batch.lesson_heads][:, None]
+                child_nodes = self.trie.nodes(batch.teacher_items, level + 1)
+                candidates = self._candidates(
+                    batch.teacher_items, child_nodes, parent_offset[batch.teacher_heads], level
+                ).where(prefix_mask, 0)
+                soft_log_probs = log_probs[batch.teacher_heads].gather(1, candidates)
+                soft = soft - (soft_log_probs * (batch.teacher_probs * prefix_mask)).sum(dim=1)
+                prefix_mask = child_nodes == nodes[batch.teacher_heads][:, None]
         if not share:
             return answers, answers.detach()
-        mixed = answers.index_add(0, batch.lesson_heads, share * (lessons - answers[batch.lesson_heads]))
+        mixed = answers.index_add(0, batch.teacher_heads, share * (soft - answers[batch.teacher_heads]))
         return mixed, answers.detach()
 
-    def _first(self, nodes: Tensor, level: int) -> Tensor:
-        """The first branch below each node: branches are counted from it."""
+    def _parent_offset(self, nodes: Tensor, level: int) -> Tensor:
+        """The first child of each node: children are counted from it; (items,)."""
         return self.trie.levels[level].starts[nodes].long()
 
-    def _guess(self, states: Tensor, items: Tensor, first: Tensor, nodes: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of what may come at a level, and the place of the answer among it."""
+    def _log_probs(
+        self, states: Tensor, items: Tensor, parent_offset: Tensor, nodes: Tensor, level: int
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of what may come at a level, (items, candidates), and the place of the answer, (items,).
+
+        Candidates are the children of the answer's prefix (`legal`), the codes of the level (`level`), or all tokens
+        (`vocabulary`).
+        """
         if self.settings.softmax == "legal":
             codes, _, legal = self.trie.levels[level].branches(self.trie.nodes(items, level))
             logits = self.model.level_logits(states, level).float().gather(1, codes)
-            guess = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
-            return guess, nodes - first
+            log_probs = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
+            return log_probs, nodes - parent_offset
         if self.settings.softmax == "level":
             codes = self.trie.levels[level].codes[nodes].long()
             return torch.log_softmax(self.model.level_logits(states, level).float(), dim=1), codes
-        guess = torch.log_softmax(self.model.word_logits(states).float(), dim=1)
-        return guess, self.model.item_tokens[items, level]
+        log_probs = torch.log_softmax(self.model.word_logits(states).float(), dim=1)
+        return log_probs, self.model.item_tokens[items, level]
 
-    def _branch(self, items: Tensor, below: Tensor, first: Tensor, level: int) -> Tensor:
-        """Place of expected items among what `_guess` gives."""
+    def _candidates(self, items: Tensor, child_nodes: Tensor, parent_offset: Tensor, level: int) -> Tensor:
+        """Place of other items among the candidates of `_log_probs`; shape of `items`, (asked, top)."""
         if self.settings.softmax == "legal":
-            return below - first[:, None]
+            return child_nodes - parent_offset[:, None]
         if self.settings.softmax == "level":
-            return self.trie.levels[level].codes[below].long()
+            return self.trie.levels[level].codes[child_nodes].long()
         return self.model.item_tokens[items, level]
 
     def _words(self, states: Tensor, batch: Batch) -> Tensor:
@@ -160,26 +184,32 @@ class Objective(nn.Module):
         logits = self.model.word_logits(states[batch.words]).float()
         return functional.cross_entropy(logits, batch.word_ids, reduction="none")
 
-    def _contrast(self, states: Tensor, batch: Batch, parts: dict[str, Tensor]) -> Tensor | float:
-        """The weighted loss of the contrast; adds its parts."""
-        if isinstance(self.contrast, Contrast) and len(batch.ends):
-            loss, own = self.contrast(states[batch.ends], batch.end_items)
-            parts.update({f"loss/contrast {name}": value for name, value in own.items()})
-            return loss
-        if isinstance(self.contrast, NextContrast):
-            chosen = batch.item_tasks == SEQUENTIAL
-            if chosen.any():
-                taught = len(batch.lesson_heads) == int(chosen.sum())
-                place = chosen.cumsum(0) - 1
-                loss = self.contrast(
-                    states[batch.heads[chosen]], batch.items[chosen], place[batch.past_heads], batch.past_items,
-                    *((batch.taught, batch.trust, self.settings.distill) if taught else ()),
-                )  # fmt: skip
-                parts["loss/contrast"] = loss.detach()
-                return self.contrast.weight * loss
-        return 0.0
+    def _further(self, states: Tensor, batch: Batch, parts: dict[str, Tensor]) -> Tensor | float:
+        """The weighted sum of the further losses; adds their parts."""
+        asked = {name: weight for name, weight in self.loss_weights.items() if name in self.losses}
+        if not asked:
+            return 0.0
+        # The sequential targets among the heads, (items,), and their place among themselves.
+        sequential = batch.item_tasks == SEQUENTIAL
+        place = sequential.cumsum(0) - 1
+        teachers: dict[str, Tensor | float] = {}
+        if len(batch.teacher_heads) and len(batch.teacher_heads) == int(sequential.sum()):
+            teachers = {
+                "teacher_items": batch.teacher_items, "teacher_probs": batch.teacher_probs,
+                "distill": self.settings.distill,
+            }  # fmt: skip
+        view = TargetStates(
+            states[batch.heads[sequential]], batch.items[sequential], place[batch.past_heads], batch.past_items,
+            states[batch.ends], batch.end_items, **teachers,  # type: ignore[arg-type]
+        )  # fmt: skip
+        total: Tensor | float = 0.0
+        for name, weight in asked.items():
+            loss, of_parts = self.losses[name](view)
+            parts.update({f"loss/{name} {part}".rstrip(): value for part, value in of_parts.items()})
+            total = total + weight * loss
+        return total
 
 
 def _by_task(losses: Tensor, tasks: Tensor) -> dict[str, Tensor]:
-    """Mean loss of each task that is there."""
-    return {f"loss/{TASKS[task]}": losses[tasks == task].mean() for task in tasks.unique().tolist()}
+    """Mean loss of each task that is there; losses and tasks (units,)."""
+    return {f"loss/{TASKS.all_names[task]}": losses[tasks == task].mean() for task in tasks.unique().tolist()}

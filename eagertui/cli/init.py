@@ -7,7 +7,7 @@ import itertools
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def peek(where: Path, rows: int = 8) -> Peek:
         raise ProjectError(f"there is no file {where}")
     sources = open_table(where, "file")
     first = sources[0]
-    for source in dict.fromkeys((first, replace(first, by_line=True))):
+    for source in filter(None, (first, first.tolerant())):
         with contextlib.suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
             frame = source.scan(list(first.columns)).head(rows).select(first.columns).collect(engine="streaming")
             texts = tuple(tuple(None if v is None else str(v)[:1000] for v in row) for row in frame.rows())
@@ -100,7 +100,7 @@ def write_project(directory: Path, interactions: Path, items: Path | None, told:
         ProjectError: where there is a project already, a file is missing, or the columns cannot be told apart.
         DataError: where a file cannot be read as a table.
     """
-    from core.data.guess import guess_project
+    from core.jobs.project_file import guess_project
 
     values = told_values(told)
     with _new_project(directory, ["project.toml"]):

@@ -231,7 +231,8 @@ def check_verb(args: argparse.Namespace) -> int:
     from core.data import load_dataset, profile
     from core.project import Project
 
-    found = profile(load_dataset(Project.load(project_file(args.project), args.overrides)))
+    project = Project.load(project_file(args.project), args.overrides)
+    found = profile(load_dataset(project.data, project.directory))
     if args.json:
         print(json.dumps(found))
     else:

@@ -37,7 +37,7 @@ MOST_USED = (
     "evaluate.baselines",
 )
 """What most people change, in the order in which a form shows it; `*` is any number."""
-INDEX_TABLES = ("index", "rq_vae")
+INDEX_TABLES = ("index",)
 """The tables that an index is made by, in the order in which a form about it shows them."""
 _STAGES = "tune.stages."
 

@@ -10,8 +10,9 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.run.folder import RunInfo
+from core.run.rankings import OURS, headline
 from core.run.status import UNFINISHED, Status
-from core.safe_json import OURS, headline, number
+from core.safe_json import number
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
     Part,

@@ -26,7 +26,7 @@ def swapped(log: Log, places: int, seed: int = 0) -> Log:
 
 def rows_of(data: Path) -> list[bytes]:
     from core.data.dataset import Dataset
-    from core.tune.rows import every_item_rows
+    from core.tune.target_rows import every_item_rows
 
     rows = every_item_rows(Dataset.load(data).train(), 6)
     return [array.tobytes() for array in (rows.windows.items, rows.windows.offsets, rows.first_target)]

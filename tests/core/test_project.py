@@ -83,8 +83,8 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "[recommend]\nk = 0\n", "project.toml:4: recommend.k: must be at least 1 and at most 10000, got 0"),
         (MINIMAL + "split = 'time'\n", 'project.toml:3: data.split: "time" is not one of leave-one-out'),
         (MINIMAL + "[index]\nmethod = 'kmeans_tree'\n",
-         'project.toml:4: index.method: "kmeans_tree" is not one of kmeans-tree, rq-kmeans, rq-vae, letter, '
-         'aligned, parallel, random, file:...; did you mean "kmeans-tree"?'),
+         'project.toml:4: index.method: "kmeans_tree" is not one of aligned, eager-llm-tree, kmeans-tree, '
+         'letter, parallel, random, rq-kmeans, rq-vae, file:...; did you mean "kmeans-tree"?'),
         (MINIMAL + "[vectors]\nsemantic = 'hf:'\n",
          'project.toml:4: vectors.semantic: "hf:" is not one of lsa, none, hf:..., file:...'),
         (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",
@@ -242,8 +242,51 @@ def test_every_error_is_an_eager_error_whatever_the_text(tmp_path: Path) -> None
 
 def test_a_project_needs_none_of_the_heavy_libraries() -> None:
     code = (
-        "import sys; import core.project, core.data, core.data.guess;"
+        "import sys; import core.project, core.data, core.data.guess, core.jobs.project_file;"
         "print([m for m in ('torch', 'sklearn', 'faiss', 'transformers', 'textual', 'eagertui') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_old_spellings_are_read_and_the_new_ones_named(tmp_path: Path) -> None:
+    old = MINIMAL + "[index]\nmethod = 'letter'\n[rq_vae]\nepochs = 7\nlayers = [16]\ndiversity = 0.5\n"
+    new = old.replace("[rq_vae]", "[index.rq-vae]").replace("diversity", "[index.letter]\ndiversity")
+    (tmp_path / "project.toml").write_text(old)
+    (tmp_path / "new.toml").write_text(new)
+    project, same = Project.load(tmp_path), Project.load(tmp_path / "new.toml")
+    assert project == same and same.notes == ()
+    assert len(project.notes) == 3
+    assert project.notes[1].endswith("project.toml:7: rq_vae.layers is index.rq-vae.layers now")
+    assert project.index.options["rq-vae"].epochs == 7 and project.index.options["letter"].diversity == 0.5
+
+
+def test_old_spellings_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "project.toml").write_text(MINIMAL)
+    project = Project.load(tmp_path, ["rq_vae.epochs=9", "index.paper=true"])
+    assert project.index.method == "eager-llm-tree" and project.index.options["rq-vae"].epochs == 9
+    assert project.notes == (
+        "--set rq_vae.epochs=9: rq_vae.epochs is index.rq-vae.epochs now",
+        "--set index.paper=true: index.paper is index.method now",
+    )
+    (tmp_path / "project.toml").write_text(MINIMAL + "[index]\nmethod = 'kmeans-tree'\npaper = false\n")
+    assert Project.load(tmp_path).index.method == "kmeans-tree"
+
+
+def test_a_wrong_value_under_an_old_spelling_is_named_with_its_line(tmp_path: Path) -> None:
+    text = error(tmp_path, MINIMAL + "[rq_vae]\nepochs = 0\n")
+    assert "project.toml:4: index.rq-vae.epochs: must be at least 1" in text
+    near = error(tmp_path, MINIMAL + "[rq_vae]\nepoch = 3\n")
+    assert "project.toml:4: index.rq-vae.epoch: unknown key; did you mean index.rq-vae.epochs?" in near
+
+
+def test_options_of_the_method_in_use_are_recorded(tmp_path: Path) -> None:
+    (tmp_path / "project.toml").write_text(MINIMAL)
+    project = Project.load(tmp_path)
+    resolved = tmp_path / "resolved.toml"
+    resolved.write_text(project.to_toml())
+    assert "[index.rq-vae]" in project.to_toml() and Project.load(resolved) == project
+    assert "[index.rq-vae]" not in Project.load(tmp_path, ["index.method=rq-kmeans"]).to_toml()
+    assert "[index.letter]" in Project.load(tmp_path, ["index.method=letter"]).to_toml()
+    keys = [setting.key for setting in all_settings()]
+    assert "index.rq-vae.epochs" in keys and "index.aligned.temperature" in keys and "rq_vae.epochs" not in keys

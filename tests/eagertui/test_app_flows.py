@@ -12,6 +12,7 @@ from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui.actions import PLACES
 from eagertui.cli import init
+from tests.core.run.run_tools import is_alive
 from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
 SIZES = [(80, 24), (120, 40)]
@@ -97,7 +98,7 @@ async def test_the_last_rung_ends_an_engine_that_hears_nothing(open_app: Open) -
         await eyes.press("x")
         await eyes.see("Still stopping", "SIGTERM", "SIGKILL", "no checkpoint yet")
         await eyes.press("s")
-        assert launch.is_alive(eyes.app.current)
+        assert is_alive(eyes.app.current)
         await eyes.press("x")
         await eyes.see("Still stopping")
         await eyes.press("k")
@@ -119,14 +120,14 @@ async def test_attach_to_a_run_started_elsewhere_and_leave_it_running(open_app: 
         await eyes.see("leave it running")
         await eyes.press("l")
         await eyes.until(lambda: eyes.app._exit)
-    assert launch.is_alive(run)
+    assert is_alive(run)
     async with open_app(verb="train") as eyes:  # and a second one attaches
         await eyes.see("● running", "steps")
         await eyes.press("q")
         await eyes.see("Stop and save, then quit")
         await eyes.press("s")
         await eyes.until(lambda: eyes.app._exit)
-    while launch.is_alive(run):
+    while is_alive(run):
         pass
     assert run.status().state == "stopped"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
-from core.run import launch
 from core.run.folder import RunFolder
 from eagertui.bridge import Bridge, Serving
+from tests.core.run.run_tools import is_alive
 from tests.eagertui.app_tools import SLOW, fake_engine, until
 
 
@@ -73,12 +73,12 @@ async def test_the_two_rungs_of_stopping(shop: Path) -> None:
     bridge = Bridge(shop, engine=fake_engine(*SLOW))
     folder, _ = bridge.train()
     bridge.send(folder, "stop")
-    await until(lambda: not launch.is_alive(folder))
+    await until(lambda: not is_alive(folder))
     assert folder.status().state == "stopped"
     bridge.resume(folder)
     await until(lambda: folder.status().state == "running")
     bridge.signal(folder)
-    await until(lambda: not launch.is_alive(folder))
+    await until(lambda: not is_alive(folder))
     assert folder.status().exit_code == 130
 
 

@@ -1,9 +1,10 @@
 """Placing points at centres that have room for some only, at little total squared distance.
 
-Small problems are solved exactly, as a minimum-cost assignment. Large ones get prices: a full centre becomes dearer
-until the points spread by themselves (the dual of the transport problem, found by Sinkhorn's scaling at falling
-temperature), and rounds of acceptance settle the rest: every point asks the best centre that has room, a centre takes
-those that would lose most elsewhere, the others ask again. Distances are computed block by block.
+Small problems are solved exactly, as a minimum-cost assignment. Large ones get dual potentials: a full centre becomes
+dearer until the points spread by themselves (the dual of the transport problem, found by Sinkhorn's scaling at falling
+temperature; Cuturi, arXiv 1306.0895, section 4), and rounds of acceptance settle the rest: every point asks the best
+centre that has room, a centre takes those that would lose most elsewhere, the others ask again. Distances are computed
+block by block.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Rows = npt.NDArray[np.int64]
 
 EXACT_ENTRIES = 3 << 20
 """Points times seats that are solved exactly; a second or two at the worst."""
-HELD_ENTRIES = 1 << 24
+CACHED_ENTRIES = 1 << 24
 """Distances that are kept instead of computed again (64 MiB)."""
 BLOCK_ENTRIES = 1 << 22
 SAMPLE_ENTRIES = 1 << 22
@@ -55,17 +56,17 @@ class Distances:
 
     def of(self, rows: Rows | slice) -> Matrix:
         """Of some points; shape (rows, centres)."""
-        found = squared_distances(self.points[rows], self.centres)
+        distances = squared_distances(self.points[rows], self.centres)
         if self.at is not None:
             here = self.at[rows, None]
-            least = np.minimum(found.min(axis=1, keepdims=True), np.take_along_axis(found, here, axis=1))
-            np.put_along_axis(found, here, least, axis=1)
-        return found
+            least = np.minimum(distances.min(axis=1, keepdims=True), np.take_along_axis(distances, here, axis=1))
+            np.put_along_axis(distances, here, least, axis=1)
+        return distances
 
-    def held(self) -> Held | Distances:
+    def cached(self) -> CostMatrix | Distances:
         """The same, computed once where they are few."""
-        few = len(self.points) * len(self.centres) <= HELD_ENTRIES
-        return Held(self.of(slice(None))) if few else self
+        few = len(self.points) * len(self.centres) <= CACHED_ENTRIES
+        return CostMatrix(self.of(slice(None))) if few else self
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,7 +75,7 @@ class Distances:
 
 
 @dataclass(frozen=True)
-class Held:
+class CostMatrix:
     """Costs that lie in memory; shape (points, centres)."""
 
     matrix: Matrix
@@ -89,16 +90,16 @@ class Held:
         return self.matrix.shape[0], self.matrix.shape[1]
 
 
-Costs = Held | Distances
+Costs = CostMatrix | Distances
 
 
-def assign(costs: Costs, room: Rows, twins: Rows | None = None) -> Labels:
+def assign(costs: Costs, room: Rows, duplicates: Rows | None = None) -> Labels:
     """Give every point a centre that has room.
 
     Args:
         costs: of each point at each centre.
         room: points that each centre takes; their sum is at least the number of points.
-        twins: points with the same number are equal; they are placed by the handful. None = all differ.
+        duplicates: points with the same number are equal; they are placed together. None = all differ.
 
     Raises:
         ValueError: there is not enough room.
@@ -114,10 +115,10 @@ def assign(costs: Costs, room: Rows, twins: Rows | None = None) -> Labels:
         exact = _exact(costs.of(slice(None)), room)
         if exact is not None:
             return exact
-    loose = place(costs, room, np.zeros(centres), twins)
+    loose = place(costs, room, np.zeros(centres), duplicates)
     if (room >= points).all():
         return loose
-    tight = place(costs, room, prices(costs, room), twins)
+    tight = place(costs, room, potentials(costs, room), duplicates)
     return min((loose, tight), key=lambda labels: total(costs, labels))
 
 
@@ -134,13 +135,14 @@ def _exact(cost: Matrix, room: Rows) -> Labels | None:
     taken by others.
     """
     points = len(cost)
+    # How many centres it takes that any so many of them have room for all points: counted from the smallest.
     enough = int(np.searchsorted(np.cumsum(np.sort(room[room > 0])), points)) + 1
     allowed = np.where(room > 0, cost, np.inf)
     if enough < cost.shape[1]:
         near = np.unique(np.argpartition(allowed, enough - 1, axis=1)[:, :enough])
     else:
         near = np.flatnonzero(room > 0)
-    column = np.repeat(near, np.minimum(room[near], points))
+    column = np.repeat(near, np.minimum(room[near], points))  # a column of the assignment for each place; its centre
     if points * len(column) > EXACT_ENTRIES:
         return None
     row, seat = linear_sum_assignment(cost[:, column])
@@ -149,61 +151,79 @@ def _exact(cost: Matrix, room: Rows) -> Labels | None:
     return labels
 
 
-def prices(
+def potentials(
     costs: Costs, room: npt.NDArray[Any], start: npt.NDArray[np.float64] | None = None
 ) -> npt.NDArray[np.float64]:
-    """What each centre costs on top, so that asking the cheapest one spreads the points nearly as `room` says.
+    """Dual potentials: what each centre costs on top, so that taking the cheapest one nearly spreads points as `room`.
 
-    Large problems are asked about an even sample of their points. Where there is more room than points, no price is
+    Large problems are solved for an even sample of their points. Where there is more room than points, no potential is
     below zero.
 
     Args:
         costs: of each point at each centre.
         room: points that each centre takes.
-        start: prices to start from, which are good already; None = none.
+        start: potentials to start from, which are good already; None = none.
+
+    Returns:
+        Shape (centres,).
     """
     points, centres = costs.shape
     sample = max(1, SAMPLE_ENTRIES // centres)
     rows = np.arange(points) if points <= sample else np.linspace(0, points - 1, sample).astype(np.int64)
     cost = costs.of(rows)
-    spare = int(room.sum()) > points
-    share = np.maximum(room * (len(rows) / points), 1e-9).astype(np.float32)
-    found = np.zeros(centres) if start is None else start.copy()
+    slack = int(room.sum()) > points
+    share = np.maximum(room * (len(rows) / points), 1e-9).astype(np.float32)  # of the sample, for each centre
+    potential = np.zeros(centres) if start is None else start.copy()
     scale = float(cost.std()) + 1e-12
     for temperature in TEMPERATURES:
-        heat = temperature * scale
-        kernel = cost + found.astype(np.float32)
+        epsilon = temperature * scale
+        # The kernel exp(-(cost + potential) / epsilon), shape (sample, centres); a factor of a row changes nothing, and
+        # makes each row's largest entry 1.
+        kernel = cost + potential.astype(np.float32)
         kernel -= kernel.min(axis=1, keepdims=True)
-        np.exp(kernel * np.float32(-1.0 / heat), out=kernel)
-        lift = np.ones(centres, dtype=np.float32)
-        most = np.exp(np.minimum(found / heat, 60.0)).astype(np.float32)  # the factor that takes a price to zero
+        np.exp(kernel * np.float32(-1.0 / epsilon), out=kernel)
+        # Sinkhorn's scaling of the columns, shape (centres,): `load` is how many points of the sample each centre gets
+        # when every point is shared out by its row; a centre of too much load is scaled down, a little less than fully.
+        scaling = np.ones(centres, dtype=np.float32)
+        most = np.exp(np.minimum(potential / epsilon, 60.0)).astype(np.float32)  # what takes a potential to zero
         for _ in range(SCALINGS):
-            load = lift * ((1.0 / np.maximum(kernel @ lift, 1e-30)) @ kernel)
-            lift /= np.maximum(load / share, 1e-9) ** 0.9
-            np.clip(lift, 1e-30, most if spare else 1e30, out=lift)
-        found -= heat * np.log(lift.astype(np.float64))
-        if spare:
-            np.maximum(found, 0.0, out=found)
-    return found
+            load = scaling * ((1.0 / np.maximum(kernel @ scaling, 1e-30)) @ kernel)
+            scaling /= np.maximum(load / share, 1e-9) ** 0.9
+            np.clip(scaling, 1e-30, most if slack else 1e30, out=scaling)
+        # The scaling becomes part of the potentials, from which the next, colder kernel starts.
+        potential -= epsilon * np.log(scaling.astype(np.float64))
+        if slack:
+            np.maximum(potential, 0.0, out=potential)
+    return potential
 
 
-def place(costs: Costs, room: Rows, price: npt.NDArray[np.float64], twins: Rows | None = None) -> Labels:
-    """Rounds of acceptance: see the module. Where there is too little room, those who lose least get the label -1.
+def place(costs: Costs, room: Rows, potential: npt.NDArray[np.float64], duplicates: Rows | None = None) -> Labels:
+    """Rounds of acceptance: see the module. Where there is too little room, those who lose least get -1.
 
     Args:
         costs: of each point at each centre.
         room: points that each centre takes.
-        price: of each centre, on top of the costs.
-        twins: see `assign`.
+        potential: of each centre, on top of the costs.
+        duplicates: see `assign`.
+
+    Returns:
+        A centre for each point, shape (points,).
     """
+    # Invariant of the rounds: centre c has room for `free[c]` more points; group g of equal points has `need[g]` that
+    # still lack a label, which are `members[starts[g] : starts[g] + need[g]]`; `waiting` are the groups with need; a
+    # label that was given is never taken back. Only centres with room are asked, and the first request at each gets at
+    # least one place, so every round places points and the loop ends: with none waiting, or with no room left. Equal
+    # points ask alike, so a group asks once for all of them: that is what makes many duplicates quick.
     points, centres = costs.shape
-    first, members, need = _handfuls(points, twins)
+    first, members, need = _equal_groups(points, duplicates)
     starts = np.concatenate([[0], np.cumsum(need)[:-1]])
     labels = np.full(points, -1, dtype=np.int32)
     free = np.minimum(room, points).astype(np.int64)
-    waiting, extra = np.arange(len(first)), np.asarray(price, dtype=np.float32)
+    waiting, extra = np.arange(len(first)), np.asarray(potential, dtype=np.float32)
     step = max(1, BLOCK_ENTRIES // centres)
     while len(waiting) and free.any():
+        # Each waiting group's cheapest centre with room, and its regret: how much more the second cheapest costs. Both
+        # of shape (waiting,), from costs of shape (block, centres).
         wanted = np.empty(len(waiting), dtype=np.int64)
         regret = np.empty(len(waiting), dtype=np.float32)
         closed = np.where(free > 0, np.float32(0), np.float32(np.inf))
@@ -213,13 +233,15 @@ def place(costs: Costs, room: Rows, price: npt.NDArray[np.float64], twins: Rows 
             wanted[block] = cost.argmin(axis=1)
             two = np.partition(cost, 1, axis=1)[:, :2]
             regret[block] = np.where(np.isfinite(two[:, 1]), two[:, 1] - two[:, 0], 0)
+        # Requests centre by centre, those of the most regret first: which centre, and for how many places.
         order = np.lexsort((waiting, -regret, wanted))
         asked, units = wanted[order], need[waiting[order]]
-        # Places asked for before a handful, at the same centre.
+        # Places asked for before each request at its centre: the sum so far less the sum where the centre begins.
         ahead = np.cumsum(units) - units
         heads = np.concatenate([[0], np.flatnonzero(np.diff(asked)) + 1])
         ahead -= np.repeat(ahead[heads], np.diff(np.append(heads, len(asked))))
-        taken = np.clip(free[asked] - ahead, 0, units)
+        taken = np.clip(free[asked] - ahead, 0, units)  # places that each request gets
+        # One entry a place given: the group, and which of the group's unplaced points takes it.
         who = np.repeat(waiting[order], taken)
         seats = np.arange(len(who)) - np.repeat(np.cumsum(taken) - taken, taken)
         labels[members[starts[who] + seats]] = np.repeat(asked, taken)
@@ -230,19 +252,19 @@ def place(costs: Costs, room: Rows, price: npt.NDArray[np.float64], twins: Rows 
     return labels
 
 
-def _handfuls(points: int, twins: Rows | None) -> tuple[Rows, Rows, Rows]:
-    """The first point of each handful of equal ones, all points handful by handful, and how many each has."""
-    if twins is None:
+def _equal_groups(points: int, duplicates: Rows | None) -> tuple[Rows, Rows, Rows]:
+    """The first point of each group of equal ones, all points group by group, and how many each has."""
+    if duplicates is None:
         every = np.arange(points)
         return every, every, np.ones(points, dtype=np.int64)
-    _, first, kind, count = np.unique(twins, return_index=True, return_inverse=True, return_counts=True)
-    rank = np.argsort(np.argsort(first))  # handfuls in the order of their first points
+    _, first, kind, count = np.unique(duplicates, return_index=True, return_inverse=True, return_counts=True)
+    rank = np.argsort(np.argsort(first))  # groups in the order of their first points
     place_of = rank[kind]
     by_rank = np.argsort(first)
     return first[by_rank], np.argsort(place_of, kind="stable"), count[by_rank].astype(np.int64)
 
 
-def twins_of(points: Matrix, seen: npt.NDArray[np.integer] | None = None) -> Rows:
+def duplicates_of(points: Matrix, seen: npt.NDArray[np.integer] | None = None) -> Rows:
     """A number for each distinct row, the same for equal ones.
 
     Args:

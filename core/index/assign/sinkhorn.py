@@ -1,13 +1,16 @@
-"""Uniform semantic mapping (LC-Rec): items choose codes so that every code is asked for about equally often.
+"""Uniform semantic mapping: items choose codes so that every code is asked for about equally often.
 
-A transport plan between items and codes is found by Sinkhorn's alternating scaling; an item takes the code that the
-plan gives it most of. That is a preference, not a promise: two items may still take the same code.
+After LC-Rec (arXiv 2311.09049), as released in `index/models/layers.py` and `index/generate_indices.py`. A transport
+plan between items and codes is found by Sinkhorn's alternating scaling; an item takes the code that the plan gives it
+most of. That is a preference, not a promise: two items may still take the same code.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
+from core.index.prefixes import prefix_starts, sorted_by_code
 
 Plan = npt.NDArray[np.float64]
 
@@ -21,7 +24,7 @@ BLOCK = 1 << 22
 def sinkhorn(distances: npt.NDArray[np.floating], epsilon: float, rounds: int, mass: Plan | None = None) -> Plan:
     """The plan that moves items to codes at little cost, with equal load on all codes.
 
-    As LC-Rec has it (methods dossier, section 1.3): distances are shifted and scaled to [-1, 1] over the whole
+    As LC-Rec released it: distances are shifted and scaled to [-1, 1] over the whole
     matrix, the kernel is exp(-d / epsilon), then items and codes are scaled in turn, codes last.
 
     Args:
@@ -36,16 +39,18 @@ def sinkhorn(distances: npt.NDArray[np.floating], epsilon: float, rounds: int, m
     cost = np.array(distances, dtype=np.float64)
     items, codes = cost.shape[-2:]
     weight = np.ones(cost.shape[:-1]) if mass is None else np.asarray(mass, dtype=np.float64)
-    total = weight.sum(axis=-1, keepdims=True)
+    total = weight.sum(axis=-1, keepdims=True)  # of each problem; what a column gets is this over the codes
     if not items:
         return cost
+    # The kernel exp(-d / epsilon), of the shape of the distances, d scaled by half the range of the whole matrix.
     low, high = cost.min(axis=(-2, -1), keepdims=True), cost.max(axis=(-2, -1), keepdims=True)
     cost -= cost.min(axis=-1, keepdims=True)  # a factor of a row, which the first scaling takes out again
     cost /= -epsilon * ((high - low) / 2 + 1e-5)
     kernel = np.exp(np.maximum(cost, DEEPEST, out=cost), out=cost)
     right = np.ones((*kernel.shape[:-2], codes))
     turned = np.swapaxes(kernel, -1, -2)
-    # Scaling the sides by vectors is the same as rescaling the matrix, at a fraction of the work.
+    # Scaling the sides by vectors, (..., items) and (..., codes), is the same as rescaling the matrix, at a fraction of
+    # the work: the plan is diag(left) kernel diag(right).
     for _ in range(rounds):
         left = weight / np.maximum((kernel @ right[..., None])[..., 0], FLOOR)
         right = total / codes / np.maximum((turned @ left[..., None])[..., 0], FLOOR)
@@ -64,7 +69,7 @@ def sinkhorn_rounds(
 ) -> tuple[npt.NDArray[np.int32], int]:
     """Tell items of one code apart by asking them again at the last level, group by group, with Sinkhorn.
 
-    LC-Rec's rounds (methods dossier, section 1.4): every group of items that share all codes is quantised again on its
+    LC-Rec's rounds: every group of items that share all codes is quantised again on its
     own, and only its last codes change. It ends when nothing is shared, when a round changes nothing, or after `most`
     rounds. Items with equal residuals stay together, and so may others; nobody is told apart for certain.
 
@@ -84,6 +89,7 @@ def sinkhorn_rounds(
     if len(centres) < 2 or not current.shape[1]:
         return current, 0
     for done in range(most):
+        # Groups of like size are solved as one batch; see `_alike` and `_again`.
         before = current[:, -1].copy()
         for groups in _alike(_shared(current), points):
             current[np.concatenate([rows for _, rows in groups]), -1] = _again(groups, points, centres, epsilon, rounds)
@@ -98,9 +104,9 @@ Group = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 def _shared(codes: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int64]]:
     """Rows that have the same codes, group by group, only where there are several."""
-    order = np.lexsort(codes.T[::-1])
-    fresh = np.any(codes[order[1:]] != codes[order[:-1]], axis=1)
-    return [group for group in np.split(order, np.flatnonzero(fresh) + 1) if len(group) > 1]
+    order = sorted_by_code(codes).astype(np.int64)
+    *_, starts = prefix_starts(codes[order])  # of whole codes
+    return [group for group in np.split(order, np.flatnonzero(starts)[1:]) if len(group) > 1]
 
 
 def _alike(groups: list[npt.NDArray[np.int64]], points: npt.NDArray[np.float32]) -> list[list[Group]]:
@@ -111,25 +117,27 @@ def _alike(groups: list[npt.NDArray[np.int64]], points: npt.NDArray[np.float32])
         kind = kind.reshape(-1)
         if kind.max() > 0:
             sized.setdefault(int(kind.max()) + 1, []).append((kind.astype(np.int64), rows))
-    return [held for _, held in sorted(sized.items())]
+    return [same_size for _, same_size in sorted(sized.items())]
 
 
 def _again(
     groups: list[Group], points: npt.NDArray[np.float32], centres: npt.NDArray[np.float32], epsilon: float, rounds: int
 ) -> npt.NDArray[np.int32]:
     """New last codes of the rows of groups with equally many distinct residuals, in their order."""
-    found = []
+    last_codes = []
     size = int(groups[0][0].max()) + 1
     at_once = max(1, BLOCK // (size * len(centres)))
     half = np.square(centres).sum(axis=1)
     for start in range(0, len(groups), at_once):
         block = groups[start : start + at_once]
+        # The groups' distinct residuals, (groups, size, dim), and how many items have each, (groups, size).
         some = np.empty((len(block), size, points.shape[1]), dtype=np.float32)
         mass = np.empty((len(block), size))
         for place, (kind, rows) in enumerate(block):
             some[place, kind] = points[rows]
             mass[place] = np.bincount(kind, minlength=size)
+        # Squared distances (groups, size, width); the plan's choice for each distinct residual, (groups, size).
         distances = half - 2.0 * (some @ centres.T) + np.square(some).sum(axis=2)[..., None]
         chosen = sinkhorn(distances, epsilon, rounds, mass).argmax(axis=2)
-        found += [chosen[place, kind] for place, (kind, _) in enumerate(block)]
-    return np.concatenate(found).astype(np.int32)
+        last_codes += [chosen[place, kind] for place, (kind, _) in enumerate(block)]
+    return np.concatenate(last_codes).astype(np.int32)

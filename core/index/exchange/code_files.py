@@ -31,24 +31,24 @@ def read_json(path: Path) -> tuple[list[str], list[list[int]], tuple[int, ...]]:
     """
     twice: list[str] = []
 
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        held = dict(found)
-        if len(held) < len(found):
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
             seen: set[str] = set()
-            twice.extend(key for key, _ in found if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        return held
+            twice.extend(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        return entries
 
     try:
-        held = json.loads(path.read_bytes(), object_pairs_hook=pairs)
+        entries = json.loads(path.read_bytes(), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: neither JSON nor Parquet ({error})", "LC-Rec's .index.json, or Parquet") from error
-    if not isinstance(held, dict) or not held:
+    if not isinstance(entries, dict) or not entries:
         raise DataError(f"{path}: not an index: no JSON object with an entry an item")
     if twice:
         raise DataError(f"{path}: {many(twice, 'item')} twice")
     rows, bad = {}, []
     letters: list[str] = []
-    for key, value in held.items():
+    for key, value in entries.items():
         parts = _parts(value)
         letters = letters or [letter for letter, _ in parts]
         if not parts or any(one != letter for (one, _), letter in zip(parts, letters, strict=False)):
@@ -57,7 +57,7 @@ def read_json(path: Path) -> tuple[list[str], list[list[int]], tuple[int, ...]]:
             rows[key] = [code for _, code in parts]
     if bad:
         raise DataError(
-            f"{path}: {many(bad, 'item')} without a code, e.g. {json.dumps(held[bad[0]])[:80]}",
+            f"{path}: {many(bad, 'item')} without a code, e.g. {json.dumps(entries[bad[0]])[:80]}",
             'a code is a list of tokens, one a level: ["<a_12>", "<b_3>"]',
         )
     return list(rows), _even(path, rows), ()
@@ -69,9 +69,9 @@ def _parts(value: Any) -> list[tuple[str, int]]:
         value = re.findall(r"<[^<>]*>", value) if re.fullmatch(r"(\s*<[^<>]*>)+\s*", value) else []
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         return []
-    found = [TOKEN.fullmatch(one.strip()) for one in value]
-    parts = [(one[1], int(one[2])) for one in found if one]
-    whole = len(parts) == len(found) and len({letter for letter, _ in parts}) == len(parts)
+    tokens = [TOKEN.fullmatch(one.strip()) for one in value]
+    parts = [(one[1], int(one[2])) for one in tokens if one]
+    whole = len(parts) == len(tokens) and len({letter for letter, _ in parts}) == len(parts)
     return parts if whole else []
 
 
@@ -86,8 +86,8 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[int]], tuple[int, ...
     """
     try:
         table = pl.read_parquet(path, glob=False)
-        told = pl.read_parquet_metadata(path).get(WIDTHS, "")
-        widths = tuple(int(width) for width in told.split(",") if width)
+        stated = pl.read_parquet_metadata(path).get(WIDTHS, "")
+        widths = tuple(int(width) for width in stated.split(",") if width)
         if "item_id" not in table.columns:
             raise DataError(f"{path}: has no column item_id", f"it has {', '.join(table.columns[:8])}")
         if "codes" in table.columns:
@@ -106,13 +106,13 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[int]], tuple[int, ...
     bad = [key for key, row in zip(keys, lists, strict=True) if not row or None in row]
     if bad or None in keys:
         raise DataError(f"{path}: {many(bad or ['(no id)'], 'item')} without a code")
-    held = dict(zip(keys, lists, strict=True))
-    if len(held) < len(keys):
+    codes = dict(zip(keys, lists, strict=True))
+    if len(codes) < len(keys):
         values = pl.Series(keys)
         raise DataError(
             f"{path}: {many(values.filter(values.is_duplicated()).unique().sort().to_list(), 'item')} twice"
         )
-    return keys, _even(path, held), widths
+    return keys, _even(path, codes), widths
 
 
 def _even(path: Path, rows: Mapping[str, list[int]]) -> list[list[int]]:

@@ -1,19 +1,18 @@
 """Item indices in and out: LC-Rec's `.index.json` of any depth, and Parquet.
 
-LC-Rec's file is one JSON object, from an item to its tokens: `{"0": ["<a_70>", "<b_138>", ...], ...}` (methods dossier,
-section 1.4). What was read is kept as it is, byte for byte; where items share a code, conflicts are settled beside it.
+LC-Rec's file (arXiv 2311.09049; its released `index/generate_indices.py` writes it) is one JSON object, from an item to
+its tokens: `{"0": ["<a_70>", "<b_138>", ...], ...}`. What was read is kept as it is, byte for byte; where items share a
+code, conflicts are settled beside it.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +25,7 @@ from core.index.exchange.numbering import names_of_keys
 from core.index.table import ItemIndex
 from core.index.tokens import token
 
-if TYPE_CHECKING:
-    from core.index.quantize import Quantized
-
 Int32 = npt.NDArray[np.int32]
-Matrix = npt.NDArray[np.float32]
 
 WIDEST = 1 << 20
 """Codes of a level at most: the language model gets a token for each."""
@@ -79,35 +74,6 @@ def read_index(path: Path, item_ids: pl.Series) -> Imported:
     return Imported(codes.astype(np.int32), widths, "Parquet" if parquet else "LC-Rec")
 
 
-def imported(path: Path, item_ids: pl.Series, vectors: Mapping[str, Matrix]) -> Quantized:
-    """A file of codes as a quantizer's work, so that conflicts are settled as everywhere.
-
-    A code's vector is the mean of what the codes before it leave of its items' vectors (semantic ones where there are
-    any). The last level is widened where there are fewer codes than items.
-
-    Args:
-        path: see `read_index`.
-        item_ids: id of every item number.
-        vectors: the sources' vectors, centred; with none, the code with the lowest number counts as the nearest.
-
-    Raises:
-        ProjectError: there is no such file.
-        DataError: it is no index of these items.
-    """
-    from core.index.quantize import Quantized
-    from core.index.quantize.methods.kmeans_tree import mean_steps
-
-    read = read_index(path, item_ids)
-    widths, items = read.widths, len(item_ids)
-    before = math.prod(widths[:-1])
-    if before * widths[-1] < items:
-        widths = (*widths[:-1], -(-items // before))
-    matrix = vectors.get("semantic", next(iter(vectors.values()), np.zeros((items, 1), dtype=np.float32)))
-    distinct = len(np.unique(read.codes, axis=0))
-    figures = {"format": read.format, "items": items, "distinct": distinct, "widths": list(widths)}
-    return Quantized(read.codes, widths, matrix, mean_steps(matrix, read.codes, widths), figures)
-
-
 def write_index(item_ids: pl.Series, codes: Int32, path: Path, widths: Sequence[int] = ()) -> None:
     """Write codes into a file; its format is that of its suffix.
 
@@ -128,11 +94,11 @@ def write_index(item_ids: pl.Series, codes: Int32, path: Path, widths: Sequence[
         )  # as Python's json writes it, which is how LC-Rec's files are made
         _write(path, json.dumps(dict(zip(item_ids.to_list(), tokens, strict=True))).encode())
     elif suffix == ".parquet":
-        held = io.BytesIO()
+        content = io.BytesIO()
         rows = pl.Series("codes", np.asarray(codes, dtype=np.int32)).cast(pl.List(pl.Int32))
         about = {WIDTHS: ",".join(map(str, widths))} if widths else {}
-        pl.DataFrame([item_ids.alias("item_id"), rows]).write_parquet(held, metadata=about)
-        _write(path, held.getvalue())
+        pl.DataFrame([item_ids.alias("item_id"), rows]).write_parquet(content, metadata=about)
+        _write(path, content.getvalue())
     else:
         raise ProjectError(
             f"{path}: no format has the suffix {suffix!r}", "LC-Rec's is .index.json, the other .parquet"

@@ -33,11 +33,11 @@ def names_of_keys(path: Path, keys: Collection[str], item_ids: Collection[str]) 
     best: dict[str, str] = {key: key for key in keys}
     most = len(ours & best.keys())
     for file in _beside(path):
-        for found in _maps(file, ours):
-            told = {key: found.get(key, key) for key in keys}
-            named = len(ours & set(told.values()))
+        for explained in _maps(file, ours):
+            names = {key: explained.get(key, key) for key in keys}
+            named = len(ours & set(names.values()))
             if named > most:
-                best, most = told, named
+                best, most = names, named
     if not most and ours:
         raise DataError(
             f"{path}: none of its {len(best):,} items is in the catalogue; its keys look like {_some(best)}, "
@@ -69,17 +69,17 @@ def _maps(file: Path, ours: Collection[str]) -> Iterator[Mapping[str, str]]:
             pairs = [line.rstrip("\r").split("\t") for line in text.split("\n")]
             yield {pair[1].strip(): pair[0].strip() for pair in pairs if len(pair) == 2}
             return
-        held: Any = json.loads(text)
+        content: Any = json.loads(text)
     except (OSError, ValueError, RecursionError):
         return  # it explains nothing, then
-    for part in (held, held.get("item2id"), held.get("id2item")):
+    for part in (content, content.get("item2id"), content.get("id2item")):
         if not isinstance(part, dict):
             continue
         plain = {key: str(value) for key, value in part.items() if isinstance(value, str | int)}
         yield plain
         yield {value: key for key, value in plain.items()}
-    fields = {name for item in held.values() if isinstance(item, dict) for name in item}
+    fields = {name for item in content.values() if isinstance(item, dict) for name in item}
     for name in sorted(fields):
-        ids = {key: str(item[name]) for key, item in held.items() if isinstance(item, dict) and name in item}
+        ids = {key: str(item[name]) for key, item in content.items() if isinstance(item, dict) and name in item}
         if any(value in ours for value in ids.values()):
             yield ids

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.data.roles import LISTED, has_word, words
+
 Int64 = npt.NDArray[np.int64]
 
-NAMES = frozenset(
-    {"category", "categories", "genre", "genres", "brand", "brands", "type", "department", "class", "group", "author",
-     "artist", "maker", "manufacturer", "publisher", "section", "topic", "series", "label"}
-)  # fmt: skip
-LISTS = frozenset({"category", "categories", "genre", "genres"})
-"""Columns whose text may be a list with commas; in others a comma belongs to a name."""
 COMMON = 0.9
 """Share of the items above which a list's first entry says nothing, so that the next one is taken."""
 DEEPEST = 5
@@ -38,7 +32,7 @@ def labels_of(items: pl.DataFrame) -> dict[str, pl.Series]:
     """
     found: dict[str, pl.Series] = {}
     for name in items.columns:
-        if len(found) == MOST_COLUMNS or not NAMES & set(re.split(r"[\W_]+", name.lower())):
+        if len(found) == MOST_COLUMNS or not has_word(name, "kind", "class", "maker"):
             continue
         values = _first_entry(items[name], name)
         if values is None:
@@ -63,15 +57,15 @@ def agreement(prefixes: list[Int64], values: pl.Series) -> list[dict[str, float]
     kinds = values.drop_nulls().rank("dense").to_numpy().astype(np.int64)
     every = _pairs(np.array([len(kinds)]))
     chance = round(_pairs(np.bincount(kinds)) / max(every, 1.0), 4)
-    told = []
+    depths = []
     for depth, numbers in enumerate(prefixes, 1):
         under = numbers[there]
         together = _pairs(np.bincount(under))
         if not together:
             break  # deeper there are none either
         both = np.unique(under * (kinds.max(initial=0) + 1) + kinds, return_counts=True)[1]
-        told.append({"depth": depth, "agree": round(_pairs(both) / together, 4), "chance": chance})
-    return told
+        depths.append({"depth": depth, "agree": round(_pairs(both) / together, 4), "chance": chance})
+    return depths
 
 
 def _pairs(counts: Int64) -> float:
@@ -86,7 +80,7 @@ def _first_entry(column: pl.Series, name: str) -> pl.Series | None:
             return None
         entries = column
     elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        comma = "," if LISTS & set(re.split(r"[\W_]+", name.lower())) else ""
+        comma = "," if LISTED & set(words(name)) else ""
         text = column.cast(pl.String).str.replace_all(r"[\[\]\"]", "")
         entries = text.str.replace_all(rf"[|>;{comma}]", "\x00").str.split("\x00")
     else:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from core.index.branches import sorted_by_code
 from core.index.measure.agreement import agreement, labels_of
-from core.index.nearest import BLOCK, nearest_rows
+from core.index.nearest import BLOCK, Matrix, nearest_rows
+from core.index.prefixes import prefix_numbers
 from core.index.table import ItemIndex
 from core.index.tokens import letter
 from core.vectors import ItemVectors
@@ -59,35 +59,21 @@ def index_report(
         `reconstruction`: for each source the squared error of the codes' vectors (as quantised, before conflicts were
         settled) over the variance of what was quantised: 0 tells all, 1 nothing.
     """
-    prefixes = _prefixes(index)
+    prefixes = prefix_numbers(index.codes)
     report: dict[str, Any] = {
         "items": len(index.codes),
         "base_id": index.base_id,
         "neighbours": NEIGHBOURS,
         "levels": [_level(index, level, prefixes) for level in range(index.levels)],
-        "preserved": {name: _preserved(prefixes[1:], held, seed) for name, held in vectors.items()},
+        "preserved": {name: _preserved(prefixes[1:], one.matrix, seed) for name, one in vectors.items()},
     }
     if items is not None:
-        found = {name: agreement(prefixes[1:], values) for name, values in labels_of(items).items()}
-        report["agreement"] = {name: depths for name, depths in found.items() if depths}
+        columns = {name: agreement(prefixes[1:], values) for name, values in labels_of(items).items()}
+        report["agreement"] = {name: depths for name, depths in columns.items() if depths}
     if built is not None:
         errors = {name: _error(part) for name, part in zip(built.figures["making"], built.parts, strict=True)}
         report["reconstruction"] = {name: error for name, error in errors.items() if error is not None}
     return report
-
-
-def _prefixes(index: ItemIndex) -> list[Int64]:
-    """For every depth from 0 a number for each item's first codes: 0 ... as many as there are."""
-    order = sorted_by_code(index.codes)
-    ranked = index.codes[order]
-    new = np.zeros(len(order), dtype=bool)
-    found = [np.zeros(len(order), dtype=np.int64)]
-    for level in range(index.levels):
-        new[1:] |= ranked[1:, level] != ranked[:-1, level]
-        numbers = np.empty(len(order), dtype=np.int64)
-        numbers[order] = np.cumsum(new)
-        found.append(numbers)
-    return found
 
 
 def _level(index: ItemIndex, level: int, prefixes: list[Int64]) -> dict[str, Any]:
@@ -117,13 +103,14 @@ def _level(index: ItemIndex, level: int, prefixes: list[Int64]) -> dict[str, Any
     }
 
 
-def _preserved(prefixes: list[Int64], held: ItemVectors, seed: int) -> list[dict[str, float]]:
-    count, dim = held.matrix.shape
+def _preserved(prefixes: list[Int64], matrix: Matrix, seed: int) -> list[dict[str, float]]:
+    count, dim = matrix.shape
     if count < 2:
         return []
     sample = min(SAMPLE, max(LEAST, WORK // (count * dim)), count)
     asked = np.sort(np.random.default_rng(seed).choice(count, sample, replace=False))
-    near = nearest_rows(held.matrix, asked, min(NEIGHBOURS + 1, count))
+    # Row numbers, shape (sample, neighbours + 1), and which of them are not the item itself.
+    near = nearest_rows(matrix, asked, min(NEIGHBOURS + 1, count))
     other = near != asked[:, None]
     levels = []
     for prefix in prefixes:

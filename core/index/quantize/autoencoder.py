@@ -31,7 +31,7 @@ BEST = "best.safetensors"
 
 
 @dataclass(frozen=True)
-class View:
+class CodedCatalogue:
     """The whole catalogue as the network sees it.
 
     Attributes:
@@ -102,17 +102,18 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
             _start(network, task)
         if not network.coding or ((epoch - plain) % every and epoch < epochs):
             return True
-        seen = view(network)
+        seen = code_catalogue(network)
         if notes["best"] is None or seen.score < notes["best"]:
             notes.update(best=seen.score, stale=0, epoch=epoch)
             save_file(network.state_dict(), folder / f"{BEST}.new")
             (folder / f"{BEST}.new").replace(folder / BEST)
         else:
             notes["stale"] += 1
+        # After the look is scored and kept: nobody's codes are moved, the others take effect in training.
         restarted = _revive(network, loop.optimizer, seen, task.seed + epoch)
         network.guide.look(list(network.embedded))
-        told = {"error": seen.error, "collisions": seen.collisions, "score": seen.score, "restarted": float(restarted)}
-        task.reporter.metric(loop.position.step, told)
+        shares = {"error": seen.error, "collisions": seen.collisions, "score": seen.score}
+        task.reporter.metric(loop.position.step, {**shares, "restarted": float(restarted)})
         return bool(notes["stale"] < settings.patience)
 
     loop.run(after_epoch)
@@ -120,7 +121,7 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
         network.load_state_dict(load_file(folder / BEST))
     except (OSError, SafetensorError) as error:
         raise DataError(f"{folder / BEST}: the checkpoint cannot be read ({error})", "train with --new") from error
-    seen = view(network)
+    seen = code_catalogue(network)
     figures: dict[str, Any] = {
         "epochs": loop.position.epoch,
         "best_epoch": notes["epoch"],
@@ -135,7 +136,7 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
 
 
 @torch.inference_mode()
-def view(network: Network) -> View:
+def code_catalogue(network: Network) -> CodedCatalogue:
     """Code the whole catalogue, block by block."""
     network.eval()
     books = tuple(book.detach().cpu().numpy().astype(np.float32) for book in network.embedded)
@@ -144,16 +145,17 @@ def view(network: Network) -> View:
         wanted = network.items[start : start + BLOCK]
         coded: Matrix = network.encoder(wanted).cpu().numpy()
         chosen = encode(coded, books)
+        # What the codes stand for, shape (block, latent), and what the decoder makes of it, (block, dim).
         sums = np.sum([book[chosen[:, level]] for level, book in enumerate(books)], axis=0, dtype=np.float32)
         decoded = network.decoder(torch.from_numpy(sums).to(wanted.device))
         wrong += float((decoded - wanted).square().sum(dtype=torch.float64))
         latent.append(coded)
         codes.append(chosen)
-    found = np.concatenate(codes)
+    every = np.concatenate(codes)
     size = float(network.items.square().sum(dtype=torch.float64))
-    collisions = 1.0 - len(np.unique(found, axis=0)) / len(found)
+    collisions = 1.0 - len(np.unique(every, axis=0)) / len(every)
     error = wrong / size if size else 0.0
-    return View(np.concatenate(latent), books, found, error, collisions, _guided(network, found))
+    return CodedCatalogue(np.concatenate(latent), books, every, error, collisions, _guided(network, every))
 
 
 def _guided(network: Network, codes: Codes) -> float:
@@ -161,6 +163,7 @@ def _guided(network: Network, codes: Codes) -> float:
     total, size = 0.0, network.settings.batch_items
     books = list(network.embedded)
     for start in range(0, len(codes), size):
+        # Codes of a part (size, levels), item numbers (size,), and the sums of the code vectors (size, latent).
         chosen = torch.from_numpy(codes[start : start + size]).to(books[0].device, torch.long)
         rows = torch.arange(start, start + len(chosen), device=books[0].device)
         sums = torch.stack([book[chosen[:, level]] for level, book in enumerate(books)]).sum(dim=0)
@@ -189,14 +192,15 @@ def _batches(items: int, count: int, seed: tuple[int, int], device: str) -> list
     return [torch.from_numpy(part).to(device) for part in parts]
 
 
-def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: View, seed: int) -> int:
+def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: CodedCatalogue, seed: int) -> int:
     """Put codes that nobody has where some item is, level by level; returns how many."""
     rng = np.random.default_rng([seed, 1])
-    residual = seen.latent.copy()
+    residual = seen.latent.copy()  # what the levels so far leave of every item, shape (items, latent)
     restarted = 0
     for level, (parameter, book) in enumerate(zip(network.embedded, seen.books, strict=True)):
         dead = np.flatnonzero(np.bincount(seen.codes[:, level], minlength=len(book)) == 0)
         if len(dead):
+            # Each goes to a random item's residual, shape (dead, latent); AdamW's memory of it is wiped.
             chosen = torch.from_numpy(residual[rng.integers(len(residual), size=len(dead))])
             place = torch.from_numpy(dead).to(parameter.device)
             with torch.no_grad():

@@ -1,4 +1,7 @@
-"""The residual-quantised auto-encoder (RQ-VAE) of LC-Rec, LETTER and Semantic Convergence."""
+"""The residual-quantised auto-encoder (RQ-VAE) of LC-Rec, LETTER and Semantic Convergence.
+
+After LC-Rec (arXiv 2311.09049), as released in its folder `index`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.index.assign.sinkhorn import sinkhorn
-from core.settings import RqVaeSettings
+from core.index.quantize.methods.rq_vae import RqVaeOptions
 
 
 class Guide(nn.Module):
@@ -35,9 +38,9 @@ class Guide(nn.Module):
 class Network(nn.Module):
     """Encoder, codebooks, decoder; its forward gives the losses of a batch of items.
 
-    As in LC-Rec (methods dossier, section 1.3): linear layers with ReLU between them, the decoder a mirror image;
-    each level takes the code nearest to what the levels before leave, straight through level by level, so that a later
-    level sends the encoder no gradient; the last level takes its codes by the uniform semantic mapping in training.
+    As LC-Rec released it: linear layers with ReLU between them, the decoder a mirror image; each level takes the code
+    nearest to what the levels before leave, straight through level by level, so that a later level sends the encoder no
+    gradient; the last level takes its codes by the uniform semantic mapping in training.
 
     Args:
         items: what is coded, of about unit variance; shape (items, dim).
@@ -46,7 +49,7 @@ class Network(nn.Module):
         guide: what else the codes should follow.
     """
 
-    def __init__(self, items: Tensor, widths: Sequence[int], settings: RqVaeSettings, guide: Guide) -> None:
+    def __init__(self, items: Tensor, widths: Sequence[int], settings: RqVaeOptions, guide: Guide) -> None:
         super().__init__()
         self.settings, self.guide = settings, guide
         self.coding = True
@@ -73,25 +76,36 @@ class Network(nn.Module):
         return total, {name: float(part.detach()) for name, part in parts.items()}, len(rows)
 
     def quantise(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes (batch, levels), the sum of their vectors (straight-through), and the loss of codes and commitment."""
+        """Quantise a batch of encodings, shape (batch, latent).
+
+        Returns:
+            Codes, shape (batch, levels); the sum of their vectors, straight through, shape (batch, latent); and the
+            loss of code vectors and commitment, the mean over the levels.
+        """
         residual, total, losses, codes = latent, torch.zeros_like(latent), [], []
         for level, book in enumerate(self.embedded):
+            # Squared distances to the code vectors, shape (batch, width), less what an item's own length adds to all.
             distances = torch.addmm(book.square().sum(dim=1), residual, book.T, alpha=-2.0).detach()
             if self.settings.uniform and level == len(self.embedded) - 1:
+                # The mapping scales distances over the whole batch, so here that length counts.
                 distances += residual.detach().square().sum(dim=1, keepdim=True)
-                chosen = _uniform(distances, self.settings)
+                chosen = _uniform_codes(distances, self.settings)
             else:
                 chosen = distances.argmin(dim=1)
             vector = functional.embedding(chosen, book)
+            # The code vectors are moved to the items, and by `commitment` the items to their code vectors.
             pull = functional.mse_loss(residual, vector.detach())
             losses.append(functional.mse_loss(vector, residual.detach()) + self.settings.commitment * pull)
+            # In value the code vector, in gradient the residual; what is handed on has the value of what is left and no
+            # gradient at all, since the two cancel.
             through = residual + (vector - residual).detach()
             total, residual = total + through, residual - through
             codes.append(chosen)
         return torch.stack(codes, dim=1), total, torch.stack(losses).mean()
 
 
-def _uniform(distances: Tensor, settings: RqVaeSettings) -> Tensor:
+def _uniform_codes(distances: Tensor, settings: RqVaeOptions) -> Tensor:
+    """The code that Sinkhorn's plan gives each item most of; from distances (batch, width) to shape (batch,)."""
     plan = sinkhorn(distances.cpu().numpy(), settings.uniform, settings.rounds)
     return torch.from_numpy(plan.argmax(axis=1)).to(distances.device)
 

@@ -4,57 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
+from core.index.kmeans import codebook
 from core.index.quantize import Codes, Matrix
-from core.run.reporter import Reporter
+from core.run.protocol import Reporter
 
-POINTS_PER_CENTRE = 256
-"""Rows a centroid that k-means learns from; more hardly move it (faiss draws as many)."""
-ITERATIONS = 20
 BLOCK = 65536
-
-
-def centroids(points: Matrix, width: int, seed: int, most: int = POINTS_PER_CENTRE) -> Matrix:
-    """A codebook of `width` vectors by k-means; shape (width, dim).
-
-    Where the rows hold no more than `width` distinct vectors these are the codebook, and the rest of it is zero.
-
-    Args:
-        points: shape (items, dim), at least one row.
-        width: codes.
-        seed: of the rows that are drawn and of the start.
-        most: rows a code to learn from; of more, some are drawn.
-    """
-    rows = points
-    if len(points) > most * width:
-        rows = points[np.sort(np.random.default_rng(seed).choice(len(points), most * width, replace=False))]
-    rows = np.ascontiguousarray(rows, dtype=np.float32)
-    distinct = np.unique(rows, axis=0)
-    if len(distinct) <= width:
-        return np.concatenate([distinct, np.zeros((width - len(distinct), points.shape[1]), dtype=np.float32)])
-    solver = faiss.Kmeans(
-        points.shape[1],
-        width,
-        niter=ITERATIONS,
-        seed=seed,
-        min_points_per_centroid=1,
-        max_points_per_centroid=1 << 30,  # the rows are drawn above
-    )
-    solver.train(rows)
-    return np.nan_to_num(np.asarray(solver.centroids, dtype=np.float32))
 
 
 def nearest(points: Matrix, book: Matrix) -> npt.NDArray[np.int32]:
     """The nearest code of each row, squared Euclidean; the lowest of equally near ones. Shape (items,)."""
-    found = np.empty(len(points), dtype=np.int32)
+    codes = np.empty(len(points), dtype=np.int32)
+    # |x - c|² / 2 less |x|² / 2, which all codes share: shape (block, width), and no differences are formed.
     half = np.square(book).sum(axis=1) / 2
     for start in range(0, len(points), BLOCK):
         block = np.asarray(points[start : start + BLOCK], dtype=np.float32)
-        found[start : start + BLOCK] = (half - block @ book.T).argmin(axis=1)
-    return found
+        codes[start : start + BLOCK] = (half - block @ book.T).argmin(axis=1)
+    return codes
 
 
 def encode(latent: Matrix, books: Sequence[Matrix]) -> Codes:
@@ -80,12 +48,12 @@ def fit(latent: Matrix, widths: Sequence[int], seed: int, reporter: Reporter) ->
     Raises:
         StopRequested: somebody asked to stop.
     """
-    residual = np.array(latent, dtype=np.float32)
+    residual = np.array(latent, dtype=np.float32)  # what the levels so far leave of each item; (items, dim)
     codes = np.empty((len(latent), len(widths)), dtype=np.int32)
     books = []
     for level, width in enumerate(widths):
         reporter.stop_if_asked()
-        book = centroids(residual, width, seed + level)
+        book = codebook(residual, width, seed + level)
         codes[:, level] = nearest(residual, book)
         for start in range(0, len(residual), BLOCK):
             residual[start : start + BLOCK] -= book[codes[start : start + BLOCK, level]]

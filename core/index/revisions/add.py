@@ -6,17 +6,13 @@ As a library: ``from core import add_items, remove_items``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from core.data.clean import bad_id, id_expr
-from core.data.items import load_items, objects_frame
-from core.data.read import BAD, collect
-from core.data.report import DataReport
-from core.data.sniff import column_in, open_table
+from core.data.data_report import DataReport
+from core.data.items import ID, open_items, read_items, with_texts
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
 from core.index.table import ItemIndex
@@ -51,7 +47,7 @@ def add_items(
         EnvironmentFault: the run's folder cannot be written, or the text encoder is not there.
         StopRequested: somebody asked to stop.
     """
-    told = reporter or NullReporter()
+    reporter = reporter or NullReporter()
     folder = RunFolder(Path(run)) if not isinstance(run, RunFolder) else run
     project = Project.load(folder.project_path)
     index = _index(folder)
@@ -63,7 +59,7 @@ def add_items(
         known = pl.concat([base.cast(pl.String), growth.items["item_id"]])
         fresh = table.filter(~pl.col("item_id").is_in(known.implode()))
         rows = pl.concat([_again(back["item_id"], index, growth, removed=False), _placed(
-            project, folder, index, growth, fresh, Path(vectors) if vectors else None, told
+            project, folder, index, growth, fresh, Path(vectors) if vectors else None, reporter
         )])  # fmt: skip
         number = write_revision(folder, rows, index.base_id) if len(rows) else 0
     figures = {
@@ -128,20 +124,12 @@ def _read(project: Project, file: Path) -> tuple[pl.DataFrame, DataReport]:
         ProjectError: no such file or column.
         DataError: unreadable content, or no usable row.
     """
-    file, key = file.absolute(), project.data.item_key or project.data.item
-    sources = open_table(file, "new items")
-    column_in(sources, key, "data.item_key" if project.data.item_key else "data.item")
-    for source in sources:  # the catalogue is read whole as soon as one item of the log is in it
-        rows = objects_frame(source, source.objects(), key) if source.format == "jsonl" else collect(source, [key])
-        rows = rows.with_columns(id_expr(key, rows.schema[key], str(source.path)).alias("id"))
-        good = rows.filter(pl.col(BAD).is_null() & bad_id("id", "item id").is_null())["id"]
-        if len(good):
-            break
-    else:
+    file, data, report = file.absolute(), project.data, DataReport()
+    sources = open_items(file, data, "new items")
+    rows = read_items(sources, data.item_key or data.item, 1.0, report)
+    if not rows.height:
         raise DataError(f"{file}: no row of it has a usable item id")
-    report = DataReport()
-    data = replace(project.data, items=str(file), catalogue="all", max_rejected=1.0)
-    table, _ = load_items(replace(project, data=data), good.head(1), report)
+    table = with_texts(rows.sort(ID), data.text, str(sources[0].path), report)
     return table.select("item_id", "title", "text"), report
 
 
@@ -152,7 +140,7 @@ def _placed(
     growth: Growth,
     fresh: pl.DataFrame,
     given: Path | None,
-    told: Reporter,
+    reporter: Reporter,
 ) -> pl.DataFrame:
     """Rows of new items, each with its code."""
     from core.index.revisions.embed_new import spaces_of, text_vectors
@@ -161,8 +149,8 @@ def _placed(
 
     if not len(fresh):
         return pl.DataFrame(schema=SCHEMA)
-    text = text_vectors(project, folder.artefact("data"), _made(folder, "semantic"), fresh, given, told)
-    behavior = _made(folder, "behavior")
+    text = text_vectors(project, folder.artefact("data"), _artefact(folder, "semantic"), fresh, given, reporter)
+    behavior = _artefact(folder, "behavior")
     spaces, vectors = spaces_of(text, ItemVectors.load(behavior / "vectors.npz") if behavior else None)
     places = Places(index, growth.codes, spaces)
     codes: list[list[int]] = []
@@ -175,13 +163,13 @@ def _placed(
             )
         codes.append(list(code))
         if row % TELL_EVERY == 0 or row == len(fresh) - 1:
-            told.progress("new items", row + 1, len(fresh), "items")
-            told.stop_if_asked()
+            reporter.progress("new items", row + 1, len(fresh), "items")
+            reporter.stop_if_asked()
     new = pl.Series("codes", codes, dtype=pl.List(pl.Int32))
     return fresh.with_columns(new, pl.lit(False).alias("removed")).select(list(SCHEMA))
 
 
-def _made(folder: RunFolder, stage: str) -> Path | None:
+def _artefact(folder: RunFolder, stage: str) -> Path | None:
     """A stage's artefact, where the run has it."""
     try:
         return folder.artefact(stage)

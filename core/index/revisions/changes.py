@@ -147,11 +147,11 @@ def growing(run: RunFolder | Path | str) -> Iterator[None]:
     """
     folder = _folder(run)
     try:
-        held = contextlib.ExitStack()
-        held.enter_context(locked(folder))
+        lock = contextlib.ExitStack()
+        lock.enter_context(locked(folder))
     except OSError as error:
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror or error}") from error
-    with held:
+    with lock:
         for left in folder.glob(".*.new"):  # somebody was interrupted
             left.unlink(missing_ok=True)
         yield

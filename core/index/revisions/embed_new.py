@@ -18,7 +18,7 @@ from core.project import Project
 from core.registry import TEXT_VECTORS
 from core.run.reporter import Reporter
 from core.vectors import ItemVectors, VectorProvider, vectors_from_file
-from core.vectors.provide import vector_task
+from core.vectors.stage import vector_task
 
 NEIGHBOURS = 10
 EXACT_ITEMS = 200_000
@@ -71,7 +71,7 @@ def text_vectors(
         # Where the run has no text vectors, or not all that was kept beside them, the base is encoded anew.
         whole = artefact is not None and all((artefact / name).is_file() for name in provider.kept)
         folder = artefact if artefact is not None and whole else Path(scratch)
-        task = vector_task(project, TEXT_VECTORS, dataset.items, dataset.train(), folder, {}, reporter)
+        task = vector_task(project, TEXT_VECTORS, dataset, {}, folder, reporter)
         old = ItemVectors.load(folder / "vectors.npz") if whole else provider.vectors(task)
         if given is not None:
             new = vectors_from_file(given, fresh["item_id"])
@@ -87,7 +87,7 @@ def text_vectors(
     return old.matrix, np.asarray(rows, dtype=np.float32)
 
 
-def behaviour_halves(text: Space, fresh: Matrix, behavior: Space, known: np.ndarray) -> Matrix:
+def behaviour_estimates(text: Space, fresh: Matrix, behavior: Space, known: np.ndarray) -> Matrix:
     """What new items would have been taken with: the mean behaviour of their nearest text neighbours.
 
     Args:
@@ -103,10 +103,10 @@ def behaviour_halves(text: Space, fresh: Matrix, behavior: Space, known: np.ndar
     if not len(seen):
         return np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
     near = seen[_nearest(text, seen, fresh, min(NEIGHBOURS, len(seen)))]
-    halves = np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
+    estimates = np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
     for column in near.T:
-        halves += behavior.unit(column) / near.shape[1]
-    return halves
+        estimates += behavior.unit(column) / near.shape[1]
+    return estimates
 
 
 def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> np.ndarray:
@@ -139,6 +139,6 @@ def spaces_of(
     fresh = {"semantic": spaces["semantic"].centred(text[1])}
     if behavior is not None:
         spaces["behavior"] = Space.of(behavior.matrix)
-        halves = behaviour_halves(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
-        fresh["behavior"] = spaces["behavior"].centred(halves)
+        estimates = behaviour_estimates(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
+        fresh["behavior"] = spaces["behavior"].centred(estimates)
     return spaces, fresh

@@ -92,7 +92,7 @@ class Places:
         for *prefix, code in taken.tolist():
             self.later.setdefault(tuple(prefix), set()).add(code)
         self.full: set[Prefix] = set()
-        self.seen: dict[Prefix, _Branches] = {}
+        self.branches: dict[Prefix, _Branches] = {}
         self.free: dict[Prefix, npt.NDArray[np.bool_]] = {}
         # Levels of the last source: what they say of an item together is the sum of their steps.
         self.own = [level for level, source in enumerate(self.sources) if source == self.sources[-1]]
@@ -119,20 +119,20 @@ class Places:
         distance = below.square - 2.0 * (below.means @ vectors[self.sources[depth]])
         for branch in np.argsort(distance, kind="stable"):
             first, after = start + int(below.bounds[branch]), start + int(below.bounds[branch + 1])
-            found = self._seat((*prefix, below.codes[branch]), first, after, vectors)
-            if found is not None:
-                return found
+            code = self._seat((*prefix, below.codes[branch]), first, after, vectors)
+            if code is not None:
+                return code
         self.full.add(prefix)
         return None
 
     def _below(self, prefix: Prefix, start: int, end: int) -> _Branches:
-        if prefix not in self.seen:
+        if prefix not in self.branches:
             depth = len(prefix)
             codes, first = np.unique(self.sorted[start:end, depth], return_index=True)
             bounds = np.append(first, end - start).astype(np.int64)
             means = self.spaces[self.sources[depth]].means(self.order[start:end], bounds)
-            self.seen[prefix] = _Branches(codes.tolist(), bounds, means, np.square(means).sum(axis=1))
-        return self.seen[prefix]
+            self.branches[prefix] = _Branches(codes.tolist(), bounds, means, np.square(means).sum(axis=1))
+        return self.branches[prefix]
 
     def _last(self, prefix: Prefix, start: int, end: int, vector: Matrix) -> Prefix | None:
         if prefix not in self.free:

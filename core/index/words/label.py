@@ -1,9 +1,10 @@
 """Words for every branch: the terms that set its items apart, so that `<a_12>` reads "nail, polish, lacquer".
 
-Class-based TF-IDF (after Grootendorst, BERTopic, 2022) over the items' titles and texts, with a branch as the class and
-its parent as the collection: deeper words say what is special below, they do not repeat what is said above. A term's
-score is its share of the branch's items, times the root of the logarithm of how much oftener it is there than in the
-parent, times how far it keeps to few branches of the first level, which no stop word of any language does.
+Class-based TF-IDF (after BERTopic, arXiv 2203.05794, section 3.3) over the items' titles and texts, with a branch as
+the class and its parent as the collection: deeper words say what is special below, they do not repeat what is said
+above. A term's score is its share of the branch's items, times the root of the logarithm of how much oftener it is
+there than in the parent, times how far it keeps to few branches of the first level, which no stop word of any language
+does.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ def branch_words(
         rows = np.arange(max(start, 1), min(start + BLOCK, len(table)))
         for depth in np.unique(table.depth[rows]):
             some = rows[table.depth[rows] == depth]
-            found = _candidates(table, some, counts, everywhere, weight)
-            for row, (terms, scores, lifts) in zip(some, found, strict=True):
+            candidates = _candidates(table, some, counts, everywhere, weight)
+            for row, (terms, scores, lifts) in zip(some, candidates, strict=True):
                 parent = int(table.parent[row])
                 if parent and table.size[row] == table.size[parent]:
                     words[row] = words[parent]  # it is all of its parent, and says what that says
@@ -113,10 +114,10 @@ def _counts(titles: Sequence[str], texts: Sequence[str]) -> tuple[Counts, list[s
         max_features=VOCABULARY, dtype=np.float32,
     )  # fmt: skip
     try:
-        found = counter.fit_transform([*titles, *rests]).tocsr()
+        counted = counter.fit_transform([*titles, *rests]).tocsr()
     except ValueError:  # no term at all, or none twice
         return sparse.csr_matrix((items, 0), dtype=np.float32), []
-    counts = found[:items].maximum(0.5 * found[items:]).tocsr()
+    counts = counted[:items].maximum(0.5 * counted[items:]).tocsr()
     return counts, counter.get_feature_names_out().tolist()
 
 

@@ -81,8 +81,8 @@ def alike(one: str, other: str) -> bool:
 def _pieces(run: str) -> list[str]:
     """Neighbouring characters of a run, each with its marks, two to four at a time."""
     letters = _letters().findall(run)
-    found = ["".join(letters[n : n + size]) for size in PIECES for n in range(len(letters) - size + 1)]
-    return found or ([run] if len(run) <= LONGEST else [])
+    pieces = ["".join(letters[n : n + size]) for size in PIECES for n in range(len(letters) - size + 1)]
+    return pieces or ([run] if len(run) <= LONGEST else [])
 
 
 @lru_cache(maxsize=1)

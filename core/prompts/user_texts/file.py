@@ -1,4 +1,4 @@
-"""Texts about users from LC-Rec's `NAME.user.json` (methods dossier, section 1.1).
+"""Texts about users from the file `NAME.user.json` that LC-Rec released (arXiv 2311.09049, code and data).
 
     {"user_explicit_preference": {USER: [overall, long-term, short-term]},
      "user_vague_intention": {"train": {USER: {"item": ..., "inters": ..., "querys": [about the user, about the item]}},
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +54,18 @@ def file_texts(path: Path, dataset: Dataset, users: Collection[int]) -> UserText
     wanted = set(users)
 
     def read(part: Mapping[str, Any], clean: Any) -> list[tuple[str, ...]]:
-        found: list[tuple[str, ...]] = [()] * dataset.n_users
+        by_user: list[tuple[str, ...]] = [()] * dataset.n_users
         for key, value in part.items():
             number = names.get(key)
             if number is None:
                 refused.setdefault("unknown user", []).append(key)
                 continue
-            told = clean(number, value)
-            if isinstance(told, str):
-                refused.setdefault(told, []).append(key)
+            texts = clean(number, value)
+            if isinstance(texts, str):  # why there are none
+                refused.setdefault(texts, []).append(key)
             elif number in wanted:
-                found[number] = told
-        return found
+                by_user[number] = texts
+        return by_user
 
     train, ids = dataset.train(), dataset.items["item_id"].to_list()
     ours = set(ids)
@@ -81,11 +82,11 @@ def file_texts(path: Path, dataset: Dataset, users: Collection[int]) -> UserText
             value = value.get("querys", value.get("queries"))
         return _texts(value)
 
-    said = UserTexts(tuple(read(intentions, intention)), tuple(read(preferences, preference)), "file")
-    notes = [_told(path, said), *(_note(path, reason, keys) for reason, keys in refused.items())]
-    if not said.written and wanted:
+    result = UserTexts(tuple(read(intentions, intention)), tuple(read(preferences, preference)), "file")
+    notes = [_summary(path, result), *(_note(path, reason, keys) for reason, keys in refused.items())]
+    if not result.written and wanted:
         raise DataError(f"{path}: no text about any user of the data; " + "; ".join(notes[1:]), SHAPE)
-    return UserTexts(said.intents, said.preferences, "file", tuple(notes))
+    return replace(result, notes=tuple(notes))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,9 +108,9 @@ def _names(path: Path, keys: Collection[str], numbers: Mapping[str, int]) -> dic
     if beside.is_file():
         lines = beside.read_text(encoding="utf-8", errors="replace").splitlines()
         pairs = [line.split("\t") for line in lines]
-        told = {pair[1].strip(): pair[0].strip() for pair in pairs if len(pair) == 2}
-        found = {key: numbers[told[key]] for key in keys if told.get(key) in numbers}
-        best = max(best, found, key=len)
+        ids = {pair[1].strip(): pair[0].strip() for pair in pairs if len(pair) == 2}
+        explained = {key: numbers[ids[key]] for key in keys if ids.get(key) in numbers}
+        best = max(best, explained, key=len)
     return best
 
 
@@ -123,8 +124,8 @@ def _texts(value: Any) -> tuple[str, ...] | str:
     return kept or "no text"
 
 
-def _told(path: Path, said: UserTexts) -> str:
-    counts = [Counter(bool(texts) for texts in some)[True] for some in (said.intents, said.preferences)]
+def _summary(path: Path, result: UserTexts) -> str:
+    counts = [Counter(bool(texts) for texts in some)[True] for some in (result.intents, result.preferences)]
     return f"{path.name}: intents of {counts[0]:,} users, preferences of {counts[1]:,}"
 
 

@@ -1,6 +1,6 @@
 """Texts about users, written by a language model that lies on this machine.
 
-LC-Rec and EAGER-LLM bought theirs from an interface that no longer exists (methods dossier, section 1.5); any causal
+LC-Rec's released code (arXiv 2311.09049) asked `text-davinci-003` for them, which no longer exists; any causal
 language model in a Hugging Face folder takes its place here. It decodes greedily, so that but for rounding a text
 depends on model and prompt alone, and each is kept under a hash of both: an interrupted run goes on where it was.
 """

@@ -117,8 +117,8 @@ def template_texts(
         intents[user] = known[last]
         before = items[:-1]
         spans = (before, before[:-RECENT] or before[: len(before) // 2], before[-RECENT:])
-        said = (_liking(words, span) for span in spans if span)
-        preferences[user] = tuple(dict.fromkeys(text for text in said if text))
+        liked = (_liking(words, span) for span in spans if span)
+        preferences[user] = tuple(dict.fromkeys(text for text in liked if text))
     return UserTexts(tuple(intents), tuple(preferences), "template")
 
 
@@ -132,8 +132,8 @@ def _intents(words: _Words, item: int) -> tuple[str, ...]:
         [*labels[:1], *labels[-1:], *of_rest[:2], *of_title[:1]],  # the narrowest and the widest label
         [*branch[:2], *labels[1:2], *of_title, *of_rest[2:4]],
     )  # fmt: skip
-    said = (_without_title(_different(way, 5), title) for way in ways)
-    return tuple(dict.fromkeys(", ".join(way) for way in said if way))
+    kept = (_without_title(_different(way, 5), title) for way in ways)
+    return tuple(dict.fromkeys(", ".join(way) for way in kept if way))
 
 
 def _without_title(words: list[str], title: str) -> list[str]:
@@ -141,8 +141,8 @@ def _without_title(words: list[str], title: str) -> list[str]:
     whole = set(terms_of(title, CHARACTERS)) or {title.casefold()}
     kept: list[str] = []
     for word in words:
-        told = {term for one in (*kept, word) for term in (terms_of(one, CHARACTERS) or [one.casefold()])}
-        if title and (whole <= told or title.casefold() in ", ".join([*kept, word]).casefold()):
+        terms = {term for one in (*kept, word) for term in (terms_of(one, CHARACTERS) or [one.casefold()])}
+        if title and (whole <= terms or title.casefold() in ", ".join([*kept, word]).casefold()):
             continue
         kept.append(word)
     return kept

@@ -15,6 +15,7 @@ from rich.text import Text
 from core.errors import DataError
 from core.index.tokens import token
 from core.safe_json import figures, read_object
+from eagertui.cli.output.index_diff import diff_lines
 from eagertui.cli.output.lists import output, plain_table
 from eagertui.plain import visible
 
@@ -186,8 +187,6 @@ def show_diff(found: Mapping[str, Any], a: str, b: str) -> None:
         a: name of the first.
         b: name of the second.
     """
-    from core.index.measure.diff import diff_lines
-
     table = plain_table("", visible(a), visible(b), right=(visible(a), visible(b)))
     for label, left, right in diff_lines(found):
         table.add_row(Text(visible(label)), Text(visible(left)), Text(visible(right)))

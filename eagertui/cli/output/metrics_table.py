@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from core.safe_json import headline
+from core.run.rankings import headline
 
 COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "coverage@10")
 HEADINGS = ("R@5", "R@10", "N@5", "N@10", "R@50", "cover")

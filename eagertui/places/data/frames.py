@@ -11,7 +11,7 @@ import polars as pl
 
 from core.data import Dataset
 from core.data.arrays import Int64
-from core.data.report import Example
+from core.data.data_report import RejectedRow
 from core.data.views import find_users, items_taken, user_split
 from eagertui.widgets.table.frame_rows import FrameRows, InteractionRows
 from eagertui.widgets.table.frame_table import Rows
@@ -33,7 +33,7 @@ class Tables:
     """
 
     dataset: Dataset
-    examples: Mapping[str, list[Example]]
+    examples: Mapping[str, list[RejectedRow]]
     _made: dict[str, Rows] = field(default_factory=dict)
     _counts: Int64 | None = None
 

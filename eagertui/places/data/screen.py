@@ -45,7 +45,7 @@ def _load(folder: Path) -> Tables:
 
 
 def _stamp(file: Path, overrides: tuple[str, ...]) -> object:
-    from core.data.views import stamp
+    from core.jobs.file_changes import stamp
 
     return stamp(file, overrides)
 

@@ -60,7 +60,8 @@ def _compared(
     this: Artefact, other: Artefact, names: tuple[str, str]
 ) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
     """The comparison, and the same as text; both reports are known to be whole afterwards."""
-    from core.index.measure.diff import diff, diff_lines
+    from core.index.measure.diff import diff
+    from eagertui.cli.output.index_diff import diff_lines
     from eagertui.places.index.diff_lines import diff_rows
 
     found = diff(this.folder, other.folder)

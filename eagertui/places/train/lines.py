@@ -10,7 +10,7 @@ from typing import Any
 
 from textual.content import Content
 
-from core.run.state import Alert, RunState, Stage
+from core.run.state import Alert, RunState, StageState
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number, read_object
 from eagertui.plain import duration
@@ -191,7 +191,7 @@ def _over(state: RunState, status: Status, plan: Plan, width: int) -> list[Conte
     return lines
 
 
-def stage_lines(stages: Mapping[str, Stage], plan: Plan, width: int, live: bool = True) -> list[Content]:
+def stage_lines(stages: Mapping[str, StageState], plan: Plan, width: int, live: bool = True) -> list[Content]:
     """One line a stage: what became of it and how long it took, or is expected to take.
 
     Args:

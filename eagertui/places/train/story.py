@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
-from core.run.state import Alert, Checkpoint, RunState, Stage
+from core.run.state import Alert, RunState, SavedCheckpoint, StageState
 from core.run.status import Status
 from core.safe_json import moment
 from eagertui.plain import duration, figures
@@ -35,7 +35,7 @@ def _alert(alert: Alert) -> Line:
 
 
 @lru_cache(KEPT)
-def _checkpoint(point: Checkpoint) -> Line:
+def _checkpoint(point: SavedCheckpoint) -> Line:
     best = " (best)" if point.best else ""
     return (
         _clock(int(point.ts)),
@@ -44,7 +44,7 @@ def _checkpoint(point: Checkpoint) -> Line:
     )
 
 
-def _stages(stage: Stage) -> list[tuple[float, Line]]:
+def _stages(stage: StageState) -> list[tuple[float, Line]]:
     """When a stage began and ended; of one that was reused, only that."""
     if stage.state == "reused":
         return [(stage.started, (_clock(int(stage.started)), (f"= stage {safe(stage.name)} reused", FAINT)))]

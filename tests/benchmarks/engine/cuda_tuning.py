@@ -25,9 +25,9 @@ from core.model.generator import Generator
 from core.model.peft_layers import adapt
 from core.model.trie import Trie
 from core.settings import LoraSettings, StageSettings, TuneSettings
+from core.tune.batches import StageBatches
 from core.tune.objective import Objective
-from core.tune.plan import Plan
-from core.tune.rows import SequentialRows, every_item_rows
+from core.tune.target_rows import SequentialRows, every_item_rows
 
 ITEMS, USERS, LEVELS, WIDTH = 12_000, 20_000, 3, 256
 WARM = 3
@@ -93,7 +93,7 @@ def ceiling(size: int = 8192, seconds: float = 2.0) -> float:
     return done * 2.0 * size**3 / (time.perf_counter() - began)
 
 
-def plan_of(first_code: int, batch_tokens: int) -> tuple[Plan, np.ndarray]:
+def batches_of(first_code: int, batch_tokens: int) -> tuple[StageBatches, np.ndarray]:
     """Invented users and codes; the codes' tokens follow `first_code`."""
     draw = np.random.default_rng(0)
     codes = np.unique(draw.integers(WIDTH, size=(2 * ITEMS, LEVELS)), axis=0)[:ITEMS]
@@ -103,8 +103,8 @@ def plan_of(first_code: int, batch_tokens: int) -> tuple[Plan, np.ndarray]:
     tokens = first_code + codes + WIDTH * np.arange(LEVELS)
     rows = SequentialRows(every_item_rows(train, 20), tokens, ((0,),))
     tune = TuneSettings(batch_tokens=batch_tokens, packing=True)
-    plan = Plan(rows, {}, StageSettings(), tune, LEVELS, None, False, False, "cuda", (0, 0))
-    return plan, codes
+    batches = StageBatches(rows, {}, StageSettings(), tune, LEVELS, None, False, False, "cuda", (0, 0))
+    return batches, codes
 
 
 def made(model: Model, codes: int) -> PreTrainedModel:
@@ -137,15 +137,15 @@ def measure(model: Model, steps: int, batch_tokens: int) -> tuple[float, float, 
     torch.cuda.reset_peak_memory_stats()
     torch.manual_seed(0)
     first = model.config.vocab_size
-    plan, codes = plan_of(first, batch_tokens)
+    of_stage, codes = batches_of(first, batch_tokens)
     lm = made(model, LEVELS * WIDTH)
     ids = [first + WIDTH * level + np.arange(WIDTH) for level in range(LEVELS)]
     generator = Generator(lm, ids, first + codes + WIDTH * np.arange(LEVELS), (0,)).to("cuda")
-    tune = replace(plan.tune, distill=0.0, dropout=0.0)
+    tune = replace(of_stage.tune, distill=0.0, dropout=0.0)
     objective = Objective(generator, Trie(codes, "cuda"), tune, {"sequential": 1.0}).to("cuda").train()
     learning = [p for p in objective.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learning, 1e-5, fused=True)
-    batches = plan.epoch(0)
+    batches = of_stage.epoch(0)
     tokens = targets = 0
     began = 0.0
     for number in range(WARM + steps):

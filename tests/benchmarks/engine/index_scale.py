@@ -33,7 +33,8 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-METHODS = ("kmeans-tree", "paper", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random")
+from core.registry import QUANTIZERS
+
 SIZES = (1, 2, 255, 256, 257, 65_536, 65_537)
 DIM, CLUSTERS = 384, 5_000
 REAL = ("beauty", "scientific", "online-retail")
@@ -73,7 +74,7 @@ def real(name: str) -> Sources | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         project = Project.load(write_project(name, Path(folder)))
-        dataset = load_dataset(project)
+        dataset = load_dataset(project.data, project.directory)
     texts = [text or "" for text in dataset.items["text"].to_list()]
     return {
         "semantic": fit_lsa(texts, 256, 0)[1],
@@ -82,25 +83,26 @@ def real(name: str) -> Sources | None:
 
 
 def build(method: str, vectors: Sources, epochs: int) -> Any:
-    """The index by one method; `paper` is the tree as released."""
+    """The index by one method."""
     from core.index.build import build_index
+    from core.index.quantize.methods.rq_vae import RqVaeOptions
     from core.run.reporter import NullReporter
-    from core.settings import IndexSettings, RqVaeSettings
+    from core.settings import IndexSettings
 
-    settings = IndexSettings(method="kmeans-tree" if method == "paper" else method, paper=method == "paper")
+    settings = IndexSettings(method=method)
     sources = tuple(vectors)
-    if method in ("letter", "aligned") and len(vectors) == 1:  # they want a second source to be guided by
+    if QUANTIZERS.get(method).reads_other and len(vectors) == 1:  # they want a second source to be guided by
         from core.vectors import ItemVectors
 
         held = vectors["semantic"]
         vectors = {**vectors, "behavior": ItemVectors(held.matrix[:, ::-1].copy(), held.known, "turned around")}
     ids = pl.Series("item_id", [str(n) for n in range(len(vectors["semantic"].matrix))])
-    return build_index(ids, vectors, sources, settings, 0, NullReporter(), RqVaeSettings(epochs=epochs))
+    return build_index(ids, vectors, sources, settings, 0, NullReporter(), {"rq-vae": RqVaeOptions(epochs=epochs)})
 
 
 def unique(methods: list[str], sizes: list[int], names: list[str], epochs: int) -> bool:
     """Print a line a case; whether all codes were unique."""
-    print(f"{'method':12} {'case':16} {'items':>7} {'before':>7} {'after':>6} {'seconds':>8}")
+    print(f"{'method':14} {'case':16} {'items':>7} {'before':>7} {'after':>6} {'seconds':>8}")
     whole = True
 
     def line(case: str, vectors: Sources) -> bool:
@@ -112,7 +114,7 @@ def unique(methods: list[str], sizes: list[int], names: list[str], epochs: int) 
             items = len(found.index.codes)
             after = items - len(np.unique(found.index.codes, axis=0))
             before = found.resolution.figures["steps"][0]["items"]
-            print(f"{method:12} {case:16} {items:7} {before:7} {after:6} {seconds:8.1f}", flush=True)
+            print(f"{method:14} {case:16} {items:7} {before:7} {after:6} {seconds:8.1f}", flush=True)
             fine &= after == 0
         return fine
 
@@ -199,7 +201,7 @@ def main() -> None:
     if args.unique:
         sizes = [int(size) for size in args.sizes.split(",") if size]
         names = [name for name in args.data.split(",") if name]
-        fine &= unique(asked or list(METHODS), sizes, names, args.epochs)
+        fine &= unique(asked or list(QUANTIZERS.names), sizes, names, args.epochs)
     if args.million:
         fine &= million(asked or ["kmeans-tree", "rq-kmeans"], args.items)
     if not (args.unique or args.million):

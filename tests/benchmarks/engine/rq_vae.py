@@ -3,7 +3,7 @@
     python tests/benchmarks/engine/rq_vae.py [--seeds 5] [--method rq-vae] [--set key=value ...]
 
 Reads `$EAGERTUI_DATA/beauty` (default ../shared/data). Text is title, brand, categories and keywords; identical
-vectors are left aside in the shares, for no code can tell them apart. `--set` changes settings of [rq_vae].
+vectors are left aside in the shares, for no code can tell them apart. `--set` changes options of rq-vae.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from core.data.dataset import load_dataset
+from core.fields import options_of
 from core.index.assign.sinkhorn import sinkhorn_rounds
 from core.index.build import centred
 from core.index.quantize import Codes, Matrix, Task, quantize
 from core.project import Project
+from core.registry import QUANTIZERS
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
 from core.vectors.lsa_model import fit_lsa
@@ -32,6 +34,7 @@ from tests.benchmarks.experiments.real_data import write_project
 
 LEVELS = (256,) * 4
 COLUMNS = ["title", "brand", "categories", "keywords"]
+ALONE = [name for name in QUANTIZERS.names if not (QUANTIZERS.get(name).tree or QUANTIZERS.get(name).reads_other)]
 
 
 def text_vectors() -> tuple[Project, Matrix]:
@@ -39,7 +42,7 @@ def text_vectors() -> tuple[Project, Matrix]:
     with tempfile.TemporaryDirectory() as folder:
         file = write_project("beauty", Path(folder))
         project = Project.load(file, [f"data.text={json.dumps(COLUMNS)}"])
-        texts = [text or "" for text in load_dataset(project).items["text"].to_list()]
+        texts = [text or "" for text in load_dataset(project.data, project.directory).items["text"].to_list()]
     return project, centred(fit_lsa(texts, project.vectors.semantic_dim, project.seed)[1].matrix)
 
 
@@ -52,13 +55,14 @@ def main() -> None:
     """Quantise once a seed, and print a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--method", choices=("rq-kmeans", "rq-vae", "parallel"), default="rq-vae")
+    parser.add_argument("--method", choices=ALONE, default="rq-vae")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
     project, vectors = text_vectors()
     changed = {key: json.loads(value) for key, _, value in (text.partition("=") for text in args.sets)}
     changed = {key: tuple(value) if isinstance(value, list) else value for key, value in changed.items()}
-    settings = replace(project.rq_vae, **changed)
+    plain = options_of(project.index, "rq-vae")
+    settings = replace(plain, **changed)
     _, once = np.unique(vectors, axis=0, return_index=True)
     print(f"{len(vectors):,} items, {len(once):,} distinct vectors of {vectors.shape[1]}")
     print("bars: at most 360 s, 3 % nearest, 1 % after the rounds, at least 150 first codes\n")
@@ -72,8 +76,7 @@ def main() -> None:
         residual = found.latent.copy()
         for level, book in enumerate(found.codebooks[:-1]):
             residual -= book[found.codes[:, level]]
-        rounds, mapping = project.rq_vae.rounds, project.rq_vae.uniform
-        after, took = sinkhorn_rounds(found.codes, residual, found.codebooks[-1], mapping, rounds)
+        after, took = sinkhorn_rounds(found.codes, residual, found.codebooks[-1], plain.uniform, plain.rounds)
         first = len(np.unique(found.codes[:, 0]))
         before, settled = shared(found.codes[once]), shared(after[once])
         error = found.figures.get("error", float("nan"))

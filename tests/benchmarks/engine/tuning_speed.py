@@ -36,9 +36,9 @@ from core.model.trie import Trie
 from core.project import Project
 from core.run.folder import RunFolder
 from core.tune.batch import Batch
+from core.tune.batches import StageBatches
 from core.tune.objective import Objective
-from core.tune.plan import Plan
-from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
+from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows
 
 WARM = 5
 
@@ -61,13 +61,14 @@ class Setting:
         tune = self.project.tune
         return build_backbone(self.project.backbone, self.vocabulary, tune.dropout, "cpu", self.project.seed)
 
-    def plan(self, supervise: str, packing: bool) -> Plan:
+    def batches(self, supervise: str, packing: bool) -> StageBatches:
         """The sequential task alone."""
         rows = (every_item_rows if supervise == "every" else last_item_rows)(self.train, self.project.data.max_history)
         sequential = SequentialRows(rows, self.vocabulary.item_tokens(self.index), (self.vocabulary.frame,))
         stage = replace(self.project.tune.stages[0], tasks={"sequential": 1.0}, caps={})
         tune = replace(self.project.tune, packing=packing)
-        return Plan(sequential, {}, stage, tune, self.index.levels, None, False, False, "cpu", (self.project.seed, 0))
+        seed = (self.project.seed, 0)
+        return StageBatches(sequential, {}, stage, tune, self.index.levels, None, False, False, "cpu", seed)
 
 
 def ours(
@@ -83,7 +84,7 @@ def ours(
     model = generator_of(lm, setting.vocabulary, setting.index)
     tune = replace(setting.project.tune, distill=0.0, softmax=softmax)
     objective = Objective(model, Trie(setting.index.codes), tune, {"sequential": 1.0}).train()
-    batches = setting.plan(supervise, packing).epoch(0)
+    batches = setting.batches(supervise, packing).epoch(0)
     return timed(objective, lambda batch: objective(batch)[0], batches, steps, bf16 and setting.bf16)
 
 
@@ -95,7 +96,7 @@ def whole_logits(setting: Setting, steps: int) -> dict[str, float]:
         loss: torch.Tensor = lm(input_ids=batch.tokens, labels=batch.tokens, use_cache=False).loss
         return loss
 
-    return timed(lm, loss_of, setting.plan("every", False).epoch(0), steps, setting.bf16)
+    return timed(lm, loss_of, setting.batches("every", False).epoch(0), steps, setting.bf16)
 
 
 def timed(
@@ -126,7 +127,7 @@ def trainer(setting: Setting, steps: int, bf16: bool) -> dict[str, float]:
     """Hugging Face's Trainer as its quick tour uses it, on the same rows, about as many tokens a step."""
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainerCallback, TrainingArguments
 
-    sequential = setting.plan("every", False).sequential
+    sequential = setting.batches("every", False).sequential
     assert sequential is not None
     rows = [sequential.example(row, 0, False).tokens.tolist() for row in range(len(sequential))]
     size = max(1, round(setting.project.tune.batch_tokens / np.mean([len(row) for row in rows])))

@@ -21,11 +21,10 @@ import torch
 
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
-from core.model.checkpoint import Checkpoint, load_checkpoint
+from core.model.checkpoint import TunedModel, load_checkpoint
 from core.project import Project
-from core.prompts.material import gather
-from core.prompts.render import Fields
-from core.prompts.task_data import ROW_TOKENS
+from core.prompts.task_data import TaskData
+from core.prompts.tasks import Fields
 from core.run.folder import RunFolder
 from core.vectors import ItemVectors
 
@@ -40,7 +39,7 @@ def f1(said: str, true: str) -> float:
 
 
 @torch.inference_mode()
-def answers(held: Checkpoint, prompts: Sequence[np.ndarray]) -> list[str]:
+def answers(held: TunedModel, prompts: Sequence[np.ndarray]) -> list[str]:
     """The greedy continuation of every prompt, up to the end token."""
     assert held.vocabulary is not None
     told = [""] * len(prompts)
@@ -78,10 +77,11 @@ def main() -> None:
         models["base, without adapters"] = load_checkpoint(best, adapters=False)
     first = next(iter(models.values()))
     assert first.vocabulary is not None
-    material = gather(project, dataset, index, first.vocabulary, ROW_TOKENS, said=False)
+    tasks = ("code-to-title", "history-to-title")
+    task_data = TaskData.of_project(project, dataset, index, first.vocabulary, tasks)
     rng = np.random.default_rng(0)
-    items = rng.permutation(np.flatnonzero(material.texts.titled))[: args.items]
-    titles = material.texts.titles
+    items = rng.permutation(np.flatnonzero(task_data.texts.titled))[: args.items]
+    titles = task_data.texts.titles
     vectors = ItemVectors.load(folder.artefact("semantic") / "vectors.npz").matrix
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     likeness = unit[items] @ unit.T
@@ -101,8 +101,8 @@ def main() -> None:
     for name, held in models.items():
         texts = []
         for task, fields, true in asked.values():
-            last = len(material.renderer.wordings[task]) - 1
-            prompts = [material.renderer.prompt(task, one, last, MOST) for one in fields]
+            last = len(task_data.renderer.wordings[task]) - 1
+            prompts = [task_data.renderer.prompt(task, one, last, MOST) for one in fields]
             said = answers(held, prompts)
             texts.append(f"{np.mean([f1(one, two) for one, two in zip(said, true, strict=True)]):.3f}")
         print(f"{name:28} " + " ".join(f"{text:>24}" for text in texts))

@@ -36,7 +36,7 @@ ROWS = {
     "kmeans-tree": [TREE],
     "shuffled": [TREE],
     "random": ["index.method=random"],
-    "paper": [TREE, "index.paper=true"],
+    "paper": ["index.method=eager-llm-tree"],
     **{name: [f"index.method={name}"] for name in ("rq-kmeans", "rq-vae", "letter", "aligned", "parallel")},
     "rq-vae, text": ["index.method=rq-vae", TEXT],
     "rq-vae, behaviour": ["index.method=rq-vae", BEHAVIOR],

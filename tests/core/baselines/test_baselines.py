@@ -16,8 +16,8 @@ from core.baselines.itemknn import ItemKNN
 from core.baselines.popularity import Popularity
 from core.baselines.transitions import Transitions
 from core.data.arrays import Sequences
+from core.data.data_report import DataReport
 from core.data.dataset import Dataset, Evaluation
-from core.data.report import DataReport
 from core.errors import StopRequested
 from core.evaluate import baseline_ranks
 from core.evaluate.baseline_ranks import load_ranking, rank_by_scores, ranks_frame, save_ranking

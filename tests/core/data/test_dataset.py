@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.data import Dataset, Sequences, load_dataset, profile
+from core.data import Dataset, Sequences, profile
 from core.errors import DataError, EagerError, ProjectError
 from core.project import Project
-from tests.core.data.data_tools import MakeProject
+from tests.core.data.data_tools import MakeProject, load
 
 
 def frame(rows: list[tuple[Any, ...]], *names: str) -> pl.DataFrame:
@@ -38,7 +38,7 @@ def real(folder: Path, name: str, order: str, text: str, where: Path) -> Project
 
 def test_beauty(real_data: Path, tmp_path: Path) -> None:
     text = '["title", "brand", "categories", "keywords"]'
-    dataset = load_dataset(real(real_data, "beauty", "position = 'position'", text, tmp_path))
+    dataset = load(real(real_data, "beauty", "position = 'position'", text, tmp_path))
     assert (dataset.n_users, dataset.n_items, len(dataset.sequences.items)) == (22_363, 12_101, 198_502)
     assert dataset.targets_count() == 131_413
     assert dataset.report.rows == 198_502 and not dataset.report.rejected
@@ -61,14 +61,14 @@ def test_beauty(real_data: Path, tmp_path: Path) -> None:
 
 
 def test_scientific_has_the_very_sequences_of_the_published_file(real_data: Path, tmp_path: Path) -> None:
-    dataset = load_dataset(real(real_data, "scientific", "position = 'position'", '["title", "description"]', tmp_path))
+    dataset = load(real(real_data, "scientific", "position = 'position'", '["title", "description"]', tmp_path))
     assert (dataset.n_users, dataset.n_items, len(dataset.sequences.items)) == (8_317, 4_344, 58_492)
     published = json.loads((real_data / "scientific/lc-rec-format/Scientific.inter.json").read_text())
     assert lists(dataset) == {user: [str(item) for item in items] for user, items in published.items()}
 
 
 def test_online_retail_keeps_the_order_of_the_file_inside_a_basket(real_data: Path, tmp_path: Path) -> None:
-    dataset = load_dataset(real(real_data, "online-retail", "time = 'timestamp'", '["title"]', tmp_path))
+    dataset = load(real(real_data, "online-retail", "time = 'timestamp'", '["title"]', tmp_path))
     assert (dataset.n_users, dataset.n_items, len(dataset.sequences.items)) == (4_074, 3_145, 264_510)
     assert round(dataset.report.tied, 2) == 0.95
     raw = pl.read_parquet(real_data / "online-retail" / "interactions.parquet").with_row_index("row")
@@ -83,19 +83,19 @@ def test_online_retail_keeps_the_order_of_the_file_inside_a_basket(real_data: Pa
 
 def test_order_by_time_then_row_and_numbers_by_first_row(make: MakeProject) -> None:
     rows = [("z", "b", 2), ("a", "b", 1), ("z", "a", 1), ("z", "c", 2), ("z", "d", 1)]
-    dataset = load_dataset(make(frame(rows, "user_id", "item_id", "t"), time="t"))
+    dataset = load(make(frame(rows, "user_id", "item_id", "t"), time="t"))
     assert dataset.users.to_list() == ["z", "a"]
     assert dataset.items["item_id"].to_list() == ["a", "b", "c", "d"]
     assert lists(dataset) == {"z": ["a", "d", "b", "c"], "a": ["b"]}
-    assert lists(load_dataset(make(frame(rows, "user_id", "item_id", "t"))))["z"] == ["b", "a", "c", "d"]
+    assert lists(load(make(frame(rows, "user_id", "item_id", "t"))))["z"] == ["b", "a", "c", "d"]
 
 
 def test_a_target_moves_no_number(make: MakeProject) -> None:
     """An item's number depends on the set of items alone, so no later stage can see a target through it."""
     rows = [("u", item, n) for n, item in enumerate("dbca")] + [("v", item, n) for n, item in enumerate("acbd")]
-    one = load_dataset(make(frame(rows, "user_id", "item_id", "t"), time="t"))
+    one = load(make(frame(rows, "user_id", "item_id", "t"), time="t"))
     rows[3], rows[2] = ("u", "b", 3), ("u", "a", 2)
-    two = load_dataset(make(frame(rows, "user_id", "item_id", "t"), time="t"))
+    two = load(make(frame(rows, "user_id", "item_id", "t"), time="t"))
     assert one.items.equals(two.items) and one.users.equals(two.users)
     assert one.train()[0].tolist() == two.train()[0].tolist()
 
@@ -108,7 +108,7 @@ def test_the_split(make: MakeProject) -> None:
         ("three", "b"),
         ("three", "a"),
     ]
-    dataset = load_dataset(make(frame(rows, "user_id", "item_id")))
+    dataset = load(make(frame(rows, "user_id", "item_id")))
     train = dataset.train()
     assert [train[n].tolist() for n in range(3)] == [[0, 1, 2], [0, 1], [2]]
     valid, test = dataset.evaluation("valid"), dataset.evaluation("test")
@@ -139,7 +139,7 @@ def test_sequences() -> None:
 )
 def test_duplicates(make: MakeProject, rule: str, expected: list[str]) -> None:
     rows = [("u", "a", 1), ("u", "a", 1), ("u", "b", 2), ("u", "a", 3), ("u", "b", 4)]
-    dataset = load_dataset(make(frame(rows, "user_id", "item_id", "t"), time="t", duplicates=rule))
+    dataset = load(make(frame(rows, "user_id", "item_id", "t"), time="t", duplicates=rule))
     assert lists(dataset) == {"u": expected}
     assert dataset.report.duplicates == 5 - len(expected)
 
@@ -161,7 +161,7 @@ def test_the_k_core_equals_a_naive_one(make: MakeProject) -> None:
     pairs = list(dict.fromkeys(pairs))
     for users, items in ((2, 2), (3, 2), (2, 4), (0, 3)):
         expected = naive_core(pairs, users, items)
-        dataset = load_dataset(
+        dataset = load(
             make(frame(pairs, "user_id", "item_id"), min_user_interactions=users, min_item_interactions=items)
         )
         ours = [(int(u), int(i)) for u, all_of in lists(dataset).items() for i in all_of]
@@ -173,28 +173,28 @@ def test_the_k_core_equals_a_naive_one(make: MakeProject) -> None:
 
 def test_nothing_left_says_why(make: MakeProject) -> None:
     with pytest.raises(DataError, match=r"no interactions are left after cleaning: 2 rows, .* 2 outside the k-core"):
-        load_dataset(make(frame([("u", "a"), ("u", "b")], "user_id", "item_id"), min_item_interactions=2))
+        load(make(frame([("u", "a"), ("u", "b")], "user_id", "item_id"), min_item_interactions=2))
 
 
 def test_ratings(make: MakeProject) -> None:
     rows = [("u", "a", 5.0), ("u", "b", 2.0), ("u", "c", None), ("u", "d", float("nan")), ("u", "e", 4.0)]
     log = frame(rows, "user_id", "item_id", "stars")
-    dataset = load_dataset(make(log, rating="stars", min_rating=4.0, max_rejected=0.5))
+    dataset = load(make(log, rating="stars", min_rating=4.0, max_rejected=0.5))
     assert lists(dataset) == {"u": ["a", "e"]}
     assert dataset.report.below_rating == 1
     assert dataset.report.rejected == {"no readable rating": 2}
-    assert len(lists(load_dataset(make(log, rating="stars")))["u"]) == 5, "without a threshold no rating is needed"
+    assert len(lists(load(make(log, rating="stars")))["u"]) == 5, "without a threshold no rating is needed"
 
 
 def test_too_many_bad_rows_name_file_row_and_reason(make: MakeProject) -> None:
     rows = [("u", "a"), (None, "b"), ("v", "c")]
     with pytest.raises(DataError) as caught:
-        load_dataset(make(frame(rows, "user_id", "item_id")))
+        load(make(frame(rows, "user_id", "item_id")))
     assert "log.parquet: 1 of 3 rows cannot be used; most often: no user id, e.g. log.parquet row 2" in str(
         caught.value
     )
     assert caught.value.exit_code == 4
-    assert load_dataset(make(frame(rows, "user_id", "item_id"), max_rejected=0.34)).report.rejected == {"no user id": 1}
+    assert load(make(frame(rows, "user_id", "item_id"), max_rejected=0.34)).report.rejected == {"no user id": 1}
 
 
 @pytest.mark.parametrize(
@@ -217,8 +217,8 @@ def test_too_many_bad_rows_name_file_row_and_reason(make: MakeProject) -> None:
 )
 def test_ways_to_write_a_time(make: MakeProject, values: list[Any], expected: str) -> None:
     log = pl.DataFrame({"user_id": ["u"] * 3, "item_id": list("abc"), "t": values})
-    assert lists(load_dataset(make(log, time="t"))) == {"u": list(expected)}
-    assert lists(load_dataset(make(log.write_csv(), time="t"))) == {"u": list(expected)}
+    assert lists(load(make(log, time="t"))) == {"u": list(expected)}
+    assert lists(load(make(log.write_csv(), time="t"))) == {"u": list(expected)}
 
 
 def test_typed_times_and_strange_types(make: MakeProject) -> None:
@@ -231,7 +231,7 @@ def test_typed_times_and_strange_types(make: MakeProject) -> None:
         pl.Float32,
         pl.Decimal(10, 2),
     ):
-        assert lists(load_dataset(make(base.with_columns(pl.col("t").cast(kind)), time="t"))) == {"u": ["b", "a"]}
+        assert lists(load(make(base.with_columns(pl.col("t").cast(kind)), time="t"))) == {"u": ["b", "a"]}
     t = base["t"]
     strange = (
         t.cast(pl.Time),
@@ -242,9 +242,9 @@ def test_typed_times_and_strange_types(make: MakeProject) -> None:
     )
     for bad in strange:
         with pytest.raises(DataError, match=r'the column "t" holds .*, not times'):
-            load_dataset(make(base.with_columns(bad.alias("t")), time="t"))
+            load(make(base.with_columns(bad.alias("t")), time="t"))
     with pytest.raises(DataError, match=r'the times in "t" are written in no known way, e.g. "soon"'):
-        load_dataset(make(base.with_columns(t=pl.Series(["soon", "soon"])), time="t"))
+        load(make(base.with_columns(t=pl.Series(["soon", "soon"])), time="t"))
 
 
 def test_ids_of_many_types_become_text(make: MakeProject) -> None:
@@ -253,23 +253,23 @@ def test_ids_of_many_types_become_text(make: MakeProject) -> None:
         text = pl.Series(items)
         ids = text.cast(kind) if kind in (pl.Categorical, pl.String, pl.Binary) else text.cast(pl.Int64).cast(kind)
         log = pl.DataFrame({"user_id": ids, "item_id": ids})
-        assert load_dataset(make(log)).items["item_id"].to_list() == items
+        assert load(make(log)).items["item_id"].to_list() == items
     for bad in (pl.Series([[1], [2]]), pl.Series([{"x": 1}, {"x": 2}]), pl.Series([True, False])):
         with pytest.raises(DataError, match=r'the column "item_id" holds .*, not ids'):
-            load_dataset(make(pl.DataFrame({"user_id": ["u", "v"], "item_id": bad})))
+            load(make(pl.DataFrame({"user_id": ["u", "v"], "item_id": bad})))
     with pytest.raises(DataError, match="no user id"):
-        load_dataset(make(pl.DataFrame({"user_id": pl.Series([None, None]), "item_id": ["a", "b"]})))
+        load(make(pl.DataFrame({"user_id": pl.Series([None, None]), "item_id": ["a", "b"]})))
 
 
 def test_files_that_write_times_differently_are_refused(make: MakeProject, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user_id,item_id,t\nu,a,1700000000\n")
     (tmp_path / "b.csv").write_text("user_id,item_id,t\nu,b,2024-01-01\n")
     with pytest.raises(DataError, match="write t in different ways"):
-        load_dataset(make("x", time="t", interactions="?.csv"))
+        load(make("x", time="t", interactions="?.csv"))
 
 
 def test_a_damaged_saved_data_set_is_refused(make: MakeProject, tmp_path: Path) -> None:
-    dataset = load_dataset(make(frame([("u", "a"), ("u", "b")], "user_id", "item_id")))
+    dataset = load(make(frame([("u", "a"), ("u", "b")], "user_id", "item_id")))
     dataset.save(tmp_path)
     pl.DataFrame({"item": pl.Series([0, 9], dtype=pl.Int32)}).write_parquet(tmp_path / "sequences.parquet")
     with pytest.raises(DataError, match="do not fit together"):
@@ -291,17 +291,17 @@ def test_same_rows_in_another_split_of_files_and_threads(make: MakeProject, tmp_
             "t": random.integers(0, 9, 20_000),
         }
     )
-    whole = load_dataset(make(log, time="t", min_user_interactions=5))
+    whole = load(make(log, time="t", min_user_interactions=5))
     for number in range(4):
         log[number * 5000 : (number + 1) * 5000].write_csv(tmp_path / f"part-{number}.csv")
-    parts = load_dataset(make("x", time="t", min_user_interactions=5, interactions="part-*.csv"))
+    parts = load(make("x", time="t", min_user_interactions=5, interactions="part-*.csv"))
     assert parts.sequences.items.tolist() == whole.sequences.items.tolist()
     assert parts.users.equals(whole.users) and parts.items.equals(whole.items)
 
 
 def test_profile(make: MakeProject) -> None:
     rows = [("u", item) for item in "abcab"] + [("v", "a")]
-    figures = profile(load_dataset(make(frame(rows, "user_id", "item_id"), duplicates="keep")))
+    figures = profile(load(make(frame(rows, "user_id", "item_id"), duplicates="keep")))
     assert (figures["users"], figures["items"], figures["interactions"]) == (2, 3, 6)
     assert figures["density"] == 1.0
     assert figures["history"]["max"] == 5

@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.data import load_dataset
-from core.data.guess import guess_project
 from core.errors import DataError, EagerError, ProjectError
+from core.jobs.project_file import guess_project
 from core.project import Project
+from tests.core.data.data_tools import load
 
 
 def guessed(folder: Path, log: pl.DataFrame | str, items: pl.DataFrame | str | None = None, **known: str) -> Project:
@@ -110,7 +110,7 @@ def test_the_written_file_is_commented_relative_and_ready(tmp_path: Path) -> Non
     assert "left out: image_url (links), price (numbers), released (dates)" in text
     assert "keeps 400 of 400 interactions, 40 users, 40 items" in text
     assert "# batch_tokens = 8192" in text
-    assert load_dataset(project).n_users == 40
+    assert load(project).n_users == 40
     inner = tmp_path / "deep" / "er"
     inner.mkdir(parents=True)
     assert 'interactions = "../../log.csv"' in guess_project(tmp_path / "log.csv", None, inner)
@@ -145,7 +145,7 @@ def test_hostile_column_names_and_values_stay_data(tmp_path: Path) -> None:
     project = guessed(tmp_path, pl.DataFrame({"user_id": ["u", "u"], "item_id": [1, 2]}), items)
     assert project.data.text == (name,)
     assert "\x1b" not in (tmp_path / "project.toml").read_text()
-    assert load_dataset(project).items["text"].to_list() == ["a long name", "b long name"]
+    assert load(project).items["text"].to_list() == ["a long name", "b long name"]
 
 
 def test_other_failures_are_clear(tmp_path: Path) -> None:

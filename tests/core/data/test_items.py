@@ -7,16 +7,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.data import Dataset, load_dataset
+from core.data import Dataset
 from core.data.clean import cleaned
 from core.errors import DataError, ProjectError
-from tests.core.data.data_tools import MakeProject
+from tests.core.data.data_tools import MakeProject, load
 
 LOG = pl.DataFrame({"user_id": ["u", "u", "v"], "item_id": ["1", "2", "3"]})
 
 
 def loaded(make: MakeProject, table: Any, *text: str, **settings: Any) -> Dataset:
-    return load_dataset(make(LOG, table, text=list(text), **settings))
+    return load(make(LOG, table, text=list(text), **settings))
 
 
 def test_only_the_named_columns_become_text(make: MakeProject) -> None:
@@ -41,7 +41,7 @@ def test_the_title_is_the_text_column_named_like_one_else_the_id(make: MakeProje
     table = pl.DataFrame({"item_id": ["1", "2"], "brand": ["B", "C"], "Product_Name": ["P", "."], "title": ["x", "y"]})
     assert loaded(make, table, "brand", "Product_Name").items["title"].to_list() == ["P", "2", "3"]
     assert loaded(make, table, "brand").items["title"].to_list() == ["1", "2", "3"]
-    assert load_dataset(make(LOG)).items["title"].to_list() == ["1", "2", "3"]
+    assert load(make(LOG)).items["title"].to_list() == ["1", "2", "3"]
 
 
 def test_items_without_a_row_are_kept_and_counted(make: MakeProject) -> None:
@@ -51,7 +51,7 @@ def test_items_without_a_row_are_kept_and_counted(make: MakeProject) -> None:
     whole = loaded(make, pl.DataFrame({"item_id": ["2", "9"], "title": ["Two", "Nine"]}), "title", catalogue="all")
     assert whole.items["item_id"].to_list() == ["1", "2", "3", "9"]
     assert [whole.sequences[n].tolist() for n in range(2)] == [[0, 1], [2]]
-    assert load_dataset(make(LOG)).report.items_without_text == 3
+    assert load(make(LOG)).report.items_without_text == 3
 
 
 def test_of_repeated_rows_the_first_counts(make: MakeProject) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.data import Dataset, load_dataset
+from core.data import Dataset
 from core.data.read import BAD, ROW, collect
 from core.data.sniff import open_table, sniff
 from core.errors import DataError, EagerError, ProjectError
 from core.project import Project
-from tests.core.data.data_tools import MakeProject
+from tests.core.data.data_tools import MakeProject, load
 
 ROWS = [("u1", "a", 3), ("u1", "b", 1), ("u2", "a", 2), ("u2", "c", 5), ("u1", "c", 2), ("u3", "a", 1)]
 FRAME = pl.DataFrame(ROWS, schema=["user_id", "item_id", "t"], orient="row")
@@ -32,7 +32,7 @@ def as_bytes(kind: str) -> bytes:
 
 
 def lists(make: MakeProject, log: bytes | str, **settings: object) -> dict[str, list[str]]:
-    dataset = load_dataset(make(log, **{"time": "t", **settings}))
+    dataset = load(make(log, **{"time": "t", **settings}))
     ids = dataset.items["item_id"].to_list()
     return {user: [ids[i] for i in dataset.sequences[n]] for n, user in enumerate(dataset.users)}
 
@@ -91,7 +91,7 @@ def test_a_stray_quote_spoils_its_own_line_only(tmp_path: Path) -> None:
 def test_bad_lines_of_a_csv_are_counted(make: MakeProject) -> None:
     text = "user_id,item_id,t\nu1,a,1\nu1,b\nu1,c,2,9,9\nu2,a,3\n,b,1\nu2,,1\nu1,d,x\nu1,e,nan\n"
     project = make(text, time="t", max_rejected=1.0)
-    report = load_dataset(project).report
+    report = load(project).report
     assert report.rows == 8
     assert report.rejected == {
         "no readable time or position": 3, "more fields than the header": 1, "no item id": 1, "no user id": 1,
@@ -108,7 +108,7 @@ def test_bad_lines_of_json_are_counted(make: MakeProject) -> None:
         "[1, 2]", '{"user_id": [1], "item_id": "a", "t": 2}', '{"user_id": 7, "item_id": {"x": 1}, "t": 2}', "", "   ",
         '{"user_id": 7, "item_id": "\\u00e9\\"", "t": 2}', '{"user_id": null, "item_id": "a", "t": 2}', '{"user_id": 7',
     ]  # fmt: skip
-    dataset = load_dataset(make("\n".join(lines), time="t", max_rejected=1.0))
+    dataset = load(make("\n".join(lines), time="t", max_rejected=1.0))
     assert dataset.report.rejected == {
         "not a JSON object": 3, "a list or record where one value belongs": 2, "no readable time or position": 1,
         "no user id": 1,
@@ -119,9 +119,9 @@ def test_bad_lines_of_json_are_counted(make: MakeProject) -> None:
 
 def test_numbers_too_large_for_json_are_never_rounded_into_each_other(make: MakeProject) -> None:
     lines = [f'{{"user_id": 1234567890123456789012{n}, "item_id": "a", "t": 1}}' for n in range(3)]
-    assert load_dataset(make("\n".join(lines), time="t")).n_users == 3
+    assert load(make("\n".join(lines), time="t")).n_users == 3
     with pytest.raises(DataError, match="a number too large to keep exactly"):
-        load_dataset(make("\n".join([*lines, "broken"]), time="t"))
+        load(make("\n".join([*lines, "broken"]), time="t"))
 
 
 def test_folders_and_globs_are_read_in_order_of_name(make: MakeProject, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_folders_and_globs_are_read_in_order_of_name(make: MakeProject, tmp_path
         (tmp_path / "logs").mkdir(exist_ok=True)
         (tmp_path / "logs" / name).write_text(("user_id,item_id\n" if name[0] in "ab" else "") + rows)
     for where in ("logs", "logs/*.csv", "lo*/[ab].csv"):
-        dataset = load_dataset(make("user_id,item_id\n", interactions=where))
+        dataset = load(make("user_id,item_id\n", interactions=where))
         assert dataset.sequences[0].tolist() == [0, 1, 2]
         assert dataset.report.files == ["logs/a.csv", "logs/b.csv"]
 
@@ -141,7 +141,7 @@ def test_a_path_that_looks_like_a_pattern_is_read_as_it_is(tmp_path: Path, kind:
     (folder / "log[1]").write_bytes(as_bytes(kind))
     core = "min_user_interactions = 0\nmin_item_interactions = 0\n"
     (folder / "project.toml").write_text(f'[data]\ninteractions = "log[1]"\ntime = "t"\n{core}')
-    dataset = load_dataset(Project.load(folder))
+    dataset = load(Project.load(folder))
     dataset.save(folder)
     assert Dataset.load(folder).users.to_list() == dataset.users.to_list()
 
@@ -150,18 +150,18 @@ def test_missing_files(make: MakeProject, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for where in ("nothing.csv", "*.nothing", "empty", "a" * 300, "x\0y", "/dev/null"):
         with pytest.raises(ProjectError, match=r"data\.interactions"):
-            load_dataset(make("user_id,item_id\n", interactions=where))
+            load(make("user_id,item_id\n", interactions=where))
     with pytest.raises(ProjectError, match=r"data\.items: there is no file"):
-        load_dataset(make("user_id,item_id\nu,i\n", "x", items="nothing.csv"))
+        load(make("user_id,item_id\nu,i\n", "x", items="nothing.csv"))
 
 
 def test_a_missing_column_names_the_nearest(make: MakeProject) -> None:
     with pytest.raises(ProjectError, match=r'data\.user: .*log\.txt has no column "user_id"; did you mean "userid"\?'):
-        load_dataset(make("userid,item_id\nu,i\n"))
+        load(make("userid,item_id\nu,i\n"))
     with pytest.raises(ProjectError, match=r'data\.time: .* has no column "qqq"; it has: user_id, item_id'):
-        load_dataset(make("user_id,item_id\nu,i\n", time="qqq"))
+        load(make("user_id,item_id\nu,i\n", time="qqq"))
     with pytest.raises(ProjectError, match=r'data\.text: .* has no column "titel"; did you mean "title"\?'):
-        load_dataset(make("user_id,item_id\nu,i\n", "item_id,title\ni,x\n", text=["titel"]))
+        load(make("user_id,item_id\nu,i\n", "item_id,title\ni,x\n", text=["titel"]))
 
 
 @pytest.mark.parametrize(
@@ -186,18 +186,18 @@ def test_a_missing_column_names_the_nearest(make: MakeProject) -> None:
 )
 def test_broken_files_are_data_errors(make: MakeProject, raw: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_dataset(make(raw))
+        load(make(raw))
 
 
 def test_truncated_gzip_of_many_rows(make: MakeProject) -> None:
     raw = "user_id,item_id\n" + "".join(f"user{n},item{n * 7 % 1009}\n" for n in range(200_000))
     with pytest.raises(DataError, match=r"log\.txt"):
-        load_dataset(make(gzip.compress(raw.encode())[:-2000]))
+        load(make(gzip.compress(raw.encode())[:-2000]))
 
 
 def test_bytes_that_are_not_utf8_and_control_characters(make: MakeProject) -> None:
     raw = b"user_id,item_id\n" + b"u1,a\n" * 30 + b"u\xff,b\nu1,c\x00d\nu\x1b[31m,e\n"
-    report = load_dataset(make(raw, max_rejected=0.2)).report
+    report = load(make(raw, max_rejected=0.2)).report
     assert report.rejected == {
         "control character in the item id": 1, "control character in the user id": 1, "user id is not UTF-8": 1,
     }  # fmt: skip
@@ -206,7 +206,7 @@ def test_bytes_that_are_not_utf8_and_control_characters(make: MakeProject) -> No
 
 def test_ids_of_any_length(make: MakeProject) -> None:
     log = pl.DataFrame({"user_id": ["x" * 512, "y" * 513, "z"], "item_id": ["a", "b", "c"]})
-    dataset = load_dataset(make(log, max_rejected=0.5))
+    dataset = load(make(log, max_rejected=0.5))
     assert dataset.n_users == 2
     assert dataset.report.rejected == {"user id longer than 512 characters": 1}
     assert len(dataset.report.examples["user id longer than 512 characters"][0]["value"]) < 100

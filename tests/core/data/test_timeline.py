@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.data import Dataset, load_dataset, profile
+from core.data import Dataset, profile
 from core.data.timeline import MOST_SPANS, timeline
-from tests.core.data.data_tools import MakeProject
+from tests.core.data.data_tools import MakeProject, load
 
 DAY = 86_400
 
@@ -88,7 +88,7 @@ def test_ancient_and_far_times(years: list[int]) -> None:
 )  # fmt: skip
 def test_the_profile_has_the_timeline_of_what_is_kept(make: MakeProject, values: list[object], tmp_path: Path) -> None:
     log = pl.DataFrame({"user_id": ["u", "u", "u", "lone"], "item_id": list("abca"), "t": [*values, values[0]]})
-    dataset = load_dataset(make(log, time="t", min_user_interactions=2))
+    dataset = load(make(log, time="t", min_user_interactions=2))
     figures = profile(dataset)
     assert sum(span["count"] for span in figures["timeline"]) == figures["interactions"] == 3
     assert figures["timeline"][0] == {"start": "2024-01-01", "count": 1}
@@ -100,12 +100,12 @@ def test_the_profile_has_the_timeline_of_what_is_kept(make: MakeProject, values:
 def test_without_time_there_is_none(make: MakeProject) -> None:
     log = pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "p": [1, 2]})
     for order in ({}, {"position": "p"}):
-        figures = profile(load_dataset(make(log, **order)))
+        figures = profile(load(make(log, **order)))
         assert (figures["timeline"], figures["time"]) == ([], {})
 
 
 def test_a_report_from_before_the_timeline_is_read(make: MakeProject, tmp_path: Path) -> None:
-    dataset = load_dataset(make(pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "t": [1, 2]}), time="t"))
+    dataset = load(make(pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "t": [1, 2]}), time="t"))
     dataset.save(tmp_path)
     file = tmp_path / "report.json"
     told = json.loads(file.read_text())
@@ -119,7 +119,7 @@ def test_cold_figures(make: MakeProject) -> None:
     rows = [("u", i) for i in "abcd"] + [("v", i) for i in "bae"] + [("w", "a"), ("w", "b")]
     table = pl.DataFrame({"item_id": list("abcdex"), "title": ["A", "B", None, "D", "E", "X"]})
     log = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
-    figures = profile(load_dataset(make(log, table, text=["title"], catalogue="all")))
+    figures = profile(load(make(log, table, text=["title"], catalogue="all")))
     assert figures["cold"] == {
         "users_not_evaluated": 1,  # w
         "items_never_taken": 1,  # x

@@ -1,17 +1,14 @@
-"""A closer look: the split of one user is the data set's own; users by id; counts; changes of files."""
+"""A closer look: the split of one user is the data set's own; users by id; counts."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from core.data import Dataset, load_dataset
-from core.data.views import find_users, items_taken, stamp, user_split
-from tests.core.data.data_tools import MakeProject
+from core.data import Dataset
+from core.data.views import find_users, items_taken, user_split
+from tests.core.data.data_tools import MakeProject, load
 
 
 @pytest.fixture
@@ -20,7 +17,7 @@ def dataset(make: MakeProject) -> Dataset:
     rows = [(f"u{user}", f"i{item}") for user in range(40) for item in rng.integers(0, 15, 1 + user % 9)]
     log = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
     table = pl.DataFrame({"item_id": [f"i{n}" for n in range(15)], "title": [f"Title {n}" for n in range(15)]})
-    return load_dataset(make(log, table, text=["title"], duplicates="keep"))
+    return load(make(log, table, text=["title"], duplicates="keep"))
 
 
 @pytest.mark.parametrize("max_history", [1, 2, 20])
@@ -61,25 +58,3 @@ def test_items_know_how_often_they_are_taken(dataset: Dataset) -> None:
         dataset.users, dataset.items.with_columns(interactions=pl.lit("mine")), dataset.sequences, dataset.report
     )
     assert items_taken(odd).columns[:4] == ["item_id", "title", "interactions_", "interactions"]
-
-
-def test_a_change_of_any_file_is_seen(make: MakeProject, tmp_path: Path) -> None:
-    project = tmp_path / "project.toml"
-    make(pl.DataFrame({"user_id": ["u"], "item_id": ["a"]}))
-    folder = tmp_path / "parts"
-    (folder / "deep").mkdir(parents=True)
-    part = folder / "deep" / "one.csv"
-    part.write_text("user_id,item_id\nu,a\n")
-    make(pl.DataFrame({"user_id": ["u"], "item_id": ["a"]}), items="*.none", interactions="parts")
-    first = stamp(project, ())
-    assert first == stamp(project, ())
-    os.utime(part, ns=(1, 1))
-    second = stamp(project, ())
-    assert second != first
-    (tmp_path / "late.none").write_text("item_id\na\n")
-    third = stamp(project, ())
-    assert third != second
-    project.write_text("not toml [")
-    assert stamp(project, ()) not in (first, second, third)
-    project.unlink()
-    assert stamp(project, ()) == ((str(project), -1, -1),)

@@ -11,10 +11,10 @@ def main(file: str, index: str, folder: str, overrides: list[str]) -> None:
     import peft  # noqa: F401
     import torch  # noqa: F401
 
-    from core import stages
     from core.machine import prepare
     from core.project import Project
     from core.run.reporter import NullReporter
+    from core.tune.stage import make_tune
 
     project = Project.load(file, overrides)
     prepare(project.run)
@@ -23,7 +23,7 @@ def main(file: str, index: str, folder: str, overrides: list[str]) -> None:
 
     before = peak()
     Path(folder).mkdir()
-    stages.make_tune(project, made, Path(folder), NullReporter())
+    make_tune(project, made, Path(folder), NullReporter())
     print(json.dumps([before, peak()]))
 
 

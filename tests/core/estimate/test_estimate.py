@@ -15,9 +15,11 @@ import pytest
 from core import estimate as room
 from core import pipeline
 from core.assets import assets_path
+from core.cost import REFERENCE
+from core.cost import MachineSpeed as Machine
 from core.errors import ProjectError
-from core.estimate import Estimate, Machine, StageEstimate, estimate, sizes, space, work
-from core.estimate.probe import REFERENCE
+from core.estimate import BASE, Estimate, StageEstimate, estimate, sizes
+from core.model.size import shape_of
 from core.project import Project
 from core.run.folder import RunFolder
 
@@ -71,11 +73,6 @@ def seconds(found: Estimate, name: str) -> float:
     value = stage(found, name).seconds
     assert value is not None
     return value
-
-
-def test_every_stage_has_its_formulas():
-    names = {one.name for one in pipeline.STAGES}
-    assert names == set(work._STAGES) == set(space._MEMORY) == set(space._DISK)
 
 
 def test_the_sample_is_estimated_as_it_was_recorded(shop):
@@ -146,7 +143,7 @@ def test_the_probe_stands_behind_an_estimate(shop):
 def test_memory_and_disk_grow(shop):
     small, large = of(shop, "sasrec.batch_users=8"), of(shop, "sasrec.batch_users=4096")
     assert small.memory_mb is not None and large.memory_mb is not None
-    assert space.BASE < small.memory_mb < large.memory_mb
+    assert BASE < small.memory_mb < large.memory_mb
     wide = of(shop, "backbone.hidden_size=512").disk_mb
     assert wide is not None and small.disk_mb is not None and wide > small.disk_mb
 
@@ -327,7 +324,7 @@ def test_a_backbone_from_elsewhere(shop):
     known = of(shop, "backbone.model=qwen")
     assert seconds(known, "tune") > 20 * seconds(of(shop), "tune")
     assert known.memory_mb is not None and known.memory_mb > 0.49e3 * 16  # half a billion parameters
-    shape = work.shape_of({"model": "qwen"}, 0, Project.load(shop).resolve)
+    shape = shape_of({"model": "qwen"}, 0, Project.load(shop).resolve)
     assert shape is not None and shape.parameters == pytest.approx(494e6, rel=0.01)  # as its model card says
 
 

@@ -14,7 +14,10 @@ import polars as pl
 import pytest
 
 from core import pipeline
-from core.estimate import Machine, sizes, work
+from core.cost import MachineSpeed as Machine
+from core.cost import Sizes
+from core.estimate import sizes
+from core.estimate.job import RunJob
 from core.estimate.probe import busy, free_disk_mb, free_memory_mb, machine_for, probe
 from core.estimate.words import between, gigabytes, in_words, roughly
 from core.project import Project
@@ -45,14 +48,14 @@ def test_rows_of_a_file_are_known_without_reading_it(tmp_path):
     frame.write_ndjson(tmp_path / "c.jsonl")
     for name in ("b.csv", "c.jsonl"):
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
-    assert sizes.row_count(sniff(tmp_path / "a.parquet")) == 100_000
+    assert sniff(tmp_path / "a.parquet").row_count() == 100_000
     for name in ("b.csv", "c.jsonl", "b.csv.gz", "c.jsonl.gz"):
-        assert sizes.row_count(sniff(tmp_path / name)) == pytest.approx(100_000, rel=0.25), name
+        assert sniff(tmp_path / name).row_count() == pytest.approx(100_000, rel=0.25), name
 
 
 def test_sizes_are_those_of_the_engine(finished):
     from core.data.dataset import Dataset
-    from core.tune.rows import every_item_rows
+    from core.tune.target_rows import every_item_rows
 
     project = Project.load(finished)
     data = record(finished, "data").parent
@@ -70,7 +73,7 @@ def test_sizes_are_those_of_the_engine(finished):
 
 
 def test_an_empty_kind_of_data():
-    none = sizes.Sizes(np.array([2]), np.array([5]), 3, 10, 0.0)
+    none = Sizes(np.array([2]), np.array([5]), 3, 10, 0.0)
     assert (none.evaluated, none.history(5), none.windows(5)) == (0, 0.0, (5, 10, 5))
 
 
@@ -82,7 +85,7 @@ def test_the_codes_have_the_shape_of_the_index(finished, sources):
 
     project = Project.load(finished)
     project = replace(project, index=replace(project.index, sources=sources))
-    job = work.Job(pipeline.recipes_of(project), sizes.sizes_of(project), Machine(170.0, 2), project.resolve)
+    job = RunJob(pipeline.recipes_of(project), sizes.sizes_of(project), Machine(170.0, 2), project.resolve)
     shape = index_shape(asdict(project.index), sources, job.sizes.items)
     assert job.widths == shape.widths and job.levels == len(shape.levels)
     if sources == Project.load(finished).index.sources:
@@ -91,7 +94,7 @@ def test_the_codes_have_the_shape_of_the_index(finished, sources):
 
 def test_the_small_backbone_has_the_parameters_that_it_will_have(finished):
     project = Project.load(finished)
-    job = work.Job(pipeline.recipes_of(project), sizes.sizes_of(project), Machine(170.0, 2), project.resolve)
+    job = RunJob(pipeline.recipes_of(project), sizes.sizes_of(project), Machine(170.0, 2), project.resolve)
     made = json.loads(record(finished, "tune").read_text())["summary"]["parameters"]
     assert job.backbone is not None
     assert job.backbone.parameters == pytest.approx(made, rel=0.1)

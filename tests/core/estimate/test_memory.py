@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 from core import estimate as rooms
+from core.cost import MachineSpeed as Machine
 from core.errors import EnvironmentFault
-from core.estimate import Machine, estimate
+from core.estimate import BASE, estimate
 from core.estimate import probe as machines
-from core.estimate.memory import Need, Room, advice, needs, refusal, tune_settings
-from core.estimate.model_size import Shape, shape_of
 from core.estimate.probe import free_room, room
-from core.estimate.space import BASE
 from core.jobs import start, work
 from core.jobs.start import create_run
+from core.model.size import DecoderShape, shape_of
 from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.system import Gpus
 from core.settings import RunSettings
+from core.tune.memory import Need, Room, advice, needs, refusal, tune_settings
 from tests.core.engine_tools import TEXTS, stages_of
 
 LLAMA_70B = {
@@ -44,7 +44,7 @@ def write_config(file: Path, config: dict[str, Any]) -> None:
     (file.parent / "lm" / "config.json").write_text(json.dumps(config))
 
 
-def of(file: Path, *overrides: str) -> tuple[dict[str, Any], Shape]:
+def of(file: Path, *overrides: str) -> tuple[dict[str, Any], DecoderShape]:
     project = Project.load(file, ["backbone.model=lm", *overrides])
     settings = tune_settings(project)
     shape = shape_of(settings["backbone"], 0, project.resolve)

@@ -12,14 +12,15 @@ from core.data.dataset import Evaluation
 from core.evaluate.fused import best_weight, ranks_of_blend
 from core.evaluate.ranks import ranks_of
 from core.model.checkpoint import generator_of
-from core.model.dense import Dense, load_dense, save_dense
+from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
 from core.recommend.exact import encode, item_scores
 from core.recommend.fusion import candidates
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
-from core.tune.losses.contrast import NextContrast
+from core.tune.contrastive import NextContrast
+from core.tune.losses import TargetStates
 from core.vectors import ItemVectors
 from tests.core.engine_tools import FAMILIES, exhaustive, sequences, small_index, small_lm, uneven_codes
 
@@ -47,7 +48,7 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
     lm, vocabulary = small_lm("tiny", tmp_path, index)
     model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
     draw = torch.Generator().manual_seed(3)
-    dense = Dense(
+    dense = DenseHead(
         torch.randn(8, 16, generator=draw),
         torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1),
         0.1,
@@ -79,6 +80,11 @@ def test_a_blend_goes_from_one_scorer_to_the_other(tmp_path: Path) -> None:
     assert best_weight(mixed, masked=False) in weights
 
 
+def contrast_loss(contrast: NextContrast, states, items, past_rows, past_items, *teachers) -> torch.Tensor:
+    """The loss of some targets, which stand at no row's end."""
+    return contrast.loss(TargetStates(states, items, past_rows, past_items, states[:0], items[:0], *teachers))
+
+
 def test_the_contrast_learns_a_scorer() -> None:
     """States that carry the item's number find it after some steps; what is kept scores like what was trained."""
     torch.manual_seed(0)
@@ -92,19 +98,19 @@ def test_the_contrast_learns_a_scorer() -> None:
     states, items = torch.randn(COUNT, 16), torch.arange(COUNT)
     optimizer = torch.optim.Adam(contrast.parameters(), 0.02)
     nothing = torch.zeros(0, dtype=torch.long)
-    before = contrast(states, items, nothing, nothing).item()
+    before = contrast_loss(contrast, states, items, nothing, nothing).item()
     for _ in range(60):
         optimizer.zero_grad()
-        loss = contrast(states, items, nothing, nothing)
+        loss = contrast_loss(contrast, states, items, nothing, nothing)
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.2 * before
     scores = contrast.dense().scores(states, torch.zeros(COUNT, 0, dtype=torch.long))
-    plain = contrast(states, items, nothing, nothing).item()
+    plain = contrast_loss(contrast, states, items, nothing, nothing).item()
     assert -scores.gather(1, items[:, None]).mean().item() == pytest.approx(plain, abs=1e-4)
-    taught, trust = torch.tensor([[3, 4]] * COUNT), torch.tensor([[0.5, 0.25]] * COUNT)
-    wanted = 0.6 * plain - 0.4 * (scores[:, [3, 4]] * trust).sum(dim=1).mean()
-    found = contrast(states, items, nothing, nothing, taught, trust, 0.4)
+    teacher_items, teacher_probs = torch.tensor([[3, 4]] * COUNT), torch.tensor([[0.5, 0.25]] * COUNT)
+    wanted = 0.6 * plain - 0.4 * (scores[:, [3, 4]] * teacher_probs).sum(dim=1).mean()
+    found = contrast_loss(contrast, states, items, nothing, nothing, teacher_items, teacher_probs, 0.4)
     assert found.item() == pytest.approx(wanted.item(), abs=1e-4)
 
 
@@ -120,13 +126,13 @@ def test_drawn_items_stand_for_the_rest() -> None:
         some.repeat.fill_(-0.2)
     states, items = torch.randn(6, 16), torch.tensor([3, 50, 3, 399, 0, 120])
     rows, past = torch.tensor([0, 0, 5]), torch.tensor([7, 9, 399])
-    taught, trust = torch.randint(count, (6, 4)), torch.rand(6, 4) / 4
-    told = (states, items, rows, past, taught, trust, 0.7)
-    exact = whole(*told).item()
-    drawn = [some(*told).item() for _ in range(200)]
+    teacher_items, teacher_probs = torch.randint(count, (6, 4)), torch.rand(6, 4) / 4
+    values = (states, items, rows, past, teacher_items, teacher_probs, 0.7)
+    exact = contrast_loss(whole, *values).item()
+    drawn = [contrast_loss(some, *values).item() for _ in range(200)]
     assert np.mean(drawn) == pytest.approx(exact, rel=0.01) and np.std(drawn) > 0
     everything = (states, items, rows, past, torch.arange(count).repeat(6, 1), torch.full((6, count), 1 / count), 0.7)
-    assert some(*everything).item() == pytest.approx(whole(*everything).item(), abs=1e-4)
+    assert contrast_loss(some, *everything).item() == pytest.approx(contrast_loss(whole, *everything).item(), abs=1e-4)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["nobody comes back", "everybody comes back"])
@@ -141,12 +147,12 @@ def test_the_contrast_learns_what_a_repeat_is_worth(again: bool, tmp_path: Path)
     for step in range(40):
         answer = histories[:, step % 2] if again else histories[:, 0].roll(-1 - step % 7)
         optimizer.zero_grad()
-        contrast(states, answer, rows, past).backward()
+        contrast_loss(contrast, states, answer, rows, past).backward()
         optimizer.step()
     assert contrast.repeat.item() > 0.2 if again else contrast.repeat.item() < -0.2
     save_dense(contrast.dense(), tmp_path)
     dense = load_dense(tmp_path)
     assert dense is not None
     scores = dense.scores(states, histories)
-    wanted = contrast(states, answer, rows, past).item()
+    wanted = contrast_loss(contrast, states, answer, rows, past).item()
     assert -scores.gather(1, answer[:, None]).mean().item() == pytest.approx(wanted, abs=1e-4)

@@ -13,7 +13,7 @@ from core.errors import StopRequested
 from core.evaluate import ranks
 from core.evaluate.metrics import ranking_metrics
 from core.evaluate.ranks import Ranking, ranks_of
-from core.model.checkpoint import Checkpoint, generator_of, load_checkpoint
+from core.model.checkpoint import TunedModel, generator_of, load_checkpoint
 from core.model.trie import Trie
 from core.run.reporter import NullReporter
 from tests.core.engine_tools import StopAfter, exhaustive, sequences, small_index, small_lm, uneven_codes
@@ -30,23 +30,23 @@ def questions() -> Evaluation:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, np.ndarray]:
+def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[TunedModel, np.ndarray]:
     """A random model over 30 items, and its log-probability of every item after every history."""
     index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
     lm, vocabulary = small_lm("tiny", tmp_path_factory.mktemp("lm"), index)
     split = questions()
     visible = [split.histories[n][-LONGEST:].tolist() for n in range(len(split))]
     table = np.stack([exhaustive(lm, vocabulary, index, history).sum(axis=1) for history in visible])
-    return Checkpoint(generator_of(lm, vocabulary, index).eval(), Trie(index.codes), index), table
+    return TunedModel(generator_of(lm, vocabulary, index).eval(), Trie(index.codes), index), table
 
 
-def ranking(held: Checkpoint, chosen: np.ndarray | None = None, beams: int = COUNT) -> Ranking:
+def ranking(held: TunedModel, chosen: np.ndarray | None = None, beams: int = COUNT) -> Ranking:
     split = questions()
     everybody = np.arange(len(split)) if chosen is None else chosen
     return ranks_of(held.model, held.trie, split, everybody, LONGEST, beams, False, NullReporter())
 
 
-def test_ranks_by_hand(held: tuple[Checkpoint, np.ndarray]) -> None:
+def test_ranks_by_hand(held: tuple[TunedModel, np.ndarray]) -> None:
     checkpoint, table = held
     split, found = questions(), ranking(checkpoint)
     shown, shown_masked = np.zeros(COUNT, dtype=int), np.zeros(COUNT, dtype=int)
@@ -63,7 +63,7 @@ def test_ranks_by_hand(held: tuple[Checkpoint, np.ndarray]) -> None:
     assert found.shown.tolist() == shown.tolist() and found.shown_masked.tolist() == shown_masked.tolist()
 
 
-def test_a_target_beyond_the_beam_has_no_rank(held: tuple[Checkpoint, np.ndarray]) -> None:
+def test_a_target_beyond_the_beam_has_no_rank(held: tuple[TunedModel, np.ndarray]) -> None:
     found, wide = ranking(held[0], beams=5), ranking(held[0])
     assert found.ranks.max() <= 5 and (found.ranks == 0).any()
     assert (found.ranks > 0).sum() <= (wide.ranks > 0).sum()
@@ -71,7 +71,7 @@ def test_a_target_beyond_the_beam_has_no_rank(held: tuple[Checkpoint, np.ndarray
 
 
 def test_batch_order_and_threads_do_not_matter(
-    held: tuple[Checkpoint, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    held: tuple[TunedModel, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ranking(held[0])
     monkeypatch.setattr(ranks, "BATCH", 3)
@@ -87,12 +87,12 @@ def test_batch_order_and_threads_do_not_matter(
         torch.set_num_threads(threads)
 
 
-def test_nobody_to_rank(held: tuple[Checkpoint, np.ndarray]) -> None:
+def test_nobody_to_rank(held: tuple[TunedModel, np.ndarray]) -> None:
     found = ranking(held[0], np.zeros(0, dtype=np.int64))
     assert len(found.ranks) == 0 and found.shown.sum() == 0
 
 
-def test_a_wish_to_stop_is_heard_while_ranking(held: tuple[Checkpoint, np.ndarray]) -> None:
+def test_a_wish_to_stop_is_heard_while_ranking(held: tuple[TunedModel, np.ndarray]) -> None:
     """Scoring everybody takes minutes on real data; Ctrl-C must not wait for it."""
     checkpoint, split = held[0], questions()
     with pytest.raises(StopRequested):

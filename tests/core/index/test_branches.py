@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DataError
-from core.index.branches import SCHEMA, BranchTable, sorted_by_code
+from core.index.branches import SCHEMA, BranchTable
 
 CODES = np.array([[1, 0, 2], [0, 3, 0], [1, 0, 0], [1, 2, 0], [0, 3, 1]], dtype=np.int32)
 ROWS = [10, 1, 20, 3, 5]
@@ -69,12 +69,6 @@ def test_every_prefix_is_a_branch_with_its_items(codes: np.ndarray) -> None:
         expected = sorted(below) if len(prefix) < levels - 1 else []
         assert [int(table.code[child]) for child in table.children(row)] == expected
         assert all(table.parent[child] == row for child in table.children(row))
-
-
-@given(trees())
-def test_the_order_is_that_of_the_codes(codes: np.ndarray) -> None:
-    keys = [(*code, n) for n, code in enumerate(codes.tolist())]
-    assert sorted_by_code(codes).tolist() == [key[-1] for key in sorted(keys)]
 
 
 def test_round_trip(tmp_path: Path) -> None:

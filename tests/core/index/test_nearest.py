@@ -36,7 +36,7 @@ def test_the_nearest_by_cosine() -> None:
         assert [similarity for _, similarity in found] == pytest.approx([c for _, c in expected], abs=1e-5)
 
 
-def test_twins_come_by_number_and_the_item_itself_not_at_all() -> None:
+def test_duplicates_come_by_number_and_the_item_itself_not_at_all() -> None:
     matrix = np.repeat(np.eye(3, dtype=np.float32), [4, 3, 2], axis=0)
     near = Nearest({"semantic": ItemVectors(matrix, np.ones(9, dtype=bool), "test")})
     assert near.near(1, "semantic", 3) == [(0, 1.0), (2, 1.0), (3, 1.0)]

@@ -12,9 +12,10 @@ from hypothesis import settings as runs
 from hypothesis import strategies as st
 
 from core.index.shape import COARSE_SHARE, PAPER_LEVELS, index_shape
+from core.registry import QUANTIZERS
 
 BOTH = ["semantic", "behavior"]
-METHODS = ["kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random"]
+METHODS = [name for name in QUANTIZERS.names if name != "eager-llm-tree"]
 
 
 def told(method: str = "kmeans-tree", depth: int = 0, width: int = 256, **more: Any) -> dict[str, Any]:
@@ -67,8 +68,8 @@ def test_published_methods_have_their_four_levels(method: str) -> None:
 
 def test_a_tree_as_released() -> None:
     for items, levels in ((1, 1), (256, 1), (257, 2), (65_536, 2), (65_537, 3)):
-        shape = index_shape(told(paper=True, spare=0.1), BOTH, items)
-        assert shape.widths == ((256,) * levels,) * 2
+        for settings in (told("eager-llm-tree", spare=0.1), told(paper=True, spare=0.1)):
+            assert index_shape(settings, BOTH, items).widths == ((256,) * levels,) * 2
 
 
 def test_the_reason_is_told_in_words() -> None:

@@ -23,7 +23,7 @@ from core.recommend.beam import beam_search
 from core.run.reporter import NullReporter
 from core.settings import BackboneSettings, LoraSettings
 from core.training.loop import Loop, Schedule
-from core.tune.rows import every_item_rows
+from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
 from tests.core.model.families import FOUR, HIDDEN, PADDING, POSITIONS, write_family
 from tests.core.tune.tools import batch_of, objective_of

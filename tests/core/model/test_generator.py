@@ -11,7 +11,8 @@ import torch
 from core.errors import EnvironmentFault
 from core.model.backbone import build_backbone, build_vocabulary
 from core.settings import BackboneSettings
-from core.tune.rows import Rows, every_item_rows
+from core.tune.soft_targets import SoftTargets
+from core.tune.target_rows import TargetRows, every_item_rows
 from tests.core.engine_tools import FAMILIES, TEXTS, exhaustive, sequences, small_index, small_lm, uneven_codes
 from tests.core.tune.tools import batch_of, objective_of
 
@@ -20,7 +21,7 @@ TRAIN = [[3, 17, 4, 4, 29], [8, 1], list(range(9))]
 TINY = BackboneSettings("tiny", hidden_size=16, layers=1, heads=2, intermediate_size=32, text_vocabulary=300)
 
 
-def questions(rows: Rows) -> list[tuple[list[int], int]]:
+def questions(rows: TargetRows) -> list[tuple[list[int], int]]:
     """History and target of every supervised place, row by row."""
     windows = [(rows.windows[n].tolist(), int(first)) for n, first in enumerate(rows.first_target)]
     return [(items[:place], items[place]) for items, first in windows for place in range(first, len(items))]
@@ -63,9 +64,10 @@ def test_a_teachers_word_is_mixed_in_code_by_code(tmp_path: Path) -> None:
             if codes[item][:level] == codes[target][:level]
         )
         expected.append(-(1 - share) * table[target].sum() - share * word)
-    lessons = (taught.astype(np.int32), trust.astype(np.float32))
+    soft_targets = SoftTargets(taught.astype(np.int32), trust.astype(np.float32))
     with torch.no_grad():
-        loss, parts, _ = objective_of(lm, vocabulary, index, distill=share)(batch_of(rows, vocabulary, index, lessons))
+        batch = batch_of(rows, vocabulary, index, soft_targets)
+        loss, parts, _ = objective_of(lm, vocabulary, index, distill=share)(batch)
         alone, own, _ = objective_of(lm, vocabulary, index)(batch_of(rows, vocabulary, index))
     assert float(loss) == pytest.approx(np.mean(expected), abs=1e-3)
     assert parts["loss"] == pytest.approx(own["loss"], abs=1e-5)  # what is shown is the answer's own loss

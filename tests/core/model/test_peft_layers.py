@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -191,3 +192,22 @@ def test_an_export_touches_nothing_that_is_there(llama: Path, tmp_path: Path) ->
     with pytest.raises(ProjectError, match="neither a run nor a checkpoint"):
         export_model(tmp_path / "out", tmp_path / "plain")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "out"]
+
+
+@pytest.mark.parametrize(("umask", "file", "inside"), [(0o022, 0o644, 0o755), (0o027, 0o640, 0o750)])
+def test_an_export_can_be_read_by_whom_the_umask_lets(
+    umask: int, file: int, inside: int, llama: Path, tmp_path: Path
+) -> None:
+    """Libraries write weights for one person alone; a folder that is handed on must not be like that."""
+    (tmp_path / "sequential.toml").write_text("wordings = []\n", encoding="utf-8")
+    (tmp_path / "sequential.toml").chmod(0o600)
+    lm, vocabulary = taken(llama)
+    save_checkpoint(tmp_path / "best", lm, vocabulary, INDEX, {}, [tmp_path / "sequential.toml"])
+    before = os.umask(umask)
+    try:
+        out = export_model(tmp_path / "best", tmp_path / "plain")
+    finally:
+        os.umask(before)
+    modes = {path.relative_to(out).as_posix(): path.stat().st_mode & 0o777 for path in (out, *out.rglob("*"))}
+    assert {"model.safetensors", "tokenizer.json", "index.json", "prompts/sequential.toml"} <= set(modes)
+    assert modes == {name: inside if (out / name).is_dir() else file for name in modes}

@@ -12,7 +12,7 @@ import torch
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.backbone import build_backbone, build_vocabulary, code_starts
+from core.model.backbone import build_backbone, build_vocabulary, token_init_inputs
 from core.model.checkpoint import load_checkpoint
 from core.model.peft_layers import is_tied
 from core.model.token_init import code_vectors, code_words
@@ -134,11 +134,11 @@ def test_vectors_of_codes(tmp_path: Path) -> None:
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     artefact(tmp_path)
     lm = BackboneSettings("some/lm")
-    assert code_starts(BackboneSettings("tiny"), INDEX, tmp_path) == (None, None)
-    assert code_starts(lm, INDEX, None) == (None, None)
-    words, vectors = code_starts(lm, INDEX, tmp_path)
+    assert token_init_inputs(BackboneSettings("tiny"), INDEX, tmp_path) == (None, None)
+    assert token_init_inputs(lm, INDEX, None) == (None, None)
+    words, vectors = token_init_inputs(lm, INDEX, tmp_path)
     assert words and vectors is None
-    words, vectors = code_starts(BackboneSettings("some/lm", new_rows="aligned"), INDEX, tmp_path)
+    words, vectors = token_init_inputs(BackboneSettings("some/lm", new_rows="aligned"), INDEX, tmp_path)
     assert words is None and vectors
 
 

@@ -10,13 +10,13 @@ import polars as pl
 from transformers import PreTrainedTokenizerFast
 
 from core.data.arrays import Sequences
+from core.data.data_report import DataReport
 from core.data.dataset import Dataset
-from core.data.report import DataReport
 from core.index.table import ItemIndex
 from core.model.vocabulary import Vocabulary, train_tokenizer
 from core.prompts.negatives import Negatives
 from core.prompts.render import Renderer
-from core.prompts.tasks import Material, user_tables
+from core.prompts.task_data import TaskData, user_tables
 from core.prompts.texts import item_texts
 from core.prompts.user_texts import user_texts
 from core.prompts.wordings import load_wordings
@@ -102,23 +102,23 @@ def small_catalogue() -> ItemIndex:
 
 
 @cache
-def material_of(family: str, max_tokens: int = 4096, draw: str = "popular", users: str = "template") -> Material:
-    """Rows' material in a tokenizer family."""
+def task_data_of(family: str, max_tokens: int = 4096, draw: str = "popular", users: str = "template") -> TaskData:
+    """What rows are made of, in a tokenizer family."""
     dataset, index = small_dataset(), small_catalogue()
     vocabulary = Vocabulary.build(tokenizer_of(family), index, "")
-    return made_of(dataset, index, vocabulary, max_tokens, draw, users)
+    return task_data_from(dataset, index, vocabulary, max_tokens, draw, users)
 
 
-def made_of(
+def task_data_from(
     dataset: Dataset, index: ItemIndex, vocabulary: Vocabulary, max_tokens: int = 4096, draw: str = "popular",
     users: str = "template", columns: tuple[str, ...] = COLUMNS,
-) -> Material:  # fmt: skip
+) -> TaskData:  # fmt: skip
     texts, train = item_texts(dataset.items, columns), dataset.train()
-    said = user_texts(users, dataset, texts)
+    about = user_texts(users, dataset, texts)
     renderer = Renderer(
-        vocabulary, vocabulary.item_tokens(index), load_wordings(), texts, max_tokens, 64, user_tables(said)
+        vocabulary, vocabulary.item_tokens(index), load_wordings(), texts, max_tokens, 64, user_tables(about)
     )
-    return Material(train, texts, said, renderer, Negatives(draw, index.codes, train, dataset.sequences), 6, 3)
+    return TaskData(train, texts, about, renderer, Negatives(draw, index.codes, train, dataset.sequences), 6, 3)
 
 
 def held_out(whole: Sequences, user: int) -> set[int]:

@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 from core.errors import ProjectError
 from core.model.vocabulary import Vocabulary
 from core.prompts.render import BARE, Renderer
-from core.prompts.tasks import task_rows
 from core.prompts.texts import ItemTexts
 from core.prompts.wordings import Wording, fields_in, load_wordings
-from core.settings import TASKS
+from core.registry import TASKS
 from tests.core.prompts.prompt_tools import (
     ABOUT,
     FAMILIES,
     TITLES,
-    material_of,
     small_catalogue,
+    task_data_of,
     tokenizer_of,
 )
 
@@ -61,18 +60,18 @@ def expected(renderer: Renderer, task: str, wording: Wording, fields: dict) -> t
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASKS.all_names)
 def test_every_token_of_every_wording_is_masked_as_it_should_be(task: str, family: str) -> None:
-    material = material_of(family)
-    renderer, rows, index = material.renderer, task_rows(task, material), small_catalogue()
+    task_data = task_data_of(family)
+    renderer, rows, index = task_data.renderer, task_data.rows(task), small_catalogue()
     tokenizer, end = renderer.vocabulary.tokenizer, renderer.vocabulary.end
     assert len(rows) > 5 and rows.reason == ""
     for number, wording in enumerate(renderer.wordings[task]):
         row = (number * 7) % len(rows)
-        fields = rows.fields(row, np.random.default_rng([5, row]))
+        fields = rows.values.fields(row, np.random.default_rng([5, row]))
         example = rows.worded(row, np.random.default_rng([5, row]), number)
         prompt, response = expected(renderer, task, wording, fields)
-        assert example.task == TASKS.index(task) and example.tokens.shape == example.targets.shape
+        assert example.task == TASKS.all_names.index(task) and example.tokens.shape == example.targets.shape
         start = int(np.argmax(example.targets))
         assert not example.targets[:start].any() and example.targets[start:].all()
         assert example.tokens[-1] == end and list(example.tokens).count(end) == 1
@@ -96,19 +95,19 @@ def test_every_token_of_every_wording_is_masked_as_it_should_be(task: str, famil
 @pytest.mark.parametrize("family", FAMILIES)
 def test_text_comes_out_as_it_went_in(family: str) -> None:
     """No blank is put before a part in the middle of a row, and none is lost."""
-    material = material_of(family)
-    rows = task_rows("code-to-both", material)
+    task_data = task_data_of(family)
+    rows = task_data.rows("code-to-both")
     example = rows.worded(3, np.random.default_rng(0), 3)
-    (prompt, _), (response, _) = material.renderer.spans(example)
+    (prompt, _), (response, _) = task_data.renderer.spans(example)
     assert prompt.strip().endswith(".") and response.startswith(f"Title: {TITLES[3]}\nDescription: {ABOUT[3]}")
-    example = task_rows("title-to-code", material).worded(3, np.random.default_rng(0), 1)
-    assert f'Find the code of the item called "{TITLES[3]}".\n' in material.renderer.spans(example)[0][0]
+    example = task_data.rows("title-to-code").worded(3, np.random.default_rng(0), 1)
+    assert f'Find the code of the item called "{TITLES[3]}".\n' in task_data.renderer.spans(example)[0][0]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sequential_rows(family: str) -> None:
-    material = material_of(family)
-    renderer, tokens = material.renderer, material.renderer.item_tokens
+    task_data = task_data_of(family)
+    renderer, tokens = task_data.renderer, task_data.renderer.item_tokens
     fields = {"history": np.array([4, 9]), "item": 2}
     bare = renderer.example("sequential", fields, BARE)
     codes = [*tokens[4], *tokens[9], *tokens[2]]
@@ -123,15 +122,15 @@ def test_sequential_rows(family: str) -> None:
 
 @settings(max_examples=60)
 @given(
-    family=st.sampled_from(FAMILIES), task=st.sampled_from(TASKS), row=st.integers(0, 10**6),
+    family=st.sampled_from(FAMILIES), task=st.sampled_from(TASKS.all_names), row=st.integers(0, 10**6),
     seed=st.integers(0, 100), room=st.integers(0, 150), bare=st.booleans(),
 )  # fmt: skip
 def test_whatever_does_not_fit_is_cut_but_never_the_frame(
     family: str, task: str, row: int, seed: int, room: int, bare: bool
 ) -> None:
-    material = material_of(family)
-    renderer, rows = material.renderer, task_rows(task, material)
-    fields = dict(rows.fields(row % len(rows), np.random.default_rng(seed)))
+    task_data = task_data_of(family)
+    renderer, rows = task_data.renderer, task_data.rows(task)
+    fields = dict(rows.values.fields(row % len(rows), np.random.default_rng(seed)))
     wording = BARE if bare and task == "sequential" else seed % len(renderer.wordings[task])
     if "answer" in fields:
         fields["answer"] = renderer.wordings[task][wording].answers[fields["answer"]]
@@ -175,7 +174,7 @@ def _inside(part: list[int], whole: list[int]) -> bool:
 
 
 def test_a_history_of_titles_loses_its_oldest_and_stays_a_list() -> None:
-    renderer = material_of("bytes").renderer
+    renderer = task_data_of("bytes").renderer
     fields = {"titles": np.array([3, 5, 7]), "item": 1}
     whole = renderer.example("titles-to-code", fields, 0)
     try:
@@ -232,8 +231,8 @@ def test_braces_of_a_wording_and_chat_markers() -> None:
 
 def test_rendering_is_fast_and_the_same_again() -> None:
     """30,000 rows in a second or two on a quiet machine; ten times that would be a mistake."""
-    material = material_of("bytes")
-    made = [task_rows(task, material) for task in TASKS]
+    task_data = task_data_of("bytes")
+    made = [task_data.rows(task) for task in TASKS.all_names]
     first = [rows.example(0, (1, 2)) for rows in made]  # texts are tokenised once
     start = time.process_time()
     for n in range(3000 // len(made)):

@@ -13,18 +13,17 @@ from core.data.dataset import Dataset
 from core.model.vocabulary import Vocabulary
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE
-from core.prompts.tasks import task_rows
-from core.settings import TASKS
+from core.registry import TASKS
 from tests.core.engine_tools import sequences
 from tests.core.prompts.prompt_tools import (
     ABOUT,
     ITEMS,
     TITLES,
     held_out,
-    made_of,
-    material_of,
     small_catalogue,
     small_dataset,
+    task_data_from,
+    task_data_of,
     tokenizer_of,
 )
 
@@ -32,10 +31,10 @@ DRAWS = ("uniform", "popular", "prefix")
 
 
 def test_how_many_rows_each_task_has() -> None:
-    material = material_of("bytes")
-    train = material.train
+    task_data = task_data_of("bytes")
+    train = task_data.train
     prefixes = int(np.maximum(train.lengths - 1, 0).sum())
-    told = {task: len(task_rows(task, material)) for task in TASKS}
+    told = {task: len(task_data.rows(task)) for task in TASKS.all_names}
     for task in ("code-to-title", "code-to-description", "code-to-both", "title-to-code", "description-to-code",
                  "both-to-code", "which-text"):  # fmt: skip
         assert told[task] == ITEMS
@@ -47,12 +46,12 @@ def test_how_many_rows_each_task_has() -> None:
 
 
 def test_each_prefix_of_the_training_sequences_is_a_row_once() -> None:
-    material = material_of("bytes")
-    rows = task_rows("sequential", material)
-    found = [rows.fields(n, np.random.default_rng(0)) for n in range(len(rows))]
+    task_data = task_data_of("bytes")
+    rows = task_data.rows("sequential")
+    found = [rows.values.fields(n, np.random.default_rng(0)) for n in range(len(rows))]
     wanted = [
         (items[max(0, place - 6) : place], items[place])
-        for items in (material.train[user].tolist() for user in range(len(material.train)))
+        for items in (task_data.train[user].tolist() for user in range(len(task_data.train)))
         for place in range(1, len(items))
     ]
     assert [(one["history"].tolist(), one["item"]) for one in found] == wanted
@@ -62,13 +61,13 @@ def test_each_prefix_of_the_training_sequences_is_a_row_once() -> None:
 def test_no_row_holds_a_held_out_item_of_its_user(draw: str) -> None:
     """Moving or changing the validation and test items of a user changes no row, wrong candidates apart."""
     data = small_dataset()
-    material = material_of("bytes", draw=draw)
-    users = np.repeat(np.arange(len(material.train)), np.maximum(material.train.lengths - 1, 0))
+    task_data = task_data_of("bytes", draw=draw)
+    users = np.repeat(np.arange(len(task_data.train)), np.maximum(task_data.train.lengths - 1, 0))
     for task in ("sequential", "history-to-title", "yes-no", "pick-one", "titles-to-code"):
-        rows = task_rows(task, material)
+        rows = task_data.rows(task)
         for row in range(len(rows)):
             user = int(users[row // 2 if task == "yes-no" else row])
-            fields = rows.fields(row, np.random.default_rng([1, row]))
+            fields = rows.values.fields(row, np.random.default_rng([1, row]))
             named = {int(n) for value in fields.values() for n in np.atleast_1d(value)} if "answer" not in fields else {
                 *fields["history"].tolist(), fields["item"]
             }  # fmt: skip
@@ -85,15 +84,15 @@ def test_other_held_out_items_make_the_same_rows() -> None:
     vocabulary = Vocabulary.build(tokenizer_of("bytes"), index, "")
 
     def rendered(sequences_: list[list[int]], tasks: tuple[str, ...]) -> list[list[int]]:
-        made = made_of(Dataset(data.users, data.items, sequences(*sequences_), data.report), index, vocabulary)
+        made = task_data_from(Dataset(data.users, data.items, sequences(*sequences_), data.report), index, vocabulary)
         found = []
         for task in tasks:
-            rows = task_rows(task, made)
+            rows = made.rows(task)
             found += [rows.example(n, (4,)).tokens.tolist() for n in range(len(rows))]
         return found
 
-    assert rendered(lists, TASKS) == rendered(swapped, TASKS)
-    without_candidates = tuple(task for task in TASKS if task not in ("yes-no", "pick-one"))
+    assert rendered(lists, TASKS.all_names) == rendered(swapped, TASKS.all_names)
+    without_candidates = tuple(task for task in TASKS.all_names if task not in ("yes-no", "pick-one"))
     assert rendered(lists, without_candidates) == rendered(other, without_candidates)
 
 
@@ -126,25 +125,25 @@ def test_popular_items_are_drawn_more_often_and_near_ones_first() -> None:
 
 
 def test_answers_are_right() -> None:
-    material = material_of("bytes")
-    yes_no = task_rows("yes-no", material)
+    task_data = task_data_of("bytes")
+    yes_no = task_data.rows("yes-no")
     for row in range(40):
-        fields = yes_no.fields(row, np.random.default_rng(row))
-        history, target = task_rows("sequential", material).fields(row // 2, np.random.default_rng(0)).values()
+        fields = yes_no.values.fields(row, np.random.default_rng(row))
+        history, target = task_data.rows("sequential").values.fields(row // 2, np.random.default_rng(0)).values()
         assert fields["history"].tolist() == history.tolist()
         assert (fields["item"] == target) == (fields["answer"] == 0) == (row % 2 == 0)
-    pick = task_rows("pick-one", material)
+    pick = task_data.rows("pick-one")
     places = Counter()
     for row in range(len(pick)):
-        fields = pick.fields(row, np.random.default_rng([9, row]))
+        fields = pick.values.fields(row, np.random.default_rng([9, row]))
         shown = fields["candidates"].tolist()
         assert len(shown) == 4 and shown.count(fields["item"]) == 1
         places[shown.index(fields["item"])] += 1
     assert set(places) == {0, 1, 2, 3}
-    which = task_rows("which-text", material)
+    which = task_data.rows("which-text")
     firsts = 0
     for row in range(len(which)):
-        fields = which.fields(row, np.random.default_rng([2, row]))
+        fields = which.values.fields(row, np.random.default_rng([2, row]))
         table, right = (fields["first"], fields["second"])[fields["answer"]]
         other, wrong = (fields["first"], fields["second"])[1 - fields["answer"]]
         assert right == fields["item"] == row and table == other
@@ -155,49 +154,49 @@ def test_answers_are_right() -> None:
 
 
 def test_wordings_and_candidates_are_drawn_anew_for_every_seed() -> None:
-    rows = task_rows("pick-one", material_of("bytes"))
+    rows = task_data_of("bytes").rows("pick-one")
     seen = {tuple(rows.example(0, (0, epoch)).tokens.tolist()) for epoch in range(30)}
     assert len(seen) > 20
-    held = task_rows("title-to-code", material_of("bytes"), wordings=[0, 2])
+    held = task_data_of("bytes").rows("title-to-code", [0, 2])
     all_seen = {tuple(held.example(0, (0, epoch)).tokens.tolist()) for epoch in range(30)}
     assert len(all_seen) == 2
-    bare = task_rows("sequential", material_of("bytes"), wordings=[BARE])
-    assert bare.example(0, (0,)).tokens[0] == material_of("bytes").renderer.vocabulary.frame[0]
+    bare = task_data_of("bytes").rows("sequential", [BARE])
+    assert bare.example(0, (0,)).tokens[0] == task_data_of("bytes").renderer.vocabulary.frame[0]
 
 
 def test_tasks_without_their_texts_say_why_they_have_no_rows() -> None:
     data, index = small_dataset(), small_catalogue()
     vocabulary = Vocabulary.build(tokenizer_of("bytes"), index, "")
     bare = Dataset(data.users, data.items.with_columns(title="item_id", text=pl.lit("")), data.sequences, data.report)
-    material = made_of(bare, index, vocabulary, users="none", columns=())
-    for task in TASKS:
-        rows = task_rows(task, material)
+    task_data = task_data_from(bare, index, vocabulary, users="none", columns=())
+    for task in TASKS.all_names:
+        rows = task_data.rows(task)
         textual = task not in ("sequential", "yes-no", "pick-one")
         assert bool(len(rows)) != textual and bool(rows.reason) == textual, task
     assert (
-        "none" in task_rows("preference", material).reason and "title" in task_rows("titles-to-code", material).reason
+        "none" in task_data.rows("preference").reason and "title" in task_data.rows("titles-to-code").reason
     )
     short = Dataset(data.users[:2], data.items, sequences([1], [2]), data.report)
-    assert "two items" in task_rows("sequential", made_of(short, index, vocabulary)).reason
+    assert "two items" in task_data_from(short, index, vocabulary).rows("sequential").reason
 
 
 def test_a_user_who_took_everything_is_asked_nothing_about_wrong_items() -> None:
     data, index = small_dataset(), small_catalogue()
     vocabulary = Vocabulary.build(tokenizer_of("bytes"), index, "")
     greedy = Dataset(data.users[:2], data.items, sequences(list(range(ITEMS)), [1, 2, 3, 4, 5]), data.report)
-    material = made_of(greedy, index, vocabulary)
-    assert len(task_rows("pick-one", material)) == 2 and len(task_rows("yes-no", material)) == 4
+    task_data = task_data_from(greedy, index, vocabulary)
+    assert len(task_data.rows("pick-one")) == 2 and len(task_data.rows("yes-no")) == 4
 
 
 def test_items_without_a_title_are_passed_over() -> None:
     data, index = small_dataset(), small_catalogue()
-    material = material_of("bytes")
+    task_data = task_data_of("bytes")
     titles = tuple("" if n % 4 == 0 else title for n, title in enumerate(TITLES))
-    texts = replace(material.texts, titles=titles)
-    material = replace(material, texts=texts)
-    rows = task_rows("titles-to-code", material)
+    texts = replace(task_data.texts, titles=titles)
+    task_data = replace(task_data, texts=texts)
+    rows = task_data.rows("titles-to-code")
     for row in range(len(rows)):
-        shown = rows.fields(row, np.random.default_rng(0))["titles"]
+        shown = rows.values.fields(row, np.random.default_rng(0))["titles"]
         assert len(shown) and (shown % 4 != 0).all()
-    assert len(task_rows("code-to-title", material)) == len(task_rows("code-to-both", material)) == ITEMS * 3 // 4
-    assert len(task_rows("code-to-description", material)) == ITEMS and data.n_items == index.codes.shape[0]
+    assert len(task_data.rows("code-to-title")) == len(task_data.rows("code-to-both")) == ITEMS * 3 // 4
+    assert len(task_data.rows("code-to-description")) == ITEMS and data.n_items == index.codes.shape[0]

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ProjectError
-from core.prompts.wordings import PLACEHOLDERS, fields_in, load_wordings
-from core.settings import TASKS
+from core.prompts.wordings import fields_in, load_wordings
+from core.registry import TASKS
 
 
 def test_every_task_has_eight_different_wordings() -> None:
     wordings = load_wordings()
-    assert tuple(wordings) == TASKS and set(PLACEHOLDERS) == set(TASKS)
+    assert tuple(wordings) == TASKS.all_names
     for task, some in wordings.items():
         assert len(some) >= 8 and len({one.prompt for one in some}) == len(some), task
     prompts = [one.prompt for some in wordings.values() for one in some]

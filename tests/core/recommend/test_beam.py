@@ -17,7 +17,8 @@ from core.model.generator import Generator
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary
 from core.recommend.beam import beam_search
-from core.tune.rows import every_item_rows
+from core.tune.soft_targets import SoftTargets
+from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import (
     FAMILIES,
     exhaustive,
@@ -198,6 +199,7 @@ def test_training_on_shared_codes_learns_the_code(any_codes: tuple[PreTrainedMod
     parts = [exhaustive(lm, vocabulary, index, before)[item].sum() for before, item in (([6], 2), ([6, 2], 4))]
     assert targets == 2
     assert loss.item() == pytest.approx(-np.mean(parts), abs=1e-4)
-    lessons = (np.array([[0, 2], [3, 4]], dtype=np.int32), np.full((2, 2), 0.5, dtype=np.float32))
-    taught_loss, _, _ = objective_of(lm, vocabulary, index, distill=0.5)(batch_of(rows, vocabulary, index, lessons))
+    soft_targets = SoftTargets(np.array([[0, 2], [3, 4]], dtype=np.int32), np.full((2, 2), 0.5, dtype=np.float32))
+    taught_batch = batch_of(rows, vocabulary, index, soft_targets)
+    taught_loss, _, _ = objective_of(lm, vocabulary, index, distill=0.5)(taught_batch)
     assert taught_loss.item() == pytest.approx(loss.item(), abs=1e-4)  # the teacher expects the very code

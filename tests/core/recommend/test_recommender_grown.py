@@ -92,7 +92,7 @@ def test_the_scores_are_those_of_the_model_over_all_codes(alone: Recommender) ->
     from core.model.vocabulary import Vocabulary
 
     model, index = alone.checkpoint.model, alone.checkpoint.index
-    parts = tuple(model.get_buffer(f"codes_{level}").numpy() for level in range(model.levels))
+    parts = tuple(model.code_ids(level).numpy() for level in range(model.levels))
     history = ["i03", "new2", "i04"]
     numbers = [3, N_ITEMS + 2, 4]
     found = alone.recommend(history=history, k=EVERY)

@@ -28,6 +28,12 @@ def wait_until(predicate: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
+def is_alive(folder: RunFolder) -> bool:
+    """Whether an engine is at work on the run."""
+    launch.reap()
+    return folder.status().live
+
+
 def follow(folder: RunFolder) -> Follower:
     """Look at a run until it is over."""
     follower = Follower(folder)

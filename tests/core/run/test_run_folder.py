@@ -20,13 +20,13 @@ from core.run.folder import RunFolder, find_run, list_runs
 from core.run.follow import Follower
 from core.run.process import identity
 from core.run.status import Status, read_status
-from tests.core.run.run_tools import command, follow, wait_until
+from tests.core.run.run_tools import command, follow, is_alive, wait_until
 
 
 def test_a_new_run(folder: RunFolder) -> None:
     assert "my-shop" in folder.id
     assert folder.status().state == "queued"
-    assert not launch.is_alive(folder)
+    assert not is_alive(folder)
     assert folder.manifest()["recipe"] == "light"
     assert folder.project_path.read_text() == 'name = "shop"\n'
 
@@ -128,7 +128,7 @@ def test_hanging_engine_is_killed(folder: RunFolder) -> None:
     wait_until(lambda: follower.poll() and follower.state.progress and follower.state.progress.done >= 2)
     launch.stop(folder)
     launch.stop(folder, escalate=True)
-    assert launch.is_alive(folder)
+    assert is_alive(folder)
     status = launch.kill(folder)
     assert (status.state, status.exit_code) == ("stopped", -9)
     assert not folder.locked()

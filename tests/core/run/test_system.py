@@ -14,7 +14,7 @@ import pytest
 from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.reporter import RunReporter
-from core.run.system import Cautions, Clock, Gpus, Machine
+from core.run.system import Cautions, Clock, Gpus, LoadSampler
 from tests.core.run.run_tools import wait_until
 
 KEYS = {
@@ -64,7 +64,7 @@ class Nvml:
 
 
 def test_a_machine_without_cards(tmp_path: Path) -> None:
-    machine = Machine(tmp_path)
+    machine = LoadSampler(tmp_path)
     values = machine.measure()
     assert set(values) == KEYS
     assert values["memory_mb"] > 10
@@ -78,7 +78,7 @@ def test_a_machine_without_cards(tmp_path: Path) -> None:
 
 
 def test_memory_of_children_counts(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    machine = Machine(tmp_path)
+    machine = LoadSampler(tmp_path)
     before = machine.measure()
     request.getfixturevalue("eater")
     after = machine.measure()
@@ -89,13 +89,13 @@ def test_memory_of_children_counts(tmp_path: Path, request: pytest.FixtureReques
 def test_a_container_has_its_own_bound(tmp_path: Path) -> None:
     for name, text in {"max": "1000\n", "current": "990\n", "stat": "anon 900\ninactive_file 10\n"}.items():
         (tmp_path / f"memory.{name}").write_text(text)
-    assert Machine(tmp_path, cgroup=tmp_path).measure()["machine_memory_percent"] == 98.0
+    assert LoadSampler(tmp_path, cgroup=tmp_path).measure()["machine_memory_percent"] == 98.0
     (tmp_path / "memory.max").write_text("max\n")
-    assert Machine(tmp_path, cgroup=tmp_path).measure()["machine_memory_percent"] < 98.0
+    assert LoadSampler(tmp_path, cgroup=tmp_path).measure()["machine_memory_percent"] < 98.0
 
 
 def test_a_folder_that_is_gone_has_no_free_space(tmp_path: Path) -> None:
-    assert "disk_free_mb" not in Machine(tmp_path / "nowhere").measure()
+    assert "disk_free_mb" not in LoadSampler(tmp_path / "nowhere").measure()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_folder_that_is_gone_has_no_free_space(tmp_path: Path) -> None:
     ],
 )
 def test_graphics_cards(tmp_path: Path, visible: str | None, expected: dict[str, float]) -> None:
-    values = Machine(tmp_path, Gpus(Nvml(), visible)).measure()
+    values = LoadSampler(tmp_path, Gpus(Nvml(), visible)).measure()
     assert {name: value for name, value in values.items() if name.startswith("gpu")} == expected
 
 

@@ -20,7 +20,7 @@ from core.run import trackers
 from core.run.events import Event, EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.reporter import RunReporter
-from core.run.trackers import Timeline, Trackers, require
+from core.run.trackers import StepCounter, Trackers, require
 
 Told = list[tuple[dict[str, float], int]]
 
@@ -62,7 +62,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
 
 def steps(*story: tuple[str, Any]) -> list[int | None]:
     """What a timeline makes of a story of stages' names, figures' steps and starts."""
-    timeline, found = Timeline(), []
+    timeline, found = StepCounter(), []
     for number, (kind, value) in enumerate(story):
         data = {"stage": value} if kind == "stage.started" else {"step": value, "values": {}}
         place = timeline.step(Event(number + 1, 0.0, kind, data))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.sample.oracle import metrics, predict, ranks
-from core.sample.readers import Choice, Process, Shelf, draw, drift, simulate
+from core.sample.readers import NextBook, Process, Shelf, draw, drift, simulate
 
 PROCESS = Process(circles=2, shortest=4, longest=6)
 
@@ -46,9 +46,9 @@ def by_brute_force(shelf: Shelf, history: list[int]) -> np.ndarray:
                 before = step - PROCESS.threads
                 weight *= moves[moods[before], mood] if before >= 0 else 1.0 / shelf.genres
                 if step < len(history):
-                    chances = Choice(shelf, PROCESS, history[:step]).mixed(certain(shelf, circle, mood))
+                    chances = NextBook(shelf, PROCESS, history[:step]).mixed(certain(shelf, circle, mood))
                     weight *= chances[history[step]]
-            total += weight * Choice(shelf, PROCESS, history).mixed(certain(shelf, circle, moods[-1]))
+            total += weight * NextBook(shelf, PROCESS, history).mixed(certain(shelf, circle, moods[-1]))
     return total / total.sum()
 
 
@@ -61,20 +61,20 @@ def test_the_filter_equals_the_sum_over_all_hidden_paths(history: list[int]) -> 
 def test_choices_add_up_and_respect_the_rules() -> None:
     shelf = small_shelf()
     for history in ([], [0], [0, 5, 1], [*range(2, 12), 0]):
-        choice = Choice(shelf, PROCESS, history)
+        choice = NextBook(shelf, PROCESS, history)
         for circle, genre in product(range(2), range(3)):
             chances = choice.mixed(certain(shelf, circle, genre))
             assert chances.sum() == pytest.approx(1.0)
             assert not chances[history].any()
             assert [choice.of(book)[circle, genre] for book in range(12)] == pytest.approx(chances.tolist())
-    assert Choice(shelf, PROCESS, []).mixed(certain(shelf, 0, 0))[[1, 2]].sum() == 0.0
-    begun = Choice(shelf, PROCESS, [0, 5]).mixed(certain(shelf, 0, 0))
+    assert NextBook(shelf, PROCESS, []).mixed(certain(shelf, 0, 0))[[1, 2]].sum() == 0.0
+    begun = NextBook(shelf, PROCESS, [0, 5]).mixed(certain(shelf, 0, 0))
     assert begun[1] == begun.max() and begun[2] == 0.0
 
 
 def test_circles_show_in_what_readers_read() -> None:
     shelf = small_shelf()
-    chances = Choice(shelf, PROCESS, []).mixed(certain(shelf, 1, 2))
+    chances = NextBook(shelf, PROCESS, []).mixed(certain(shelf, 1, 2))
     assert set(np.argsort(-chances)[:2]) == {9, 11}
 
 

@@ -12,32 +12,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.backbone import build_backbone, build_vocabulary
-from core.prompts.example import Example
-from core.settings import TASKS, BackboneSettings
+from core.prompts.render import RenderedRow
+from core.prompts.tasks import task_number
+from core.registry import TASKS
+from core.settings import BackboneSettings
 from core.tune.batch import Batch, collate
-from core.tune.plan import PACKED_ROW
-from core.tune.rows import SequentialRows, every_item_rows, last_item_rows
+from core.tune.batches import PACKED_ROW
+from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows
 from tests.core.engine_tools import FAMILIES, sequences, small_index, small_lm, uneven_codes
 from tests.core.model.families import write_family
 from tests.core.tune.tools import objective_of
 
 COUNT, LEVELS = 30, 3
-SEQUENTIAL, TITLE, PICK = (TASKS.index(name) for name in ("sequential", "code-to-title", "title-to-code"))
+SEQUENTIAL, TITLE, PICK = (task_number(name) for name in ("sequential", "code-to-title", "title-to-code"))
 
 
-def text_row(rng: np.random.Generator, words: int) -> Example:
+def text_row(rng: np.random.Generator, words: int) -> RenderedRow:
     """A prompt of some words, an answer of others."""
     tokens = rng.integers(3, 250, size=words + 6)
     targets = np.arange(len(tokens)) >= words
-    return Example(tokens, targets, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), TITLE)
+    return RenderedRow(tokens, targets, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), TITLE)
 
 
-def code_row(rng: np.random.Generator, item_tokens: np.ndarray, words: int, end: int) -> Example:
+def code_row(rng: np.random.Generator, item_tokens: np.ndarray, words: int, end: int) -> RenderedRow:
     """A prompt of some words, an item as the answer, and the end."""
     item = int(rng.integers(COUNT))
     tokens = np.concatenate([rng.integers(3, 250, size=words), item_tokens[item], [end]])
     targets = np.arange(len(tokens)) >= words
-    return Example(tokens, targets, np.array([words]), np.array([item]), PICK)
+    return RenderedRow(tokens, targets, np.array([words]), np.array([item]), PICK)
 
 
 @pytest.mark.parametrize("softmax", ["legal", "level", "vocabulary"])
@@ -59,10 +61,10 @@ def test_packed_is_unpacked(family: str, softmax: str, tmp_path: Path) -> None:
     examples += [text_row(rng, words) for words in (2, 9, 5)]
     examples += [code_row(rng, item_tokens, words, vocabulary.end) for words in (7, 3)]
     objective = objective_of(lm, vocabulary, index, softmax=softmax)
-    objective.task_weights[:] = torch.rand(len(TASKS)) + 0.5
+    objective.task_weights[:] = torch.rand(len(TASKS.all_names)) + 0.5
     found = []
-    for packed, summaries in ((0, False), (0, True), (40, False), (64, True)):
-        batch = collate(examples, LEVELS, packed, summaries)
+    for packed, with_ends in ((0, False), (0, True), (40, False), (64, True)):
+        batch = collate(examples, LEVELS, packed, with_ends)
         objective.zero_grad()
         loss, parts, targets = objective(batch)
         loss.backward()
@@ -95,7 +97,7 @@ def test_last_item_rows_are_the_same_targets_one_by_one() -> None:
 @given(lengths=st.lists(st.integers(2, 90), min_size=1, max_size=30), room=st.sampled_from([0, 32, 90, PACKED_ROW]))
 def test_every_example_lies_whole_in_one_row(lengths: list[int], room: int) -> None:
     examples = [
-        Example(
+        RenderedRow(
             np.full(size, n + 1), np.arange(size) > 0, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), TITLE
         )
         for n, size in enumerate(lengths)
@@ -124,13 +126,13 @@ def test_histories_go_with_their_heads(rows_of: Any, packed: int) -> None:
     rows = rows_of(train, 4)
     tokens = np.arange(24).reshape(8, 3)
     sequential = SequentialRows(rows, tokens, ((30,),))
-    other = Example(np.arange(6), np.array([0, 0, 1, 1, 1, 0], dtype=bool), np.array([2]), np.array([7]), 3)
+    other = RenderedRow(np.arange(6), np.array([0, 0, 1, 1, 1, 0], dtype=bool), np.array([2]), np.array([7]), 3)
     examples = [
         sequential.example(0, 0, False),
         other,
         *(sequential.example(n, 0, False) for n in range(1, len(rows.first_target))),
     ]
-    batch = collate(examples, 3, packed, pasts=True)
+    batch = collate(examples, 3, packed, with_histories=True)
     flat = batch.tokens.flatten().tolist()
     found: dict[int, set[int]] = {}
     for head, item in zip(batch.past_heads.tolist(), batch.past_items.tolist(), strict=True):
@@ -160,7 +162,7 @@ def test_hidden_words_are_those_of_wordings_alone(packed: int, tmp_path: Path) -
     frame, text = words[:20], words[20:]
     none, asking = np.zeros(0, np.int64), np.r_[1:21, 28:30]
     rows = [
-        Example(np.concatenate([text[:1], frame, code, draw.choice(text, 4), frame[:2]]), np.arange(30) > 23, none,
+        RenderedRow(np.concatenate([text[:1], frame, code, draw.choice(text, 4), frame[:2]]), np.arange(30) > 23, none,
                 none, TITLE, asking=asking[asking < 24])
         for _ in range(30)
     ]  # fmt: skip

@@ -19,7 +19,8 @@ SMALL = sorted(name for name in recipe_paths() if name.endswith("-small") or nam
 QUICK = (
     "backbone.hidden_size=32", "backbone.layers=1", "backbone.heads=2", "backbone.intermediate_size=32",
     "backbone.text_vocabulary=300", "sasrec.epochs=2", "evaluate.bootstrap=0", 'evaluate.baselines=["popularity"]',
-    "tune.stages.0.epochs=2", "run.threads=1", "rq_vae.layers=[16]", "rq_vae.epochs=4", "texts.description_tokens=12",
+    "tune.stages.0.epochs=2", "run.threads=1", "index.rq-vae.layers=[16]", "index.rq-vae.epochs=4",
+    "texts.description_tokens=12",
 )  # fmt: skip
 
 
@@ -66,6 +67,6 @@ def test_every_figure_of_a_published_recipe_says_where_it_comes_from(name: str) 
     text = recipe_paths()[name].read_text()
     assert text.startswith(f"# {name}: ")
     if name in ("lc-rec", "eager-llm"):
-        tables = [part for part in text.split("\n[")[1:] if part.startswith(("rq_vae", "lora", "contrast"))]
+        tables = [part for part in text.split("\n[")[1:] if part.startswith(("index.rq-vae", "lora", "contrast"))]
         for line in "\n".join(tables).splitlines():
             assert "=" not in line or "# " in line, line

@@ -11,16 +11,18 @@ from core.model.vocabulary import Vocabulary
 from core.settings import TuneSettings
 from core.tune.batch import Batch, collate
 from core.tune.objective import Objective
-from core.tune.rows import Rows, SequentialRows
+from core.tune.soft_targets import SoftTargets
+from core.tune.target_rows import SequentialRows, TargetRows
 
 
 def batch_of(
-    rows: Rows, vocabulary: Vocabulary, index: ItemIndex, lessons: Any = None, only: range | None = None, **layout: Any
-) -> Batch:
+    rows: TargetRows, vocabulary: Vocabulary, index: ItemIndex, soft_targets: SoftTargets | None = None,
+    only: range | None = None, **layout: Any,
+) -> Batch:  # fmt: skip
     """All rows, or only some, as one batch, with a teacher's word or without."""
     sequential = SequentialRows(rows, vocabulary.item_tokens(index), (vocabulary.frame,))
-    examples = [sequential.example(row, 0, lessons is not None) for row in only or range(len(sequential))]
-    return collate(examples, index.levels, lessons=lessons, **layout)
+    examples = [sequential.example(row, 0, soft_targets is not None) for row in only or range(len(sequential))]
+    return collate(examples, index.levels, soft_targets=soft_targets, **layout)
 
 
 def objective_of(lm: Any, vocabulary: Vocabulary, index: ItemIndex, **settings: Any) -> Objective:

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ProjectError
 from core.project import Project
-from core.settings import TASKS
+from core.registry import TASKS
 from tests.core.engine_tools import walks, write_world
 from tests.eagertui.cli.cli_tools import eager
 
@@ -26,9 +26,9 @@ def test_every_task_is_shown_and_what_is_predicted_is_marked(shop: Path) -> None
     done = eager("prompts", shop)  # no terminal and no --headless: it never opens the app
     assert done.returncode == 0, done.stderr
     assert "drawn by lot" in done.stdout and "\x1b" not in done.stdout
-    for task in TASKS:
+    for task in TASKS.names:
         assert f"\n{task}: " in done.stdout
-    assert done.stdout.count("⟦") == done.stdout.count("⟧") == len(TASKS) + 1  # and the line that explains them
+    assert done.stdout.count("⟦") == done.stdout.count("⟧") == len(TASKS.names) + 1  # and the line that explains them
     assert "</s>⟧" in done.stdout and "[bold]weather[/bold]" in done.stdout  # data is never markup
 
 

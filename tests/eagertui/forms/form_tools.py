@@ -100,8 +100,8 @@ class Errands:
 
 
 def _guess(argv: tuple[str, ...]) -> dict[str, Any]:
-    from core.data.guess import guess_project
     from core.jobs.errands import guessed_fields
+    from core.jobs.project_file import guess_project
 
     told = dict(zip(argv[::2], argv[1::2], strict=True))
     sets = [text.split("=", 1) for key, text in zip(argv[::2], argv[1::2], strict=True) if key == "--set"]

@@ -192,11 +192,11 @@ def test_the_most_used_come_first_and_each_once(project_file: Path):
 
 def test_a_form_about_the_index_begins_with_its_tables(project_file: Path):
     groups = Form.load(project_file, ["run.goal=index"]).groups
-    assert [group.title for group in groups[:3]] == ["[index]", "[rq_vae]", "Most used"]
+    assert [group.title for group in groups[:2]] == ["[index]", "Most used"]
     assert [one.key for one in groups[0].fields] == [key for key in KEYS if key.startswith("index.")]
     assert groups[0].fields[1].label == "method"
     assert sorted(one.key for group in groups for one in group.fields) == sorted(KEYS)
-    assert not any(one.key.startswith("index.") for one in groups[2].fields)
+    assert not any(one.key.startswith("index.") for one in groups[1].fields)
 
 
 def test_the_filter_looks_at_names_and_words(project_file: Path):

@@ -1,1 +1,1 @@
-"""The methods that turn vectors into codes; one file each."""
+"""The methods that turn vectors into codes: one file and one class each, light to import."""

@@ -1,53 +1,22 @@
-"""The balanced k-means tree (EAGER-LLM's, without its padding): items split again and again into equal parts."""
+"""The balanced k-means tree: items are split again and again into equal parts.
+
+After EAGER-LLM's dual-source index (arXiv 2502.14735), without the padding of the released one (`eager-llm-tree`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from core.index.quantize import Codes, Matrix, Quantized, Task
-from core.index.quantize.tree import kmeans_tree
-
-BLOCK = 1 << 14
+from core.index.quantize import Quantized, Quantizer, Task
+from core.index.quantize.mean_steps import mean_steps
 
 
-def quantize(task: Task) -> Quantized:
-    """An item's code is its path; unique where the widths' product reaches the number of items.
+class KmeansTree(Quantizer):
+    """An item's code is its path; unique where the widths' product reaches the number of items."""
 
-    Raises:
-        StopRequested: somebody asked to stop.
-    """
-    codes = kmeans_tree(task.vectors, task.widths, task.seed, task.reporter)
-    return Quantized(codes, task.widths, task.vectors, mean_steps(task.vectors, codes, task.widths))
+    tree = True
 
+    def quantize(self, task: Task) -> Quantized:
+        """Split the items; a code's vector is its mean step."""
+        from core.index.quantize.tree import kmeans_tree
 
-def mean_steps(vectors: Matrix, codes: Codes, widths: Sequence[int]) -> tuple[Matrix, ...]:
-    """What each code means on the average: the mean of what the levels before leave of its items.
-
-    A code that no item has is the zero vector.
-
-    Args:
-        vectors: shape (items, dim).
-        codes: shape (items, levels).
-        widths: codes at each level.
-
-    Returns:
-        A codebook a level, each of shape (width, dim).
-    """
-    books: list[Matrix] = []
-    for level, width in enumerate(widths):
-        sums = np.zeros((width, vectors.shape[1]), dtype=np.float64)
-        for start in range(0, len(vectors), BLOCK):
-            block = slice(start, start + BLOCK)
-            left = np.array(vectors[block], dtype=np.float32)
-            for before, book in enumerate(books):
-                left -= book[codes[block, before]]
-            # Sorted by code, the rows of one code lie together and are summed at once.
-            order = np.argsort(codes[block, level], kind="stable")
-            sorted_codes = codes[block, level][order]
-            starts = np.flatnonzero(np.diff(sorted_codes, prepend=-1))
-            sums[sorted_codes[starts]] += np.add.reduceat(left[order], starts, axis=0)
-        count = np.maximum(np.bincount(codes[:, level], minlength=width), 1)
-        books.append((sums / count[:, None]).astype(np.float32))
-    return tuple(books)
+        codes = kmeans_tree(task.vectors, task.widths, task.seed, task.reporter)
+        return Quantized(codes, task.widths, task.vectors, mean_steps(task.vectors, codes, task.widths))

@@ -70,7 +70,7 @@ def shared(codes: npt.NDArray[np.int32]) -> int:
     return len(codes) - len(np.unique(codes, axis=0))
 
 
-def test_rounds_tell_items_apart_but_not_twins() -> None:
+def test_rounds_tell_items_apart_but_not_duplicates() -> None:
     rng = np.random.default_rng(2)
     residual, book = rng.normal(size=(90, 6)).astype(np.float32), rng.normal(size=(64, 6)).astype(np.float32)
     residual[:10] = residual[10:20]
@@ -87,9 +87,9 @@ def test_rounds_tell_items_apart_but_not_twins() -> None:
 
 def test_nothing_to_tell_apart_takes_no_round() -> None:
     alone = np.array([[0, 1], [1, 1]], dtype=np.int32)
-    twins = np.array([[0, 1], [0, 1]], dtype=np.int32)
+    alike = np.array([[0, 1], [0, 1]], dtype=np.int32)
     book = np.eye(3, dtype=np.float32)
-    for codes, residual in ((alone, np.zeros((2, 3))), (twins, np.zeros((2, 3))), (alone[:0], np.zeros((0, 3)))):
+    for codes, residual in ((alone, np.zeros((2, 3))), (alike, np.zeros((2, 3))), (alone[:0], np.zeros((0, 3)))):
         after, rounds = sinkhorn_rounds(codes, residual, book, 0.003, 50)
         assert np.array_equal(after, codes) and rounds == 0
-    assert sinkhorn_rounds(twins, np.eye(2), np.eye(2)[:1], 0.003, 50)[1] == 0  # one code only
+    assert sinkhorn_rounds(alike, np.eye(2), np.eye(2)[:1], 0.003, 50)[1] == 0  # one code only

@@ -14,19 +14,21 @@ from hypothesis import strategies as st
 
 from core.errors import ProjectError
 from core.index.assign import matching
-from core.index.assign.matching import Distances, assign, place, prices, total, twins_of
+from core.index.assign.matching import Distances, assign, duplicates_of, place, potentials, total
 from core.index.build import Built, build_index
-from core.index.conflicts.groups import Form
+from core.index.conflicts.groups import CodeSum
 from core.index.conflicts.resolve import Resolution, match, resolve
 from core.index.quantize import Quantized
+from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.quantize.residual import fit
+from core.registry import QUANTIZERS
 from core.run.reporter import NullReporter
-from core.settings import IndexSettings, RqVaeSettings
+from core.settings import IndexSettings
 from core.vectors import ItemVectors
 from tests.core.engine_tools import item_ids
 
-METHODS = ["kmeans-tree", "paper", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random"]
-QUICK = RqVaeSettings(layers=(16,), latent=8, epochs=2)
+METHODS = QUANTIZERS.names
+QUICK = RqVaeOptions(layers=(16,), latent=8, epochs=2)
 
 
 def cloud(rows: int, dim: int, distinct: int, seed: int = 0) -> np.ndarray:
@@ -40,7 +42,7 @@ def coded(vectors: np.ndarray, widths: tuple[int, ...]) -> Quantized:
 
 
 def settled(parts: list[Quantized], strategy: str = "matching") -> Resolution:
-    return resolve(parts, IndexSettings(conflicts=strategy), RqVaeSettings())
+    return resolve(parts, strategy, epsilon=0.003, rounds=50)
 
 
 def distinct(codes: np.ndarray) -> int:
@@ -115,7 +117,7 @@ def test_an_item_stays_where_it_was_unless_it_must_move() -> None:
     book = np.array([[0, 0], [1, 0], [2, 0], [3, 0]], dtype=np.float32)
     latent = np.array([[0, 0], [0, 0], [3, 0]], dtype=np.float32)
     codes = np.array([[0], [0], [2]], dtype=np.int32)  # the third one would be better off at 3
-    found = match(Form([Quantized(codes, (4,), latent, (book,))]), codes)
+    found = match(CodeSum([Quantized(codes, (4,), latent, (book,))]), codes)
     assert found[2, 0] == 2 and sorted(found[:2, 0].tolist()) == [0, 1]
 
 
@@ -203,18 +205,18 @@ def test_many_points_are_placed_nearly_as_well(kind: str, monkeypatch: pytest.Mo
     costs, room = Distances(points, centres), np.full(12, 64)
     best = total(costs, assign(costs, room))
     monkeypatch.setattr(matching, "EXACT_ENTRIES", 0)
-    labels = assign(costs, room, twins_of(points))
+    labels = assign(costs, room, duplicates_of(points))
     assert (np.bincount(labels, minlength=12) <= 64).all()
     free = total(costs, costs.of(slice(None)).argmin(axis=1).astype(np.int32))
     assert best - 1e-3 <= total(costs, labels) <= best + 0.05 * (best - free) + 1e-3
 
 
-def test_twins_are_placed_by_the_handful() -> None:
+def test_duplicates_are_placed_together() -> None:
     points = cloud(500, 3, 7)
     costs, room = Distances(points, cloud(20, 3, 20, 5)), np.full(20, 25)
-    assert twins_of(points).max() == 6
-    assert twins_of(points, np.arange(500) % 2).max() == 13
-    labels = place(costs, room, prices(costs, room), twins_of(points))
+    assert duplicates_of(points).max() == 6
+    assert duplicates_of(points, np.arange(500) % 2).max() == 13
+    labels = place(costs, room, potentials(costs, room), duplicates_of(points))
     assert np.bincount(labels).tolist() == [25] * 20
     best, careless = total(costs, assign(costs, room)), total(costs, place(costs, room, np.zeros(20)))
     assert total(costs, labels) <= best + 0.5 * (careless - best)
@@ -238,14 +240,13 @@ def test_no_room_is_an_error() -> None:
 
 
 def built(method: str, matrix: np.ndarray, **changed: Any) -> Built:
-    paper = {"method": "kmeans-tree", "paper": True} if method == "paper" else {"method": method}
-    told = IndexSettings(**{**paper, **changed})
+    told = IndexSettings(**{"method": method, **changed})
     held = {
         "semantic": ItemVectors(matrix, np.ones(len(matrix), dtype=bool), "test"),
         "behavior": ItemVectors(matrix[:, ::-1].copy(), np.ones(len(matrix), dtype=bool), "test"),
     }
     sources = changed.get("sources", ("semantic",))
-    return build_index(item_ids(len(matrix)), held, sources, told, 0, NullReporter(), QUICK)
+    return build_index(item_ids(len(matrix)), held, sources, told, 0, NullReporter(), {"rq-vae": QUICK})
 
 
 @pytest.mark.parametrize("items", [1, 2, 255, 257])

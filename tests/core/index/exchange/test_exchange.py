@@ -15,9 +15,11 @@ from core.errors import DataError, EnvironmentFault, ProjectError
 from core.index.branches import BranchTable
 from core.index.build import build_index
 from core.index.exchange.code_files import DEEPEST
-from core.index.exchange.in_out import export_index, imported, keep_import, read_index, write_index
+from core.index.exchange.in_out import export_index, keep_import, read_index, write_index
 from core.index.lookup import Lookup
 from core.index.measure.report import index_report
+from core.index.quantize import Task, quantize
+from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.table import ItemIndex
 from core.index.tokens import letter, token
 from core.pipeline import run_stages
@@ -188,15 +190,17 @@ def test_an_imported_index_is_settled(sources: tuple[str, ...], tmp_path: Path) 
     held = {name: rng.normal(size=(items, 6)).astype(np.float32) for name in sources}
     tokens = {item: [f"<a_{n % 2}>", "<b_0>"] for n, item in enumerate(ids)}
     path = write(tmp_path, tokens)
-    found = imported(path, ids, held)
+    vectors = held.get("semantic", next(iter(held.values()), np.zeros((items, 1), dtype=np.float32)))
+    settings = IndexSettings(method=f"file:{path}")
+    found = quantize(
+        Task(vectors, (), 0, settings, RqVaeOptions(), NullReporter(), item_ids=ids, codes_file=path)
+    )  # fmt: skip
     assert found.codes.tolist() == [[n % 2, 0] for n in range(items)]
     assert found.widths == (2, 20) and np.prod(found.widths) >= items  # widened, so that there is room
     assert [book.shape for book in found.codebooks] == [(width, found.latent.shape[1]) for width in found.widths]
     assert found.figures["distinct"] == 2
-    vectors = {name: ItemVectors(matrix, np.ones(items, dtype=bool), "test") for name, matrix in held.items()}
-    built = build_index(
-        ids, vectors, sources, IndexSettings(method=f"file:{path}"), 0, NullReporter(), codes_file=path
-    )  # fmt: skip
+    whole = {name: ItemVectors(matrix, np.ones(items, dtype=bool), "test") for name, matrix in held.items()}
+    built = build_index(ids, whole, sources, settings, 0, NullReporter(), codes_file=path)
     assert len(np.unique(built.index.codes, axis=0)) == items
     assert built.resolution.raw.tolist() == found.codes.tolist()
     assert (built.index.codes[:, 0] == found.codes[:, 0]).all()  # there was room under every prefix

@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from core.errors import DataError
-from core.index.measure.diff import diff, diff_lines
+from core.index.measure.diff import diff
 from core.index.measure.report import index_report
 from core.index.table import ItemIndex
 from core.vectors import ItemVectors
@@ -76,24 +76,8 @@ def test_only_items_in_both_are_compared(tmp_path: Path) -> None:
     assert found["equal_codes"] == 1.0
     nothing = diff(a, write(tmp_path / "c", one, [f"x{n}" for n in range(30)]))
     assert nothing["items"]["both"] == 0 and nothing["groups"] is None and nothing["depths"] == []
-    assert ("items in both", "0", "") in diff_lines(nothing)
     single = write(tmp_path / "d", one[:1])
     assert diff(single, single)["groups"] == 1.0
-
-
-def test_the_lines(tmp_path: Path) -> None:
-    agreement = {"brand": [{"depth": 1, "agree": 0.5, "chance": 0.1}]}
-    a = write(tmp_path / "a", codes(60, 5, 4), conflicts=STEPS, agreement=agreement, reconstruction={"semantic": 0.25})
-    b = write(tmp_path / "b", codes(60, 7, seed=2), strategy="share")
-    rows = diff_lines(diff(a, b))
-    assert all(len(row) == 3 and all(isinstance(cell, str) for cell in row) for row in rows)
-    told = {label: (left, right) for label, left, right in rows}
-    assert told["items"] == ("60", "60") and told["strategy"] == ("", "share")
-    assert told["codes used at a"][0].startswith("5/5") and told["codes used at c"][1] == ""
-    assert told["items that share a code after nearest code"] == ("6 in 2 groups", "")
-    assert told["same brand"] == ("50.0%", "") and told["not told by the codes, semantic"] == ("25.0%", "")
-    assert told["price of settling them"] == ("3.4%", "")
-    assert told["neighbours kept, semantic"][0].count("%") == 3
 
 
 def test_damaged_artefacts_are_refused(tmp_path: Path) -> None:

@@ -12,22 +12,24 @@ from hypothesis import strategies as st
 
 from core.errors import ProjectError, StopRequested
 from core.index.quantize import Matrix, Quantized, Task, quantize
-from core.index.quantize.methods.parallel import dealt
-from core.index.quantize.residual import centroids, encode, nearest
+from core.index.quantize.methods.parallel import balanced_partition
+from core.index.quantize.methods.rq_vae import RqVaeOptions
+from core.index.quantize.residual import encode, nearest
 from core.index.quantize.rotation import rotated
+from core.registry import QUANTIZERS
 from core.run.protocol import Wish
 from core.run.reporter import NullReporter
-from core.settings import IndexSettings, RqVaeSettings
+from core.settings import IndexSettings
 
-METHODS = ("kmeans-tree", "rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "random")
-SMALL = RqVaeSettings(layers=(8,), latent=3, epochs=2, batch_items=128)
+METHODS = [name for name in QUANTIZERS.names if name != "eager-llm-tree"]  # that one wants as many leaves as items
+SMALL = RqVaeOptions(layers=(8,), latent=3, epochs=2, batch_items=128)
 
 
 def task(method: str, vectors: Matrix, widths: tuple[int, ...], seed: int = 0, **changed: object) -> Task:
-    index = IndexSettings(method=method.removesuffix(" paper"), paper=method.endswith(" paper"))
-    other = np.random.default_rng(9).normal(size=(len(vectors), 5)).astype(np.float32)
-    made = Task(vectors, widths, seed, index, SMALL, NullReporter(), other)
-    return replace(made, **changed)  # type: ignore[arg-type]
+    kind, other = QUANTIZERS.options(method), np.random.default_rng(9).normal(size=(len(vectors), 5)).astype(np.float32)
+    index, options = IndexSettings(method=method), kind() if kind else None
+    plain = Task(vectors, widths, seed, index, SMALL, NullReporter(), options, other)
+    return replace(plain, **changed)  # type: ignore[arg-type]
 
 
 def normal(items: int, dim: int = 6, seed: int = 0) -> Matrix:
@@ -74,14 +76,14 @@ def test_any_input_gets_codes(method: str, name: str) -> None:
     found = quantize(asked)
     sound(found, asked)
     same = np.unique(asked.vectors, axis=0, return_inverse=True)[1].reshape(-1)
-    if method in ("rq-kmeans", "parallel"):  # a network's encodings of twins may differ in their last bits
-        for twins in (np.flatnonzero(same == kind) for kind in range(same.max() + 1)):
-            assert len(np.unique(found.codes[twins], axis=0)) == 1
+    if method in ("rq-kmeans", "parallel"):  # a network's encodings of duplicates may differ in their last bits
+        for alike in (np.flatnonzero(same == kind) for kind in range(same.max() + 1)):
+            assert len(np.unique(found.codes[alike], axis=0)) == 1
     if method == "rq-kmeans" and len(asked.vectors) <= 256:
         assert len(np.unique(found.codes, axis=0)) == same.max() + 1  # room for each of them
 
 
-@pytest.mark.parametrize("method", [*METHODS, "kmeans-tree paper"])
+@pytest.mark.parametrize("method", [*METHODS, "eager-llm-tree"])
 def test_the_seed_decides(method: str) -> None:
     asked = task(method, normal(300), (16, 20))
     first, again, other = quantize(asked), quantize(asked), quantize(replace(asked, seed=1))
@@ -95,7 +97,7 @@ class Impatient(NullReporter):
         return "stop"
 
 
-@pytest.mark.parametrize("method", ["rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "kmeans-tree paper"])
+@pytest.mark.parametrize("method", ["rq-kmeans", "rq-vae", "letter", "aligned", "parallel", "eager-llm-tree"])
 def test_a_wish_to_stop_is_heard(method: str) -> None:
     with pytest.raises(StopRequested):
         quantize(task(method, normal(300), (16, 20), reporter=Impatient()))
@@ -137,17 +139,6 @@ def test_each_level_leaves_less() -> None:
         before = np.square(rest).sum()
 
 
-def test_k_means_may_learn_from_a_sample_of_many_rows() -> None:
-    rows = normal(6000, 4)
-
-    def error(most: int) -> float:
-        book = centroids(rows, 8, seed=0, most=most)
-        return float(np.square(rows - book[nearest(rows, book)]).sum())
-
-    assert error(100) < 1.1 * error(10**6)
-    assert error(1) > 1.1 * error(10**6)  # eight rows are too few
-
-
 def test_parallel_codebooks_share_no_dimension_and_like_variance() -> None:
     spread = np.geomspace(4.0, 0.1, 24).astype(np.float32)
     mixed = normal(1500, 24) * spread @ np.linalg.qr(normal(24, 24, 3))[0]
@@ -169,9 +160,9 @@ def test_parallel_codebooks_share_no_dimension_and_like_variance() -> None:
 
 
 @given(st.lists(st.floats(0, 100), max_size=30), st.integers(1, 6))
-def test_dealing_is_even_up_to_one_direction(variances: list[float], hands: int) -> None:
-    owner = dealt(np.array(variances), hands)
-    held = np.bincount(owner, weights=variances, minlength=hands) if variances else np.zeros(hands)
+def test_the_parts_of_the_variance_are_even_up_to_one_direction(variances: list[float], parts: int) -> None:
+    owner = balanced_partition(np.array(variances), parts)
+    held = np.bincount(owner, weights=variances, minlength=parts) if variances else np.zeros(parts)
     assert len(owner) == len(variances)
     assert held.max() - held.min() <= max(variances, default=0.0) + 1e-9
 
@@ -187,7 +178,7 @@ def test_rotation_keeps_the_widest_directions() -> None:
 def test_the_released_tree_gives_everybody_a_leaf(items: int) -> None:
     levels = {1: 1, 2: 1, 3: 1, 4: 1, 5: 2, 16: 2, 17: 3, 64: 3}[items]
     for vectors in (normal(items), np.zeros((items, 2), dtype=np.float32), crowded(items)):
-        asked = task("kmeans-tree paper", vectors, (4,) * levels)
+        asked = task("eager-llm-tree", vectors, (4,) * levels)
         found = quantize(asked)
         sound(found, asked)
         assert len(np.unique(found.codes, axis=0)) == items
@@ -200,13 +191,13 @@ def groups(items: int, count: int, dim: int) -> tuple[Matrix, npt.NDArray[np.int
 
 def test_the_released_tree_clusters_with_its_first_code_and_counts_with_its_last() -> None:
     vectors, whose = groups(256, 16, 8)
-    codes = quantize(task("kmeans-tree paper", vectors, (16, 16))).codes  # no room left: no duplicates
+    codes = quantize(task("eager-llm-tree", vectors, (16, 16))).codes  # no room left: no duplicates
     assert np.bincount(codes[:, 0]).tolist() == [16] * 16
     assert np.mean([np.bincount(whose[codes[:, 0] == code]).max() / 16 for code in range(16)]) > 0.7
-    padded = quantize(task("kmeans-tree paper", vectors[:200], (16, 16))).codes
+    padded = quantize(task("eager-llm-tree", vectors[:200], (16, 16))).codes
     assert len(np.unique(padded, axis=0)) == 200
 
 
 def test_the_released_tree_refuses_too_few_leaves() -> None:
     with pytest.raises(ProjectError, match="leaves"):
-        quantize(task("kmeans-tree paper", normal(17), (4, 4)))
+        quantize(task("eager-llm-tree", normal(17), (4, 4)))

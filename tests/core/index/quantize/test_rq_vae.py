@@ -13,15 +13,19 @@ import torch
 
 from core.errors import DataError, StopRequested
 from core.index.quantize import Matrix, Quantized, Task, quantize
-from core.index.quantize.autoencoder import learn, view
-from core.index.quantize.methods.letter import Letter, reduced
+from core.index.quantize.autoencoder import code_catalogue, learn
+from core.index.quantize.guides import LetterGuide, reduced
+from core.index.quantize.methods.aligned import AlignedOptions
+from core.index.quantize.methods.letter import LetterOptions
+from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.quantize.network import Guide, Network
 from core.index.quantize.residual import encode
+from core.registry import QUANTIZERS
 from core.run.protocol import Wish
 from core.run.reporter import NullReporter
-from core.settings import IndexSettings, RqVaeSettings
+from core.settings import IndexSettings
 
-SETTINGS = RqVaeSettings(layers=(32,), latent=6, epochs=40, batch_items=100, learning_rate=5e-3)
+SETTINGS = RqVaeOptions(layers=(32,), latent=6, epochs=40, batch_items=100, learning_rate=5e-3)
 WIDTHS = (16, 16, 16)
 
 
@@ -44,9 +48,10 @@ def hinted() -> tuple[Matrix, Matrix, npt.NDArray[np.int64]]:
 
 
 def task(method: str = "rq-vae", **changed: object) -> Task:
-    vectors = clusters()[0]
-    made = Task(vectors, WIDTHS, 0, IndexSettings(method=method), SETTINGS, NullReporter(), clusters(seed=7)[0])
-    return replace(made, **changed)  # type: ignore[arg-type]
+    vectors, kind = clusters()[0], QUANTIZERS.options(method)
+    index, options, other = IndexSettings(method=method), kind() if kind else None, clusters(seed=7)[0]
+    plain = Task(vectors, WIDTHS, 0, index, SETTINGS, NullReporter(), options, other)
+    return replace(plain, **changed)  # type: ignore[arg-type]
 
 
 def same(first: Quantized, second: Quantized) -> bool:
@@ -183,7 +188,7 @@ def test_codes_that_die_are_put_where_items_are() -> None:
 def test_the_catalogue_is_seen_without_the_mapping_and_without_training() -> None:
     made = network(batch_norm=True)
     before = {name: held.clone() for name, held in made.state_dict().items()}
-    first, again = view(made), view(made)
+    first, again = code_catalogue(made), code_catalogue(made)
     assert first.score == again.score and np.array_equal(first.codes, encode(first.latent, first.books))
     assert all(torch.equal(before[name], held) for name, held in made.state_dict().items())
 
@@ -196,12 +201,14 @@ def agreement(codes: npt.NDArray[np.int32], kinds: npt.NDArray[np.int64]) -> flo
     return float(shared[alike].mean() / max(shared[~alike].mean(), 1e-9))
 
 
-@pytest.mark.parametrize("method", ["letter", "aligned"])
-def test_a_guided_method_follows_the_other_source(method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "options"), [("letter", LetterOptions(collaborative=1.0)), ("aligned", AlignedOptions(align=1.0))]
+)
+def test_a_guided_method_follows_the_other_source(method: str, options: object) -> None:
     vectors, other, kinds = hinted()
-    strong = replace(SETTINGS, collaborative=1.0, align=1.0, epochs=120)
-    guided = quantize(task(method, vectors=vectors, other=other, rq_vae=strong)).codes
-    plain = quantize(task(vectors=vectors, rq_vae=strong)).codes
+    longer = replace(SETTINGS, epochs=120)
+    guided = quantize(task(method, vectors=vectors, other=other, rq_vae=longer, options=options)).codes
+    plain = quantize(task(vectors=vectors, rq_vae=longer)).codes
     assert agreement(guided, kinds) > 1.5 * agreement(plain, kinds)
 
 
@@ -214,7 +221,7 @@ def test_letters_other_vectors_have_the_latent_width() -> None:
 
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 45])
 def test_letters_clusters_hold_all_codes_in_like_numbers(width: int) -> None:
-    made = Letter(torch.zeros(4, 6), task("letter", widths=(width,)))
+    made = LetterGuide(task("letter", widths=(width,), other=np.zeros((4, 6), dtype=np.float32)))
     book = torch.randn(width, 6, requires_grad=True)
     made.look([book])
     assert sorted(made.members[0, :width].tolist()) == list(range(width))
@@ -227,7 +234,7 @@ def test_letters_clusters_hold_all_codes_in_like_numbers(width: int) -> None:
 
 def test_aligned_codes_have_images_that_add_up_to_their_item() -> None:
     vectors, other, _ = hinted()
-    found = quantize(task("aligned", vectors=vectors, other=other, rq_vae=replace(SETTINGS, align=1.0)))
+    found = quantize(task("aligned", vectors=vectors, other=other, options=AlignedOptions(align=1.0)))
     assert found.token_vectors is not None
     assert [image.shape for image in found.token_vectors] == [(16, 14)] * 3
     summed = sum(image[found.codes[:, level]] for level, image in enumerate(found.token_vectors))

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import StopRequested
-from core.index.quantize.methods.kmeans_tree import mean_steps
-from core.index.quantize.tree import kmeans_tree, random_codes
+from core.index.quantize.mean_steps import mean_steps
+from core.index.quantize.methods.random import random_codes
+from core.index.quantize.tree import kmeans_tree
 from core.index.shape import index_shape
 from core.run.reporter import NullReporter
 

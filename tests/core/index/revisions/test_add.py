@@ -20,7 +20,7 @@ from core.errors import DataError, EnvironmentFault, ProjectError, StopRequested
 from core.index.build import centred
 from core.index.revisions.add import add_items, remove_items
 from core.index.revisions.changes import load_revisions
-from core.index.revisions.embed_new import behaviour_halves
+from core.index.revisions.embed_new import behaviour_estimates
 from core.index.revisions.free_codes import Places, Space
 from core.index.table import ItemIndex
 from core.run.folder import RunFolder
@@ -362,14 +362,14 @@ def test_the_behaviour_half_is_the_mean_of_ten_neighbours_that_training_has_seen
     held = spaces(60, (5, 3), 1)
     known = np.arange(60) % 3 > 0
     fresh = np.random.default_rng(2).normal(size=(4, 5)).astype(np.float32)
-    halves = behaviour_halves(held["semantic"], fresh, held["behavior"], known)
+    halves = behaviour_estimates(held["semantic"], fresh, held["behavior"], known)
     every = np.arange(60)
     cosine = fresh / np.linalg.norm(fresh, axis=1, keepdims=True) @ held["semantic"].unit(every).T
     cosine[:, ~known] = -np.inf
     for row in range(4):
         near = np.argsort(-cosine[row])[:10]
         assert halves[row] == pytest.approx(held["behavior"].unit(near).mean(axis=0), abs=1e-5)
-    none = behaviour_halves(held["semantic"], fresh, held["behavior"], np.zeros(60, dtype=bool))
+    none = behaviour_estimates(held["semantic"], fresh, held["behavior"], np.zeros(60, dtype=bool))
     assert not none.any()
 
 

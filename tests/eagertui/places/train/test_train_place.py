@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from core.run import launch
 from core.run.events import Event
 from core.run.folder import RunFolder
-from core.run.state import RunState, Stage, reduce_all
+from core.run.state import RunState, StageState, reduce_all
 from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
 from eagertui.places.train.lines import Plan, headline, read_plan, roughly, stage_lines
@@ -225,7 +225,8 @@ def test_the_headline_fits(state: str, width: int) -> None:
 
 
 def test_the_stages_and_those_that_follow() -> None:
-    stages = {"a": Stage("a", "reused"), "b": Stage("b", "finished", seconds=61), "c": Stage("c", "running")}
+    states = (StageState("a", "reused"), StageState("b", "finished", seconds=61), StageState("c", "running"))
+    stages = {state.name: state for state in states}
     plan = Plan(("a", "b", "c", "d"), {"d": 30.0})
     lines = [drawn.plain.split() for drawn in stage_lines(stages, plan, 30)]
     assert lines[0] == ["=", "a", "reused"]
@@ -233,7 +234,7 @@ def test_the_stages_and_those_that_follow() -> None:
     assert lines[2] == ["●", "c", "running"]
     assert lines[3] == ["·", "d", "≈", "30", "s"]
     assert stage_lines(stages, plan, 30, live=False)[2].plain.split() == ["✗", "c", "cut", "off"]
-    assert all(drawn.cell_length <= 24 for drawn in stage_lines({"a": Stage("界" * 30, "failed")}, plan, 24))
+    assert all(drawn.cell_length <= 24 for drawn in stage_lines({"a": StageState("界" * 30, "failed")}, plan, 24))
 
 
 def test_a_story_tells_the_stages_too() -> None:

@@ -1,0 +1,142 @@
+"""The epochs of a stage: which rows of which tasks, in which batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from core.prompts.render import RenderedRow
+from core.prompts.tasks import task_seed
+from core.settings import StageSettings, TuneSettings
+from core.training.loop import bucketed
+from core.tune.batch import Batch, collate
+from core.tune.soft_targets import SoftTargets
+from core.tune.target_rows import SequentialRows
+
+PACKED_ROW = 256
+"""Tokens of a packed row, at least: attention costs the square of it, and padding is what does not fit."""
+
+
+class RowSource(Protocol):
+    """Rows of a task in words, as `core.prompts.task_data.TaskRows` has them."""
+
+    def __len__(self) -> int: ...
+
+    def example(self, row: int, seed: tuple[int, ...]) -> RenderedRow:
+        """One row; the seed draws its wording and whatever else is random."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpochBatches(Sequence[Batch]):
+    """The batches of an epoch, laid out when they are asked for."""
+
+    examples: Sequence[RenderedRow]
+    places: Sequence[npt.NDArray[np.int64]]
+    levels: int
+    packed: int
+    with_ends: bool
+    with_histories: bool
+    soft_targets: SoftTargets | None
+    device: str
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, number: int) -> Batch: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Batch]: ...
+
+    def __getitem__(self, number: int | slice) -> Batch | Sequence[Batch]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        chosen = [self.examples[place] for place in self.places[number]]
+        batch = collate(
+            chosen, self.levels, self.packed, self.with_ends, self.with_histories, self.soft_targets
+        )
+        return batch.to(self.device)
+
+
+@dataclass(frozen=True)
+class StageBatches:
+    """What a stage trains on, epoch by epoch.
+
+    Attributes:
+        sequential: rows of the sequential task; None where the stage has none.
+        tasks: rows of the other tasks, by name.
+        stage: weights and caps.
+        tune: batch size, packing.
+        levels: codes an item.
+        soft_targets: what teachers expect at the sequential targets.
+        with_ends: whether the state at a row's end is wanted.
+        with_histories: whether the histories of the sequential items are wanted.
+        device: where the batches should lie.
+        seed: of everything drawn, and the stage's number.
+    """
+
+    sequential: SequentialRows | None
+    tasks: Mapping[str, RowSource]
+    stage: StageSettings
+    tune: TuneSettings
+    levels: int
+    soft_targets: SoftTargets | None
+    with_ends: bool
+    with_histories: bool
+    device: str
+    seed: tuple[int, int]
+
+    def epoch(self, number: int) -> EpochBatches:
+        """The batches of an epoch: the same for the same number."""
+        examples: list[RenderedRow] = []
+        if self.sequential is not None:
+            rows = self._drawn("sequential", len(self.sequential), number)
+            rng = np.random.default_rng([*self.seed, number, 1])
+            frames = rng.integers(len(self.sequential.frames), size=len(rows))
+            examples += [
+                self.sequential.example(int(row), int(frame), self.soft_targets is not None)
+                for row, frame in zip(rows, frames, strict=True)
+            ]
+        for name, task_rows in self.tasks.items():
+            seed = (*self.seed, number, task_seed(name) + 2)
+            examples += [task_rows.example(int(row), seed) for row in self._drawn(name, len(task_rows), number)]
+        # Tokens of every row, and the rows of each batch as places in `examples`.
+        lengths = np.array([len(one.tokens) for one in examples], dtype=np.int64)
+        packed = self._packed(lengths)
+        budget, seeds = self.tune.batch_tokens, (*self.seed, number)
+        places = _filled(lengths, budget, seeds) if packed else bucketed(lengths, len(lengths), seeds, budget)
+        return EpochBatches(
+            examples, places, self.levels, packed, self.with_ends, self.with_histories, self.soft_targets, self.device
+        )
+
+    def _drawn(self, task: str, rows: int, epoch: int) -> npt.NDArray[np.int64]:
+        """Rows of a task in an epoch: all of them, or as many as its cap says, other ones every time."""
+        cap = int(self.stage.caps.get(task, rows))
+        if cap >= rows:
+            return np.arange(rows)
+        rng = np.random.default_rng([*self.seed, epoch, 0, task_seed(task)])
+        return np.sort(rng.choice(rows, cap, replace=False))
+
+    def _packed(self, lengths: npt.NDArray[np.int64]) -> int:
+        if not self.tune.packing or not len(lengths):
+            return 0
+        return max(int(lengths.max()), min(PACKED_ROW, self.tune.batch_tokens))
+
+
+def _filled(lengths: npt.NDArray[np.int64], budget: int, seed: Sequence[int]) -> list[npt.NDArray[np.int64]]:
+    """Parts of a random order, each of at most `budget` tokens, or of one example."""
+    order = np.random.default_rng(list(seed)).permutation(len(lengths))
+    parts: list[list[int]] = [[]]
+    tokens = 0
+    for place in order:
+        if parts[-1] and tokens + lengths[place] > budget:
+            parts.append([])
+            tokens = 0
+        parts[-1].append(int(place))
+        tokens += int(lengths[place])
+    return [np.array(part, dtype=np.int64) for part in parts if part]

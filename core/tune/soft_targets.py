@@ -1,0 +1,162 @@
+"""What simpler models expect at every training target, for the generator to learn from besides the answers themselves.
+
+Distillation (Hinton, Vinyals & Dean, arXiv 1503.02531, section 2) from two kinds of teachers: SASRec, with and without
+the items' text, which generalises; and item-to-item transitions, which remember what other users took next. All saw
+training prefixes only, so nothing leaks; and the transitions forget a user's own step before they are asked about it,
+else they would only repeat the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import sparse
+
+from core.baselines.transitions import Transitions
+from core.data.arrays import Sequences
+from core.run.reporter import Reporter
+from core.tune.target_rows import TargetRows
+from core.vectors.sasrec_model import SasRec
+
+TOP_SASREC, TOP_TRANSITIONS = 64, 32
+BATCH = 256
+CALIBRATED_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class SoftTargets:
+    """The items that the teachers expect at every target, in the order of `TargetRows.offsets`.
+
+    Attributes:
+        items: item numbers, int32, shape (targets, top); an item may stand there twice, its probabilities then add up.
+        probs: probabilities among the whole catalogue, float32, same shape.
+    """
+
+    items: npt.NDArray[np.int32]
+    probs: npt.NDArray[np.float32]
+
+
+@torch.inference_mode()
+def ask_teachers(
+    models: Sequence[SasRec],
+    train: Sequences,
+    rows: TargetRows,
+    transitions_share: float,
+    bf16: bool,
+    reporter: Reporter,
+) -> SoftTargets:
+    """Ask the teachers at every target of every row.
+
+    Args:
+        models: SASRec models, whose probabilities are averaged.
+        train: the sequences that the transitions count.
+        rows: the training rows.
+        transitions_share: weight of the transitions where they know any; the rest is the models'.
+        bf16: whether matrix products run in bf16.
+        reporter: hears the progress.
+
+    Raises:
+        StopRequested: somebody asked to stop.
+    """
+    count = models[0].n_items
+    transitions = Transitions(train, count) if transitions_share else None
+    offsets = rows.offsets
+    tops = (min(TOP_SASREC, count), min(TOP_TRANSITIONS, count) if transitions else 0)
+    teacher_items = np.zeros((int(offsets[-1]), sum(tops)), dtype=np.int32)
+    teacher_probs = np.zeros(teacher_items.shape, dtype=np.float32)
+    order = np.argsort(rows.windows.lengths, kind="stable")
+    for start in range(0, len(order), BATCH):
+        # Windows of like length, (rows, longest), and the mask of their targets, same shape.
+        chosen = order[start : start + BATCH]
+        windows, first = rows.batch(chosen)
+        is_target = (windows >= 0) & (torch.arange(windows.shape[1]) >= first[:, None])
+        # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top).
+        inputs = torch.where(windows < 0, count, windows)[:, :-1]
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = [model.eval().logits(model.states(inputs)[is_target[:, 1:]]).float() for model in models]
+        probs = torch.stack([torch.softmax(one, dim=1) for one in logits]).mean(dim=0)
+        best_probs, best_items = probs.topk(tops[0], dim=1)
+        places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
+        teacher_items[places, : tops[0]] = best_items.numpy()
+        teacher_probs[places, : tops[0]] = best_probs.numpy()
+        # Transitions beside them, (targets, top); where they know nothing the models keep the whole probability.
+        if transitions:
+            items, weights = _next_items(transitions, windows.numpy(), is_target.numpy(), tops[1])
+            known = weights.sum(axis=1, keepdims=True) > 0
+            teacher_items[places, tops[0] :] = items
+            teacher_probs[places, tops[0] :] = weights * transitions_share
+            teacher_probs[places, : tops[0]] *= np.where(known, 1.0 - transitions_share, 1.0)
+        reporter.progress("soft targets", min(start + BATCH, len(order)), len(order), "rows")
+        reporter.stop_if_asked()
+    return SoftTargets(teacher_items, teacher_probs)
+
+
+def _next_items(
+    transitions: Transitions, windows: npt.NDArray[np.int64], is_target: npt.NDArray[np.bool_], top: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """What followed the last items of other users: items and probabilities, shape (targets, top)."""
+    row, column = np.nonzero(is_target)
+    count = transitions.matrix.shape[0]
+    # The weights of the last items before each target, the nearest most; sparse, (targets, items).
+    history = sparse.csr_array((len(row), count))
+    for step in range(1, transitions.STEPS + 1):
+        there = np.flatnonzero(column >= step)
+        before = windows[row[there], column[there] - step]
+        weights = np.full(len(there), 1.0 / step)
+        history = history + sparse.csr_array((weights, (there, before)), shape=history.shape)
+    # The counts hold this very step with the weights it is asked with: it is taken off the target's score.
+    own = np.asarray(history.power(2).sum(axis=1)).ravel()
+    own_step = sparse.csr_array((own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
+    scores = (history @ transitions.matrix - own_step).toarray()  # (targets, items)
+    np.maximum(scores, 0.0, out=scores)
+    scores[scores < 1e-6] = 0.0
+    # The best of them, (targets, top), as shares of the whole sum.
+    best = np.argpartition(scores, count - top, axis=1)[:, count - top :]
+    weight = np.take_along_axis(scores, best, axis=1)
+    return best, (weight / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+
+
+def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTargets:
+    """The same with as much probability on repeats as the targets justify.
+
+    A scorer by vectors names the history's own items first, since an item is most like itself; on a log without a
+    single repeat SASRec still spends places of its lists on them. One factor for all targets scales the odds that the
+    target is an item of its history, so that their mean probability becomes about the share of targets that are; what
+    a teacher prefers among those items, and among the others, stays.
+
+    Args:
+        soft_targets: what the teachers expect.
+        rows: the rows they were asked about.
+    """
+    # Mask of the teachers' items that stand in the history, (targets, top); and how many targets do.
+    in_history = np.zeros(soft_targets.items.shape, dtype=np.bool_)
+    repeats, offsets = 0, rows.offsets
+    for start in range(0, len(rows.first_target), CALIBRATED_ROWS):
+        chosen = np.arange(start, min(start + CALIBRATED_ROWS, len(rows.first_target)))
+        histories, targets = _histories(rows, chosen)
+        places = slice(int(offsets[chosen[0]]), int(offsets[chosen[-1] + 1]))
+        for item in histories.T:  # item by item: all at once would be a cube
+            in_history[places] |= soft_targets.items[places] == item[:, None]
+        repeats += int((histories == targets[:, None]).any(axis=1).sum())
+    # Probability of a repeat at every target, (targets,), and its mean.
+    repeat_probs = (soft_targets.probs * in_history).sum(axis=1)
+    mean = float(repeat_probs.mean()) if len(repeat_probs) else 0.0
+    if not 0.0 < mean < 1.0:
+        return soft_targets
+    share = min(repeats / len(repeat_probs), 1.0 - 1e-6)
+    factor = share / (1.0 - share) * (1.0 - mean) / mean
+    scale = np.where(in_history, factor, 1.0)
+    probs = soft_targets.probs * scale / (1.0 - repeat_probs + factor * repeat_probs)[:, None]
+    return SoftTargets(soft_targets.items, probs.astype(np.float32))
+
+
+def _histories(rows: TargetRows, chosen: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The items before every target of some rows, -1 elsewhere, shape (targets, longest row); and the targets."""
+    windows, first = (part.numpy() for part in rows.batch(chosen))
+    place = np.arange(windows.shape[1])
+    row, column = np.nonzero((windows >= 0) & (place >= first[:, None]))
+    return np.where(place < column[:, None], windows[row], -1), windows[row, column]

@@ -1,0 +1,272 @@
+"""The stages that give items vectors: `semantic`, `sasrec`, `behavior`; and `teacher`, the SASRec that reads text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
+from core.errors import ProjectError
+from core.project import Project
+from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
+from core.run.protocol import Reporter
+from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
+from core.vectors import ItemVectors, VectorProvider, VectorTask
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+
+SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
+DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension
+LIGHTGCN_PAIR, LIGHTGCN_EDGE, LIGHTGCN_EPOCHS = 11e-6, 1.6e-9, 30  # seconds a pair; an edge's dimension, six layers
+SCORES_KEPT, SCORES_LIVE, SCORES_GAPS = 62.0, 12.0, 38.0
+TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
+CONFIG = 1.0
+
+
+def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
+    """The vector sources that the index (or `wanted`) can use, in its order; what is not there is left out.
+
+    Raises:
+        ProjectError: where none is left.
+    """
+    there = sources_there(project)
+    found = [source for source in wanted or project.index.sources if there[source]]
+    if not found:
+        raise ProjectError(
+            "no source is left for the item index: no text and no behaviour vectors",
+            "name text columns in data.text, or set vectors.behavior",
+        )
+    return found
+
+
+def sources_there(project: Project) -> dict[str, bool]:
+    """Which sources of vectors a project has."""
+    return {
+        "semantic": project.vectors.semantic != "none" and bool(project.data.text),
+        "behavior": project.vectors.behavior != "none",
+    }
+
+
+def semantic_settings(project: Project) -> Settings:
+    """What decides the text vectors."""
+    source = project.vectors.semantic
+    own = {"source": source, "dim": project.vectors.semantic_dim, **computing(project)}
+    return {**own, **source_files(project, source), **plugin_marks(project, TEXT_VECTORS, source)}
+
+
+def make_semantic(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
+    """Vectors of the items' text."""
+    vectors = _vectors(project, TEXT_VECTORS, project.vectors.semantic, made, folder, reporter)
+    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "without_text": int((~vectors.known).sum())}
+
+
+def _vectors(
+    project: Project, registry: Registry[Any], source: str, made: Artefacts, folder: Path, reporter: Reporter
+) -> ItemVectors:
+    """Run the provider that a setting names, and write what it gives.
+
+    Raises:
+        ProjectError: there is no such provider, or it gives vectors of another number of items.
+    """
+    from core.data.dataset import Dataset
+
+    dataset = Dataset.load(made["data"])
+    provider: VectorProvider = registry.get(source)()
+    vectors = provider.vectors(vector_task(project, registry, dataset, made, folder, reporter))
+    if len(vectors.matrix) != dataset.n_items:
+        count = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
+        raise ProjectError(f"{registry.setting}: {source!r} gives {count}", "tell its author")
+    vectors.save(folder / "vectors.npz")
+    return vectors
+
+
+def vector_task(
+    project: Project, registry: Registry[Any], dataset: Dataset, made: Artefacts, folder: Path, reporter: Reporter
+) -> VectorTask:
+    """The task of the provider that the project names.
+
+    Args:
+        project: all settings.
+        registry: of the kind of vectors.
+        dataset: logs and catalogue.
+        made: artefacts; those that the provider reads are handed on.
+        folder: of the artefact that is made, or continued.
+        reporter: hears the progress.
+    """
+    from core.machine import device_of, use_bf16
+
+    source = getattr(project.vectors, registry.setting.rpartition(".")[2])
+    return VectorTask(
+        items=dataset.items,
+        train=dataset.train(),
+        settings=project.vectors,
+        options=options_for(project, registry, source),
+        argument=source.partition(":")[2],
+        inputs={stage: made[stage] for stage in registry.get(source).inputs},
+        folder=folder,
+        resolve=project.resolve,
+        seed=project.seed,
+        device=device_of(project.run),
+        dtype="bf16" if use_bf16(project.run) else "fp32",
+        reporter=reporter,
+    )
+
+
+def sasrec_settings(project: Project) -> Settings:
+    """What decides the SASRec model."""
+    return {**asdict(project.sasrec), **computing(project)}
+
+
+def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
+    """Fit SASRec on the training prefixes."""
+    from core.data.dataset import Dataset
+    from core.machine import use_bf16
+    from core.vectors.sasrec_model import fit_sasrec
+
+    dataset = Dataset.load(made["data"])
+    bf16 = use_bf16(project.run)
+    model = fit_sasrec(dataset.train(), dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder)
+    model.save(folder / "sasrec.safetensors")
+    return {"parameters": sum(p.numel() for p in model.parameters())}
+
+
+def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
+    """Fit the SASRec that also reads the items' text."""
+    from core.data.dataset import Dataset
+    from core.machine import use_bf16
+    from core.vectors.sasrec_model import fit_sasrec
+
+    dataset = Dataset.load(made["data"])
+    text = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
+    train, bf16 = dataset.train(), use_bf16(project.run)
+    model = fit_sasrec(train, dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder, features=text)
+    model.save(folder / "sasrec.safetensors")
+    return {"parameters": sum(p.numel() for p in model.parameters())}
+
+
+def behavior_inputs(project: Project) -> tuple[str, ...]:
+    """What the behaviour vectors are made from."""
+    source = project.vectors.behavior
+    return ("data",) if source == "none" else ("data", *BEHAVIOR_VECTORS.get(source).inputs)
+
+
+def behavior_settings(project: Project) -> Settings:
+    """What decides the behaviour vectors."""
+    source = project.vectors.behavior
+    own = {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed}
+    return {**own, **source_files(project, source), **plugin_marks(project, BEHAVIOR_VECTORS, source)}
+
+
+def make_behavior(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
+    """Vectors of the items from the training prefixes."""
+    vectors = _vectors(project, BEHAVIOR_VECTORS, project.vectors.behavior, made, folder, reporter)
+    return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
+
+
+def _semantic_work(job: Job) -> Work | None:
+    settings, sizes = job.settings("semantic"), job.sizes
+    source = str(settings["source"])
+    if source.startswith("hf:"):
+        body = job.encoder(source.removeprefix("hf:"))
+        tokens = min(sizes.text_mb * 1e6 / 4, sizes.items * 256.0)
+        return None if body is None else Work(single=5.0) + job.trained(2.0 * body * tokens)
+    if source != "lsa":
+        return Work(single=0.5)
+    dim = min(float(settings["dim"]), sizes.items)
+    vectors = sizes.items * (2.0 * dim) ** 2 * 1.4e-9
+    words = sizes.text_mb * (0.3 + 1.3 * dim / 256)
+    return Work(shared=(vectors + words) / 2, single=0.7 + (vectors + words) / 2)
+
+
+def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work:
+    settings, sizes = job.settings(stage), job.sizes
+    width, layers, batch = (int(settings[key]) for key in ("hidden_size", "layers", "batch_users"))
+    rows = sizes.train > 1
+    lengths = sizes.train[rows].clip(max=int(settings["max_history"]) + 1)
+    users = sizes.users[rows]
+    targets = float(((lengths - 1) * users).sum())
+    # A batch holds at most `batch` users, and ten times as many items.
+    steps = float(((lengths / (10 * batch)).clip(min=1 / batch) * users).sum())
+    mean = targets / max(1, int(users.sum()))
+    layer = 24.0 * width**2 + 4.0 * mean * width
+    epoch = job.trained(3 * targets * (layers * layer + 2.0 * sizes.items * width))
+    epoch += job.trained(steps * 8.0 * sizes.items * features * width)
+    epoch += Work(shared=steps * (SASREC_STEP + sizes.items * width * ITEM_VECTOR))
+    epoch += Work(shared=targets * sizes.items * SASREC_SCORE)
+    return epoch * float(settings["epochs"])
+
+
+def _teacher_work(job: Job) -> Work:
+    semantic = job.settings("semantic")
+    return _sasrec_work(job, "teacher", float(semantic["dim"]) if semantic["source"] == "lsa" else 384.0)
+
+
+def _behavior_work(job: Job) -> Work:
+    settings, sizes = job.settings("behavior"), job.sizes
+    source, dim = settings["source"], float(settings["dim"])
+    if source == "din":
+        targets = float(((sizes.train - 1).clip(min=0) * sizes.users).sum())
+        steps = targets / DIN_BATCH
+        return Work(shared=DIN_EPOCHS * (targets * dim * DIN + steps * sizes.items * dim * ITEM_VECTOR))
+    if source == "lightgcn":
+        pairs, nodes = float((sizes.train * sizes.users).sum()), sizes.items + float(sizes.users.sum())
+        steps = pairs / min(max(pairs / 24, 2048.0), 65_536.0)
+        spread = Work(single=steps * dim * (pairs * LIGHTGCN_EDGE + nodes * ITEM_VECTOR))
+        return (spread + Work(shared=pairs * LIGHTGCN_PAIR)) * LIGHTGCN_EPOCHS
+    if source != "ppmi-svd":
+        return Work(single=0.03)
+    pairs = min(sizes.interactions * 6.0, float(sizes.items) ** 2)
+    return Work(single=0.3 + pairs * (dim + 10) * 28e-9)
+
+
+def _scores(job: Job, stage: str) -> float:
+    settings = job.settings(stage)
+    batch = float(settings["batch_users"]) * 10 * job.sizes.items * 4 * MB
+    features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
+    vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
+    return gaps(batch, SCORES_KEPT, SCORES_LIVE, SCORES_GAPS) + vectors + features
+
+
+def _model_disk(job: Job, stage: str) -> float:
+    parameters = job.sizes.items * float(job.settings(stage)["hidden_size"])
+    features = job.sizes.items * 256 * 4 * MB if stage == "teacher" else 0.0
+    return parameters * 4 * (1 + 2 * 3) * MB + 3 * features + CONFIG
+
+
+def _vectors_disk(job: Job, stage: str) -> float:
+    return job.sizes.items * float(job.settings(stage)["dim"]) * 4 * MB
+
+
+def _model_cost(stage: str, work: Callable[[Job], Work]) -> Cost:
+    """The cost of a sequential model."""
+    return Cost(
+        work,
+        lambda job: _scores(job, stage),
+        lambda job: _model_disk(job, stage),
+        lambda settings: [("", int(settings["epochs"]))],
+    )
+
+
+SEMANTIC = Stage(
+    "semantic", 2, semantic_settings, inputs("data"), make_semantic,
+    Cost(
+        _semantic_work,
+        lambda job: job.sizes.text_mb * TEXT_COUNTED + 3 * 8.0 * job.sizes.items * 513 * MB,
+        lambda job: _vectors_disk(job, "semantic"),
+    ),
+)  # fmt: skip
+SASREC = Stage("sasrec", 1, sasrec_settings, inputs("data"), make_sasrec, _model_cost("sasrec", _sasrec_work))
+BEHAVIOR = Stage(
+    "behavior", 1, behavior_settings, behavior_inputs, make_behavior,
+    Cost(
+        _behavior_work,
+        lambda job: job.sizes.items * 128 * 4 * 4 * MB,
+        lambda job: job.sizes.items * 128 * 4 * MB,
+    ),
+)  # fmt: skip
+TEACHER = Stage(
+    "teacher", 1, sasrec_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
+)

@@ -1,0 +1,68 @@
+"""What version 0.1.0 trained stays usable: a run that it made, kept with what it printed of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.jobs.start import find_unfinished
+from core.pipeline import plan
+from core.project import Project
+from core.run.folder import list_runs
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = Path(__file__).with_name("fixtures") / "run-0.1.0.zip"
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """The folder that holds the project `shop` with its run, and what 0.1.0 printed."""
+    shutil.unpack_archive(KEPT, tmp_path)
+    return tmp_path
+
+
+def eager(*args: object) -> str:
+    """What a verb prints on stdout, in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    argv = [sys.executable, "-m", "eagertui.cli", "--headless", *map(str, args)]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def words(text: str) -> list[list[str]]:
+    """The words of every line; how wide the columns are does not matter."""
+    return [line.split() for line in text.splitlines() if line.strip(" ─")]
+
+
+def test_a_list_is_what_it_was(kept: Path) -> None:
+    assert words(eager("recommend", kept / "shop", "--user", "u001")) == words((kept / "recommend.txt").read_text())
+
+
+def test_the_table_is_what_it_was(kept: Path) -> None:
+    shop = kept / "shop"
+    # The same project, so `train` has nothing to do but to show the table of the run that is finished.
+    printed = eager("evaluate", shop)
+    assert words(printed) == words((kept / "train.txt").read_text())
+
+
+def test_nothing_would_be_made_anew(kept: Path) -> None:
+    project = Project.load(kept / "shop")
+    assert {stage.name: stage.state for stage in plan(project)} == dict.fromkeys(
+        ("data", "semantic", "sasrec", "behavior", "teacher", "index", "tune", "baselines", "evaluate"), "reuse"
+    )
+    assert find_unfinished(project) is None
+    assert [run.status.state for run in list_runs(project.runs_dir)] == ["finished"]
+
+
+def test_its_project_loads_without_a_word_and_export_works(kept: Path, tmp_path: Path) -> None:
+    (run,) = list_runs(Project.load(kept / "shop").runs_dir)
+    resolved = Project.load(run.folder.project_path)
+    assert "[rq_vae]" in run.folder.project_path.read_text() and resolved.notes == ()
+    eager("export", kept / "shop", "--out", tmp_path / "model")
+    assert (tmp_path / "model" / "config.json").is_file()

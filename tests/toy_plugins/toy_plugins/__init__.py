@@ -1,0 +1,1 @@
+"""Plug-ins of another package, one of each kind."""
