@@ -115,18 +115,22 @@ class VectorTask:
 class VectorProvider(ABC):
     """A source of item vectors.
 
-    Its module is imported whenever its name is looked up, so heavy libraries belong inside `vectors`.
+    Its module is imported whenever its name is looked up, so heavy libraries belong inside its methods.
 
     Attributes:
         version: raised when the code changes its vectors.
         options: a frozen dataclass of settings, each declared with `core.settings.opt`; None = it has none.
         inputs: stages besides `data` whose artefacts it reads, e.g. `sasrec`. Text vectors are made before all others,
             so a provider of those has none.
+        encodes: whether it has `encode`.
+        kept: files that `vectors` leaves beside the vectors for `encode`.
     """
 
     version: ClassVar[int] = 1
     options: ClassVar[type | None] = None
     inputs: ClassVar[tuple[str, ...]] = ()
+    encodes: ClassVar[bool] = False
+    kept: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def vectors(self, task: VectorTask) -> ItemVectors:
@@ -136,6 +140,14 @@ class VectorProvider(ABC):
             ProjectError: the settings do not fit the data.
             StopRequested: somebody asked to stop.
         """
+
+    def encode(self, task: VectorTask) -> ItemVectors:
+        """Vectors of new items' texts, in the space of an artefact that `vectors` made.
+
+        Args:
+            task: `items` are the new ones, `folder` is the artefact's.
+        """
+        raise NotImplementedError
 
 
 def refuse_broken(

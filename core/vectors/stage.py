@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
 from core.errors import ProjectError
@@ -14,6 +14,9 @@ from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
 from core.vectors import ItemVectors, VectorProvider, VectorTask
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
 DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension
@@ -69,17 +72,40 @@ def _vectors(
         ProjectError: there is no such provider, or it gives vectors of another number of items.
     """
     from core.data.dataset import Dataset
-    from core.machine import device_of, use_bf16
 
     dataset = Dataset.load(made["data"])
     provider: VectorProvider = registry.get(source)()
-    task = VectorTask(
+    vectors = provider.vectors(vector_task(project, registry, dataset, made, folder, reporter))
+    if len(vectors.matrix) != dataset.n_items:
+        count = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
+        raise ProjectError(f"{registry.setting}: {source!r} gives {count}", "tell its author")
+    vectors.save(folder / "vectors.npz")
+    return vectors
+
+
+def vector_task(
+    project: Project, registry: Registry[Any], dataset: Dataset, made: Artefacts, folder: Path, reporter: Reporter
+) -> VectorTask:
+    """The task of the provider that the project names.
+
+    Args:
+        project: all settings.
+        registry: of the kind of vectors.
+        dataset: logs and catalogue.
+        made: artefacts; those that the provider reads are handed on.
+        folder: of the artefact that is made, or continued.
+        reporter: hears the progress.
+    """
+    from core.machine import device_of, use_bf16
+
+    source = getattr(project.vectors, registry.setting.rpartition(".")[2])
+    return VectorTask(
         items=dataset.items,
         train=dataset.train(),
         settings=project.vectors,
         options=options_for(project, registry, source),
         argument=source.partition(":")[2],
-        inputs={stage: made[stage] for stage in provider.inputs},
+        inputs={stage: made[stage] for stage in registry.get(source).inputs},
         folder=folder,
         resolve=project.resolve,
         seed=project.seed,
@@ -87,12 +113,6 @@ def _vectors(
         dtype="bf16" if use_bf16(project.run) else "fp32",
         reporter=reporter,
     )
-    vectors = provider.vectors(task)
-    if len(vectors.matrix) != dataset.n_items:
-        count = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
-        raise ProjectError(f"{registry.setting}: {source!r} gives {count}", "tell its author")
-    vectors.save(folder / "vectors.npz")
-    return vectors
 
 
 def sasrec_settings(project: Project) -> Settings:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import faiss
 import numpy as np
 import polars as pl
 
+from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
 from core.index.revisions.free_codes import Matrix, Space
-from core.machine import device_of, use_bf16
 from core.project import Project
+from core.registry import TEXT_VECTORS
 from core.run.reporter import Reporter
-from core.vectors import ItemVectors, vectors_from_file
-from core.vectors.lsa_model import Lsa, fit_lsa
+from core.vectors import ItemVectors, VectorProvider, vectors_from_file
+from core.vectors.stage import vector_task
 
 NEIGHBOURS = 10
 EXACT_ITEMS = 200_000
@@ -46,40 +49,34 @@ def text_vectors(
         EnvironmentFault: the encoder is not there any more.
     """
     source = project.vectors.semantic
-    if given is not None and not source.startswith("file:"):
+    provider: VectorProvider | None = None if source == "none" else TEXT_VECTORS.get(source)()
+    if given is not None and (provider is None or provider.encodes):
         raise ProjectError(
             f"the text vectors of this run come from {source!r}, so those of new items do too",
             "leave the file of vectors out",
         )
-    base = ItemVectors.load(artefact / "vectors.npz") if artefact else None
-    ids = pl.read_parquet(data / "items.parquet", columns=["item_id"], glob=False)["item_id"]
-    if source.startswith("file:"):
-        if given is None or given.suffix == ".npy":
-            raise ProjectError(
-                f"the text vectors of this run come from {source.removeprefix('file:')}, which cannot read new texts",
-                "give the new items' vectors with --vectors FILE: Parquet, with item_id and vector (a list of numbers)",
-            )
-        old = base or vectors_from_file(project.resolve(source.removeprefix("file:")), ids)
-        new = vectors_from_file(given, fresh["item_id"])
-    elif source == "none" or not project.data.text:
+    if provider is None or (provider.encodes and not project.data.text):
         raise ProjectError(
             "this run knows no texts, and a new item has nothing else to be placed by",
             "name text columns in data.text, set vectors.semantic, and train again",
         )
-    elif source.startswith("hf:"):
-        from core.vectors.text_encoder import encoder_vectors
-
-        folder = project.resolve(source.removeprefix("hf:"))
-        model = str(folder) if folder.is_dir() else source.removeprefix("hf:")
-        dtype, device = "bf16" if use_bf16(project.run) else "fp32", device_of(project.run)
-        old = base or encoder_vectors(_base_texts(data), model, dtype, device, reporter)
-        new = encoder_vectors(_texts(fresh), model, dtype, device, reporter)
-    else:
-        if base is not None and artefact is not None and (artefact / "lsa.npz").is_file():
-            fitted, old = Lsa.load(artefact / "lsa.npz"), base
+    if not provider.encodes and (given is None or given.suffix == ".npy"):
+        raise ProjectError(
+            f"the text vectors of this run come from {source.removeprefix('file:')}, which cannot read new texts",
+            "give the new items' vectors with --vectors FILE: Parquet, with item_id and vector (a list of numbers)",
+        )
+    dataset = Dataset.load(data)
+    ids = dataset.items["item_id"]
+    with TemporaryDirectory() as scratch:
+        # Where the run has no text vectors, or not all that was kept beside them, the base is encoded anew.
+        whole = artefact is not None and all((artefact / name).is_file() for name in provider.kept)
+        folder = artefact if artefact is not None and whole else Path(scratch)
+        task = vector_task(project, TEXT_VECTORS, dataset, {}, folder, reporter)
+        old = ItemVectors.load(folder / "vectors.npz") if whole else provider.vectors(task)
+        if given is not None:
+            new = vectors_from_file(given, fresh["item_id"])
         else:
-            fitted, old = fit_lsa(_base_texts(data), project.vectors.semantic_dim, project.seed)
-        new = fitted.encode(_texts(fresh))
+            new = provider.encode(replace(task, items=fresh))
     if len(old.matrix) != len(ids):
         raise DataError(f"{artefact}: text vectors of {len(old.matrix)} items for {len(ids)}", "train again with --new")
     if new.known.any() and new.matrix.shape[1] != old.matrix.shape[1]:
@@ -88,14 +85,6 @@ def text_vectors(
     rows = np.tile(mean, (len(fresh), 1))
     rows[new.known] = new.matrix[new.known]
     return old.matrix, np.asarray(rows, dtype=np.float32)
-
-
-def _base_texts(data: Path) -> Sequence[str]:
-    return _texts(pl.read_parquet(data / "items.parquet", columns=["text"], glob=False))
-
-
-def _texts(items: pl.DataFrame) -> Sequence[str]:
-    return [text or "" for text in items["text"].to_list()]
 
 
 def behaviour_estimates(text: Space, fresh: Matrix, behavior: Space, known: np.ndarray) -> Matrix:

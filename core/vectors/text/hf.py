@@ -8,6 +8,8 @@ from core.vectors import ItemVectors, VectorProvider, VectorTask
 class EncoderVectors(VectorProvider):
     """See `core.vectors.text_encoder`."""
 
+    encodes = True
+
     def vectors(self, task: VectorTask) -> ItemVectors:
         """Rows of unit length.
 
@@ -19,3 +21,7 @@ class EncoderVectors(VectorProvider):
         folder = task.resolve(task.argument)
         model = str(folder) if folder.is_dir() else task.argument
         return encoder_vectors(task.texts, model, task.dtype, task.device, task.reporter)
+
+    def encode(self, task: VectorTask) -> ItemVectors:
+        """As any text."""
+        return self.vectors(task)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 FITTED = "lsa.npz"
-"""The fitted analysis in the artefact's folder: texts of new items are encoded with it."""
 
 
 class LsaVectors(VectorProvider):
-    """See `core.vectors.lsa_model`."""
+    """See `core.vectors.lsa_model`; the fitted analysis is kept."""
+
+    encodes = True
+    kept = (FITTED,)
 
     def vectors(self, task: VectorTask) -> ItemVectors:
         """Rows of unit length."""
@@ -18,3 +20,9 @@ class LsaVectors(VectorProvider):
         fitted, vectors = fit_lsa(task.texts, task.settings.semantic_dim, task.seed)
         fitted.save(task.folder / FITTED)
         return vectors
+
+    def encode(self, task: VectorTask) -> ItemVectors:
+        """By the terms that were known when it was fitted."""
+        from core.vectors.lsa_model import Lsa
+
+        return Lsa.load(task.folder / FITTED).encode(task.texts)
