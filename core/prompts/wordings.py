@@ -24,6 +24,7 @@ MAX_BYTES = 1_000_000
 LONGEST = 4000
 """Characters of a prompt or a response at most."""
 
+
 @dataclass(frozen=True)
 class Wording:
     """One way to put a task.

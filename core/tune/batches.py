@@ -57,9 +57,7 @@ class EpochBatches(Sequence[Batch]):
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
         chosen = [self.examples[place] for place in self.places[number]]
-        batch = collate(
-            chosen, self.levels, self.packed, self.with_ends, self.with_histories, self.soft_targets
-        )
+        batch = collate(chosen, self.levels, self.packed, self.with_ends, self.with_histories, self.soft_targets)
         return batch.to(self.device)
 
 

@@ -121,9 +121,7 @@ class Objective(nn.Module):
         for level in range(self.model.levels):
             # Log-probabilities of the candidates of this level, (items, candidates), and the answer's place, (items,).
             parent_offset, nodes = self._parent_offset(nodes, level), self.trie.nodes(batch.items, level + 1)
-            log_probs, place = self._log_probs(
-                states[batch.heads + level], batch.items, parent_offset, nodes, level
-            )  # fmt: skip
+            log_probs, place = self._log_probs(states[batch.heads + level], batch.items, parent_offset, nodes, level)
             loss = -log_probs.gather(1, place[:, None])[:, 0]
             sequential = batch.item_tasks == SEQUENTIAL
             if sequential.any():

@@ -154,7 +154,6 @@ def _answers(
     """Ask the model batch by batch, prompts of like length together."""
     import torch
 
-
     tokenizer, lm = _loaded(path, device)
     longest = max(int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20) - NEW_TOKENS, 1)
     order = sorted(prompts, key=lambda prompt: (len(prompt), prompt))

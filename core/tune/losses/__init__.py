@@ -131,5 +131,3 @@ def loss_sources(project: Project) -> tuple[str, ...]:
     """Stages whose item vectors some loss of a project reads."""
     wanted = {source for loss in project_losses(project).values() for source in loss.sources}
     return tuple(source for source in ("semantic", "behavior") if source in wanted)
-
-

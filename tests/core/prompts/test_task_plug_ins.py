@@ -109,9 +109,7 @@ def test_own_wordings_win_over_those_of_another_package(echo: Path, tmp_path: Pa
         load_wordings(None, ["absent"])
 
 
-def test_what_is_installed_beside_changes_nothing(
-    echo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_installed_beside_changes_nothing(echo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the draws of a task nor the fingerprint of a project that does not use the package."""
     file = write_world(tmp_path / "world", walks())
     project = Project.load(file, ["tune.stages.0.tasks={ sequential = 1.0, code-to-title = 0.5 }"])

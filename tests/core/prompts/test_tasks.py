@@ -173,9 +173,7 @@ def test_tasks_without_their_texts_say_why_they_have_no_rows() -> None:
         rows = task_data.rows(task)
         textual = task not in ("sequential", "yes-no", "pick-one")
         assert bool(len(rows)) != textual and bool(rows.reason) == textual, task
-    assert (
-        "none" in task_data.rows("preference").reason and "title" in task_data.rows("titles-to-code").reason
-    )
+    assert "none" in task_data.rows("preference").reason and "title" in task_data.rows("titles-to-code").reason
     short = Dataset(data.users[:2], data.items, sequences([1], [2]), data.report)
     assert "two items" in task_data_from(short, index, vocabulary).rows("sequential").reason
 
