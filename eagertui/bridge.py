@@ -152,8 +152,8 @@ class Bridge:
                 message = protocol.parse(row)
                 if on_progress is not None and "progress" in message:
                     on_progress(str(message["progress"]))
-                if error := protocol.error_of(message):
-                    raise error
+                if fault := protocol.error_of(message):
+                    raise fault
                 if isinstance(result := message.get("result"), dict):
                     return result
             last = (await said).decode(errors="replace").strip().rpartition("\n")[2]
