@@ -73,7 +73,7 @@ class Tally:
     """
 
     def __init__(self, split: Evaluation, chosen: Users, n_items: int) -> None:
-        self._split, self._chosen, self._n_items = split, chosen, n_items
+        self._split, self._chosen, self._n_items = split, chosen.astype(np.int64), n_items
         self._ranks, self._masked = (np.zeros(len(chosen), dtype=np.int32) for _ in range(2))
         self._shown, self._shown_masked = (np.zeros(n_items, dtype=np.int64) for _ in range(2))
 
