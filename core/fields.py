@@ -147,6 +147,16 @@ def options_of(settings: Any, name: str) -> Any:
     return options() if options else None
 
 
+def part_of(settings: Any, name: str) -> Any:
+    """A setting or a table inside a table, by its name in the project file; a plug-in's own table too.
+
+    Raises:
+        AttributeError: there is none.
+    """
+    options = None if hasattr(settings, name) else options_of(settings, name)
+    return getattr(settings, name) if options is None else options
+
+
 def own_settings(settings: Any) -> dict[str, Any]:
     """A table's own settings as plain values, without those of plug-ins."""
     tree = dataclasses.asdict(settings)

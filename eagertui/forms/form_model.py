@@ -155,7 +155,7 @@ def value_at(project: Project, key: str) -> Any:
     """A loaded project's value of a setting."""
     value: Any = project
     for part in key.split("."):
-        value = value[int(part)] if part.isdigit() else getattr(value, part)
+        value = value[int(part)] if part.isdigit() else fields.part_of(value, part)
     return value
 
 

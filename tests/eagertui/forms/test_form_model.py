@@ -222,7 +222,7 @@ def test_the_figures_in_words():
         assert told in text
     assert all(row.cell_length <= 40 for row in plan_lines({**PLAN, "warnings": []}, 40))
     short = [row.plain for row in short_plan_lines({**PLAN, "warnings": []}, 56)]
-    assert short[0] == "about 15 min  9 to 23 min · memory 1.2 GB · disk 43 MB"
+    assert short[0] == "about 15 min  9–25 min · memory 1.2 GB · disk 43 MB"
     assert short[-1].startswith("reuse data, vectors · run index, tune, evaluate")
 
 
