@@ -102,7 +102,7 @@ class Project:
             project = dataclasses.replace(project, name=name_for(project.directory))
         project = _with_options(project)
         _cross_checks(project, origins, own)
-        return dataclasses.replace(project, notes=() if file.name == RESOLVED_NAME else _notes(layers))
+        return dataclasses.replace(project, notes=_notes(extra if file.name == RESOLVED_NAME else layers))
 
     @property
     def directory(self) -> Path:

@@ -269,6 +269,10 @@ def test_old_spellings_on_the_command_line(tmp_path: Path) -> None:
         "--set rq_vae.epochs=9: rq_vae.epochs is index.rq-vae.epochs now",
         "--set index.paper=true: index.paper is index.method now",
     )
+    resolved = tmp_path / "project.resolved.toml"
+    resolved.write_text(MINIMAL + "[rq_vae]\nepochs = 7\n")
+    assert Project.load(resolved).notes == (), "nobody wrote it, so nobody can mend it"
+    assert len(Project.load(resolved, ["rq_vae.epochs=9"]).notes) == 1
     (tmp_path / "project.toml").write_text(MINIMAL + "[index]\nmethod = 'kmeans-tree'\npaper = false\n")
     assert Project.load(tmp_path).index.method == "kmeans-tree"
 
