@@ -88,7 +88,8 @@ def take(args: argparse.Namespace) -> int:
     project = load_project(args.project, [*args.overrides, setting, ONLY_INDEX])
     code = following.train(project, as_json=args.json)
     if code == 0:
-        narration().print(f"to train with it: eagertui --headless train {visible(project_file(args.project))} --set '{visible(setting)}'")
+        path = visible(project_file(args.project))
+        narration().print(f"to train with it: eagertui --headless train {path} --set '{visible(setting)}'")
     return code
 
 
