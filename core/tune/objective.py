@@ -53,7 +53,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.trie, self.settings = model, trie, settings
         self.losses, self.loss_weights = nn.ModuleDict(losses or {}), dict(loss_weights or {})
-        self.register_load_state_dict_pre_hook(_modern_names)
+        self.register_load_state_dict_pre_hook(_modern_names)  # type: ignore[no-untyped-call]
         self.task_weights: Tensor
         of_tasks = torch.tensor([weights.get(task, 0.0) for task in TASKS.all_names])
         self.register_buffer("task_weights", of_tasks, persistent=False)
