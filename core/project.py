@@ -335,10 +335,10 @@ def _with_options(project: Project) -> Project:
     for table, values in used.items():
         settings = getattr(project, table)
         names = [value.partition(":")[0] for value in values]
-        options = {name: fields.options_of(settings, name) for name in names}
-        more = {name: one for name, one in options.items() if one is not None and name not in settings.options}
-        if more:
-            changed[table] = dataclasses.replace(settings, options={**settings.options, **more})
+        recorded = {name: options for name in names if (options := fields.options_of(settings, name)) is not None}
+        # What nobody uses is kept where somebody has set it, so that the file still says what it said.
+        own = {name: one for name, one in settings.options.items() if name in recorded or one != type(one)()}
+        changed[table] = dataclasses.replace(settings, options={**own, **recorded})
     return dataclasses.replace(project, **changed)
 
 

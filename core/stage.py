@@ -55,14 +55,12 @@ def computing(project: Project) -> Settings:
 def model_path(project: Project, name: str) -> str:
     """A model's name as transformers wants it: a folder beside the project file, or a hub id."""
     path = project.resolve(name)
-    return str(path) if name != "tiny" and path.is_dir() else name
+    return str(path) if path.is_dir() else name
 
 
 def model_files(project: Project, name: str) -> Settings:
     """The digests of a model's files, where it is a folder."""
     path = Path(model_path(project, name))
-    if name == "tiny":
-        return {}
     return {"files": {f.name: digest(f) for f in sorted(path.iterdir()) if f.is_file()}} if path.is_dir() else {}
 
 

@@ -16,13 +16,13 @@ from core.project import Project
 from core.run.folder import list_runs
 
 ROOT = Path(__file__).resolve().parents[1]
-KEPT = Path(__file__).with_name("fixtures") / "run-0.1.0.zip"
+FIXTURES = Path(__file__).with_name("fixtures")
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """The folder that holds the project `shop` with its run, and what 0.1.0 printed."""
-    shutil.unpack_archive(KEPT, tmp_path)
+    shutil.unpack_archive(FIXTURES / "run-0.1.0.zip", tmp_path)
     return tmp_path
 
 
@@ -66,3 +66,15 @@ def test_its_project_loads_without_a_word_and_export_works(kept: Path, tmp_path:
     assert "[rq_vae]" in run.folder.project_path.read_text() and resolved.notes == ()
     eager("export", kept / "shop", "--out", tmp_path / "model")
     assert (tmp_path / "model" / "config.json").is_file()
+
+
+def test_a_training_that_it_left_goes_on_to_the_same_end(kept: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(FIXTURES / "unfinished-run-0.1.0.zip", tmp_path / "left")
+    shop = tmp_path / "left" / "shop"
+    (run,) = list_runs(Project.load(shop).runs_dir)
+    assert run.status.state == "stopped" and find_unfinished(Project.load(shop)) is not None
+    eager("train", shop)
+    (same,) = list_runs(Project.load(shop).runs_dir)
+    assert same.id == run.id and same.status.state == "finished"
+    (whole,) = list_runs(Project.load(kept / "shop").runs_dir)
+    assert same.folder.metrics() == whole.folder.metrics()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.trie, self.settings = model, trie, settings
         self.losses, self.loss_weights = nn.ModuleDict(losses or {}), dict(loss_weights or {})
+        self.register_load_state_dict_pre_hook(_modern_names)  # type: ignore[no-untyped-call]
         self.task_weights: Tensor
         of_tasks = torch.tensor([weights.get(task, 0.0) for task in TASKS.all_names])
         self.register_buffer("task_weights", of_tasks, persistent=False)
@@ -206,6 +208,13 @@ class Objective(nn.Module):
             parts.update({f"loss/{name} {part}".rstrip(): value for part, value in of_parts.items()})
             total = total + weight * loss
         return total
+
+
+def _modern_names(module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+    """Checkpoints of version 0.1 know the contrast by another name; a training that it left goes on."""
+    old, new = f"{prefix}contrast.", f"{prefix}losses.contrast."
+    for name in [name for name in state if name.startswith(old)]:
+        state[new + name.removeprefix(old)] = state.pop(name)
 
 
 def _by_task(losses: Tensor, tasks: Tensor) -> dict[str, Tensor]:

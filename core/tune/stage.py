@@ -44,7 +44,9 @@ def _teachers(project: Project) -> tuple[str, ...]:
 def tune_settings(project: Project) -> Settings:
     """What decides the tuned model."""
     data = {"max_history": project.data.max_history}
-    backbone = {**asdict(project.backbone), **model_files(project, project.backbone.model)}
+    tiny = project.backbone.model == "tiny"  # built on the spot, whatever folders there are
+    files = {} if tiny else model_files(project, project.backbone.model)
+    backbone = {**asdict(project.backbone), **files}
     more: Settings = {}
     if project.contrast.form != "none":
         more["contrast"] = asdict(project.contrast)
@@ -106,8 +108,9 @@ def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporte
 
     index = ItemIndex.load(made["index"] / "index.parquet")
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
-    backbone = replace(project.backbone, model=model_path(project, project.backbone.model))
-    project = replace(project, backbone=backbone)
+    if project.backbone.model != "tiny":
+        backbone = replace(project.backbone, model=model_path(project, project.backbone.model))
+        project = replace(project, backbone=backbone)
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
     return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter).run()
 
