@@ -1,6 +1,7 @@
 """SASRec with a full softmax over the catalogue: a behaviour source, and the baseline to beat.
 
-The model is that of Kang & McAuley 2018, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with these departures:
+The model is that of Kang & McAuley 2018, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with
+these departures:
 
 * The loss is cross-entropy over every item in place of their binary cross-entropy with one sampled negative:
   with it SASRec is a far stronger baseline (Klenitskiy & Vasilev 2023, arXiv 2309.07602, "SASRec+").
