@@ -367,8 +367,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
     for key in ("user", "item", "time", "position", "rating"):
         column = getattr(data, key)
         if column and column in named:
-            told = key if ("data", key) in origins else named[column]
-            fail(f"data.{told}", f'the column "{column}" is named for two things')
+            later = key if ("data", key) in origins else named[column]
+            fail(f"data.{later}", f'the column "{column}" is named for two things')
         named[column] = key
     if not project.index.sources:
         fail("index.sources", "needs at least one source")

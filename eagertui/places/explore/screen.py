@@ -194,7 +194,8 @@ class ExploreScreen(Place):
         passed = self._waiting.seconds
         if self._waiting and (not self.has_class("-answered") or passed > 0.4):
             self._say(
-                line([("◐ ", "bold $accent"), f"{self._waiting.text} … {duration(passed)}"]), hint("^r", "starts it again")
+                line([("◐ ", "bold $accent"), f"{self._waiting.text} … {duration(passed)}"]),
+                hint("^r", "starts it again"),
             )
 
     def _fail(self, error: EagerError) -> None:
