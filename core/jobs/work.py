@@ -35,7 +35,10 @@ def join(project: Project) -> None:
         made[name] = store.artefact(mark)
         if name == "tune":
             if not store.has(mark):
+                from core.training.processes import leave
+
                 make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
+                leave()
             return
         while not store.has(mark):
             time.sleep(WAIT)
@@ -43,6 +46,7 @@ def join(project: Project) -> None:
 
 def train_run(folder: RunFolder) -> int:
     """Do all of a run's work, up to its goal; returns the exit code of the process."""
+
     def work(reporter: RunReporter) -> None:
         project = Project.load(folder.project_path)
         check_start(project)
