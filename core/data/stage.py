@@ -33,6 +33,8 @@ def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporte
 
     dataset = load_dataset(project.data, project.directory)
     dataset.save(folder)
+    for note in dataset.report.notes:
+        reporter.alert("warning", "a reading in doubt", note)
     if not len(dataset.evaluated):
         reporter.alert("warning", "nothing to evaluate", "no user has three interactions")
     figures = {"users": dataset.n_users, "items": dataset.n_items, "interactions": len(dataset.sequences.items)}
