@@ -14,7 +14,7 @@ from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
 from core.data.read import BAD, ROW, TableFile
 from core.data.roles import is_called
-from core.data.sniff import column_in, open_table
+from core.data.sniff import column_in, encoding_notes, open_table
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
@@ -45,6 +45,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
         return frame, np.arange(len(log_ids), dtype=np.int32)
     sources = open_items(resolved(data.items, root), data, "data.items")
     where, key = str(sources[0].path), data.item_key or data.item
+    report.notes += encoding_notes(sources, data.encoding)
     unique = read_items(sources, key, data.max_rejected, report)
     if not unique.height:
         raise DataError(f"{where}: has no rows")
@@ -85,7 +86,7 @@ def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]
         ProjectError: a file or column is not there.
         DataError: a file of no supported format.
     """
-    sources = open_table(where, setting)
+    sources = open_table(where, setting, data.encoding)
     column_in(sources, data.item_key or data.item, "data.item_key" if data.item_key else "data.item")
     for name in data.text:
         column_in(sources, name, "data.text")

@@ -15,7 +15,7 @@ from core.data.data_report import DataReport, RejectedRow
 from core.data.ids import missing_words, two_writings
 from core.data.order import OrderReading, is_second_unit, order_readings, other_units, settled
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
-from core.data.sniff import column_in, open_table
+from core.data.sniff import column_in, encoding_notes, open_table
 from core.data.timeline import timeline
 from core.data.times import shown
 from core.errors import DataError
@@ -57,12 +57,13 @@ def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFram
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
     """
-    sources = open_table(resolved(data.interactions, root), "data.interactions")
+    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding)
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
     for key, name in wanted.items():
         if name:
             column_in(sources, name, f"data.{key}")
     report.files = [_label(source.path, root) for source in sources]
+    report.notes += encoding_notes(sources, data.encoding)
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position
     readings = order_readings(sources, order) if order else []

@@ -45,11 +45,12 @@ def train(args: argparse.Namespace) -> int:
 def dry_run(path: Path, overrides: Sequence[str], as_json: bool) -> int:
     """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
     from core.estimate import estimate
-    from core.jobs.start import find_unfinished
+    from core.jobs.start import check_model, find_unfinished
     from core.project import Project
     from eagertui.cli.output.narration import narration
 
     project = Project.load(path, overrides)
+    check_model(project)
     cost = estimate(project)
     unfinished = find_unfinished(project)
     if as_json:
