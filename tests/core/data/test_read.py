@@ -176,7 +176,7 @@ def test_a_missing_column_names_the_nearest(make: MakeProject) -> None:
         (as_bytes("parquet")[:60] + b"\xff" * 30 + as_bytes("parquet")[90:], "Parquet|cannot be read|rows"),
         (b"PK\x03\x04" + b"x" * 50, "is a zip archive or a spreadsheet"),
         (b"\x00\x01\x02" * 50, "is a binary file of an unknown format"),
-        (b'[{"user_id": 1}]', "is one JSON array"),
+        (b'[{"user_id": 1}', "begins like one JSON value"),
         (b"{broken", "no line of it is a JSON object"),
         (gzip.compress(as_bytes("csv"))[:-10], "gzip|cannot be read"),
         (b"\x1f\x8b" + b"x" * 100, "gzip|cannot be read"),
