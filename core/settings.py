@@ -109,6 +109,7 @@ class DataSettings:
         "leave-one-out", "the last interaction is the test, the one before validation", choices=("leave-one-out",)
     )
     max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
+    encoding: str = opt("", "how text files are written: latin-1, utf-16, ...; empty = UTF-8, or by their look")
 
 
 @dataclass(frozen=True)

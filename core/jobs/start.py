@@ -119,7 +119,7 @@ def check_start(project: Project) -> None:
 
     Raises:
         ProjectError: a tracker's package is not installed.
-        EnvironmentFault: the machine's memory can never hold the model and what learns of it.
+        EnvironmentFault: the machine's memory can never hold the model and what learns of it, or see `check_model`.
     """
     from core.estimate.probe import room
     from core.tune.memory import refusal
@@ -130,6 +130,22 @@ def check_start(project: Project) -> None:
         fault = refusal(project, room(project.run))
         if fault is not None and not _tuned(project):
             raise fault
+    check_model(project)
+
+
+def check_model(project: Project) -> None:
+    """Refuse a model folder that cannot be used; reads no data and no weights.
+
+    Raises:
+        ProjectError: there is no such folder, or its positions do not reach.
+        EnvironmentFault: no configuration, weights or tokenizer, or no decoder-only language model.
+    """
+    from core.model.model_folder import check_backbone
+
+    if project.backbone.model == "tiny" or project.run.goal != "metrics" or launch.world_size() > 1:
+        return
+    if not _tuned(project):
+        check_backbone(project)
 
 
 def _tuned(project: Project) -> bool:

@@ -46,9 +46,10 @@ def train(args: argparse.Namespace) -> int:
 def dry_run(project: Project, as_json: bool) -> int:
     """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
     from core.estimate import estimate
-    from core.jobs.start import find_unfinished
+    from core.jobs.start import check_model, find_unfinished
     from eagertui.cli.output.narration import narration
 
+    check_model(project)
     cost = estimate(project)
     unfinished = find_unfinished(project)
     if as_json:
