@@ -67,27 +67,24 @@ def condition_mask(table: pl.DataFrame, condition: str) -> Mask:
     return column.fill_null(False).to_numpy()
 
 
-def listed_mask(numbers: Mapping[str, int], ids: Collection[str], what: str) -> tuple[Mask, int]:
-    """The items of some ids.
+def listed_mask(numbers: Mapping[str, int], ids: Collection[str], what: str) -> Mask:
+    """The items of some ids; an id that no item has is passed over.
 
     Args:
         numbers: number of every item.
         ids: their ids.
-        what: they are for, in an error's words.
-
-    Returns:
-        The mask, and how many of the ids are no item.
+        what: what the list is for, in an error's words.
 
     Raises:
         DataError: there are ids, and none is an item.
     """
-    mask = np.zeros(len(numbers), dtype=bool)
     known = [numbers[one] for one in ids if one in numbers]
     if ids and not known:
         first = next(iter(ids))
-        raise DataError(f"no id of the items to {what} is an item of this run, e.g. {first[:80]!r}", _like(numbers))
+        raise DataError(f"none of the items to {what} is an item of this run, e.g. {first[:80]!r}", _like(numbers))
+    mask = np.zeros(len(numbers), dtype=bool)
     mask[known] = True
-    return mask, len(set(ids) - numbers.keys())
+    return mask
 
 
 def _like(numbers: Mapping[str, int]) -> str:

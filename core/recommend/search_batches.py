@@ -1,8 +1,8 @@
 """Lists of many users, batch by batch: the one path of serving, validation and evaluation.
 
-Users whose visible histories have one length share a batch, so that nothing is padded inside a row. A batch is filled up
-to one of a few sizes, so that a list does not depend on who shares its batch: a user's row is computed by the same
-kernels alone as among others, in fp32 up to the last bits of a sum.
+Users whose visible histories have one length share a batch, so that nothing is padded inside a row. A batch is filled
+up to one of a few sizes, so that a list does not depend on who shares its batch: a user's row is computed by the
+same kernels alone as among others, in fp32 up to the last bits of a sum.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class ExploreScreen(Place):
             return
         self._wait("ranking")
         try:
-            result = await self.serving.ask("recommend", user=user, k=ITEMS)
+            result = await self.serving.ask("recommend", user=user, k=ITEMS, as_tested=True)
         except EagerError as error:
             self._fail(error)
             return
