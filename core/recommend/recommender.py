@@ -235,7 +235,8 @@ class Recommender:
             cut = (items >= 0).all(axis=1) & (items.shape[1] < self.n_items)
             # What is left moves up; (histories, beams).
             order = np.argsort(seen | (items < 0), axis=1, kind="stable")
-            items, scores = (np.take_along_axis(array, order, axis=1) for array in (items, scores))
+            items = np.take_along_axis(items, order, axis=1)
+            scores = np.take_along_axis(scores, order, axis=1)
             gone = np.take_along_axis(seen, order, axis=1)
             items[gone], scores[gone] = -1, -np.inf
             # Where the search stopped at its width, there are more items for what is now too short a list.
