@@ -310,6 +310,7 @@ class RecommendSettings:
     beams: int = opt(50, "candidate code words kept at every step", low=1, high=10000)
     k: int = opt(10, "items in a list", low=1, high=10000)
     dense: bool = opt(True, "lists follow the dense scorer too, where the contrast `next` taught one")
+    hide_seen: bool = opt(False, "leave items of the user's history out of the lists")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, 
         await eyes.press("e")
         await eyes.see("60 users", "reader-000")
         await eyes.press("down", "enter")
-        text = await eyes.see("History of reader-001", "Next", "↺ seen", "✓ held out", "held-out item at 6")
+        await eyes.see("History of reader-001", "as tested: 7 items")
+        text = await eyes.see("Next", "↺ seen", "✓ held out", "held-out item at 6")
         assert "-0.70" in text
         await eyes.press("escape")
         await eyes.see("This run")

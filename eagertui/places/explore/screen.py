@@ -158,7 +158,7 @@ class ExploreScreen(Place):
             return
         self._waiting.start("ranking")
         try:
-            result = await self.serving.ask("recommend", user=user, k=ITEMS)
+            result = await self.serving.ask("recommend", user=user, k=ITEMS, as_tested=True)
         except EagerError as error:
             self._fail(error)
             return
@@ -169,7 +169,8 @@ class ExploreScreen(Place):
         history, items = result.get("history") or [], result.get("items") or []
         above, below = self.query_one("#history", RowList), self.query_one("#items", RowList)
         above.border_title = Content(f"History of {safe(result.get('user'))}")
-        above.border_subtitle = Content(f"{len(history)} items, the newest first")
+        kind = f"{safe(result['history_kind'])}: " if result.get("history_kind") else ""
+        above.border_subtitle = Content(f"{kind}{len(history)} items, the newest first")
         run = self.serving.folder.id if self.serving else ""
         below.border_title = Content(f"Next · {safe(run)}")
         below.border_subtitle = Content(verdict(result))
