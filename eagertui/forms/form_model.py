@@ -132,8 +132,7 @@ def value_of(key: str, text: str) -> Any:
     """
     spec, kind = fields.find(Project, tuple(key.split(".")))
     if spec is None:
-        near = fields.nearest_key(Project, ".".join(part for part in key.split(".") if not part.isdigit()))
-        raise BadValue("unknown key" + (f"; did you mean {near}?" if near else ""))
+        raise BadValue(fields.unknown_key(Project, key))
     value = fields.convert(fields.parse_text(text, kind), kind, spec.metadata)
     if key == "recipe" and value not in recipe_paths():
         near = nearest_recipe(value)

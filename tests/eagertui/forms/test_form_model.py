@@ -156,7 +156,7 @@ def test_wrong_overrides_are_marked_and_unknown_ones_told(project_file: Path):
     assert form.with_text("tune.batch_tokens", None).trouble is None
     with pytest.raises(ProjectError, match="did you mean seed"):
         RunForm.load(project_file, ["sed=1"])
-    with pytest.raises(ProjectError, match="there are 1 stages"):
+    with pytest.raises(ProjectError, match="there is 1 stage,"):
         RunForm.load(project_file, ["tune.stages.4.epochs=1"])
 
 
