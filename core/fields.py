@@ -160,6 +160,18 @@ def part_of(settings: Any, name: str) -> Any:
     return getattr(settings, name) if options is None else options
 
 
+def value_at(settings: Any, key: str) -> Any:
+    """The value of a setting by its dotted key; the number of a stage stands in it: `tune.stages.0.epochs`.
+
+    Raises:
+        AttributeError, IndexError: there is none.
+    """
+    value: Any = settings
+    for part in key.split("."):
+        value = value[int(part)] if part.isdigit() else part_of(value, part)
+    return value
+
+
 def own_settings(settings: Any) -> dict[str, Any]:
     """A table's own settings as plain values, without those of plug-ins."""
     tree = dataclasses.asdict(settings)

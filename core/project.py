@@ -145,6 +145,18 @@ def all_settings() -> tuple[Setting, ...]:
     return fields.settings_of(Project)
 
 
+def recipe_project(name: str) -> Project:
+    """What a recipe makes of an empty project file: its values, and elsewhere the defaults.
+
+    Raises:
+        ProjectError: there is no such recipe.
+    """
+    recipe = _recipe_layer(name, _Layer("recipe", {}))
+    values, _ = _merge([recipe])
+    project: Project = _build(Project, {**values, "recipe": name})
+    return _with_options(project)
+
+
 def nearest_recipe(name: str) -> str:
     """The recipe nearest to a misspelt name; empty where none is near."""
     return fields.nearest(name, recipe_paths())
@@ -391,4 +403,4 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
         fail("tune.stages", "two stages have the same name")
 
 
-__all__ = ["Project", "StageSettings", "all_settings", "name_for", "nearest_recipe"]
+__all__ = ["Project", "StageSettings", "all_settings", "name_for", "nearest_recipe", "recipe_project"]

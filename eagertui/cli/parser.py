@@ -6,22 +6,28 @@ Each verb imports what it needs when it runs, so that `--version`, `--help` and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import EagerError, EnvironmentFault, Interrupted, ProjectError
 from eagertui.cli.verb import Verb
 from eagertui.cli.verbs import all_verbs
 from eagertui.plain import project_file, visible
 
+if TYPE_CHECKING:
+    from core.project import Project
+
 
 class _Parser(argparse.ArgumentParser):
     """Errors in our own form; the settings are listed only when somebody asks for help."""
 
     settings = False
+    argv: Sequence[str] = ()
+    """The whole command line; a help's settings are those of the recipe that it names."""
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message}\nsee: {self.prog} --help", file=sys.stderr)
@@ -29,22 +35,57 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         if self.settings:
-            self.epilog = _settings_help()
+            self.epilog = _settings_help(_recipe_of(self.argv))
         return super().format_help()
 
 
-def _settings_help() -> str:
-    from core.project import all_settings
+def _settings_help(recipe: str) -> str:
+    """Every setting with the recipe's value."""
+    from core.project import all_settings, recipe_project
 
-    rows = ["settings for --set, with their defaults (a table's default comes from the recipe):"]
+    project = recipe_project(recipe)
+    rows = [f"settings for --set, with the values of the recipe {recipe} (what stands in the project file wins):"]
     for setting in all_settings():
         allowed = f" [{setting.allowed}]" if setting.allowed else ""
-        rows.append(f"  {setting.key} = {setting.default_toml}\n      {setting.doc}{allowed}")
+        rows.append(f"  {setting.key} = {_recipe_value(project, setting.key)}\n      {setting.doc}{allowed}")
     return "\n".join(rows)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def _recipe_value(project: Project, key: str) -> str:
+    """A setting's value as TOML text; of a stage's setting all values where they differ."""
+    from core.fields import toml_value, value_at
+
+    _, stages, name = key.partition("tune.stages.")
+    if not stages:
+        return toml_value(value_at(project, key))
+    values = [toml_value(getattr(stage, name)) for stage in project.tune.stages]
+    named = [f"{value} ({stage.name})" for value, stage in zip(values, project.tune.stages, strict=True)]
+    return values[0] if len(set(values)) == 1 else ", ".join(named)
+
+
+def _recipe_of(argv: Sequence[str]) -> str:
+    """The recipe that a command line names by `--set recipe=`, else its project's, else `light`."""
+    from core.recipes import recipe_paths
+
+    small = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    small.add_argument("--set", dest="overrides", action="append", default=[])
+    with contextlib.suppress(argparse.ArgumentError, SystemExit, EagerError):
+        known, rest = small.parse_known_args(argv)
+        given = [text.partition("=")[2].strip() for text in known.overrides if text.partition("=")[0] == "recipe"]
+        if given and given[-1] in recipe_paths():
+            return str(given[-1])
+        folders = [Path(text) for text in [*rest, "."] if (Path(text) / "project.toml").is_file()]
+        files = [Path(text) for text in rest if text.endswith(".toml") and Path(text).is_file()]
+        for project in [*files, *folders][:1]:
+            from core.project import Project
+
+            return Project.load(project).recipe
+    return "light"
+
+
+def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the whole command line, which is `argv`."""
+    _Parser.argv = argv
     parser = _Parser(
         prog="eagertui",
         description="From interaction logs to a generative LLM recommender, in the terminal.",
@@ -89,8 +130,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a title that the terminal cannot show is no reason to fail
-    parser = build_parser()
-    args = parser.parse_args(_with_verb(sys.argv[1:] if argv is None else list(argv)))
+    words = sys.argv[1:] if argv is None else list(argv)
+    parser = build_parser(words)
+    args = parser.parse_args(_with_verb(words))
     try:
         code = _dispatch(parser, args)
         sys.stdout.flush()

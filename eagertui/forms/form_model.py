@@ -150,14 +150,6 @@ def problem(key: str, text: str) -> str:
     return ""
 
 
-def value_at(project: Project, key: str) -> Any:
-    """A loaded project's value of a setting."""
-    value: Any = project
-    for part in key.split("."):
-        value = value[int(part)] if part.isdigit() else fields.part_of(value, part)
-    return value
-
-
 def form_field(setting: Setting, key: str, value: Any) -> Field:
     """A setting as a field that nobody has changed."""
     choices = tuple(recipe_paths()) if key == "recipe" else setting.choices
@@ -183,11 +175,11 @@ def project_fields(project: Project) -> tuple[Field, ...]:
         if setting.key.startswith(_STAGES):
             stages.append(setting)
         else:
-            found.append(form_field(setting, setting.key, value_at(project, setting.key)))
+            found.append(form_field(setting, setting.key, fields.value_at(project, setting.key)))
     for number in range(len(project.tune.stages)):
         for setting in stages:
             key = f"{_STAGES}{number}.{setting.key.removeprefix(_STAGES)}"
-            found.append(form_field(setting, key, value_at(project, key)))
+            found.append(form_field(setting, key, fields.value_at(project, key)))
     return tuple(found)
 
 

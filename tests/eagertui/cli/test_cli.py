@@ -22,10 +22,18 @@ def test_help_names_every_verb():
     assert all(verb in done.stdout for verb in all_verbs())
 
 
-def test_help_of_train_lists_the_settings():
+def test_help_of_train_lists_the_settings_of_the_recipe(tmp_path):
     done = eager("train", "--help")
-    assert "tune.batch_tokens = 8192" in done.stdout
-    assert "data.max_history" in done.stdout
+    assert "the values of the recipe light" in done.stdout
+    assert all(f"  {line}\n" in done.stdout for line in (
+        "tune.batch_tokens = 1024", "backbone.hidden_size = 192", "tune.stages.epochs = 20", "data.max_history = 20",
+    ))  # fmt: skip
+    (tmp_path / "project.toml").write_text('recipe = "eager-llm-small"\n' + PROJECT)
+    for args, folder in (([tmp_path], None), ([], tmp_path), (["--set", "recipe=eager-llm-small"], None)):
+        text = eager("train", *args, "--help", cwd=folder).stdout
+        assert "  tune.stages.epochs = 12 (base), 2 (annealing)\n" in text
+    assert "  tune.batch_tokens = 1024\n" in eager("train", tmp_path, "--set=recipe=light", "--help").stdout
+    assert "recipe light" in eager("train", "--set", "recipe=nothing", "--help").stdout
 
 
 def test_version_is_plain():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import fields
 from core.errors import EagerError, ProjectError
 from core.project import Project, all_settings
 from eagertui.forms.form_model import (
@@ -21,7 +22,6 @@ from eagertui.forms.form_model import (
     project_fields,
     text_of,
     train_command,
-    value_at,
     value_of,
 )
 from eagertui.forms.plan_lines import plan_lines, short_plan_lines
@@ -58,7 +58,7 @@ def test_every_setting_is_a_field_and_its_own_text_is_right(project_file: Path):
     project = Project.load(project_file)
     for one in form.fields:
         assert one.check(one.value_text) == "", one.key
-        assert value_of(one.key, one.value_text) == value_at(project, one.key)
+        assert value_of(one.key, one.value_text) == fields.value_at(project, one.key)
         assert not one.changed
         assert one.doc
     assert form.overrides == ()
