@@ -68,5 +68,5 @@ def dry_run(path: Path, overrides: Sequence[str], as_json: bool) -> int:
 
 VERB = Verb(
     "train", "run every stage that is stale, to the metrics", train, arguments,
-    sets=True, run=True, place="train", prints_with=("dry_run", "detach"), order=40,
+    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach"), order=40,
 )  # fmt: skip

@@ -42,7 +42,7 @@ def test_version_is_plain():
     assert done.stdout.startswith("eagertui ")
 
 
-@pytest.mark.parametrize("verb", [[], ["check"], ["train"], ["evaluate"], ["recommend", "--user", "1"], ["runs"]])
+@pytest.mark.parametrize("verb", [[], ["train"], ["open"], ["open", "data"]])
 def test_without_a_terminal_the_app_does_not_open(verb):
     done = eager(*verb)
     assert done.returncode == 3
@@ -58,6 +58,11 @@ def test_without_a_terminal_the_app_does_not_open(verb):
         ["train", "--nonsense"],
         ["--headless"],
         ["--headless", "train", "nowhere"],
+        ["check"],
+        ["evaluate", "nowhere"],
+        ["open", "nowhere"],
+        ["open", ".", "kitchen"],
+        ["--headless", "open"],
         ["--headless", "recommend", "--k", "0", "--user", "1"],
         ["init", "x"],
         ["init"],
