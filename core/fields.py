@@ -68,16 +68,16 @@ class Setting:
 
 def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
     """List every setting of a settings class, tables inside it included, in order of declaration."""
-    found: list[Setting] = []
+    settings: list[Setting] = []
     for spec, kind in _specs(cls):
         meta = spec.metadata
         key = f"{prefix}{spec.name}"
         table = table_of(kind)
         if table is not None:
-            found += settings_of(table, f"{key}.")
+            settings += settings_of(table, f"{key}.")
         else:
-            default = spec.default if spec.default is not dataclasses.MISSING else _made(spec)
-            found.append(
+            default = spec.default if spec.default is not dataclasses.MISSING else _factory_default(spec)
+            settings.append(
                 Setting(
                     key=key,
                     kind=_kind_name(kind),
@@ -96,8 +96,8 @@ def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
                 options = _own_options(registry, name)
             except ProjectError:  # another package's, and broken: said where somebody uses it
                 continue
-            found += settings_of(options, f"{prefix}{name}.") if options else []
-    return tuple(found)
+            settings += settings_of(options, f"{prefix}{name}.") if options else []
+    return tuple(settings)
 
 
 def _choices(meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -130,12 +130,14 @@ def options_class(cls: type, name: str) -> type | None:
     Raises:
         ProjectError: another package's plug-in cannot be loaded.
     """
-    found = (_own_options(registry, name) for registry in _registries(cls) if name in registry.all_names)
-    return next((options for options in found if options), None)
+    classes = (_own_options(registry, name) for registry in _registries(cls) if name in registry.all_names)
+    return next((options for options in classes if options), None)
 
 
 def options_of(settings: Any, name: str) -> Any:
     """The options of a plug-in in the table `settings`: as the project has them, else its defaults; None without any.
+
+    A stage asks `core.stage.options_for`, which also knows the tables that plug-ins share, as `[sasrec]`.
 
     Args:
         settings: of the table, e.g. `project.index`.
@@ -199,7 +201,7 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def _made(spec: dataclasses.Field[Any]) -> Any:
+def _factory_default(spec: dataclasses.Field[Any]) -> Any:
     return spec.default_factory() if callable(spec.default_factory) else None
 
 
@@ -299,11 +301,11 @@ def convert(value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
         if not isinstance(value, list | tuple):
             raise BadValue(f"expected a list, got {_shown(value)}")
         inner = typing.get_args(kind)[0]
-        done = tuple(convert(one, inner, meta) for one in value)
-        twice = next((one for i, one in enumerate(done) if one in done[:i]), None)
+        values = tuple(convert(one, inner, meta) for one in value)
+        twice = next((one for i, one in enumerate(values) if one in values[:i]), None)
         if twice is not None and inner is str:
             raise BadValue(f'"{twice}" stands there twice')
-        return done
+        return values
     if origin is dict:
         if not isinstance(value, Mapping):
             raise BadValue(f"expected a table such as {{ name = 1.0 }}, got {_shown(value)}")

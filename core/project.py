@@ -102,7 +102,7 @@ class Project:
             project = dataclasses.replace(project, name=name_for(project.directory))
         project = _with_options(project)
         _cross_checks(project, origins, own)
-        return dataclasses.replace(project, notes=() if file.name == RESOLVED_NAME else _notes(layers))
+        return dataclasses.replace(project, notes=_notes(extra if file.name == RESOLVED_NAME else layers))
 
     @property
     def directory(self) -> Path:
@@ -385,8 +385,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
     for key in ("user", "item", "time", "position", "rating"):
         column = getattr(data, key)
         if column and column in named:
-            told = key if ("data", key) in origins else named[column]
-            fail(f"data.{told}", f'the column "{column}" is named for two things')
+            later = key if ("data", key) in origins else named[column]
+            fail(f"data.{later}", f'the column "{column}" is named for two things')
         named[column] = key
     if not project.index.sources:
         fail("index.sources", "needs at least one source")

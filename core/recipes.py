@@ -10,13 +10,3 @@ from core.assets import assets_path
 def recipe_paths() -> dict[str, Path]:
     """Every recipe's file by its name, in alphabetical order."""
     return {path.stem: path for path in sorted((assets_path() / "recipes").glob("*.toml"), key=lambda one: one.stem)}
-
-
-def recipe_summary(path: Path) -> str:
-    """The comment at the top of a recipe: what it is and for whom."""
-    lines: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("# ").rstrip())
-    return " ".join(lines)

@@ -81,17 +81,6 @@ class Estimate:
     warnings: tuple[str, ...]
     short: tuple[str, ...] = ()
 
-    def seconds_after(self, stage: str) -> float | None:
-        """What the stages behind this one will take together; None where one of them is unknown.
-
-        Raises:
-            KeyError: there is no such stage in the run.
-        """
-        names = [one.name for one in self.stages]
-        if stage not in names:
-            raise KeyError(stage)
-        return _total([one.seconds for one in self.stages[names.index(stage) + 1 :]])
-
     def words(self) -> str:
         """The estimate on one line for a person."""
         return in_words(self.seconds, self.memory_mb, self.disk_mb, self.spread)

@@ -60,6 +60,8 @@ def start_training(
         EnvironmentFault: the folder of the runs cannot be written, or the engine cannot be started.
     """
     folder = find_run(project.runs_dir, run_id) if run_id is not None else None
+    if not project.runs_dir.exists():
+        check_start(project)  # what is refused leaves no folder
     with _alone(project.runs_dir):
         if folder is None and not new:
             folder = find_unfinished(project)

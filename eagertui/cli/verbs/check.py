@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file
 
 
 def check(args: argparse.Namespace) -> int:
     """Profile the data."""
     from core.data import load_dataset, profile
-    from core.project import Project
 
-    project = Project.load(project_file(args.project), args.overrides)
+    project = load_project(args.project, args.overrides)
     result = profile(load_dataset(project.data, project.directory))
     if args.json:
         print(json.dumps(result))

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from core.errors import ProjectError
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb, positive
-from eagertui.plain import project_file
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def recommend(args: argparse.Namespace) -> int:
     """Ask a run's serving process for one list and show it."""
-    from core.project import Project
     from core.run.folder import find_run
     from core.run.launch import engine_command
     from core.serve.client import ask_once
@@ -37,7 +36,7 @@ def recommend(args: argparse.Namespace) -> int:
         request["history"] = [one for one in ids if one]
     if args.k:
         request["k"] = args.k
-    folder = find_run(Project.load(project_file(args.project)).runs_dir, args.run)
+    folder = find_run(load_project(args.project).runs_dir, args.run)
     result = ask_once(folder, "recommend", request, tell_progress, engine_command())
     if args.json:
         print(json.dumps({"run": str(folder.path.resolve()), **result}))
