@@ -171,3 +171,12 @@ def test_a_project_alone_opens_the_app_and_needs_a_terminal(tmp_path):
         assert done.returncode == 3
         assert "no terminal" in done.stderr
     assert eager(tmp_path / "nothing").returncode == 2
+
+
+def test_recipes_introduce_themselves():
+    text = eager("recipes").stdout
+    cards = json.loads(eager("recipes", "--json").stdout)["recipes"]
+    assert len(cards) >= 8
+    for card in cards:
+        assert f"{card['name']}: {card['what']}" in text and card["needs"] in text
+    assert next(card["download"] for card in cards if card["name"] == "lc-rec").startswith("huggyllama/llama-7b, 13 GB")

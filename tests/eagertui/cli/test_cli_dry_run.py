@@ -81,3 +81,16 @@ def test_missing_files_are_the_projects_fault(tmp_path):
     done = eager("--headless", "train", tmp_path, "--dry-run")
     assert done.returncode == 2
     assert "logs.csv" in done.stderr
+
+
+def test_what_train_refuses_the_dry_run_refuses_in_the_same_words(shop, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for sets in (["backbone.model=/nonexist"], ["recipe=lc-rec"]):
+        overrides = [part for text in sets for part in ("--set", text)]
+        dry = eager("--headless", "train", shop, "--dry-run", *overrides)
+        told = eager("--headless", "train", shop, "--dry-run", "--json", *overrides)
+        real = eager("--headless", "train", shop, "--new", *overrides)
+        assert dry.returncode == told.returncode == real.returncode == 3
+        words = [line for line in real.stderr.splitlines() if line.startswith("error: ")]
+        assert len(words) == 1 and words[0] in dry.stderr and words[0] in told.stderr
+        assert json.loads(told.stdout)["stages"]
