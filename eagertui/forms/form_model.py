@@ -93,6 +93,13 @@ class Field:
         wanted = wanted[1:].strip() if flipped else wanted
         return not wanted or (wanted in f"{self.key} {self.doc} {self.allowed}".casefold()) != flipped
 
+    def rank(self, text: str) -> int:
+        """How well a text fits the name, the smaller the better: the whole name, its beginning, in it, in the words."""
+        wanted, name = text.strip().casefold(), self.key.rpartition(".")[2].casefold()
+        if wanted in ("", name):
+            return 0
+        return 1 if name.startswith(wanted) else 2 if wanted in self.key.casefold() else 3
+
 
 @dataclass(frozen=True)
 class Group:
@@ -101,6 +108,16 @@ class Group:
     title: str
     doc: str
     fields: tuple[Field, ...]
+
+
+def filtered(groups: Sequence[Group], text: str) -> list[Group]:
+    """The groups with the fields that a text matches; those that have it in their name stand first."""
+    fitting = [(group, [one for one in group.fields if one.matches(text)]) for group in groups]
+    if text.strip() and not text.strip().startswith("!"):
+        best = {id(group): min((one.rank(text) for one in some), default=9) for group, some in fitting}
+        fitting = sorted(fitting, key=lambda pair: best[id(pair[0])])
+        fitting = [(group, sorted(some, key=lambda one: one.rank(text))) for group, some in fitting]
+    return [Group(group.title, group.doc, tuple(some)) for group, some in fitting]
 
 
 @dataclass(frozen=True)

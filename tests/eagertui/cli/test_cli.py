@@ -180,3 +180,9 @@ def test_recipes_introduce_themselves():
     for card in cards:
         assert f"{card['name']}: {card['what']}" in text and card["needs"] in text
     assert next(card["download"] for card in cards if card["name"] == "lc-rec").startswith("huggyllama/llama-7b, 13 GB")
+
+
+def test_names_in_a_help_keep_their_capitals():
+    text = " ".join(eager("export", "--help").stdout.split())
+    assert "Write a run's model as a plain Hugging Face folder" in text
+    assert "hugging face" not in text

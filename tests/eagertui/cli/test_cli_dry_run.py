@@ -53,6 +53,8 @@ def test_the_table_for_people(shop):
     assert all(line.split()[1] == "run" for line in lines[:-1])
     tune = next(line for line in lines if line.startswith("tune"))
     assert "min" in tune and "at most 400 epochs" in tune
+    once = eager("train", shop, "--dry-run", "--set", "tune.stages.epochs=1").stdout
+    assert "one epoch" in once and "1 epochs" not in once
     assert lines[-1].startswith("about ") and "GB of memory" in lines[-1] and "of disk" in lines[-1]
     assert "would start a new run" in done.stderr
 

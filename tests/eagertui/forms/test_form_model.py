@@ -16,6 +16,7 @@ from core.project import Project, all_settings
 from eagertui.forms.form_model import (
     MOST_USED,
     RunForm,
+    filtered,
     grouped,
     near,
     problem,
@@ -197,6 +198,26 @@ def test_a_form_about_the_index_begins_with_its_tables(project_file: Path):
     assert groups[0].fields[1].label == "method"
     assert sorted(one.key for group in groups for one in group.fields) == sorted(KEYS)
     assert not any(one.key.startswith("index.") for one in groups[1].fields)
+
+
+def test_what_a_filter_finds_in_a_name_stands_first(project_file: Path):
+    def keys(text: str) -> list[str]:
+        return [one.key for group in filtered(groups, text) for one in group.fields]
+
+    groups = RunForm.load(project_file).groups
+    found = keys("ep")
+    named = [key for key in found if "ep" in key.rpartition(".")[2]]
+    assert named and found[0].endswith(".epochs")
+    first = [key for key in found if key.rpartition(".")[2].startswith("ep")]
+    for group in filtered(groups, "ep"):
+        ranks = [one.rank("ep") for one in group.fields]
+        assert ranks == sorted(ranks)
+    assert {key for key in found if key.endswith(".epochs")} <= set(first)
+    every = [one.key for group in groups for one in group.fields]
+    assert keys("") == every and sorted(found) == sorted(
+        one.key for g in groups for one in g.fields if one.matches("ep")
+    )
+    assert keys("!tune") == [key for key in every if key in set(keys("!tune"))]
 
 
 def test_the_filter_looks_at_names_and_words(project_file: Path):
