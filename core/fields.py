@@ -17,6 +17,9 @@ import tomli
 from core.errors import ProjectError
 from core.registry import Registry
 
+EVERY = "*"
+"""In a key, where the number of a table of an array stands otherwise: all of them."""
+
 
 class BadValue(ValueError):
     """A value does not fit its setting; the text says why, without naming the setting."""
@@ -159,6 +162,18 @@ def part_of(settings: Any, name: str) -> Any:
     return getattr(settings, name) if options is None else options
 
 
+def value_at(settings: Any, key: str) -> Any:
+    """The value of a setting by its dotted key; the number of a stage stands in it: `tune.stages.0.epochs`.
+
+    Raises:
+        AttributeError, IndexError: there is none.
+    """
+    value: Any = settings
+    for part in key.split("."):
+        value = value[int(part)] if part.isdigit() else part_of(value, part)
+    return value
+
+
 def own_settings(settings: Any) -> dict[str, Any]:
     """A table's own settings as plain values, without those of plug-ins."""
     tree = dataclasses.asdict(settings)
@@ -207,12 +222,12 @@ def table_of(kind: Any) -> type | None:
 def find(cls: type, key: tuple[str, ...]) -> tuple[dataclasses.Field[Any] | None, Any]:
     """Return the declaration and the type behind a dotted key; (None, None) where there is none.
 
-    A number after an array of tables picks one of its tables: `tune.stages.0.epochs`.
+    A number after an array of tables picks one of its tables, `EVERY` all of them: `tune.stages.0.epochs`.
     """
     spec: dataclasses.Field[Any] | None = None
     kind: Any = cls
     for position, part in enumerate(key):
-        if position and part.isdigit() and typing.get_origin(kind) is tuple and table_of(kind):
+        if position and (part.isdigit() or part == EVERY) and typing.get_origin(kind) is tuple and table_of(kind):
             kind = table_of(kind)
             continue
         if not dataclasses.is_dataclass(kind):
@@ -237,19 +252,42 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
     return ""
 
 
-def nearest_key(cls: type, key: str) -> str:
-    """The valid dotted key nearest to a wrong one: in the same table first, then anywhere by its last part."""
+def with_every(cls: type, key: tuple[str, ...]) -> tuple[str, ...]:
+    """The key with `EVERY` after an array of tables of which it names no single one: `tune.stages.epochs`."""
+    for end in range(1, len(key)):
+        spec, kind = find(cls, key[:end])
+        is_array = spec is not None and typing.get_origin(kind) is tuple and table_of(kind) is not None
+        if is_array and not key[end].isdigit():
+            return (*key[:end], EVERY, *key[end:])
+    return key
+
+
+def nearest_keys(cls: type, key: str) -> tuple[str, ...]:
+    """The valid dotted keys that a wrong one may mean, the likeliest first; empty where none is near.
+
+    The nearest in the same table; else all with the same last part: those below the same table, then those of the
+    tuning, then the others as they are declared; else the nearest of all.
+    """
     keys = [s.key for s in settings_of(cls)]
     table, _, leaf = key.rpartition(".")
     siblings = {k.rpartition(".")[2]: k for k in keys if k.rpartition(".")[0] == table}
     tables = {k.rpartition(".")[0] for k in keys if "." in k}
     near = nearest(leaf, siblings)
     if near and difflib.SequenceMatcher(None, leaf, near).ratio() > 0.6:
-        return siblings[near]
+        return (siblings[near],)
     same_leaf = [k for k in keys if k.rpartition(".")[2] == leaf]
     if same_leaf:
-        return same_leaf[0]
-    return (siblings[near] if near else "") or nearest(key, [*keys, *tables])
+        below = f"{table}." if table else "tune."
+        return tuple(sorted(same_leaf, key=lambda k: (not k.startswith(below), not k.startswith("tune."))))
+    only = (siblings[near] if near else "") or nearest(key, [*keys, *tables])
+    return (only,) if only else ()
+
+
+def unknown_key(cls: type, key: str) -> str:
+    """What to say of a dotted key that is none: what may have been meant."""
+    near = nearest_keys(cls, ".".join(part for part in key.split(".") if not part.isdigit()))
+    names = " or ".join(", ".join(near).rsplit(", ", 1))
+    return "unknown key" + (f"; did you mean {names}?" if near else "")
 
 
 def convert(value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:

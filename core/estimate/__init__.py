@@ -162,7 +162,8 @@ def _estimated(planned: PlannedStage, job: RunJob, past: Past, store: Store) -> 
         why, spread = f"{why}; the size of the data is a guess", SPREAD_GUESS
     note = planned.note
     if name == "tune" and not note:
-        note = f"at most {sum(int(stage['epochs']) for stage in job.settings('tune')['stages'])} epochs"
+        epochs = sum(int(stage["epochs"]) for stage in job.settings("tune")["stages"])
+        note = f"at most {epochs} epochs" if epochs > 1 else "one epoch"
     left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
     return _stage(planned, seconds * left, why, note=note, spread=spread)
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
+from core.jobs.machine_needs import check_machine
 from core.project import Project
 from core.run import launch, trackers
 from core.run.folder import RunFolder, find_run, list_runs
@@ -119,12 +120,14 @@ def check_start(project: Project) -> None:
 
     Raises:
         ProjectError: a tracker's package is not installed.
-        EnvironmentFault: the machine's memory can never hold the model and what learns of it, or see `check_model`.
+        EnvironmentFault: the machine's memory can never hold the model and what learns of it, or the device or a
+            model that it starts from cannot be had, see `check_machine` and `check_model`.
     """
     from core.estimate.probe import room
     from core.tune.memory import refusal
 
     trackers.require(project.run.report_to)
+    check_machine(project)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
     if project.run.goal == "metrics" and launch.world_size() == 1:
         fault = refusal(project, room(project.run))

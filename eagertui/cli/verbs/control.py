@@ -29,7 +29,7 @@ def control(args: argparse.Namespace) -> int:
     folder = find_run(runs_dir, args.run) if args.run is not None else live
     if folder is None or not folder.status().live:
         name = f"run {folder.id} is not" if folder else f"no run in {runs_dir} is"
-        raise ProjectError(f"{name} at work", "`eagertui --headless runs` lists them")
+        raise ProjectError(f"{name} at work", "`eagertui runs` lists them")
     command = args.command
     kill(folder) if command == "kill" else send(folder, command)
     if args.json:

@@ -128,7 +128,7 @@ def _find(args: argparse.Namespace, *names: str | None) -> list[RunFolder]:
         return [find_run(runs_dir, name) for name in names]
     with_index = [run.folder for run in list_runs(runs_dir) if (run.folder.path / "stages" / "index.json").is_file()]
     if not with_index:
-        raise ProjectError(f"no run in {runs_dir} has an item index", "make one: eagertui --headless index build")
+        raise ProjectError(f"no run in {runs_dir} has an item index", "make one: eagertui index build")
     return with_index[:1]
 
 

@@ -44,29 +44,35 @@ def train(args: argparse.Namespace) -> int:
 
 
 def dry_run(project: Project, as_json: bool) -> int:
-    """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
+    """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing.
+
+    Raises:
+        EagerError: `train` would refuse to start.
+    """
     from core.estimate import estimate
-    from core.jobs.start import check_model, find_unfinished
+    from core.jobs.machine_needs import missing_models
+    from core.jobs.start import check_start, find_unfinished
     from eagertui.cli.output.narration import narration
 
-    check_model(project)
     cost = estimate(project)
     unfinished = find_unfinished(project)
     if as_json:
         continues = str(unfinished.path.resolve()) if unfinished else None
         print(json.dumps({"project": str(project.path), "continues": continues, **cost.to_dict()}))
+        check_start(project)
         return 0
     for stage in cost.stages:
         about = roughly(stage.seconds) if stage.state == "run" else ""
         print(f"{visible(stage.name):<12} {visible(stage.state):<6} {about:>11}  {visible(stage.note)}".rstrip())
     print(cost.words())
-    for warning in cost.warnings:
+    for warning in (*(one.words for one in missing_models(project)), *cost.warnings):
         narration().print(f"warning: {visible(warning)}")
+    check_start(project)  # what `train` would refuse is refused here, in the same words
     narration().print(f"would continue {visible(unfinished.path)}" if unfinished else "would start a new run")
     return 0
 
 
 VERB = Verb(
     "train", "run every stage that is stale, to the metrics", train, arguments,
-    sets=True, run=True, place="train", prints_with=("dry_run", "detach"), order=40,
+    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach"), order=40,
 )  # fmt: skip
