@@ -86,7 +86,9 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
             if wording is not None:
                 number = wording - 1
             example = task_rows.worded(row, rng, number)
-            spans = [{"text": text, "predicted": predicted} for text, predicted in data.renderer.spans(example)]
+            spans: list[dict[str, Any]] = [
+                {"text": text, "predicted": predicted} for text, predicted in data.renderer.spans(example)
+            ]
             text = "".join(span["text"] for span in spans)
             legend = [
                 {"code": index.text(item), "item": ids[item], "title": titles[item] or ids[item]}
