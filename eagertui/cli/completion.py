@@ -35,13 +35,25 @@ def _words(parser: argparse.ArgumentParser) -> dict[str, str]:
     """What may follow a verb: its options, and where it has verbs of its own, those and theirs."""
     inner = _verbs(parser)
     words = {name: text for name, (text, _) in inner.items()} | _options(parser)
+    for action in parser._actions:  # `control pause`
+        if action.choices and not action.option_strings and not isinstance(action, argparse._SubParsersAction):
+            words |= {str(choice): "" for choice in action.choices}
     for _, options in inner.values():
         words |= options
     return words
 
 
+def _settings() -> tuple[list[str], list[str]]:
+    """The keys of `--set` and the recipes."""
+    from core.project import all_settings
+    from core.recipes import recipe_paths
+
+    return [setting.key for setting in all_settings()], list(recipe_paths())
+
+
 def _bash(options: dict[str, str], verbs: dict[str, tuple[str, dict[str, str]]]) -> str:
     cases = "\n".join(f"        {verb}) words='{' '.join(more)}' ;;" for verb, (_, more) in verbs.items())
+    keys, recipes = _settings()
     return f"""\
 _eagertui() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} verb='' words='' part
@@ -52,10 +64,22 @@ _eagertui() {{
         '') words='{" ".join([*verbs, *options])}' ;;
 {cases}
     esac
+    local before=${{COMP_WORDS[COMP_CWORD-1]}} first=${{COMP_WORDS[COMP_CWORD-2]:-}} folder
+    # bash cuts words at =: the recipe of `--set recipe=light` is a word of its own
+    [ "$word" = '=' ] && word='' first=$before before='='
+    if [ "$before" = '=' ] && [ "$first" = recipe ]; then
+        mapfile -t COMPREPLY < <(compgen -W "{" ".join(recipes)}" -- "$word"); return
+    elif [ "$before" = --set ]; then
+        compopt -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -S = -W "{" ".join(keys)}" -- "$word"); return
+    elif [ "$before" = --run ]; then
+        for part in . "${{COMP_WORDS[@]:2}}"; do [ -d "$part/runs" ] && folder=$part/runs; done
+        mapfile -t COMPREPLY < <(compgen -W "$([ -n "$folder" ] && ls "$folder" 2>/dev/null)" -- "$word"); return
+    fi
     case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word") ;;
-        *) if [ -z "$verb" ]; then mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-           else mapfile -t COMPREPLY < <(compgen -f -- "$word"); fi ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word" | grep -v '^-')
+           [ -n "$verb$word" ] && mapfile -t -O ${{#COMPREPLY[@]}} COMPREPLY < <(compgen -f -- "$word") ;;
     esac
 }}
 complete -o filenames -F _eagertui eagertui"""
@@ -90,7 +114,12 @@ def _fish(options: dict[str, str], verbs: dict[str, tuple[str, dict[str, str]]])
     for verb, (text, more) in verbs.items():
         lines.append(f"complete -c eagertui -n __fish_use_subcommand -a {verb} -d '{_quiet(text)}'")
         seen = f"'__fish_seen_subcommand_from {verb}'"
-        lines += [f"complete -c eagertui -n {seen} -l {name[2:]} -d '{_quiet(t)}'" for name, t in more.items()]
+        for name, more_text in more.items():
+            what = f"-l {name[2:]}" if name.startswith("--") else f"-a {name}"
+            lines.append(f"complete -c eagertui -n {seen} {what} -d '{_quiet(more_text)}'")
+    keys, recipes = _settings()
+    offers = " ".join([*(f"recipe={name}" for name in recipes), *(f"{key}=" for key in keys)])
+    lines.append(f"complete -c eagertui -l set -x -a '{offers}'")
     return "\n".join(lines)
 
 

@@ -199,14 +199,14 @@ def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error("--headless needs a verb")
     verb: Verb | None = getattr(args, "declared", None)
     if verb is None:
-        from eagertui.cli.opening import open_app
+        from eagertui.cli.open_app import open_app
 
         return open_app(None)
     if args.headless and not verb.prints:
         parser.error(f"{verb.name} needs a screen; leave out --headless")
     wants_text = args.headless or any(getattr(args, name, False) for name in ("json", *verb.prints_with))
     if verb.opens and not wants_text:
-        from eagertui.cli.opening import open_app
+        from eagertui.cli.open_app import open_app
 
         return open_app(args.project, verb.place, args.overrides)
     if verb.work is None:

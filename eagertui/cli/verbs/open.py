@@ -19,7 +19,7 @@ def open_at(args: argparse.Namespace) -> int:
     """Open the app."""
     from core.fields import nearest
     from eagertui.actions import PLACES
-    from eagertui.cli.opening import open_app
+    from eagertui.cli.open_app import open_app
 
     project, place = args.project, args.place
     if project and not place and str(project) in PLACES and not project.exists():

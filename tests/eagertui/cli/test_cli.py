@@ -121,9 +121,12 @@ def test_completion_scripts(shell):
     assert done.returncode == 0
     assert "recommend" in done.stdout
     assert "dry-run" in done.stdout
+    assert "checkpoint" in done.stdout  # a word of `control`
+    if shell == "fish":
+        assert "-a pause" in done.stdout and "-a build" in done.stdout and "recipe=light-large" in done.stdout
 
 
-def test_bash_completes_verbs_and_options():
+def test_bash_completes_verbs_options_settings_and_runs(tmp_path):
     script = eager("--completion", "bash").stdout
     ask = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _eagertui; echo "${COMPREPLY[@]}"'
 
@@ -133,6 +136,14 @@ def test_bash_completes_verbs_and_options():
 
     assert complete("eagertui", "tr") == ["train"]
     assert complete("eagertui", "train", "--dr") == ["--dry-run"]
+    assert complete("eagertui", "control", "pa") == ["pause"]
+    assert complete("eagertui", "train", "--set", "tune.stages.ep") == ["tune.stages.epochs="]
+    assert complete("eagertui", "train", "--set", "recipe", "=", "lc") == ["lc-rec", "lc-rec-small"]
+    assert "light" in complete("eagertui", "train", "--set", "recipe", "=")
+    (tmp_path / "shop" / "runs" / "2026-01-01-000000_shop_ab12").mkdir(parents=True)
+    shop = str(tmp_path / "shop")
+    assert complete("eagertui", "train", shop, "--run", "2026") == ["2026-01-01-000000_shop_ab12"]
+    assert complete("eagertui", "runs", str(tmp_path / "sh")) == [shop]
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path):
