@@ -171,8 +171,8 @@ def cleaned(text: pl.Series) -> pl.Series:
     """
     records = text.str.contains(r"^\s*(\[\s*)*\{\s*[ubr]?['\"](?s:.*)\}[\]\s]*$").fill_null(False)
     if records.any():
-        some = [record_words(one) for one in text.filter(records)]
-        text = text.scatter(records.arg_true(), pl.Series(some, dtype=pl.String))
+        words = [record_words(one) for one in text.filter(records)]
+        text = text.scatter(records.arg_true(), pl.Series(words, dtype=pl.String))
     entities = text.str.contains("&", literal=True).fill_null(False)
     if entities.any():
         some = text.filter(entities).to_list()
