@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import html
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -14,6 +18,8 @@ from core.errors import DataError, ProjectError
 MAX_ID_CHARS = 512
 MAX_TEXT_CHARS = 2000
 _MISSING = ("", "nan", "null", "none", "n/a", "<na>", "[]", "{}", "\\n", "#n/a", "(null)", "<null>", "nat")
+_LINK = re.compile(r"\s*(https?://|www\.)", re.IGNORECASE)
+_LONGEST_RECORD = 1 << 20
 _CONTROL = r"[\x00-\x1f\x7f]"
 
 
@@ -95,10 +101,10 @@ def number_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
 
 
 def text_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
-    """A column of the item table as one raw text: lists joined by `, `, numbers written out.
+    """A column of the item table as one raw text: lists joined by `, `, numbers written out, records as JSON.
 
     Raises:
-        ProjectError: the column holds records, which are no text.
+        ProjectError: the column holds records without any text.
     """
     column = pl.col(name)
     if isinstance(kind, pl.List | pl.Array):
@@ -108,16 +114,65 @@ def text_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
         while isinstance(inner, pl.List | pl.Array):
             column = column.list.eval(pl.element().explode())
             inner = inner.inner
+        if isinstance(inner, pl.Struct) and _has_text(inner):
+            records = column.list.eval(pl.element().struct.json_encode()).list.join(", ")
+            return pl.when(column.list.len() > 0).then(pl.concat_str(pl.lit("["), records, pl.lit("]"))).alias(name)
         if inner.is_nested():
             raise ProjectError(f'data.text: the column "{name}" of {where} holds lists of records, not text')
         return column.list.eval(pl.element().cast(pl.String).drop_nulls()).list.join(", ").alias(name)
+    if isinstance(kind, pl.Struct) and _has_text(kind):
+        return column.struct.json_encode().alias(name)
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise ProjectError(f'data.text: the column "{name}" of {where} holds {kind_words(kind)}, not text')
     return column.cast(pl.String).alias(name)
 
 
+def _has_text(kind: pl.DataType) -> bool:
+    """Whether there is text anywhere in a nested type."""
+    if isinstance(kind, pl.List | pl.Array):
+        return _has_text(kind.inner)  # type: ignore[arg-type]
+    if isinstance(kind, pl.Struct):
+        return any(_has_text(field.dtype) for field in kind.fields)  # type: ignore[arg-type]
+    return kind in (pl.String, pl.Categorical, pl.Enum)
+
+
+def record_words(text: str) -> str | None:
+    """The words in a record or list of records that JSON or Python wrote out, in order; None where there are none.
+
+    Numbers and links are no words. A text that only looks like a record stays as it is.
+    """
+    for written in (text, f"[{text}]"):
+        value: object = None
+        try:
+            value = json.loads(written)
+        except RecursionError:
+            return text
+        except ValueError:
+            with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+                value = ast.literal_eval(written.strip()) if len(written) < _LONGEST_RECORD else None
+        if isinstance(value, list | dict):
+            return ", ".join(_words(value)) or None
+    return text
+
+
+def _words(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        if any(c.isalpha() for c in value) and not _LINK.match(value):
+            yield value.strip()
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _words(one)
+
+
 def cleaned(text: pl.Series) -> pl.Series:
-    """Text without HTML entities, tags, control characters and runs of blanks; missing (`.`, `nan`, empty) as null."""
+    """Text without HTML entities, tags, control characters and runs of blanks; missing (`.`, `nan`, empty) as null.
+
+    Of records that were written out the words stay.
+    """
+    records = text.str.contains(r"^\s*(\[\s*)*\{\s*[ubr]?['\"](?s:.*)\}[\]\s]*$").fill_null(False)
+    if records.any():
+        words = [record_words(one) for one in text.filter(records)]
+        text = text.scatter(records.arg_true(), pl.Series(words, dtype=pl.String))
     entities = text.str.contains("&", literal=True).fill_null(False)
     if entities.any():
         some = text.filter(entities).to_list()

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from core.data.data_report import DataReport
+from core.data.ids import two_writings
 from core.data.items import ID, open_items, read_items, with_texts
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
@@ -58,6 +59,7 @@ def add_items(
         back = table.filter(pl.col("item_id").is_in(growth.removed))
         known = pl.concat([base.cast(pl.String), growth.items["item_id"]])
         fresh = table.filter(~pl.col("item_id").is_in(known.implode()))
+        _one_writing(known, fresh["item_id"], Path(file))
         rows = pl.concat([_again(back["item_id"], index, growth, removed=False), _placed(
             project, folder, index, growth, fresh, Path(vectors) if vectors else None, reporter
         )])  # fmt: skip
@@ -131,6 +133,22 @@ def _read(project: Project, file: Path) -> tuple[pl.DataFrame, DataReport]:
         raise DataError(f"{file}: no row of it has a usable item id")
     table = with_texts(rows.sort(ID), data.text, str(sources[0].path), report)
     return table.select("item_id", "title", "text"), report
+
+
+def _one_writing(known: pl.Series, fresh: pl.Series, file: Path) -> None:
+    """Refuse new items that are the known ones under ids written otherwise.
+
+    Raises:
+        DataError: names both writings; nothing is written.
+    """
+    clash = two_writings(pl.concat([known, fresh]).unique().sort()) if len(fresh) else None
+    before = two_writings(known.unique().sort()) if clash is not None else None
+    if clash is not None and clash.systematic and (before is None or before.count < clash.count):
+        raise DataError(
+            f'{file} and this run write item ids in two ways: "{clash.one[:40]}" and "{clash.other[:40]}" '
+            f"({clash.count:,} ids)",
+            "nothing was added; write the ids as the run's log does",
+        )
 
 
 def _placed(

@@ -419,3 +419,14 @@ def test_the_nearest_prefix_and_the_fitting_last_code() -> None:
 def test_an_index_of_one_level_has_no_room() -> None:
     places = Places(small_index([[0], [2]], (4,)), np.zeros((0, 1), dtype=np.int32), spaces(2, (3, 3), 0))
     assert places.take({name: np.zeros(3, dtype=np.float32) for name in ("semantic", "behavior")}) is None
+
+
+def test_known_items_under_other_writings_are_refused(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r'write item ids in two ways: "i03" and "I03" \(2 ids\)'):
+        add_items(run, table(tmp_path, ["I03", "I04", "n1"]))
+    assert not (run.path / "revisions").exists() or files(run) == []
+
+
+def test_missing_ids_of_new_items_are_rejected_as_the_log_does(run: RunFolder, tmp_path: Path) -> None:
+    done = add_items(run, table(tmp_path, ["n1", "NULL", "nan", "<NA>", "n2"]))
+    assert done.figures["added"] == 2 and done.figures["rejected"] == {"no item id": 3}

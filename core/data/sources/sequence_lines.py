@@ -15,7 +15,7 @@ _VARIED = 0.5
 
 
 @dataclass(frozen=True)
-class Sequences(TableFile):
+class SequenceLines(TableFile):
     """A text without a header; the first token of a line is a user, the others are the user's items in order.
 
     Attributes:
@@ -28,7 +28,7 @@ class Sequences(TableFile):
     sign: str = " "
 
     @classmethod
-    def recognise(cls, head: Head) -> Sequences | None:
+    def recognise(cls, head: Head) -> SequenceLines | None:
         """By lines of ids, each of its own length and with its own first id."""
         text = head.content.decode("utf-8", errors="replace")
         if not head.whole:
