@@ -303,9 +303,10 @@ class Recommender:
         shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
-            if dense is not None and weight:
-                return fused_lists(self.checkpoint, rows, beams, weight, listed, mask)
-            return beam_search(model, trie, rows, beams, mask)
+            with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
+                if dense is not None and weight:
+                    return fused_lists(self.checkpoint, rows, beams, weight, listed, mask)
+                return beam_search(model, trie, rows, beams, mask)
 
         def mask_of(places: Places) -> Allowed | None:
             if shared is not None or (allowed is None and not unseen):
@@ -324,10 +325,9 @@ class Recommender:
         scores = np.full((len(chosen), width), -np.inf, dtype=np.float32)
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
         batches = search_batches(search, trie, histories.take(chosen), max_history, bf16, mask_of, shrink=True)
-        with self._lock:  # a model's forward pass is not made for several threads
-            for places, (found, values) in batches:
-                many = min(found.shape[1], width)  # few are found where few may be listed
-                items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
+        for places, (found, values) in batches:
+            many = min(found.shape[1], width)  # few are found where few may be listed
+            items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
         return items if listed is None else np.where(items < 0, -1, listed[items]), scores
 
     def _of_trie(self, mask: Mask) -> torch.Tensor:

@@ -131,12 +131,19 @@ def test_a_batch_that_does_not_fit_is_halved(
         recommender.recommend_many(histories, k=K)
 
 
-def test_threads_may_share_it(recommender: Recommender, histories: list[list[int]]) -> None:
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_threads_may_share_it(recommender: Recommender, histories: list[list[int]], dtype: str) -> None:
+    project = recommender.project
+    recommender.project = replace(project, run=replace(project.run, dtype=dtype))
     parts = [histories[start : start + 8] for start in range(0, 64, 8)] * 3
     masks = [None, np.random.default_rng(2).random(N_ITEMS) < 0.5] * 12
-    expected = [recommender.recommend_many(part, mask, True, K) for part, mask in zip(parts, masks, strict=True)]
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda one: recommender.recommend_many(*one, True, K), zip(parts, masks, strict=True)))
+    try:
+        expected = [recommender.recommend_many(part, mask, True, K) for part, mask in zip(parts, masks, strict=True)]
+        with ThreadPoolExecutor(4) as pool:
+            asked = zip(parts, masks, strict=True)
+            found = list(pool.map(lambda one: recommender.recommend_many(*one, True, K), asked))
+    finally:
+        recommender.project = project
     for ours, theirs in zip(found, expected, strict=True):
         assert ours[0].tolist() == theirs[0].tolist() and ours[1].tolist() == theirs[1].tolist()
 
