@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from core.data.clean import text_expr, time_format
 from core.data.read import BAD, ROW, TableFile
-from core.data.roles import is_no_text, role_score
-from core.errors import ProjectError
+from core.data.roles import NAMES, is_no_text, role_score
+from core.errors import DataError, ProjectError
 
 SAMPLE_ROWS = 20_000
 
@@ -149,15 +151,15 @@ def _times(values: pl.Series, name: str) -> str:
     if not len(values):
         return ""
     for kind, forms in _WRITTEN_TIMES.items():
-        if any((values.str.contains(f"(?i)^(?:{form})$").mean() or 0) > 0.8 for form in forms):
+        if any(values.str.contains(f"(?i)^(?:{form})$").sum() > 0.8 * len(values) for form in forms):
             return kind
     numbers = values.to_frame("t").select(_number("t")).to_series()
     if numbers.null_count() > 0.05 * len(values):
         return ""
     low, high = float(str(numbers.min())), float(str(numbers.max()))
     kinds = [kind for kind, (first, last) in _COUNTED_TIMES.items() if first <= low <= high <= last]
-    broken = values.to_frame("t").select((_number("t") % 1 != 0).mean()).item() or 0.0
-    if not kinds and (broken > 0.5 or role_score(name, "time")) and _SERIALS[0] <= low <= high <= _SERIALS[1]:
+    broken = values.to_frame("t").filter(_number("t") % 1 != 0).height > 0.5 * len(values)
+    if not kinds and (broken or role_score(name, "time")) and _SERIALS[0] <= low <= high <= _SERIALS[1]:
         return "days since 1900, as spreadsheets count"
     return kinds[0] if kinds else ""
 
@@ -225,3 +227,37 @@ def is_wordy(column: ColumnProfile) -> bool:
         return False
     named = any(role_score(column.name, role) for role in _DESCRIBING)
     return column.spaced >= 0.3 or (named and column.lettered >= 0.6)
+
+
+def headless(source: TableFile, columns: Mapping[str, ColumnProfile]) -> bool:
+    """Whether the first line of a text file, which was taken for the names of its columns, looks like a row."""
+    names = list(columns)
+    if not source.header_line or not names or any(role_score(name, role) > 500 for name in names for role in NAMES):
+        return False
+    counted = [str(first + number) for first in (0, 1) for number in range(len(names))]
+    if (len(names) > 2 and names == counted[: len(names)]) or (len(names) > 3 and names == counted[len(names) :]):
+        return False  # positions for names, as pandas writes them
+    return any(_is_value(name, column) for name, column in columns.items())
+
+
+def _is_value(name: str, column: ColumnProfile) -> bool:
+    """Whether a column's name could be one of its values: a number over numbers, a time over times, or one of them."""
+    name = re.sub(r"(?<=.)_\d+$", "", name) if name not in column.values else name
+    timed = bool(column.times) and bool(_times(pl.Series([name]), "time"))
+    number = column.numbers > 0.9 and bool(re.match(r"^-?\d+([.,]\d+)?([eE][+-]?\d+)?$", name))
+    alike = bool(column.prefix) and _prefix(pl.Series([name])) == column.prefix
+    return column.count > 0 and (name in column.values or timed or number or alike)
+
+
+def no_header(source: TableFile, columns: Mapping[str, ColumnProfile], option: str) -> DataError:
+    """Why a file without names for its columns cannot be used, and how to give them."""
+    key = "data.item_columns" if "item" in option else "data.columns"
+    usual = ["item", "title", "category"] if "item" in option else ["user", "item", "rating", "time"]
+    example = ",".join(
+        (usual + [f"column_{number}" for number in range(len(usual) + 1, len(columns) + 1)])[: len(columns)]
+    )
+    first = ", ".join(columns)[:200]
+    return DataError(
+        f"{source.path}: the first line looks like data, not like the names of the columns: {first}",
+        f"Name all {len(columns)} columns in their order, e.g. init {option} {example}, or {key} in the project file.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from core.data.column_profile import (
     SAMPLE_ROWS,
     ColumnProfile,
     cannot_be_id,
+    headless,
     is_clock,
     is_code,
     is_lossy,
@@ -21,6 +22,7 @@ from core.data.column_profile import (
     is_rating,
     is_time,
     is_wordy,
+    no_header,
     profile_columns,
 )
 from core.data.data_report import DataReport
@@ -65,7 +67,7 @@ class GuessedData:
 
 
 def guess_data(
-    interactions: Path, items: Path | None, directory: Path, known: Mapping[str, str] | None = None
+    interactions: Path, items: Path | None, directory: Path, known: Mapping[str, Any] | None = None
 ) -> GuessedData:
     """Find out what the columns of a log and an item table are for, and how strict a k-core the log bears.
 
@@ -73,18 +75,19 @@ def guess_data(
         interactions: The log: a file, a glob or a folder.
         items: The item table, if there is one.
         directory: The folder that the project file will lie in; paths become relative to it where they are near.
-        known: Columns that the caller knows already: `user`, `item`, `item_key`, `time`, `position`, `rating`.
+        known: What the caller knows already, by the settings' names without `data.`: the columns are taken as they
+            are, and all of it holds for what is read here.
 
     Raises:
-        ProjectError: a file is not there, or the columns cannot be told apart.
-        DataError: a file cannot be read.
+        ProjectError: a file is not there, or has no such column.
+        DataError: a file cannot be read, or its columns cannot be told apart.
     """
-    known = dict(known or {})
-    log = _profiles(interactions, "--interactions")
-    table = _profiles(items, "--items") if items else {}
+    known = {key: value for key, value in (known or {}).items() if key not in ("interactions", "items")}
+    log = _profiles(interactions, "--interactions", known.get("columns", ()))
+    table = _profiles(items, "--items", known.get("item_columns", ())) if items else {}
     for role, name in known.items():
         where = table if role == "item_key" else log
-        if name and name not in where:
+        if role in (*_LOG_ROLES, "item_key") and name and name not in where:
             raise ProjectError(f'there is no column "{name}" for data.{role}; there are: {", ".join(where)}')
     columns = _log_columns(log, table, known, interactions)
     key = _item_key(log[columns["item"].value], table, columns["item"].value, known) if table else Guess("", "")
@@ -100,20 +103,32 @@ def guess_data(
         position=columns["position"].value,
         rating=columns["rating"].value,
     )
-    core, note = _core(data, directory.absolute(), interactions)
+    core, note = _core(_as_known(data, known, items), known, directory.absolute(), interactions)
     reasons = {role: guess.why for role, guess in columns.items()}
     reasons |= {"item_key": key.why, "text": _text_reason(table, key.value, text)}
     reasons |= {"min_user_interactions": note}
     return GuessedData(replace(data, min_user_interactions=core, min_item_interactions=core), reasons)
 
 
-def _profiles(path: Path, key: str) -> dict[str, ColumnProfile]:
+def _as_known(data: DataSettings, known: Mapping[str, Any], items: Path | None) -> DataSettings:
+    """The settings with what the caller knows in place of the defaults, as far as it concerns reading the log."""
+    values = {key: value for key, value in known.items() if key not in ("text", "item_key")}
+    if not values.get("rating", data.rating):
+        values.pop("min_rating", None)  # the project's own check says that it needs a column
+    return replace(data, **values, items=data.items if items else "")
+
+
+def _profiles(path: Path, key: str, names: Sequence[str]) -> dict[str, ColumnProfile]:
     """The columns of a table that is worth a guess.
 
     Raises:
-        DataError: no rows, or column names that are no text.
+        DataError: no rows, no header, or column names that are no text.
+        ProjectError: the names do not fit the file.
     """
-    columns = profile_columns(open_table(path.absolute(), key))
+    sources = open_table(path.absolute(), key, names)
+    columns = profile_columns(sources)
+    if not names and headless(sources[0], columns):
+        raise no_header(sources[0], columns, "--item-columns" if "items" in key else "--columns")
     if any("\ufffd" in name for name in columns):
         raise DataError(f"{path}: the column names are not UTF-8", "Convert it: iconv -f latin1 -t utf-8 OLD > NEW")
     if columns and not any(column.filled for column in columns.values()):
@@ -237,8 +252,7 @@ def _check_ids(log: Mapping[str, ColumnProfile], columns: Mapping[str, Guess], p
     """
     for name, column in log.items():
         role = next((role for role in ("user", "item") if role in columns and columns[role].value == name), "")
-        meant = role or next((role for role in ("user", "item") if role not in columns and role_score(name, role)), "")
-        if meant and is_lossy(column):
+        if (role or {"user", "item"} - set(columns)) and is_lossy(column):
             raise _lossy(path, column)
 
 
@@ -397,8 +411,9 @@ def _path_text(path: Path, directory: Path) -> str:
     return near.as_posix() if near.parts.count("..") <= 2 else Path(os.path.abspath(path)).as_posix()  # noqa: PTH100
 
 
-def _core(data: DataSettings, root: Path, interactions: Path) -> tuple[int, str]:
-    """The strictest usual k-core that leaves enough to learn from, and what it keeps."""
+def _core(data: DataSettings, known: Mapping[str, Any], root: Path, interactions: Path) -> tuple[int, str]:
+    """The strictest usual k-core that leaves enough to learn from, and what it keeps; what is known of it stays."""
+    bounds = ("min_user_interactions", "min_item_interactions")
     try:
         large = interactions.is_file() and interactions.stat().st_size > _MAX_CHECKED_BYTES
     except OSError:
@@ -410,7 +425,7 @@ def _core(data: DataSettings, root: Path, interactions: Path) -> tuple[int, str]
     total, best = 0, (0, "")
     for core in reversed(_CORES):
         try:
-            stricter = replace(data, min_user_interactions=core, min_item_interactions=core)
+            stricter = replace(data, **{key: known.get(key, core) for key in bounds})
             log = build_log(rows, stricter, replace(report))
         except DataError:
             if core == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -27,19 +27,22 @@ _KNOWN_BINARIES = {
 }
 
 
-def open_table(where: Path, key: str) -> list[TableFile]:
+def open_table(where: Path, key: str, columns: Sequence[str] = ()) -> list[TableFile]:
     """Find and sniff the files of a table.
 
     Args:
         where: A file, a glob or a folder (searched to any depth; names that start with `.` or `_` are skipped).
         key: The project's key that names it, for messages.
+        columns: Names of the columns, where the files have no header line.
 
     Raises:
-        ProjectError: there is no such file.
+        ProjectError: there is no such file, or the names do not fit it.
         DataError: a file is empty, truncated or of no supported format.
         EnvironmentFault: a file cannot be read.
     """
-    return [sniff(path) for path in table_files(where, key)]
+    files = [sniff(path) for path in table_files(where, key)]
+    named = "data.item_columns" if "items" in key else "data.columns"
+    return [file.named(columns, named) for file in files] if columns else files
 
 
 def table_files(where: Path, key: str) -> list[Path]:

@@ -23,6 +23,7 @@ def data_settings(project: Project) -> Settings:
     sources = [s for key, name in tables.items() if name for s in open_table(project.resolve(name), key)]
     files = [digest(source.path) for source in sources]
     settings = asdict(project.data)
+    settings = {k: v for k, v in settings.items() if v or k not in ("columns", "item_columns")}  # they came later
     # Where the files lie does not matter, what is in them does; the history's length is the model's business.
     return {**{k: v for k, v in settings.items() if k not in ("interactions", "items", "max_history")}, "files": files}
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import polars as pl
 
 from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, TableFile, filled, scan_text
-from core.errors import DataError
+from core.data.roles import plain
+from core.errors import DataError, ProjectError
 
 _DELIMITERS = ",\t;|"
 _EXTRA = "\x00extra"
@@ -26,15 +28,18 @@ class Delimited(TableFile):
         eol: What ends a line.
         by_line: Split every line by itself, which is slower, because quotes in some of them do not match; fields
             cannot hold line breaks then.
+        header: Whether the first line holds the names.
     """
 
     format: ClassVar[str] = "csv"
+    header_line: ClassVar[bool] = True
     rank: ClassVar[int] = 2
 
     delimiter: str = ","
     quoted: bool = True
     eol: str = "\n"
     by_line: bool = False
+    header: bool = True
 
     @classmethod
     def recognise(cls, head: Head) -> Delimited:
@@ -61,6 +66,22 @@ class Delimited(TableFile):
             for field in line.split(delimiter)
         )
         return cls(head.path, tuple(names), delimiter, quoted, eol)
+
+    def named(self, names: Sequence[str], key: str) -> Delimited:
+        """The same file with names for its columns, its first line being a row like the others.
+
+        Raises:
+            ProjectError: another number of names than of columns, or the first line is a header already.
+        """
+        first = ", ".join(self.columns)[:200]
+        if len(names) != len(self.columns):
+            raise ProjectError(
+                f"{key}: {len(names)} names, but {self.path} has {len(self.columns)} columns; its first line: {first}",
+                "Name every column, in the order of the file.",
+            )
+        if {plain(name) for name in names} & {plain(name) for name in self.columns}:
+            raise ProjectError(f"{key}: {self.path} has a header line already: {first}", f"Leave out {key}.")
+        return replace(self, columns=tuple(names), header=False)
 
     @property
     def line_end(self) -> bytes:
@@ -107,7 +128,7 @@ class Delimited(TableFile):
         return frame.select(*names, ROW, reason.alias(BAD)).with_columns(filled(name) for name in columns)
 
     def _split(self, columns: list[str], delimiter: str, quote: str | None) -> pl.LazyFrame:
-        return scan_text(self.path, columns, delimiter, quote, self.eol, skip=1)
+        return scan_text(self.path, columns, delimiter, quote, self.eol, skip=1 if self.header else 0)
 
 
 def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,7 +19,7 @@ from core.project import Project
 from tests.core.data.data_tools import load
 
 
-def guessed(folder: Path, log: pl.DataFrame | str, items: pl.DataFrame | str | None = None, **known: str) -> Project:
+def guessed(folder: Path, log: pl.DataFrame | str, items: pl.DataFrame | str | None = None, **known: Any) -> Project:
     def written(table: pl.DataFrame | str, name: str) -> Path:
         if isinstance(table, str):
             (folder / name).write_text(table, encoding="utf-8")
@@ -331,3 +334,80 @@ def test_times_of_day_alone_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='"time" seems to hold times of day without a date'):
         guessed(tmp_path, "\n".join(["user_id,item_id,time", *(row.rpartition(",")[0] for row in rows)]) + "\n")
     assert guessed(tmp_path, "\n".join(["user_id,item_id,time,date", *rows]) + "\n").data.time == "date"
+
+
+# --- what is told, and files without a header line --------------------------------------------------------------------
+
+
+def test_what_is_told_holds_for_the_reading_too(tmp_path: Path) -> None:
+    """A fifth of the rows has no customer, as in Online Retail: 4 users of 25 rows each keep 20."""
+    rows = [f"{'' if n % 5 == 0 else f'u{n % 4}'},i{n},{n % 5}" for n in range(100)]
+    log = "\n".join(["user_id,item_id,rating", *rows]) + "\n"
+    with pytest.raises(DataError, match=r"20 of 100 rows cannot be used"):
+        guessed(tmp_path, log)
+    written = guess_project(tmp_path / "log.csv", None, tmp_path, {"max_rejected": 0.4})
+    assert "keeps 80 of 80 interactions" in written
+    written = guess_project(tmp_path / "log.csv", None, tmp_path, {"max_rejected": 0.4, "min_rating": 2.5})
+    kept = sum(row[0] != "," and float(row[-1]) >= 2.5 for row in rows)
+    assert f"keeps {kept} of {kept} interactions" in written
+    few = {"max_rejected": 0.4, "min_user_interactions": 2, "min_item_interactions": 0}
+    assert "keeps 80 of 80 interactions, 4 users" in guess_project(tmp_path / "log.csv", None, tmp_path, few)
+
+
+HEADLESS = {
+    "MovieLens 100k": "\n".join(f"{u}\t{(u * 7 + n) % 30 + 1}\t{(u + n) % 5 + 1}\t{881250949 + n}"
+                                for u in range(40) for n in range(8)),
+    "Taobao": "\n".join(f"{u},{(u * 7 + n) % 30 + 1},41,pv,{1511544070 + n}" for u in range(40) for n in range(8)),
+    "letters": "\n".join(f"u{u},i{(u * 7 + n) % 30}" for u in range(40) for n in range(8)),
+    "Amazon ratings": "\n".join(f"A{u:05}X,B{(u * 7 + n) % 30:06},{n % 5}.0,{1396396800 + n}"
+                                for u in range(40) for n in range(8)),
+    "dates": "\n".join(f"p{u}x,q{(u * 7 + n) % 30}y,2020-01-{n + 1:02}" for u in range(40) for n in range(8)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", HEADLESS)
+def test_a_file_without_a_header_line(tmp_path: Path, layout: str) -> None:
+    text = HEADLESS[layout] + "\n"
+    width = len(re.split("[,\t]", text.partition("\n")[0]))
+    with pytest.raises(DataError, match="the first line looks like data") as refused:
+        guessed(tmp_path, text)
+    assert f"Name all {width} columns" in refused.value.remedy and "--columns user,item" in refused.value.remedy
+    names = ["user", "item", "rating", "action", "timestamp"]
+    names = {2: names[:2], 3: ["user", "item", "date"], 4: [*names[:3], "timestamp"], 5: names}[width]
+    project = guessed(tmp_path, text, columns=tuple(names))
+    assert (project.data.user, project.data.item) == ("user", "item")
+    project = dataclasses.replace(project, data=dataclasses.replace(project.data, columns=tuple(names)))
+    dataset = load(project)
+    assert dataset.report.rows == 320, "the first line is a row"
+    first = dataset.items["item_id"][int(dataset.sequences[0][0])]
+    assert first == re.split("[,\t\n]", text)[1]
+    with pytest.raises(ProjectError, match=rf"data.columns: 1 names, but .*log.csv has {width} columns"):
+        guessed(tmp_path, text, columns=("user",))
+
+
+def test_names_for_an_item_table(tmp_path: Path) -> None:
+    log = pl.DataFrame({"user_id": [f"u{n // 6}" for n in range(60)], "item_id": [n % 12 + 1 for n in range(60)]})
+    table = "".join(f"{n}|Film number {n} ({1990 + n})|01-Jan-1995\n" for n in range(1, 13))
+    with pytest.raises(DataError, match="the first line looks like data") as refused:
+        guessed(tmp_path, log, table)
+    assert "--item-columns item,title,category" in refused.value.remedy
+    project = guessed(tmp_path, log, table, item_columns=("item", "title", "released"))
+    named = dataclasses.replace(project.data, item_columns=("item", "title", "released"))
+    dataset = load(dataclasses.replace(project, data=named))
+    assert set(dataset.items["title"]) == {f"Film number {n} ({1990 + n})" for n in range(1, 13)}
+
+
+def test_names_where_there_are_some(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"log.csv has a header line already: user_id, item_id"):
+        guessed(tmp_path, "user_id,item_id\nu,i\n", columns=("user_id", "item"))
+    pl.DataFrame({"user_id": [1], "item_id": [2]}).write_parquet(tmp_path / "log.parquet")
+    with pytest.raises(ProjectError, match="is parquet, which has names of its own: user_id, item_id"):
+        guess_project(tmp_path / "log.parquet", None, tmp_path, {"columns": ("a", "b")})
+
+
+def test_rounded_ids_are_refused(tmp_path: Path) -> None:
+    rows = [f"u{n % 9},9.7826{n % 8}E+12" for n in range(90)]
+    for header in ("user_id,item_id", "user_id,ware_x"):
+        with pytest.raises(DataError, match=r'holds ids in scientific notation, e\.g\. 9\.78\d+E\+12: digits are') as no:
+            guessed(tmp_path, "\n".join([header, *rows]) + "\n")
+        assert "Export the column as text" in no.value.remedy
