@@ -43,6 +43,7 @@ def join(project: Project) -> None:
 
 def train_run(folder: RunFolder) -> int:
     """Do all of a run's work, up to its goal; returns the exit code of the process."""
+
     def work(reporter: RunReporter) -> None:
         project = Project.load(folder.project_path)
         check_start(project)

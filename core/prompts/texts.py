@@ -63,8 +63,7 @@ def item_texts(items: pl.DataFrame, columns: Sequence[str]) -> ItemTexts:
     titled = title_column(own, lambda name: pl.Series(_column(items, name), dtype=pl.String))
     ids, shown = items["item_id"].to_list(), items["title"].to_list()
     titles = [
-        _tidy(title).rstrip(_MARKS) if title and title != item else ""
-        for item, title in zip(ids, shown, strict=True)
+        _tidy(title).rstrip(_MARKS) if title and title != item else "" for item, title in zip(ids, shown, strict=True)
     ]
     # The column `text` of a data set is all texts joined: what is left of it without the title describes.
     describing = first_holding((name for name in own if name not in (titled, "text")), "description")

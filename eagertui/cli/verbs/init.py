@@ -27,7 +27,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def init(args: argparse.Namespace) -> int:
     """Write a project."""
+    from core.data.doubts import doubts
+    from core.project import Project
     from eagertui.cli.create_project import copy_sample, write_project
+    from eagertui.plain import visible
 
     if args.sample == bool(args.interactions):
         raise ProjectError("init needs either --interactions FILE [--items FILE] or --sample")
@@ -39,8 +42,11 @@ def init(args: argparse.Namespace) -> int:
         path = copy_sample(args.directory)
     else:
         path = write_project(args.directory, args.interactions, args.items, sets)
-    print(json.dumps({"project": str(path.resolve())}) if args.json else path)
+    project = Project.load(path)
+    doubted = [] if args.sample else doubts(project.data, project.directory)
+    print(json.dumps({"project": str(path.resolve()), "doubts": doubted}) if args.json else path)
     if not args.json:
+        print("".join(f"doubt: {visible(one)}\n" for one in doubted), end="", file=sys.stderr)
         print(f"next: eagertui --headless check {path}\n      eagertui --headless train {path}", file=sys.stderr)
     return 0
 

@@ -1,4 +1,4 @@
-"""Titles: found by the column's name, however it is written, else by what its texts look like; and said where none are."""
+"""Titles: found by the column's name, however it is written, else by what its texts look like."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG = pl.DataFrame({"user_id": [f"u{n // 4}" for n in range(48)], "item_id": [st
 @pytest.mark.parametrize(
     "name",
     ["title", "title:token_seq", "movie_title:token_seq", "Description", "app_name", "caption", "product_name",
-     "productName", "Product Name", "Titel", "T\u00edtulo", "nombre_del_producto", "\u6807\u9898", "\u043d\u0430\u0437\u0432\u0430\u043d\u0438\u0435",
+     "productName", "Product Name", "Titel", "Título", "nombre_del_producto", "标题", "название",
      "label", "what_it_is", "text", "name_1"],
 )  # fmt: skip
 @pytest.mark.parametrize("before", [True, False])
