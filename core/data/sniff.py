@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
+from core.data.layouts import layout_fault
 from core.data.read import REMEDY, Head, TableFile
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
@@ -100,8 +101,13 @@ def sniff(path: Path) -> TableFile:
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
             raise no_text
-        source = kind.recognise(head)
+        try:
+            source = kind.recognise(head)
+        except DataError as error:
+            raise layout_fault(head, None) or error from None
         if source is not None:
+            if (fault := layout_fault(head, source)) is not None:
+                raise fault
             return source
     raise DataError(f"{path}: is of an unknown format", REMEDY)
 
