@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from core.data.clean import text_expr, time_format
-from core.data.column_profile import ColumnProfile, headless, is_clock, is_rating, no_header, profile_columns
+from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy, is_rating, no_header, profile_columns
 from core.data.dataset import Dataset
 from core.data.read import TableFile
 from core.data.roles import plain, role_score
@@ -38,6 +38,11 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
     said = [] if data.columns or not headless(sources[0], log) else [no_header(sources[0], log, "--columns").message]
     if data.item in log and is_rating(log[data.item]) and not role_score(data.item, "item"):
         said.append(f'data.item: the column "{data.item}" looks like a rating: {_few_values(log[data.item])}')
+    for key, name in (("data.user", data.user), ("data.item", data.item)):
+        if name in log and is_lossy(log[name]):
+            said.append(
+                f'{key}: ids in "{name}" are in scientific notation: digits are lost, export the column as text'
+            )
     said += _unused_times(data, log) + _two_readings(data, sources[0], log)
     if not data.items:
         return [*said, "no item table: items have no titles and no text, only ids"]

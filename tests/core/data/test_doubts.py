@@ -80,6 +80,13 @@ def test_a_rating_for_an_item_is_said(make: MakeProject) -> None:
     assert any('"grade" looks like a rating' in one for one in doubts(project.data, project.directory))
 
 
+def test_rounded_ids_are_said(make: MakeProject) -> None:
+    codes = [f"9.7826{n % 8}E+12" if n % 3 else f"97826{n}" for n in range(60)]
+    project = make(csv(log(code=codes)), item="code")
+    assert any('"code" are in scientific notation' in one and "digits are lost" in one
+               for one in doubts(project.data, project.directory))  # fmt: skip
+
+
 def test_nobody_to_evaluate_is_refused(make: MakeProject) -> None:
     dataset = load(make(pl.DataFrame({"user_id": [f"u{n}" for n in range(60)], "item_id": [n % 7 for n in range(60)]})))
     with pytest.raises(DataError, match=r"nothing can be evaluated: every user has one interaction") as refused:
