@@ -408,6 +408,6 @@ def test_names_where_there_are_some(tmp_path: Path) -> None:
 def test_rounded_ids_are_refused(tmp_path: Path) -> None:
     rows = [f"u{n % 9},9.7826{n % 8}E+12" for n in range(90)]
     for header in ("user_id,item_id", "user_id,ware_x"):
-        with pytest.raises(DataError, match=r'scientific notation, e\.g\. 9\.78\d+E\+12: digits are lost') as no:
+        with pytest.raises(DataError, match=r"scientific notation, e\.g\. 9\.78\d+E\+12: digits are lost") as no:
             guessed(tmp_path, "\n".join([header, *rows]) + "\n")
         assert "Export the column as text" in no.value.remedy
