@@ -34,7 +34,9 @@ _WRITTEN_TIMES = {
         rf"{_YEAR}-?W\d\d(?:-?\d)?|{_YEAR}[-/.](?:0[1-9]|1[0-2])|{_YEAR}-\d{{3}}",
         r".*\bDate\(.*\d{9,}.*|.*\$date.*",
     ),
-    "times of day without a date": (r"(?:[01]?\d|2[0-4])[:h.][0-5]\d(?:[:.][0-5]\d(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?)?",),
+    "times of day without a date": (
+        r"(?:[01]?\d|2[0-4])(?:[:h][0-5]\d|\.[0-5]\d\.[0-5]\d)(?::[0-5]\d(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?)?",
+    ),
     "times before now": (r"(?:\d+|an?)\s+(?:second|minute|hour|day|week|month|year)s?\s+ago",),
 }
 """Writings of times, whether or not the reader knows them; regular expressions for whole values, capitals ignored."""

@@ -44,7 +44,11 @@ def test_times_that_are_not_used_are_said(make: MakeProject, name: str, values: 
 
 
 def test_what_is_no_time_is_not_said(make: MakeProject) -> None:
-    project = make(csv(log(price=[n * 1.25 for n in range(60)], shop=[f"s{n % 3}" for n in range(60)])))
+    project = make(
+        csv(
+            log(price=[n * 1.25 for n in range(60)], cost=["2.55", "13.49"] * 30, shop=[f"s{n % 3}" for n in range(60)])
+        )
+    )
     assert doubts(project.data, project.directory) == ["no item table: items have no titles and no text, only ids"]
 
 
