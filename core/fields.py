@@ -17,6 +17,9 @@ import tomli
 from core.errors import ProjectError
 from core.registry import Registry
 
+EVERY = "*"
+"""In a key, where the number of a table of an array stands otherwise: all of them."""
+
 
 class BadValue(ValueError):
     """A value does not fit its setting; the text says why, without naming the setting."""
@@ -65,16 +68,16 @@ class Setting:
 
 def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
     """List every setting of a settings class, tables inside it included, in order of declaration."""
-    found: list[Setting] = []
+    settings: list[Setting] = []
     for spec, kind in _specs(cls):
         meta = spec.metadata
         key = f"{prefix}{spec.name}"
         table = table_of(kind)
         if table is not None:
-            found += settings_of(table, f"{key}.")
+            settings += settings_of(table, f"{key}.")
         else:
-            default = spec.default if spec.default is not dataclasses.MISSING else _made(spec)
-            found.append(
+            default = spec.default if spec.default is not dataclasses.MISSING else _factory_default(spec)
+            settings.append(
                 Setting(
                     key=key,
                     kind=_kind_name(kind),
@@ -93,8 +96,8 @@ def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
                 options = _own_options(registry, name)
             except ProjectError:  # another package's, and broken: said where somebody uses it
                 continue
-            found += settings_of(options, f"{prefix}{name}.") if options else []
-    return tuple(found)
+            settings += settings_of(options, f"{prefix}{name}.") if options else []
+    return tuple(settings)
 
 
 def _choices(meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -127,12 +130,14 @@ def options_class(cls: type, name: str) -> type | None:
     Raises:
         ProjectError: another package's plug-in cannot be loaded.
     """
-    found = (_own_options(registry, name) for registry in _registries(cls) if name in registry.all_names)
-    return next((options for options in found if options), None)
+    classes = (_own_options(registry, name) for registry in _registries(cls) if name in registry.all_names)
+    return next((options for options in classes if options), None)
 
 
 def options_of(settings: Any, name: str) -> Any:
     """The options of a plug-in in the table `settings`: as the project has them, else its defaults; None without any.
+
+    A stage asks `core.stage.options_for`, which also knows the tables that plug-ins share, as `[sasrec]`.
 
     Args:
         settings: of the table, e.g. `project.index`.
@@ -155,6 +160,18 @@ def part_of(settings: Any, name: str) -> Any:
     """
     options = None if hasattr(settings, name) else options_of(settings, name)
     return getattr(settings, name) if options is None else options
+
+
+def value_at(settings: Any, key: str) -> Any:
+    """The value of a setting by its dotted key; the number of a stage stands in it: `tune.stages.0.epochs`.
+
+    Raises:
+        AttributeError, IndexError: there is none.
+    """
+    value: Any = settings
+    for part in key.split("."):
+        value = value[int(part)] if part.isdigit() else part_of(value, part)
+    return value
 
 
 def own_settings(settings: Any) -> dict[str, Any]:
@@ -184,7 +201,7 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def _made(spec: dataclasses.Field[Any]) -> Any:
+def _factory_default(spec: dataclasses.Field[Any]) -> Any:
     return spec.default_factory() if callable(spec.default_factory) else None
 
 
@@ -205,12 +222,12 @@ def table_of(kind: Any) -> type | None:
 def find(cls: type, key: tuple[str, ...]) -> tuple[dataclasses.Field[Any] | None, Any]:
     """Return the declaration and the type behind a dotted key; (None, None) where there is none.
 
-    A number after an array of tables picks one of its tables: `tune.stages.0.epochs`.
+    A number after an array of tables picks one of its tables, `EVERY` all of them: `tune.stages.0.epochs`.
     """
     spec: dataclasses.Field[Any] | None = None
     kind: Any = cls
     for position, part in enumerate(key):
-        if position and part.isdigit() and typing.get_origin(kind) is tuple and table_of(kind):
+        if position and (part.isdigit() or part == EVERY) and typing.get_origin(kind) is tuple and table_of(kind):
             kind = table_of(kind)
             continue
         if not dataclasses.is_dataclass(kind):
@@ -235,19 +252,42 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
     return ""
 
 
-def nearest_key(cls: type, key: str) -> str:
-    """The valid dotted key nearest to a wrong one: in the same table first, then anywhere by its last part."""
+def with_every(cls: type, key: tuple[str, ...]) -> tuple[str, ...]:
+    """The key with `EVERY` after an array of tables of which it names no single one: `tune.stages.epochs`."""
+    for end in range(1, len(key)):
+        spec, kind = find(cls, key[:end])
+        is_array = spec is not None and typing.get_origin(kind) is tuple and table_of(kind) is not None
+        if is_array and not key[end].isdigit():
+            return (*key[:end], EVERY, *key[end:])
+    return key
+
+
+def nearest_keys(cls: type, key: str) -> tuple[str, ...]:
+    """The valid dotted keys that a wrong one may mean, the likeliest first; empty where none is near.
+
+    The nearest in the same table; else all with the same last part: those below the same table, then those of the
+    tuning, then the others as they are declared; else the nearest of all.
+    """
     keys = [s.key for s in settings_of(cls)]
     table, _, leaf = key.rpartition(".")
     siblings = {k.rpartition(".")[2]: k for k in keys if k.rpartition(".")[0] == table}
     tables = {k.rpartition(".")[0] for k in keys if "." in k}
     near = nearest(leaf, siblings)
     if near and difflib.SequenceMatcher(None, leaf, near).ratio() > 0.6:
-        return siblings[near]
+        return (siblings[near],)
     same_leaf = [k for k in keys if k.rpartition(".")[2] == leaf]
     if same_leaf:
-        return same_leaf[0]
-    return (siblings[near] if near else "") or nearest(key, [*keys, *tables])
+        below = f"{table}." if table else "tune."
+        return tuple(sorted(same_leaf, key=lambda k: (not k.startswith(below), not k.startswith("tune."))))
+    only = (siblings[near] if near else "") or nearest(key, [*keys, *tables])
+    return (only,) if only else ()
+
+
+def unknown_key(cls: type, key: str) -> str:
+    """What to say of a dotted key that is none: what may have been meant."""
+    near = nearest_keys(cls, ".".join(part for part in key.split(".") if not part.isdigit()))
+    names = " or ".join(", ".join(near).rsplit(", ", 1))
+    return "unknown key" + (f"; did you mean {names}?" if near else "")
 
 
 def convert(value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
@@ -261,11 +301,11 @@ def convert(value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
         if not isinstance(value, list | tuple):
             raise BadValue(f"expected a list, got {_shown(value)}")
         inner = typing.get_args(kind)[0]
-        done = tuple(convert(one, inner, meta) for one in value)
-        twice = next((one for i, one in enumerate(done) if one in done[:i]), None)
+        values = tuple(convert(one, inner, meta) for one in value)
+        twice = next((one for i, one in enumerate(values) if one in values[:i]), None)
         if twice is not None and inner is str:
             raise BadValue(f'"{twice}" stands there twice')
-        return done
+        return values
     if origin is dict:
         if not isinstance(value, Mapping):
             raise BadValue(f"expected a table such as {{ name = 1.0 }}, got {_shown(value)}")

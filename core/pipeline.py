@@ -17,18 +17,18 @@ from typing import Any
 
 from core.data.stage import DATA
 from core.errors import Interrupted
-from core.evaluate.stage import BASELINES, EVALUATE, baseline_inputs
+from core.evaluate.stage import BASELINES, EVALUATE
 from core.files import write_atomic
-from core.index.stage import INDEX, index_inputs
+from core.index.stage import INDEX
 from core.project import Project
 from core.registry import QUANTIZERS
 from core.run.folder import RunFolder
 from core.run.reporter import Reporter
 from core.stage import Stage
 from core.store import Store, fingerprint
-from core.tune.stage import TUNE, tune_inputs
+from core.tune.stage import TUNE
 from core.units import duration
-from core.vectors.stage import BEHAVIOR, SASREC, SEMANTIC, TEACHER, active_sources, behavior_inputs
+from core.vectors.stage import BEHAVIOR, SASREC, SEMANTIC, TEACHER
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,13 @@ STAGES = (DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, BASELINES, EVA
 
 
 def needed(project: Project) -> set[str]:
-    """The stages that a project needs at all."""
-    names = {"data", "index"}
-    if project.run.goal == "metrics":
-        names |= {"tune", "baselines", "evaluate"}
-    active_sources(project)
-    if QUANTIZERS.get(project.index.method).reads_vectors:
-        names |= set(index_inputs(project))
-    users = {"behavior": behavior_inputs, "tune": tune_inputs, "baselines": baseline_inputs}
-    read = {read for name, inputs_of in users.items() if name in names for read in inputs_of(project)}
-    names |= read - {"data", "index"}
-    return names | {"semantic"} if "teacher" in names else names
+    """The stages that a project needs at all: its last one, and what those read that are needed."""
+    names = {"data", "evaluate" if project.run.goal == "metrics" else "index"}
+    for stage in reversed(STAGES):
+        # An index made without vectors is measured against those that are there anyway, but asks for none.
+        if stage.name in names and (stage is not INDEX or QUANTIZERS.get(project.index.method).reads_vectors):
+            names |= set(stage.inputs(project))
+    return names
 
 
 def recipes_of(project: Project) -> dict[str, dict[str, Any]]:

@@ -102,7 +102,7 @@ class Project:
             project = dataclasses.replace(project, name=name_for(project.directory))
         project = _with_options(project)
         _cross_checks(project, origins, own)
-        return dataclasses.replace(project, notes=() if file.name == RESOLVED_NAME else _notes(layers))
+        return dataclasses.replace(project, notes=_notes(extra if file.name == RESOLVED_NAME else layers))
 
     @property
     def directory(self) -> Path:
@@ -146,6 +146,18 @@ def name_for(directory: Path) -> str:
 def all_settings() -> tuple[Setting, ...]:
     """Every setting of a project with its documentation: the source of help texts, forms and the README's table."""
     return fields.settings_of(Project)
+
+
+def recipe_project(name: str) -> Project:
+    """What a recipe makes of an empty project file: its values, and elsewhere the defaults.
+
+    Raises:
+        ProjectError: there is no such recipe.
+    """
+    recipe = _recipe_layer(name, _Layer("recipe", {}))
+    values, _ = _merge([recipe])
+    project: Project = _build(Project, {**values, "recipe": name})
+    return _with_options(project)
 
 
 def nearest_recipe(name: str) -> str:
@@ -214,31 +226,31 @@ def _override(text: str) -> _Layer:
         flag, renamed = modernised({"index": {"paper": value_text.strip() == "true"}})
         return _Layer(label, flag, renamed=renamed)
     typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
-    key = new_key(typed)
+    key = fields.with_every(Project, new_key(typed))
     if not equals or not all(key):
         raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")
     spec, kind = fields.find(Project, key)
     inside_dict = None if spec is not None else fields.find(Project, key[:-1])
     if inside_dict and inside_dict[0] is not None and inside_dict[1] == dict[str, float]:
         spec, kind = inside_dict[0], float
+    name = tuple(part for part in key if part != fields.EVERY)
     if spec is None:
-        raise _unknown(label, key)
+        raise _unknown(label, name)
     try:
         value = fields.parse_text(value_text, kind)
     except BadValue as error:
-        raise ProjectError(f"{label}: {'.'.join(key)}: {error}") from None
+        raise ProjectError(f"{label}: {'.'.join(name)}: {error}") from None
     tree: dict[str, Any] = {}
     inner = tree
     for part in key[:-1]:
         inner = inner.setdefault(part, {})
     inner[key[-1]] = value
-    return _Layer(label, tree, renamed={key: typed} if key != typed else {})
+    return _Layer(label, tree, renamed={key: typed} if name != typed else {})
 
 
 def _unknown(place: str, key: Key) -> ProjectError:
-    name = ".".join(part for part in key if not part.isdigit())
-    near = fields.nearest_key(Project, name)
-    return ProjectError(f"{place}: {'.'.join(key)}: unknown key" + (f"; did you mean {near}?" if near else ""))
+    name = ".".join(key)
+    return ProjectError(f"{place}: {name}: {fields.unknown_key(Project, name)}")
 
 
 def _leaves(layer: _Layer, tree: Mapping[str, Any], prefix: Key = ()) -> Iterator[tuple[Key, Any]]:
@@ -275,14 +287,15 @@ def _checked(layer: _Layer, key: Key, value: Any) -> Any:
     try:
         return fields.convert(value, kind, spec.metadata)
     except BadValue as error:
-        raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: {error}") from None
+        name = ".".join(part for part in key if part != fields.EVERY)
+        raise ProjectError(f"{layer.place(key)}: {name}: {error}") from None
 
 
 Origins = dict[Key, _Layer]
 
 
 def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], Origins]:
-    """Overlay the layers. An array of tables replaces the weaker layer's; `--set` changes single elements of it."""
+    """Overlay the layers. An array of tables replaces the weaker layer's; `--set` changes one element of it, or all."""
     merged: dict[str, Any] = {}
     origins: Origins = {}
     for layer in layers:
@@ -290,15 +303,20 @@ def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], Origins]:
         if layer.text is not None and any(key[:2] == ("tune", "stages") for key, _ in checked):
             merged.get("tune", {}).pop("stages", None)
         for key, value in checked:
+            targets = [key]
             if key[:2] == ("tune", "stages"):
                 stages = merged.setdefault("tune", {}).setdefault("stages", {} if layer.text is not None else {"0": {}})
-                if layer.text is None and key[2] not in stages:
-                    raise ProjectError(f"{layer.label}: there are {len(stages)} stages, numbered from 0")
-            inner = merged
-            for part in key[:-1]:
-                inner = inner.setdefault(part, {})
-            inner[key[-1]] = value
-            origins[key] = layer
+                if key[2] == fields.EVERY:
+                    targets = [(*key[:2], number, *key[3:]) for number in stages]
+                elif layer.text is None and key[2] not in stages:
+                    there = "is 1 stage" if len(stages) == 1 else f"are {len(stages)} stages"
+                    raise ProjectError(f"{layer.label}: there {there}, numbered from 0")
+            for target in targets:
+                inner = merged
+                for part in target[:-1]:
+                    inner = inner.setdefault(part, {})
+                inner[target[-1]] = value
+                origins[target] = layer
     return merged, origins
 
 
@@ -370,8 +388,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
     for key in ("user", "item", "time", "position", "rating"):
         column = getattr(data, key)
         if column and column in named:
-            told = key if ("data", key) in origins else named[column]
-            fail(f"data.{told}", f'the column "{column}" is named for two things')
+            later = key if ("data", key) in origins else named[column]
+            fail(f"data.{later}", f'the column "{column}" is named for two things')
         named[column] = key
     if not project.index.sources:
         fail("index.sources", "needs at least one source")
@@ -388,4 +406,4 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
         fail("tune.stages", "two stages have the same name")
 
 
-__all__ = ["Project", "StageSettings", "all_settings", "name_for", "nearest_recipe"]
+__all__ = ["Project", "StageSettings", "all_settings", "name_for", "nearest_recipe", "recipe_project"]

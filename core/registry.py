@@ -72,8 +72,8 @@ class Registry(Generic[T]):
     @cached_property
     def all_names(self) -> tuple[str, ...]:
         """Every name, those with an argument too; a built-in one is never replaced by another package's."""
-        there = {*self._modules, *self._entry_points}
-        return (*(name for name in self._first if name in there), *sorted(there - set(self._first)))
+        names = {*self._modules, *self._entry_points}
+        return (*(name for name in self._first if name in names), *sorted(names - set(self._first)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class Registry(Generic[T]):
         """
         name = self.name_of(value)
         if name in self._modules:
-            return self._own(self._modules[name])
+            return self._built_in(self._modules[name])
         point = self._entry_points.get(name)
         if point is None:
             raise ProjectError(
@@ -112,30 +112,30 @@ class Registry(Generic[T]):
                 f"install the package that brings it, or take one of {', '.join(self.all_names)}",
             )
         try:
-            found = point.load()
+            plugin = point.load()
         except Exception as error:
             raise ProjectError(
                 f'{self.setting}: the {self.kind} "{name}" cannot be loaded: {type(error).__name__}: {error}',
                 f"it comes from {point.value}; mend or uninstall that package",
             ) from error
-        if not (inspect.isclass(found) and issubclass(found, self.base)):
+        if not (inspect.isclass(plugin) and issubclass(plugin, self.base)):
             raise ProjectError(f'{self.setting}: "{name}" is no {self.kind}', f"{point.value} must extend {self._base}")
-        return found
+        return plugin
 
     @cached_property
     def base(self) -> type[T]:
         """The class that every plug-in of the kind extends."""
         module, _, name = self._base.partition(":")
-        found: type[T] = getattr(import_module(module), name)
-        return found
+        base: type[T] = getattr(import_module(module), name)
+        return base
 
-    def _own(self, module: str) -> type[T]:
+    def _built_in(self, module: str) -> type[T]:
         """The one class of a built-in module that extends the base."""
-        there = vars(import_module(module)).values()
-        found = [c for c in there if inspect.isclass(c) and issubclass(c, self.base) and c.__module__ == module]
-        if len(found) != 1:
-            raise TypeError(f"{module} must declare exactly one {self._base}, it has {len(found)}")
-        return found[0]
+        classes = [one for one in vars(import_module(module)).values() if inspect.isclass(one)]
+        plugins = [one for one in classes if issubclass(one, self.base) and one.__module__ == module]
+        if len(plugins) != 1:
+            raise TypeError(f"{module} must declare exactly one {self._base}, it has {len(plugins)}")
+        return plugins[0]
 
     def doc(self, value: str) -> str:
         """The first line of a plug-in's documentation; a built-in one is not imported for it."""
@@ -150,17 +150,17 @@ class Registry(Generic[T]):
 
     def options(self, value: str) -> type | None:
         """The dataclass of a plug-in's own settings; None where it has none."""
-        found: type | None = getattr(self.get(value), "options", None)
-        return found
+        options: type | None = getattr(self.get(value), "options", None)
+        return options
 
     def shared_options(self, value: str) -> tuple[str, ...]:
         """Other plug-ins of the kind whose options this one reads too."""
         return tuple(getattr(self.get(value), "reads_options", ()))
 
     def fingerprint(self, value: str) -> dict[str, Any]:
-        """What a plug-in adds to the fingerprint of the stage that uses it.
+        """What the code of a plug-in adds to the fingerprint of the stage that uses it (`core.stage.plugin_marks`).
 
-        Built-in ones add their version where it is above 1, others their package and its version too.
+        Built-in ones add their version where it is above 1, others always, and their package and its version too.
         """
         version, origin = int(getattr(self.get(value), "version", 1)), self.origin(value)
         marks: dict[str, Any] = {"version": version} if version > 1 or origin else {}

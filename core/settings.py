@@ -111,6 +111,7 @@ class DataSettings:
         "leave-one-out", "the last interaction is the test, the one before validation", choices=("leave-one-out",)
     )
     max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
+    encoding: str = opt("", "how text files are written: latin-1, utf-16, ...; empty = UTF-8, or by their look")
 
 
 @dataclass(frozen=True)
@@ -311,6 +312,7 @@ class RecommendSettings:
     beams: int = opt(50, "candidate code words kept at every step", low=1, high=10000)
     k: int = opt(10, "items in a list", low=1, high=10000)
     dense: bool = opt(True, "lists follow the dense scorer too, where the contrast `next` taught one")
+    hide_seen: bool = opt(False, "leave items of the user's history out of the lists")
 
 
 @dataclass(frozen=True)

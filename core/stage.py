@@ -92,5 +92,8 @@ def plugin_marks(project: Project, registry: Registry[Any], value: str) -> Setti
     if value == "none":
         return {}
     options = options_for(project, registry, value)
-    own = {"seed": project.seed, "options": options and asdict(options)} if registry.origin(value) else {}
+    own: Settings = {}
+    if registry.origin(value):
+        own = {"seed": project.seed, "options": options and asdict(options)}
+        own |= {name: asdict(options_for(project, registry, name)) for name in registry.shared_options(value)}
     return {key: {**marks, **own} for key, marks in registry.fingerprint(value).items()}

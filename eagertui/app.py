@@ -21,7 +21,6 @@ from core.errors import EagerError, EnvironmentFault
 from core.run.status import UNFINISHED
 from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
 from eagertui.bridge import Bridge
-from eagertui.cli.verbs import place_of
 from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
@@ -52,7 +51,7 @@ class EagerApp(RunningApp):
 
     Args:
         project: the project file or its folder; None where there is none yet.
-        verb: the command line's verb, which names the place to begin at.
+        place: where to begin; empty: where the project was left.
         overrides: `--set` texts for the runs that are started here.
         engine: the engine's command line instead of our own (tests).
         config: the person's own settings.
@@ -76,7 +75,7 @@ class EagerApp(RunningApp):
     def __init__(
         self,
         project: Path | None = None,
-        verb: str = "",
+        place: str = "",
         overrides: Sequence[str] = (),
         engine: Sequence[str] | None = None,
         config: Config | None = None,
@@ -86,7 +85,7 @@ class EagerApp(RunningApp):
         super().__init__(Bridge(project, overrides, engine), memory or Memory(None))
         self.config = config or Config()
         self.user = user
-        self._first_place = place_of(verb) or ("home" if verb else self.place_before())
+        self._first_place = place or self.place_before()
         for theme in THEMES:
             self.register_theme(theme)
         wanted = self.config.theme or self.memory.get("theme", "")
@@ -253,12 +252,12 @@ class EagerApp(RunningApp):
         self.exit()
 
 
-def run_app(project: Path | None, verb: str = "", overrides: Sequence[str] = (), user: str = "") -> int:
+def run_app(project: Path | None, place: str = "", overrides: Sequence[str] = (), user: str = "") -> int:
     """Open the app and stay in it until the person leaves.
 
     Args:
         project: a project file or its folder; None: `project.toml` here, if there is one.
-        verb: the command line's verb, which names the place to begin at.
+        place: where to begin; empty: where the project was left.
         overrides: `--set` texts for the runs that are started in the app.
         user: whose recommendations to show first.
 
@@ -277,7 +276,7 @@ def run_app(project: Path | None, verb: str = "", overrides: Sequence[str] = (),
         config = Config.load(config_path(), frozenset(action.id for action in ACTIONS))
     except EagerError as error:
         config, fault = Config(), error
-    app = EagerApp(project, verb, overrides, config=config, memory=Memory(state_path()), user=user)
+    app = EagerApp(project, place, overrides, config=config, memory=Memory(state_path()), user=user)
     if fault is not None:
         app.call_later(app.complain, fault)
     app.run()

@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.run import launch
@@ -23,6 +23,9 @@ from core.serve import protocol
 from core.serve.client import LINE_LIMIT, ServingClient
 from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.plain import near
+
+if TYPE_CHECKING:
+    from core.project import Project
 
 CHUNK = 4 << 20
 """Bytes of events read at a time, so that a long story does not hold the screen."""
@@ -70,15 +73,16 @@ class Bridge:
         """The `--set` arguments of the runs that are started here."""
         return [part for text in self.overrides for part in ("--set", text)]
 
-    def check_project(self) -> str:
-        """Read the project file; return its name.
+    def check_project(self) -> tuple[str, tuple[str, ...]]:
+        """Read the project file; return its name, and what a person should know of the file.
 
         Raises:
             EagerError: what is wrong in it, and where.
         """
-        return str(self._load().name)
+        project = self._load()
+        return project.name, project.notes
 
-    def _load(self, overrides: Sequence[str] | None = None) -> Any:
+    def _load(self, overrides: Sequence[str] | None = None) -> Project:
         from core.project import Project
 
         if self.project_file is None:

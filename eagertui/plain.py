@@ -8,7 +8,6 @@ import re
 import unicodedata
 from pathlib import Path
 
-from core.errors import ProjectError
 from core.units import between, duration, gigabytes, roughly, size
 
 __all__ = [
@@ -82,10 +81,14 @@ def figures(values: object) -> str:
 
 
 def project_file(given: Path | None) -> Path:
-    """The project file that an argument names: the file, or the `project.toml` of a folder, here by default."""
-    path = given or Path("project.toml")
-    if path.is_dir():
-        path = path / "project.toml"
-    if not path.is_file():
-        raise ProjectError(f"no project file at {path}", "`eagertui init DIR --sample` makes one to try")
-    return path
+    """The project file that an argument names: the file, or the `project.toml` of a folder, here by default.
+
+    Raises:
+        ProjectError: it is no project; says what it is, and the next step.
+    """
+    from eagertui.no_project import fault_at
+
+    path = given or Path()
+    if fault := fault_at(path):
+        raise fault
+    return path / "project.toml" if path.is_dir() else path

@@ -148,7 +148,7 @@ class RunningApp(WatchingApp):
                 self.complain(error)
                 return
         self.open_project(path)
-        self.tell(f"the sample lies in {path.parent.absolute()}")
+        self.tell(f"the sample is now in {path.parent.absolute()}")
 
     def action_pause_run(self) -> None:
         """Pause the meant run, or let it go on."""

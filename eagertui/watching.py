@@ -29,6 +29,8 @@ RUNS_INTERVAL = 1.0
 """Seconds between two looks at the list of runs."""
 PROJECTS_INTERVAL = 3.0
 """Seconds between two looks at the other projects."""
+NOTES = 3
+"""Notes on a project file that are shown, at most."""
 
 
 class WatchingApp(PacedApp):
@@ -50,6 +52,7 @@ class WatchingApp(PacedApp):
         self.runs_read = False
         self.project_name = ""
         self.project_error: EagerError | None = None
+        self._notes: tuple[str, ...] = ()
         self.current: RunFolder | None = None
         """The run of the Train place."""
         self.chosen: RunFolder | None = None
@@ -144,10 +147,20 @@ class WatchingApp(PacedApp):
         self.project_name = file.parent.name if file else ""
         if file is not None:
             try:
-                self.project_name = await asyncio.to_thread(self.bridge.check_project)
+                self.project_name, notes = await asyncio.to_thread(self.bridge.check_project)
                 self.memory.opened(file, self.project_name)
+                self._tell_notes(notes)
             except EagerError as error:
                 self.project_error = error
+
+    def _tell_notes(self, notes: tuple[str, ...]) -> None:
+        """Say what a person should know of the project file, once for as long as it stays so."""
+        before, self._notes = self._notes, notes
+        if notes and notes != before:
+            more = (f"and {len(notes) - NOTES} more",) if len(notes) > NOTES else ()
+            here = f"{self.bridge.project_file.parent}/" if self.bridge.project_file else ""
+            text = "\n".join((*(safe(note.removeprefix(here)) for note in notes[:NOTES]), *more))
+            self.notify(text, title="The project file", severity="warning", markup=False, timeout=10)
 
     def _tell_ended(self, before: list[RunInfo], now: list[RunInfo]) -> None:
         live = {run.id for run in before if run.status.live}

@@ -171,6 +171,7 @@ def serve(args: argparse.Namespace) -> int:
             for n in range(params.get("k", 10))
         ]
         result = {"user": user, "history": history, "items": items, "seconds": 0.038, "target": "b9", **told}
+        result["history_kind"] = None if user is None else "as tested" if params.get("as_tested") else "to date"
         say(id=number, result=result)
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.imports import ROOT, modules
@@ -46,3 +47,30 @@ def test_nothing_names_what_is_not_in_the_repository() -> None:
     files = [*Path(ROOT / "assets").rglob("*.md"), *Path(ROOT / "assets").rglob("*.toml"), ROOT / "README.md"]
     files += [file for top in ("core", "eagertui") for file in modules(top).values()]
     assert [str(file) for file in files if "dossier" in file.read_text(encoding="utf-8")] == []
+
+
+def test_what_is_imported_is_there() -> None:
+    """Inside functions and in benchmarks too, which few runs reach."""
+    files = {name: file for top in ("core", "eagertui", "tests") for name, file in modules(top).items()}
+    names = {module: set(_names(file)) for module, file in files.items()}
+    missing = [
+        f"{module}:{node.lineno}: {node.module}.{alias.name}"
+        for module, file in files.items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("core", "eagertui", "tests")
+        for alias in node.names
+        if alias.name not in names.get(str(node.module), ()) and f"{node.module}.{alias.name}" not in files
+        and not (ROOT / str(node.module).replace(".", "/") / alias.name).is_dir()
+    ]  # fmt: skip
+    assert missing == []
+
+
+def _names(file: Path) -> Iterator[str]:
+    """What a module declares, assigns or imports, in any block."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)

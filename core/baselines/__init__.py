@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from core.cost import Job, Work
 from core.data.arrays import Sequences
 from core.run.reporting import Reporter
 
@@ -72,6 +73,11 @@ class Baseline(ABC):
         Raises:
             StopRequested: somebody asked to stop.
         """
+
+    @classmethod
+    def work(cls, job: Job) -> Work:
+        """For the estimate of a run: what it does beside counting the log once and ranking every user's scores."""
+        return Work()
 
 
 def popularity_of(train: Sequences, n_items: int) -> npt.NDArray[np.int64]:

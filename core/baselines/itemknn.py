@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class ItemKNN(ItemToItem):
     """Cosine of the items' sets of users, the `NEIGHBOURS` nearest of each kept, summed over the history.
 
-    Item-based top-N recommendation (Deshpande & Karypis 2004, ACM TOIS 22(1), section 4, without their normalisation of
-    each item's neighbours); the cosine of items is that of Sarwar et al. 2001 (WWW 10, section 3.1.1). Nothing decays:
+    Item-based top-N recommendation (Deshpande & Karypis 2004, ACM TOIS 22(1), without their normalisation of
+    each item's neighbours); the cosine of items is that of Sarwar et al. 2001 (WWW 10). Nothing decays:
     every item of a history counts alike, however old it is.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.baselines import Baseline, BaselineTask, Scorer
+from core.cost import FP32, Job, Work
 from core.settings import SasrecSettings
 
 
@@ -18,3 +19,11 @@ class SasRecBaseline(Baseline):
         from core.vectors.sasrec_model import SasRec
 
         return SasRec.load(task.inputs["sasrec"] / "sasrec.safetensors", task.n_items, task.options)
+
+    @classmethod
+    def work(cls, job: Job) -> Work:
+        """The histories read, and every item scored by a product."""
+        settings, asked = job.settings("sasrec"), 2.0 * job.sizes.evaluated
+        width, layers = int(settings["hidden_size"]), int(settings["layers"])
+        padded = min(int(settings["max_history"]), job.sizes.longest)
+        return Work(shared=asked * (padded * layers * 24.0 * width**2 + 2.0 * job.sizes.items * width) / FP32)

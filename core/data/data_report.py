@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, TypedDict
 
@@ -51,6 +52,7 @@ class DataReport:
         items_without_row: Items of the log that have no row in the item table; they are kept, without text.
         items_without_text: Items that have no text at all.
         text_missing: Items without a text, by column; `text_cut`: cut at 2,000 characters; `text_broken`: not UTF-8.
+        notes: What is read in a way that is in doubt, in sentences.
     """
 
     files: list[str] = field(default_factory=list)
@@ -77,6 +79,7 @@ class DataReport:
     text_missing: dict[str, Count] = field(default_factory=dict)
     text_cut: dict[str, Count] = field(default_factory=dict)
     text_broken: dict[str, Count] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, file: Path) -> DataReport:
@@ -90,6 +93,13 @@ class DataReport:
             return msgspec.json.decode(file.read_bytes(), type=cls)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+
+    def as_json(self) -> str:
+        """The report as it is kept; without notes where there are none."""
+        values = asdict(self)
+        if not self.notes:
+            del values["notes"]
+        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @property
     def rejected_rows(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +97,7 @@ class Dataset:
         pl.DataFrame({"item": pl.Series(self.sequences.items, dtype=pl.Int32)}).write_parquet(
             folder / "sequences.parquet"
         )
-        text = json.dumps(asdict(self.report), indent=1, ensure_ascii=False)
-        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "report.json").write_text(self.report.as_json(), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:

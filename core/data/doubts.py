@@ -33,7 +33,7 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
         ProjectError: a file is not there.
         DataError: a file cannot be read.
     """
-    sources = open_table(resolved(data.interactions, root), "data.interactions", data.columns)
+    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
     log = profile_columns(sources)
     said = [] if data.columns or not headless(sources[0], log) else [no_header(sources[0], log, "--columns").message]
     if data.item in log and is_rating(log[data.item]) and not role_score(data.item, "item"):
@@ -46,7 +46,7 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
     said += _unused_times(data, log) + _two_readings(data, sources[0], log)
     if not data.items:
         return [*said, "no item table: items have no titles and no text, only ids"]
-    tables = open_table(resolved(data.items, root), "data.items", data.item_columns)
+    tables = open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns)
     table = profile_columns(tables)
     if not data.item_columns and headless(tables[0], table):
         said.append(no_header(tables[0], table, "--item-columns").message)

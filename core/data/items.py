@@ -11,8 +11,9 @@ import polars as pl
 from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
+from core.data.ids import missing_words, two_writings
 from core.data.read import BAD, ROW, TableFile
-from core.data.sniff import column_in, open_table
+from core.data.sniff import column_in, encoding_notes, open_table
 from core.data.titles import title_column
 from core.errors import DataError
 from core.files import resolved
@@ -44,12 +45,22 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
         return frame, np.arange(len(log_ids), dtype=np.int32)
     sources = open_items(resolved(data.items, root), data, "data.items")
     where, key = str(sources[0].path), data.item_key or data.item
+    report.notes += encoding_notes(sources, data.encoding)
     unique = read_items(sources, key, data.max_rejected, report)
     if not unique.height:
         raise DataError(f"{where}: has no rows")
     ids = log_ids if data.catalogue == "interacted" else pl.concat([log_ids, unique[ID]]).unique().sort()
     known = log_ids.is_in(unique[ID].implode())
     report.items_without_row = int((~known).sum())
+    clash = two_writings(pl.concat([log_ids, unique[ID]]).unique().sort()) if report.items_without_row else None
+    if clash is not None and clash.systematic:
+        inside = [
+            f'"{one[:40]}" stands in {"the log" if one in log_ids else where}' for one in (clash.one, clash.other)
+        ]
+        raise DataError(
+            f"the log and the item table write item ids in two ways: {', but '.join(inside)} ({clash.count:,} ids)",
+            "Write every id in one way in both.",
+        )
     if not known.any():
         raise DataError(
             f"{where}: none of the log's items has a row in it, e.g. {log_ids[0][:60]!r} is not in its "
@@ -75,7 +86,7 @@ def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]
         ProjectError: a file or column is not there.
         DataError: a file of no supported format.
     """
-    sources = open_table(where, setting, data.item_columns)
+    sources = open_table(where, setting, data.encoding, data.item_columns)
     column_in(sources, data.item_key or data.item, "data.item_key" if data.item_key else "data.item")
     for name in data.text:
         column_in(sources, name, "data.text")
@@ -98,6 +109,10 @@ def read_items(sources: list[TableFile], key: str, max_rejected: float, report: 
         DataError: unreadable content, or too many unusable rows.
     """
     table = pl.concat([_read(source, key) for source in sources], how="diagonal_relaxed")
+    missing, kept = missing_words(table[ID])
+    table = table.with_columns(pl.coalesce(pl.col(BAD), bad_id(ID, "item id", missing)).alias(BAD))
+    if kept:
+        report.notes.append(f"the item id {' and '.join(map(repr, kept))} looks like a missing one and is kept")
     report.item_rows = table.height
     bad = table.group_by(BAD).len().drop_nulls().sort("len", BAD, descending=[True, False])
     report.item_rejected = {str(reason): int(count) for reason, count in bad.iter_rows()}
@@ -120,8 +135,7 @@ def _read(source: TableFile, key: str) -> pl.DataFrame:
     frame = source.table(key=key)
     if not source.typed:
         frame = frame.with_columns(_numbers(frame[name]) for name in source.columns if name != key)
-    frame = frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))
-    return frame.with_columns(pl.coalesce(pl.col(BAD), bad_id(ID, "item id")).alias(BAD))
+    return frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))
 
 
 def _numbers(text: pl.Series) -> pl.Series:

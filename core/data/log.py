@@ -10,17 +10,19 @@ import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32, Int64
-from core.data.clean import bad_id, id_expr, number_expr, order_expr
+from core.data.clean import bad_id, id_expr, number_expr
 from core.data.data_report import DataReport, RejectedRow
+from core.data.ids import missing_words, two_writings
+from core.data.order import OrderReading, is_second_unit, order_readings, other_units, settled
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
-from core.data.sniff import column_in, open_table
+from core.data.sniff import column_in, encoding_notes, open_table
 from core.data.timeline import timeline
+from core.data.times import shown
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
 
 EXAMPLES = 5
-SAMPLE_ROWS = 2000
 _FILE, _USER, _ITEM, _ORDER, _RATING = "file", "user", "item", "order", "rating"
 
 
@@ -55,26 +57,35 @@ def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFram
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
     """
-    sources = open_table(resolved(data.interactions, root), "data.interactions", data.columns)
+    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
     for key, name in wanted.items():
         if name:
             column_in(sources, name, f"data.{key}")
     report.files = [_label(source.path, root) for source in sources]
+    report.notes += encoding_notes(sources, data.encoding)
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
-    parts = [_typed(source, number, data) for number, source in enumerate(sources)]
-    hows = sorted({how for part, how in parts if part.height})
-    if len(hows) > 1:
-        raise DataError(f"{data.interactions}: the files write {data.time or data.position} in different ways: {hows}")
-    if hows and "%" in hows[0]:
-        report.order += f", read as {hows[0]}"
-    rows = pl.concat([part for part, _ in parts], how="vertical_relaxed")
-    if hows and hows[0] not in ("", "number"):
+    order = data.time or data.position
+    readings = order_readings(sources, order) if order else []
+    parts = _parts(sources, data, readings)
+    if any(_ORDER in part.columns and part[_ORDER].null_count() for part in parts):
+        better = settled(readings)
+        parts, readings = (_parts(sources, data, better), better) if better is not readings else (parts, readings)
+    first = next((reading for reading in readings if reading.how), None)
+    if first is not None and "%" in first.how:
+        report.order += f", read as {shown(first.how)}"
+    rows = pl.concat(parts, how="vertical_relaxed")
+    if first is not None and first.clock:
         rows = rows.with_columns(pl.col(_ORDER).cast(pl.Int64).cast(pl.Datetime("us")))
     report.rows = rows.height
     if not rows.height:
         raise DataError(f"{sources[0].path}: has no rows")
-    return _reject(rows, sources, data.max_rejected, report)
+    if data.time and first is not None and not first.clock:
+        rows = _one_unit(rows, sources, data.time)
+    rows = _reject(rows, sources, data, report)
+    for column, name in ((_USER, data.user), (_ITEM, data.item)):
+        _one_writing(rows, column, name, sources, report)
+    return rows
 
 
 def _label(path: Path, directory: Path) -> str:
@@ -82,11 +93,17 @@ def _label(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
 
 
-def _typed(source: TableFile, number: int, data: DataSettings) -> tuple[pl.DataFrame, str]:
-    """One file's rows with typed columns, and how its times are written."""
-    order = data.time or data.position
+def _parts(sources: list[TableFile], data: DataSettings, readings: list[OrderReading]) -> list[pl.DataFrame]:
+    """Every file's rows with typed columns."""
+    return [
+        _typed(source, number, data, readings[number] if readings else None) for number, source in enumerate(sources)
+    ]
+
+
+def _typed(source: TableFile, number: int, data: DataSettings, order: OrderReading | None) -> pl.DataFrame:
+    """One file's rows with typed columns."""
     rating = data.rating if data.min_rating > 0 else ""
-    names = [name for name in (data.user, data.item, order, rating) if name]
+    names = [name for name in (data.user, data.item, order.name if order else "", rating) if name]
     schema = schema_of(source, names)
     where = str(source.path)
     columns = [
@@ -96,28 +113,75 @@ def _typed(source: TableFile, number: int, data: DataSettings) -> tuple[pl.DataF
         pl.col(ROW),
         pl.col(BAD),
     ]
-    how = ""
     if order:
-        expression, how = order_expr(order, schema[order], lambda: _sample(source, order), where)
-        columns.append(expression.alias(_ORDER))
+        columns.append(order.expression.alias(_ORDER))
     if rating:
         columns.append(number_expr(rating, schema[rating], where).alias(_RATING))
-    return collect(source, names, *columns), how
+    return collect(source, names, *columns)
 
 
-def _sample(source: TableFile, name: str) -> pl.Series:
-    """The first values of a column and every hundredth of the rest, to see how they are written."""
-    row = pl.col(ROW)
-    return collect(source, [name], pl.col(name).filter((row <= SAMPLE_ROWS) | (row % 101 == 0)))[name]
+def _one_unit(rows: pl.DataFrame, sources: list[TableFile], name: str) -> pl.DataFrame:
+    """Refuse times that count in two units, such as seconds and milliseconds; a single one is a bad row.
+
+    Raises:
+        DataError: names both units with a row of each.
+    """
+    mixed = other_units(rows[_ORDER])
+    if mixed is None:
+        return rows
+    others, most, second = mixed
+    if is_second_unit(others):
+        places = [
+            f"{sources[row[_FILE]].path.name} row {row[ROW]}: {_digits(row[_ORDER])} ({unit})"
+            for unit, mask in ((most, ~others), (second, others))
+            for row in rows.filter(mask & rows[_ORDER].is_not_null()).head(1).iter_rows(named=True)
+        ]
+        raise DataError(
+            f'"{name}" is written in different ways: {", but ".join(places)} ({int(others.sum()):,} of '
+            f"{rows.height:,} rows)",
+            "Write the times of all rows in one unit.",
+        )
+    unit = pl.lit(f"a time in {second} among {most}")
+    return rows.with_columns(pl.coalesce(pl.col(BAD), pl.when(others).then(unit)).alias(BAD))
 
 
-def _reject(rows: pl.DataFrame, sources: list[TableFile], limit: float, report: DataReport) -> pl.DataFrame:
+def _digits(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.17g}"
+
+
+def _one_writing(rows: pl.DataFrame, column: str, name: str, sources: list[TableFile], report: DataReport) -> None:
+    """Refuse ids that are written in two ways throughout; say where only a few are.
+
+    Raises:
+        DataError: names both writings with a row of each.
+    """
+    clash = two_writings(rows[column].unique(maintain_order=True))
+    if clash is None:
+        return
+    places = [
+        f'{sources[row[_FILE]].path.name} row {row[ROW]}: "{value[:40]}"'
+        for value in (clash.one, clash.other)
+        for row in rows.filter(pl.col(column) == value).head(1).iter_rows(named=True)
+    ]
+    text = f'the ids in "{name}" are written in two ways: {", but ".join(places)} ({clash.count:,} ids)'
+    if clash.systematic:
+        raise DataError(text, "Write every id in one way in all files.")
+    report.notes.append(f"{text}; they are kept apart")
+
+
+def _reject(rows: pl.DataFrame, sources: list[TableFile], data: DataSettings, report: DataReport) -> pl.DataFrame:
     """Drop unusable rows, counted by reason with a few examples.
 
     Raises:
         DataError: there are more than the project allows.
     """
-    reasons = [pl.col(BAD), bad_id(_USER, "user id"), bad_id(_ITEM, "item id")]
+    limit = data.max_rejected
+    reasons = [pl.col(BAD)]
+    for column, what in ((_USER, "user id"), (_ITEM, "item id")):
+        missing, kept = missing_words(rows[column])
+        reasons += [bad_id(column, what, missing)]
+        if kept:
+            report.notes.append(f"the {what} {' and '.join(map(repr, kept))} looks like a missing one and is kept")
     if _ORDER in rows.columns:
         reasons.append(pl.when(pl.col(_ORDER).is_null()).then(pl.lit("no readable time or position")))
     if _RATING in rows.columns:

@@ -37,6 +37,7 @@ def profile(dataset: Dataset) -> dict[str, Any]:
             },
             "order": report.order,
             "tied": round(report.tied, 4),
+            **({"notes": report.notes} if report.notes else {}),
         },
         "users": dataset.n_users,
         "items": dataset.n_items,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self, cast
 
@@ -35,18 +36,24 @@ class Head:
     Attributes:
         path: The file.
         raw: Its first bytes as they lie on the disk, for formats that begin with a mark of their own.
-        content: Its first megabyte, unpacked where it is gzipped, without a byte order mark.
+        content: Its first megabyte as UTF-8, unpacked where it is gzipped, without a byte order mark.
         whole: Whether that is all of it.
+        encoding: How its text is written; empty = UTF-8.
     """
 
     path: Path
     raw: bytes
     content: bytes
     whole: bool
+    encoding: str = ""
 
     @classmethod
-    def of(cls, path: Path) -> Head:
+    def of(cls, path: Path, encoding: str = "") -> Head:
         """Read a file's beginning.
+
+        Args:
+            path: The file.
+            encoding: How its text is written; empty = UTF-8, or else what it looks like.
 
         Raises:
             DataError: it is a damaged gzip file.
@@ -56,10 +63,14 @@ class Head:
             with path.open("rb") as file:
                 raw = file.read(16)
             with opened(path) as file:
-                content = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
+                content = file.read(HEAD_BYTES)
         except (EOFError, OSError, zlib.error) as error:
             raise read_fault(path, error) from None
-        return cls(path, raw, content, whole=len(content) < HEAD_BYTES - 3)
+        whole = len(content) < HEAD_BYTES - 3
+        encoding = "" if is_utf8(encoding) else encoding or guessed_encoding(content)
+        if encoding:
+            content = as_utf8(content, encoding)
+        return cls(path, raw, content.removeprefix(b"\xef\xbb\xbf"), whole, encoding)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class TableFile(ABC):
     Attributes:
         path: The file.
         columns: Names of the columns, in order.
+        encoding: How a text file is written; empty = UTF-8.
     """
 
     format: ClassVar[str]
@@ -82,6 +94,7 @@ class TableFile(ABC):
 
     path: Path
     columns: tuple[str, ...]
+    encoding: str = field(default="", kw_only=True)
 
     @classmethod
     @abstractmethod
@@ -161,7 +174,9 @@ class TableFile(ABC):
             return 1.0
 
 
-def scan_text(path: Path, columns: list[str], delimiter: str, quote: str | None, eol: str, skip: int) -> pl.LazyFrame:
+def scan_text(
+    path: Path, columns: list[str], delimiter: str, quote: str | None, eol: str, skip: int, encoding: str = ""
+) -> pl.LazyFrame:
     """Lazily split a text file into text columns, plus `ROW`; missing fields are null, surplus ones are left out.
 
     Args:
@@ -171,9 +186,10 @@ def scan_text(path: Path, columns: list[str], delimiter: str, quote: str | None,
         quote: What protects a field; None = nothing does.
         eol: What ends a line.
         skip: Lines to leave out at the beginning.
+        encoding: How the text is written; empty = UTF-8. Of any other the whole file is in memory.
     """
     return pl.scan_csv(
-        path,
+        opened(path, encoding) if encoding else path,
         glob=False,
         has_header=False,
         skip_rows=skip,
@@ -191,14 +207,55 @@ def scan_text(path: Path, columns: list[str], delimiter: str, quote: str | None,
     ).with_columns(pl.col(ROW).cast(pl.Int64))
 
 
+def is_utf8(encoding: str) -> bool:
+    """Whether a name is one of UTF-8's."""
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig", "ascii")
+
+
+def as_utf8(content: bytes, encoding: str) -> bytes:
+    """Text of another encoding as UTF-8, without a byte order mark; what cannot be read becomes U+FFFD."""
+    return content.decode(encoding, errors="replace").removeprefix("\ufeff").encode(errors="replace")
+
+
+def guessed_encoding(content: bytes) -> str:
+    """What the beginning of a text file is written in; empty = UTF-8, be it with a few bad bytes.
+
+    UTF-16 by its mark or its zeros; Western European (cp1252) where nothing is UTF-8 and the bytes above ASCII are
+    single letters among ASCII in several lines.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    even, odd, half = content[0::2].count(0), content[1::2].count(0), len(content) // 2
+    if half > 8 and odd > 0.4 * half and even < 0.1 * half:
+        return "utf-16-le"
+    if half > 8 and even > 0.4 * half and odd < 0.1 * half:
+        return "utf-16-be"
+    if content.isascii():
+        return ""
+    read = content[:-4].decode("utf-8", errors="replace")
+    if "\ufffd" not in read or any(ord(c) > 127 and c != "\ufffd" for c in set(read)):
+        return ""
+    lines = [line.decode("cp1252", errors="replace") for line in content.split(b"\n") if not line.isascii()]
+    pairs = [(line[at - 1 : at] + line[at + 1 : at + 2], line[at]) for line in lines for at in _foreign(line)]
+    good = sum(c not in "\ufffdÿþ" and beside.isascii() for beside, c in pairs)
+    return "cp1252" if len(lines) > 1 and good >= 0.8 * len(pairs) else ""
+
+
+def _foreign(line: str) -> list[int]:
+    return [at for at, c in enumerate(line) if ord(c) > 127]
+
+
 def filled(name: str) -> pl.Expr:
     """The text column with blank fields as null."""
     column = pl.col(name)
     return pl.when(column.str.strip_chars() != "").then(column).alias(name)
 
 
-def opened(path: Path) -> BinaryIO:
-    """Open a file for reading bytes, unpacking gzip."""
+def opened(path: Path, encoding: str = "") -> BinaryIO:
+    """Open a file for reading bytes, unpacking gzip; of another encoding than UTF-8 (empty) they become UTF-8."""
+    if encoding:
+        with opened(path) as original:
+            return io.BytesIO(as_utf8(original.read(), encoding))
     file = path.open("rb")
     if file.read(2) != _GZIP:
         file.seek(0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -28,20 +30,27 @@ _KNOWN_BINARIES = {
 }
 
 
-def open_table(where: Path, key: str, columns: Sequence[str] = ()) -> list[TableFile]:
+def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str] = ()) -> list[TableFile]:
     """Find and sniff the files of a table.
 
     Args:
         where: A file, a glob or a folder (searched to any depth; names that start with `.` or `_` are skipped).
         key: The project's key that names it, for messages.
+        encoding: How text files are written; empty = UTF-8, or else what each looks like.
         columns: Names of the columns, where the files have no header line.
 
     Raises:
-        ProjectError: there is no such file, or the names do not fit it.
+        ProjectError: there is no such file, no such encoding, or the names do not fit it.
         DataError: a file is empty, truncated or of no supported format.
         EnvironmentFault: a file cannot be read.
     """
-    files = [sniff(path) for path in table_files(where, key)]
+    try:
+        codecs.lookup(encoding or "utf-8")
+        b"".decode(encoding or "utf-8")
+    except (LookupError, ValueError):
+        message = f"data.encoding: there is no encoding {encoding!r}"
+        raise ProjectError(message, "Usual ones: latin-1, cp1252, utf-16.") from None
+    files = [sniff(path, encoding) for path in table_files(where, key)]
     named = "data.item_columns" if "items" in key else "data.columns"
     return [file.named(columns, named) for file in files] if columns else files
 
@@ -89,14 +98,18 @@ def _wanted(path: Path) -> bool:
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 
-def sniff(path: Path) -> TableFile:
+def sniff(path: Path, encoding: str = "") -> TableFile:
     """Recognise one file by its first bytes.
+
+    Args:
+        path: The file.
+        encoding: How it is written, if it is text; empty = UTF-8, or else what it looks like.
 
     Raises:
         DataError: it is empty, truncated, or of no supported format.
         EnvironmentFault: it cannot be read.
     """
-    head = Head.of(path)
+    head = Head.of(path, encoding)
     no_text = _no_text(head)
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
@@ -108,7 +121,7 @@ def sniff(path: Path) -> TableFile:
         if source is not None:
             if (fault := layout_fault(head, source)) is not None:
                 raise fault
-            return source
+            return source if source.typed else replace(source, encoding=head.encoding)
     raise DataError(f"{path}: is of an unknown format", REMEDY)
 
 
@@ -118,8 +131,6 @@ def _no_text(head: Head) -> DataError | None:
     for start, what in _KNOWN_BINARIES.items():
         if content.startswith(start):
             return DataError(f"{path}: is {what}", REMEDY)
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return DataError(f"{path}: is UTF-16 text", "Save it as UTF-8.")
     if not content.strip():
         return DataError(f"{path}: is empty")
     if content.count(b"\0") > 4 + len(content) // 100:
@@ -138,6 +149,17 @@ def formats() -> tuple[type[TableFile], ...]:
             if isinstance(one, type) and issubclass(one, TableFile) and one.__module__ == module.name
         ]  # fmt: skip
     return tuple(sorted(kinds, key=lambda kind: (kind.rank, kind.format)))
+
+
+def encoding_notes(sources: list[TableFile], encoding: str) -> list[str]:
+    """What is to be said of files whose encoding was not given and is not UTF-8."""
+    if encoding:
+        return []
+    return [
+        f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
+        for source in sources
+        if source.encoding
+    ]
 
 
 def column_in(sources: list[TableFile], name: str, key: str) -> None:

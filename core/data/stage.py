@@ -20,10 +20,14 @@ def data_settings(project: Project) -> Settings:
     from core.data.sniff import open_table
 
     tables = {"data.interactions": project.data.interactions, "data.items": project.data.items}
-    sources = [s for key, name in tables.items() if name for s in open_table(project.resolve(name), key)]
+    sources = [
+        s for key, name in tables.items() if name for s in open_table(project.resolve(name), key, project.data.encoding)
+    ]
     files = [digest(source.path) for source in sources]
     settings = asdict(project.data)
     settings = {k: v for k, v in settings.items() if v or k not in ("columns", "item_columns")}  # they came later
+    if not project.data.encoding:
+        del settings["encoding"]  # as it was before there was such a setting
     # Where the files lie does not matter, what is in them does; the history's length is the model's business.
     return {**{k: v for k, v in settings.items() if k not in ("interactions", "items", "max_history")}, "files": files}
 
@@ -34,6 +38,8 @@ def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporte
 
     dataset = load_dataset(project.data, project.directory)
     dataset.save(folder)
+    for note in dataset.report.notes:
+        reporter.alert("warning", "a reading in doubt", note)
     if not len(dataset.evaluated):
         reporter.alert("warning", "nothing to evaluate", "no user has three interactions")
     figures = {"users": dataset.n_users, "items": dataset.n_items, "interactions": len(dataset.sequences.items)}

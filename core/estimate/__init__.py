@@ -81,17 +81,6 @@ class Estimate:
     warnings: tuple[str, ...]
     short: tuple[str, ...] = ()
 
-    def seconds_after(self, stage: str) -> float | None:
-        """What the stages behind this one will take together; None where one of them is unknown.
-
-        Raises:
-            KeyError: there is no such stage in the run.
-        """
-        names = [one.name for one in self.stages]
-        if stage not in names:
-            raise KeyError(stage)
-        return _total([one.seconds for one in self.stages[names.index(stage) + 1 :]])
-
     def words(self) -> str:
         """The estimate on one line for a person."""
         return in_words(self.seconds, self.memory_mb, self.disk_mb, self.spread)
@@ -173,7 +162,8 @@ def _estimated(planned: PlannedStage, job: RunJob, past: Past, store: Store) -> 
         why, spread = f"{why}; the size of the data is a guess", SPREAD_GUESS
     note = planned.note
     if name == "tune" and not note:
-        note = f"at most {sum(int(stage['epochs']) for stage in job.settings('tune')['stages'])} epochs"
+        epochs = sum(int(stage["epochs"]) for stage in job.settings("tune")["stages"])
+        note = f"at most {epochs} epochs" if epochs > 1 else "one epoch"
     left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
     return _stage(planned, seconds * left, why, note=note, spread=spread)
 

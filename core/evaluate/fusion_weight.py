@@ -16,7 +16,7 @@ from core.evaluate.metrics import ranking_metrics
 from core.evaluate.ranks import Ranking, Users, rank_by_lists
 from core.model.dense import DenseHead
 from core.model.generator import Generator
-from core.model.trie import Trie
+from core.model.trie import Allowed, Trie
 from core.recommend.fusion import candidates, fuse
 from core.run.reporter import Reporter
 
@@ -46,12 +46,12 @@ def ranks_by_weight(
     """
     width = min(beams, trie.n_items)
 
-    def lists_of(histories: npt.NDArray[np.integer]) -> list[npt.NDArray[np.integer]]:
-        items, log_probs, dense_log_probs = candidates(model, trie, dense, histories, beams)
+    def search(histories: npt.NDArray[np.integer], allowed: Allowed | None) -> list[npt.NDArray[np.integer]]:
+        items, log_probs, dense_log_probs = candidates(model, trie, dense, histories, beams, allowed=allowed)
         generated = items[:, :width]  # what the beams found stands first
         return [generated, *(fuse(items, log_probs, dense_log_probs, weight)[0] for weight in weights)]
 
-    alone, *fused = rank_by_lists(lists_of, 1 + len(weights), trie, split, chosen, max_history, bf16, reporter)
+    alone, *fused = rank_by_lists(search, 1 + len(weights), trie, split, chosen, max_history, bf16, reporter)
     return alone, dict(zip(weights, fused, strict=True))
 
 

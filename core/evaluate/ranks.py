@@ -6,24 +6,21 @@ is not among the first `DEPTH`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from core.baselines import Scorer, Scores
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, Ranks
 from core.model.generator import Generator
-from core.model.trie import Trie
+from core.model.trie import Allowed, Trie
 from core.recommend.beam import beam_search
+from core.recommend.search_batches import Search, is_seen, search_batches
 from core.run.reporter import Reporter
 
-BATCH = 64
-"""Users of one beam search."""
 SCORES_BATCH = 512
 """Users whose scores of the whole catalogue are in memory at a time."""
 TOP = 10
@@ -87,12 +84,8 @@ class Tally:
         users = self._chosen[places]
         histories, targets = self._split.histories.take(users), self._split.targets[users]
         lists = lists[:, :DEPTH].astype(np.int64)
-        # Which entries are in their user's history, all users at once; bool, shape (users, length). A pair (user, item)
-        # is one number; -1 gets the number that no item has.
-        width = self._n_items + 1
-        first = np.arange(len(users)) * width
-        had = np.repeat(first, histories.lengths) + histories.items
-        seen = np.isin(first[:, None] + np.where(lists < 0, self._n_items, lists), had)
+        # Which entries are in their user's history; bool, shape (users, length).
+        seen = is_seen(histories, lists, self._n_items)
         # Place of each entry in the list without seen items, 1-based; shape (users, length).
         masked_place = np.cumsum(~seen, axis=1)
         # One row for each target that its list holds: which user, and at which place.
@@ -195,15 +188,15 @@ def ranks_of(
         StopRequested: somebody asked to stop.
     """
 
-    def search(histories: Items) -> list[Items]:
-        return [beam_search(model, trie, histories, beams)[0]]
+    def search(histories: Items, allowed: Allowed | None) -> list[Items]:
+        return [beam_search(model, trie, histories, beams, allowed)[0]]
 
     (ranking,) = rank_by_lists(search, 1, trie, split, chosen, max_history, bf16, reporter)
     return ranking
 
 
 def rank_by_lists(
-    lists_of: Callable[[Items], Sequence[Items]],
+    search: Search,
     methods: int,
     trie: Trie,
     split: Evaluation,
@@ -215,7 +208,7 @@ def rank_by_lists(
     """Rank the targets of some users under several methods that share their work.
 
     Args:
-        lists_of: histories, shape (users, length), to a list a user for each method, shape (users, depth) each.
+        search: histories to a list a user for each method, shape (users, depth) each.
         methods: how many these are.
         trie: its items are the catalogue.
         split: histories and targets.
@@ -232,27 +225,11 @@ def rank_by_lists(
     """
     tallies = [Tally(split, chosen, trie.n_items) for _ in range(methods)]
     done = 0
-    for places, histories in batches(split, chosen, max_history):
-        with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
-            lists = lists_of(histories)
+    histories = split.histories.take(chosen)
+    for places, lists in search_batches(search, trie, histories, max_history, bf16):
         for tally, one in zip(tallies, lists, strict=True):
             tally.add_lists(places, one)
         done += len(places)
         reporter.progress("ranking", done, len(chosen), "users")
         reporter.stop_if_asked()
     return [tally.ranking() for tally in tallies]
-
-
-def batches(split: Evaluation, chosen: Users, max_history: int) -> Iterator[tuple[npt.NDArray[np.int64], Items]]:
-    """Users whose visible histories have one length, so that nothing is padded.
-
-    Yields:
-        Places in `chosen`, shape (users,), and the newest items of their histories, shape (users, length).
-    """
-    lengths = np.minimum(split.histories.lengths[chosen], max_history)
-    order = np.argsort(lengths, kind="stable")
-    for length in np.unique(lengths):
-        group = order[lengths[order] == length]
-        for start in range(0, len(group), BATCH):
-            places = group[start : start + BATCH]
-            yield places, np.stack([split.histories[int(chosen[p])][-length:] for p in places])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from core.cost import FP32, MB, Cost, Job, Work
+from core.cost import MB, Cost, Job, Work
 from core.files import digest
 from core.project import Project
 from core.recommend.search_cost import BEAM, LIST, scores_catalogue, search_work
@@ -67,11 +67,8 @@ def _baselines_work(job: Job) -> Work:
     methods = list(job.settings("baselines")["baselines"])
     asked, items = 2.0 * job.sizes.evaluated, float(job.sizes.items)
     work = Work(single=0.2 + len(methods) * (asked * items * BASELINE_SCORE + job.sizes.interactions * 1e-6))
-    if "sasrec" in methods and "sasrec" in job.recipes:
-        settings = job.settings("sasrec")
-        width, layers = int(settings["hidden_size"]), int(settings["layers"])
-        padded = min(int(settings["max_history"]), job.sizes.longest)
-        work += Work(shared=asked * (padded * layers * 24.0 * width**2 + 2.0 * items * width) / FP32)
+    for name in methods:
+        work += BASELINE_METHODS.get(name).work(job)
     return work
 
 

@@ -224,10 +224,6 @@ class BranchTable:
             rows.append(parent)
         return rows[::-1]
 
-    def branch_of(self, item_codes: Sequence[int], depth: int) -> int:
-        """The branch of an item at a depth; -1 where there is none."""
-        return self.find(item_codes[:depth])
-
     def words(self, branch: int) -> list[str]:
         """The words of a branch; empty where none are known."""
         return list(self.labels[branch])

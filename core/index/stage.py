@@ -10,12 +10,12 @@ from typing import Any
 
 from core.cost import FP32, FP32_TRAINED, MB, Cost, Job, Work
 from core.errors import ProjectError
-from core.fields import options_of, own_settings
+from core.fields import own_settings
 from core.index.shape import method_of, passes
 from core.project import Project
 from core.registry import QUANTIZERS
 from core.run.reporting import Reporter
-from core.stage import Artefacts, Settings, Stage, source_files
+from core.stage import Artefacts, Settings, Stage, options_for, plugin_marks, source_files
 from core.vectors import KINDS
 from core.vectors.stage import active_sources
 
@@ -50,13 +50,10 @@ def index_settings(project: Project) -> Settings:
         settings["method"] = "kmeans-tree"
     if _codes_file(project):  # what is in the file matters, not where it lies
         settings |= {"method": "file", **source_files(project, method, "index.method")}
-    options = options_of(project.index, method)
-    if QUANTIZERS.origin(method):
-        settings |= {**QUANTIZERS.fingerprint(method), "options": asdict(options) if options else {}}
     if QUANTIZERS.get(method).learns and not QUANTIZERS.origin(method):
-        tables = (options_of(project.index, name) for name in ("rq-vae", "letter", "aligned"))
+        tables = (options_for(project, QUANTIZERS, name) for name in ("rq-vae", "letter", "aligned"))
         settings["rq_vae"] = {key: value for table in tables for key, value in asdict(table).items()}
-    return settings
+    return settings | plugin_marks(project, QUANTIZERS, method)
 
 
 def _codes_file(project: Project) -> Path | None:
@@ -78,10 +75,11 @@ def make_index(project: Project, made: Artefacts, folder: Path, reporter: Report
     for missing in set(project.index.sources) - set(sources):
         reporter.alert("info", f"no {missing} vectors", f"the index is made from {sources[0]} vectors alone")
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in index_inputs(project)[1:] if name in made}
-    codes_file = _codes_file(project)
+    codes_file, method = _codes_file(project), project.index.method
+    options = {**project.index.options, method: options_for(project, QUANTIZERS, method)}
     built = build_index(
         dataset.items["item_id"], vectors, sources, project.index, project.seed, reporter,
-        project.index.options, device_of(project.run), folder / "making", codes_file,
+        options, device_of(project.run), folder / "making", codes_file,
     )  # fmt: skip
     report = save_artefact(built, dataset, vectors, folder, reporter, codes_file)
     index = built.index

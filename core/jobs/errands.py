@@ -90,12 +90,15 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """What training would do and about what it would cost; changes nothing."""
     from core.estimate import estimate
+    from core.jobs.machine_needs import missing_models
     from core.jobs.start import find_unfinished
     from core.project import Project
 
     project = Project.load(args.project, args.overrides)
     found = find_unfinished(project)
-    return {**estimate(project).to_dict(), "continues": found.id if found else None}
+    cost = estimate(project).to_dict()
+    cost["warnings"] = [*(one.words for one in missing_models(project)), *cost["warnings"]]
+    return {**cost, "continues": found.id if found else None}
 
 
 def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ Tell = Callable[[str], None]
 
 ASKED = 32
 """Users that a local model is asked about, for a look."""
+_TOKEN = re.compile(r"<[a-z]+_\d+>")
 LEVELS = 3
 """Codes of an item while there is no index."""
 
@@ -40,7 +42,8 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
     Returns:
         `index` (its base id, or "" where the codes are stand-ins), `users` (the provider), `notes`, and for each task
         `task`, `rows`, `reason`, `wordings` and `examples`: `row`, `wording` (from 1), `tokens`, `predicted` (tokens),
-        `items` (ids), `spans` (`text`, `predicted`).
+        `items` (ids), `spans` (`text`, `predicted`), `legend` (`code`, `item`, `title` of every item whose code stands
+        in the row).
 
     Raises:
         ProjectError: no such task or wording, or see `TaskData.of_project`.
@@ -71,7 +74,8 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
         words=artefact if indexed else None, users=range(min(ASKED, dataset.n_users)) if local else None,
     )  # fmt: skip
     shown = []
-    ids = dataset.items["item_id"]
+    ids, titles = dataset.items["item_id"], dataset.items["title"]
+    item_of = {index.text(item): item for item in range(dataset.n_items)}
     for name in tasks:
         task_rows = data.rows(name)
         examples = []
@@ -82,12 +86,19 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
             if wording is not None:
                 number = wording - 1
             example = task_rows.worded(row, rng, number)
-            spans = [{"text": text, "predicted": predicted} for text, predicted in data.renderer.spans(example)]
+            spans: list[dict[str, Any]] = [
+                {"text": text, "predicted": predicted} for text, predicted in data.renderer.spans(example)
+            ]
+            text = "".join(span["text"] for span in spans)
+            legend = [
+                {"code": index.text(item), "item": ids[item], "title": titles[item] or ids[item]}
+                for item in _items_in(text, item_of, index.levels)
+            ]
             examples.append(
                 {
                     "row": row, "wording": number + 1, "tokens": len(example.tokens),
                     "predicted": int(example.targets.sum()), "items": [ids[int(item)] for item in example.items],
-                    "spans": spans,
+                    "spans": spans, "legend": legend,
                 }
             )  # fmt: skip
         shown.append(
@@ -98,6 +109,18 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
         "index": index.base_id if indexed else "", "users": project.texts.users.partition(":")[0],
         "notes": list(data.users.notes), "tasks": shown,
     }  # fmt: skip
+
+
+def _items_in(text: str, item_of: Mapping[str, int], levels: int) -> list[int]:
+    """The items whose codes stand in a text, each once, in its order."""
+    tokens, found, place = _TOKEN.findall(text), dict[int, None](), 0
+    while place < len(tokens):
+        codes = ("".join(tokens[place : place + length]) for length in range(levels, 0, -1))
+        code = next((code for code in codes if code in item_of), "")
+        if code:
+            found[item_of[code]] = None
+        place += max(1, code.count("<"))
+    return list(found)
 
 
 def _data(project: Project, recipes: dict[str, dict[str, Any]], store: Store) -> Path:

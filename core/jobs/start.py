@@ -11,6 +11,7 @@ from typing import Literal
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
+from core.jobs.machine_needs import check_machine
 from core.project import Project
 from core.run import launch, trackers
 from core.run.folder import RunFolder, find_run, list_runs
@@ -60,6 +61,8 @@ def start_training(
         EnvironmentFault: the folder of the runs cannot be written, or the engine cannot be started.
     """
     folder = find_run(project.runs_dir, run_id) if run_id is not None else None
+    if not project.runs_dir.exists():
+        check_start(project)  # what is refused leaves no folder
     with _alone(project.runs_dir):
         if folder is None and not new:
             folder = find_unfinished(project)
@@ -117,17 +120,35 @@ def check_start(project: Project) -> None:
 
     Raises:
         ProjectError: a tracker's package is not installed.
-        EnvironmentFault: the machine's memory can never hold the model and what learns of it.
+        EnvironmentFault: the machine's memory can never hold the model and what learns of it, or the device or a
+            model that it starts from cannot be had, see `check_machine` and `check_model`.
     """
     from core.estimate.probe import room
     from core.tune.memory import refusal
 
     trackers.require(project.run.report_to)
+    check_machine(project)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
     if project.run.goal == "metrics" and launch.world_size() == 1:
         fault = refusal(project, room(project.run))
         if fault is not None and not _tuned(project):
             raise fault
+    check_model(project)
+
+
+def check_model(project: Project) -> None:
+    """Refuse a model folder that cannot be used; reads no data and no weights.
+
+    Raises:
+        ProjectError: there is no such folder, or its positions do not reach.
+        EnvironmentFault: no configuration, weights or tokenizer, or no decoder-only language model.
+    """
+    from core.model.model_folder import check_backbone
+
+    if project.backbone.model == "tiny" or project.run.goal != "metrics" or launch.world_size() > 1:
+        return
+    if not _tuned(project):
+        check_backbone(project)
 
 
 def _tuned(project: Project) -> bool:

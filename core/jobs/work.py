@@ -35,7 +35,10 @@ def join(project: Project) -> None:
         made[name] = store.artefact(mark)
         if name == "tune":
             if not store.has(mark):
+                from core.training.processes import leave
+
                 make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
+                leave()
             return
         while not store.has(mark):
             time.sleep(WAIT)

@@ -1,6 +1,6 @@
 """Which parameters learn: all of them, low-rank adapters, the rows of the new tokens, or both of these.
 
-Adapters are peft's (LoRA: arXiv 2106.09685, section 4; trainable tokens), put into the model in place, so that whoever
+Adapters are peft's (LoRA: arXiv 2106.09685; trainable tokens), put into the model in place, so that whoever
 has the model keeps a plain Hugging Face model. Several may follow one another: each learns on top of those before it,
 which then stand still, and the weights below are never touched.
 """

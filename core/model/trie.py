@@ -50,6 +50,29 @@ class Level:
         return self.codes[place].long(), place, legal
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """Which items may be listed, for a whole batch or for each of its users.
+
+    A node is alive where an item that may be listed lies below it.
+
+    Attributes:
+        items: bool, shape (1 or users, items).
+        alive: of the nodes that each level's codes lead to, leaves at last; bool, shape (1 or users, nodes) each.
+    """
+
+    items: Tensor
+    alive: tuple[Tensor, ...]
+
+    def reaches(self, nodes: Tensor, level: int) -> Tensor:
+        """Whether each node below a level's codes is alive; nodes (users, ...) -> bool of the same shape."""
+        return _looked_up(self.alive[level], nodes)
+
+    def lists(self, items: Tensor) -> Tensor:
+        """Whether each item may be listed; item numbers (users, ...), below zero = no item -> bool."""
+        return _looked_up(self.items, items.clamp_min(0)) & (items >= 0)
+
+
 class Trie:
     """The tree of all item codes. A leaf holds one item, or several where the index lets items share a code.
 
@@ -109,6 +132,25 @@ class Trie:
             first, end = branching.starts[first].long(), branching.starts[end].long()
         return first, end
 
+    def allow(self, items: Tensor) -> Allowed:
+        """What is left of the tree where only some items may be listed; O(items) for each row, nothing is built anew.
+
+        Args:
+            items: which may; bool, shape (items,) or (users, items).
+        """
+        rows = items.to(self.order.device).reshape(-1, self.n_items)
+        # Allowed items before each place of `order`, where the items of a node of any level stand in a row; then only
+        # where leaves start, (rows, leaves + 1). int32: a catalogue is smaller.
+        counts = torch.zeros(len(rows), self.n_items + 1, dtype=torch.int32, device=rows.device)
+        torch.cumsum(rows[:, self.order.long()], dim=1, dtype=torch.int32, out=counts[:, 1:])
+        if self.shared:
+            counts = counts[:, self._ends.long()]
+        alive = []
+        for branching in reversed(self.levels):
+            alive.append(counts[:, 1:] > counts[:, :-1])
+            counts = counts[:, branching.starts.long()]  # where the nodes above start
+        return Allowed(rows, tuple(alive[::-1]))
+
     def items(self, leaves: Tensor, most: int) -> Tensor:
         """Items of each leaf, lowest numbers first.
 
@@ -129,6 +171,13 @@ class Trie:
         place = first[..., None] + torch.arange(width, device=leaves.device)
         items = self.order[place.clamp_max(self.n_items - 1)].long()
         return torch.where(place < end[..., None], items, -1)
+
+
+def _looked_up(mask: Tensor, places: Tensor) -> Tensor:
+    """Entries of one mask for all users, or of each user's own; (1 or users, n), (users, ...) -> shape of `places`."""
+    if len(mask) == 1:
+        return mask[0][places]
+    return mask.gather(1, places.flatten(1)).view_as(places)
 
 
 def _compact(array: npt.NDArray[np.generic], device: str) -> Tensor:

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
+from core.model.model_folder import LEAST_TOKENS
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 CHECKED = 4096
@@ -123,6 +124,8 @@ def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EnvironmentFault(f"cannot load the tokenizer of {folder}: {reason}", "check backbone.model") from error
-    if not len(tokenizer):
-        raise EnvironmentFault(f"cannot load the tokenizer of {folder}: it knows no tokens", "check backbone.model")
+    if len(tokenizer) < LEAST_TOKENS:  # transformers 5 makes one up where the folder has none
+        raise EnvironmentFault(
+            f"cannot load the tokenizer of {folder}: it knows {len(tokenizer) or 'no'} tokens", "check backbone.model"
+        )
     return tokenizer

@@ -11,7 +11,7 @@ from core.index.prefixes import prefix_starts, sorted_by_code
 Int64 = npt.NDArray[np.int64]
 
 POWER = 0.75
-"""Popular items are drawn by their count to this power, as word2vec does (arXiv 1310.4546, section 2.2)."""
+"""Popular items are drawn by their count to this power, as word2vec does (arXiv 1310.4546)."""
 TRIES = 4
 """Rounds of drawing before the items that are left are listed: the loop is bounded."""
 LISTED = 4096

@@ -4,6 +4,8 @@ A user's history is encoded once. The beams are branches of that one sequence: e
 mask, to the history and to the codes of its own path only, so keys and values are shared and never copied or
 reordered. A score is the log-probability of the item: at every level the softmax runs over the legal codes alone, so
 over the whole catalogue the probabilities sum to one. A beam whose remaining code is forced is done: it costs no step.
+A restriction closes the branches below which no allowed item lies; it changes no score, so the list is the one of the
+whole catalogue with the other items left out.
 Where items share a code they all get its score, and stand in the list by number.
 """
 
@@ -17,13 +19,15 @@ from transformers import DynamicCache
 
 from core.model.generator import Generator
 from core.model.masks import masks
-from core.model.trie import Trie
+from core.model.trie import Allowed, Trie
 
 Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 
 @torch.inference_mode()
-def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer], beams: int) -> Lists:
+def beam_search(
+    model: Generator, trie: Trie, histories: npt.NDArray[np.integer], beams: int, allowed: Allowed | None = None
+) -> Lists:
     """The best items after each history.
 
     Args:
@@ -31,6 +35,7 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         trie: legal codes.
         histories: item numbers, all of one length; shape (users, length).
         beams: codes kept at every level.
+        allowed: the items that may be listed, for all users or for each; None = every item.
 
     Returns:
         Item numbers and log-probabilities, shape (users, min(beams, items)), best first, equal scores by item number;
@@ -59,6 +64,8 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
         # Log-probability of every legal continuation of every open beam; (users, beams, branches).
         codes, children, legal = branching.branches(nodes)
         logits = model.level_logits(states, level).float().gather(-1, codes).masked_fill(~legal, -torch.inf)
+        if allowed is not None:  # scores stay those of the whole catalogue
+            legal = legal & allowed.reaches(children, level)
         candidates = (torch.log_softmax(logits, dim=-1) + scores[..., None]).masked_fill(~legal, -torch.inf)
         # The best of what is done and what goes on; (users, kept).
         open_count = candidates.shape[1] * candidates.shape[2]
@@ -104,7 +111,11 @@ def beam_search(model: Generator, trie: Trie, histories: npt.NDArray[np.integer]
     # Leaves to items, (users, kept, items of a leaf): all items of a leaf have its score. Paths that are no items lie
     # at the end; there are never more items than the catalogue holds.
     keep = min(beams, trie.n_items)
-    items = trie.items(leaves, keep)
+    if allowed is None:
+        items = trie.items(leaves, keep)
+    else:
+        items = trie.items(leaves, trie.n_items)  # a leaf's first items may be those that are not allowed
+        items = items.masked_fill(~allowed.lists(items), -1)
     spread = done_scores[..., None].expand_as(items).masked_fill(items < 0, -torch.inf)
     return _sorted(items.flatten(1), spread.flatten(1), keep)
 

@@ -16,7 +16,7 @@ from core.files import write_atomic
 from core.model.checkpoint import TunedModel
 from core.model.dense import DenseHead
 from core.model.generator import Generator
-from core.model.trie import Trie
+from core.model.trie import Allowed, Trie
 from core.recommend.beam import Lists, beam_search
 from core.recommend.exact import encode, exact_log_probs
 from core.safe_json import number, read_object
@@ -45,6 +45,7 @@ def candidates(
     histories: npt.NDArray[np.integer],
     beams: int,
     listed: npt.NDArray[np.integer] | None = None,
+    allowed: Allowed | None = None,
 ) -> tuple[npt.NDArray[np.int64], LogProbs, LogProbs]:
     """Items worth a look after each history, with both log-probabilities.
 
@@ -55,13 +56,14 @@ def candidates(
         histories: item numbers; shape (users, length).
         beams: width of the search, and how many favourites of the dense head are added.
         listed: number of each of the trie's items; None = the same.
+        allowed: the items that may be listed; None = every item of the trie.
 
     Returns:
         Item numbers, the generator's and the dense head's log-probabilities, shape (users, at most 2 * beams) each:
         first what the beams found, best first, then the dense head's favourites; an item that both found stands there
         twice, the second time as -1 with -inf.
     """
-    beam_items, beam_log_probs = beam_search(model, trie, histories, beams)
+    beam_items, beam_log_probs = beam_search(model, trie, histories, beams, allowed)
     # The dense head's log-probabilities of all items that may be listed; (users, trie's items).
     states, cache = encode(model, histories)
     dense_log_probs = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
@@ -70,9 +72,10 @@ def candidates(
         dense_log_probs = torch.log_softmax(dense_log_probs[:, columns], dim=1)
     # Its favourites, (users, beams), of which those that the beams found need no second look: the others come first,
     # and only as many columns are kept as some user needs.
-    favourites = dense_log_probs.topk(min(beams, dense_log_probs.shape[1]), dim=1).indices
+    open_to = dense_log_probs if allowed is None else dense_log_probs.masked_fill(~allowed.items, -torch.inf)
+    best, favourites = open_to.topk(min(beams, open_to.shape[1]), dim=1)
     found = torch.as_tensor(beam_items, dtype=torch.long, device=favourites.device)
-    repeated = (favourites[:, :, None] == found[:, None, :]).any(dim=2)
+    repeated = (favourites[:, :, None] == found[:, None, :]).any(dim=2) | best.isneginf()
     fresh = torch.argsort(repeated.int(), dim=1, stable=True)[:, : int((~repeated).sum(dim=1).max())]
     favourites, repeated = favourites.gather(1, fresh), repeated.gather(1, fresh)
     # Both kinds beside each other, (users, candidates); `missing` marks places that hold no item of their own.
@@ -107,23 +110,29 @@ def fuse(items: npt.NDArray[np.int64], log_probs: LogProbs, dense_log_probs: Log
     return items.astype(np.int32), mean.astype(np.float32)
 
 
-def fused_list(
+def fused_lists(
     checkpoint: TunedModel,
     histories: npt.NDArray[np.integer],
     beams: int,
     weight: float,
     listed: npt.NDArray[np.integer] | None = None,
-) -> tuple[npt.NDArray[np.int32], LogProbs]:
-    """The list after one history: items as the trie numbers them, and log-probabilities among these candidates.
+    allowed: Allowed | None = None,
+) -> Lists:
+    """The lists after some histories: items as the trie numbers them, and log-probabilities among these candidates.
 
     Args:
         checkpoint: a model with a dense head.
-        histories: shape (1, length).
+        histories: shape (users, length).
         beams: width of the search.
         weight: of the dense head.
         listed: see `candidates`.
+        allowed: see `candidates`.
+
+    Returns:
+        Shape (users, candidates), best first; -1 and -inf behind the last.
     """
     assert checkpoint.dense is not None
-    parts = candidates(checkpoint.model, checkpoint.trie, checkpoint.dense, histories, beams, listed)
+    parts = candidates(checkpoint.model, checkpoint.trie, checkpoint.dense, histories, beams, listed, allowed)
     items, scores = fuse(*parts, weight)
-    return items[0], scores[0] - np.logaddexp.reduce(scores[0])
+    total = np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    return items, scores - np.where(np.isfinite(total), total, 0.0).astype(scores.dtype)

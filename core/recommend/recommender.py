@@ -1,10 +1,11 @@
-"""The recommender: a user or a history in, ranked items with titles out; items added since training included."""
+"""The recommender: users or histories in, ranked items with titles out; items added since training included."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
+from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
@@ -20,12 +22,17 @@ from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
 from core.model.checkpoint import TunedModel, load_checkpoint
 from core.model.generator import Generator
-from core.model.trie import Trie
+from core.model.trie import Allowed, Trie
 from core.project import Project
-from core.recommend.beam import beam_search
-from core.recommend.fusion import fused_list, load_fusion_weight
+from core.recommend.beam import Lists, beam_search
+from core.recommend.fusion import fused_lists, load_fusion_weight
+from core.recommend.restrictions import Mask, condition_mask, listed_mask
+from core.recommend.search_batches import Places, is_seen, search_batches
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
+
+TO_DATE, AS_TESTED = "to date", "as tested"
+"""The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +57,19 @@ class Recommendation:
 
     Attributes:
         user: the user's id; None for a bare history.
-        history: (item id, title), oldest first: everything the user took but the held-out test target.
+        history: (item id, title), oldest first.
+        history_kind: which of the user's histories this is, `TO_DATE` or `AS_TESTED`; None for a bare history.
         items: the list, best first.
-        target: id of the held-out test target; None for a bare history.
+        target: id of the held-out test target; None unless the history is the one as tested.
+        short: whether fewer items than asked for may be listed.
     """
 
     user: str | None
     history: tuple[tuple[str, str], ...]
+    history_kind: str | None
     items: tuple[Ranked, ...]
     target: str | None
+    short: bool
 
 
 class Recommender:
@@ -85,9 +96,12 @@ class Recommender:
     ) -> None:
         self.project, self.dataset = project, dataset
         self._fusion_weight = fusion_weight if project.recommend.dense else 0.0
-        items = dataset.items.select("item_id", "title")
+        items = dataset.items
         if growth is not None and growth.number:
-            items = pl.concat([items, growth.items.select("item_id", "title")])
+            items = pl.concat([items, growth.items.select("item_id", "title", "text")], how="diagonal")
+        self.items = items
+        """The item table; the position is the item number, also in histories, masks and lists."""
+        self._lock = threading.Lock()
         self._item_ids: list[str] = items["item_id"].to_list()
         self._titles = [title or item for title, item in zip(items["title"], self._item_ids, strict=True)]
         self._item_number = {item: number for number, item in enumerate(self._item_ids)}
@@ -140,15 +154,19 @@ class Recommender:
         user: str | None = None,
         history: Sequence[str] | None = None,
         k: int | None = None,
-        hide_seen: bool = False,
+        hide_seen: bool | None = None,
+        allowed: Mask | None = None,
+        as_tested: bool = False,
     ) -> Recommendation:
         """The best next items for a user of the logs, or after any history of item ids.
 
         Args:
-            user: id of a user; the history is then all of theirs but the held-out test target.
+            user: id of a user; the history is then everything they took.
             history: item ids, oldest first; instead of `user`.
             k: length of the list; the project's own where not given.
-            hide_seen: leave items of the history out of the list.
+            hide_seen: leave items of the history out of the list; the project's own rule where not given.
+            allowed: which items may be listed, e.g. as `allowed` makes it; bool, shape (items,).
+            as_tested: leave the user's held-out test target out of the history, as evaluation does.
 
         Raises:
             DataError: unknown user or item, or an empty history; says what to do.
@@ -157,41 +175,164 @@ class Recommender:
             raise DataError("give either a user or a history")
         target: str | None = None
         if user is not None:
-            number = self._find(user, self._user_number, "user")
-            items = [int(item) for item in self.dataset.sequences[number]]
-            if len(items) >= MIN_EVALUATED:
-                target = self._item_ids[items.pop()]
+            items, held_out = self.history_of(user, as_tested)
+            target = None if held_out is None else self._item_ids[held_out]
         else:
             items = [self._find(item, self._item_number, "item") for item in history or () if item]
         if not items:
             raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
+        k = max(k or self.project.recommend.k, 1)
+        lists, scores = self.recommend_many([items], allowed, hide_seen, k)
         seen = set(items)
-        listed, scores = self._search(items, max(k or self.project.recommend.k, 1) + (len(seen) if hide_seen else 0))
-        pairs = [(int(i), float(s)) for i, s in zip(listed, scores, strict=True) if i >= 0]
-        pairs = [(i, s) for i, s in pairs if not (hide_seen and i in seen)][: k or self.project.recommend.k]
         ranked = tuple(
             Ranked(rank, self._item_ids[i], self._titles[i], round(s, 6), i in seen, self.checkpoint.index.text(i))
-            for rank, (i, s) in enumerate(pairs, 1)
+            for rank, (i, s) in enumerate(zip(lists[0].tolist(), scores[0].tolist(), strict=True), 1)
+            if i >= 0
         )
         titled = tuple((self._item_ids[i], self._titles[i]) for i in items)
-        return Recommendation(user, titled, ranked, target)
+        kind = None if user is None else AS_TESTED if as_tested else TO_DATE
+        return Recommendation(user, titled, kind, ranked, target, len(ranked) < k)
+
+    def recommend_many(
+        self,
+        histories: Sequence[Sequence[int]] | Sequences,
+        allowed: Mask | None = None,
+        hide_seen: bool | None = None,
+        k: int | None = None,
+    ) -> Lists:
+        """The best next items after each of many histories; several threads may ask at once.
+
+        Evaluation ranks by the same search, batch by batch (`core.recommend.search_batches`), and leaves seen items out
+        of its lists in the same way. Where too few are then left, the search is made again over unseen items alone.
+
+        Args:
+            histories: item numbers, oldest first, of any lengths; added items too.
+            allowed: which items may be listed; bool, shape (items,), or (histories, items) for each its own.
+            hide_seen: leave items of the history out of the list; the project's own rule where not given.
+            k: length of the lists; the project's own where not given.
+
+        Returns:
+            Item numbers and scores (as `Ranked` has them), shape (histories, k), best first; -1 and -inf where fewer
+            than `k` items may be listed.
+
+        Raises:
+            DataError: an empty history, a number that no item has, or a mask of another shape.
+        """
+        settings = self.project.recommend
+        k = max(k or settings.k, 1)
+        given = histories if isinstance(histories, Sequences) else _sequences(histories)
+        if len(given) and given.lengths.min() < 1:
+            raise DataError("a history is empty", "a list follows at least one item")
+        count = len(self._item_ids)
+        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
+            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
+        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
+            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
+        beams = max(settings.beams, k)
+        items, scores = self._search(given, np.arange(len(given)), allowed, beams)
+        if settings.hide_seen if hide_seen is None else hide_seen:
+            seen = is_seen(given, items, count)
+            cut = (items >= 0).all(axis=1) & (items.shape[1] < self.n_items)
+            # What is left moves up; (histories, beams).
+            order = np.argsort(seen | (items < 0), axis=1, kind="stable")
+            items = np.take_along_axis(items, order, axis=1)
+            scores = np.take_along_axis(scores, order, axis=1)
+            gone = np.take_along_axis(seen, order, axis=1)
+            items[gone], scores[gone] = -1, -np.inf
+            # Where the search stopped at its width, there are more items for what is now too short a list.
+            short = np.flatnonzero(cut & (items[:, :k] < 0).any(axis=1))
+            items[short], scores[short] = self._search(given, short, allowed, beams, unseen=True)
+        width = min(k, items.shape[1])
+        padding = ((0, 0), (0, k - width))
+        return (
+            np.pad(items[:, :width], padding, constant_values=-1),
+            np.pad(scores[:, :width], padding, constant_values=-np.inf),
+        )
+
+    def allowed(self, only: str = "", allow: Collection[str] | None = None, deny: Collection[str] = ()) -> Mask | None:
+        """The mask of the items that satisfy every restriction; None where there is none.
+
+        Args:
+            only: condition of SQL on the item table (`items`); of added items only id, title and text are known.
+            allow: ids of the only items that may be listed; unknown ones are passed over.
+            deny: ids of items that may not; unknown ones are passed over.
+
+        Raises:
+            DataError: the condition cannot be used, or no id of a list is known.
+        """
+        masks = [condition_mask(self.items, only)] if only else []
+        if allow is not None:
+            masks.append(listed_mask(self._item_number, allow, "allow"))
+        if deny:
+            masks.append(~listed_mask(self._item_number, deny, "deny"))
+        return np.logical_and.reduce(masks) if masks else None
+
+    def unknown(self, ids: Collection[str]) -> list[str]:
+        """Which ids no item has."""
+        return [one for one in ids if one not in self._item_number]
+
+    def history_of(self, user: str, as_tested: bool = False) -> tuple[list[int], int | None]:
+        """Item numbers of what a user took, oldest first; as tested without the held-out test target, and that.
+
+        Raises:
+            DataError: unknown user.
+        """
+        items: list[int] = self.dataset.sequences[self._find(user, self._user_number, "user")].tolist()
+        if not as_tested or len(items) < MIN_EVALUATED:
+            return items, None
+        return items[:-1], items[-1]
 
     def users(self, prefix: str = "", limit: int = 50) -> list[str]:
         """Ids of users that start with a prefix, in the order of the logs."""
         return [user for user in self._user_number if user.startswith(prefix)][:limit]
 
-    def _search(self, items: list[int], k: int) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
-        """At least `k` items after a history, best first, -1 where there are fewer, and their scores; (items,) each."""
-        visible = np.array([items[-self.project.data.max_history :]])
-        beams = max(self.project.recommend.beams, k)
-        model, trie = self.checkpoint.model, self.checkpoint.trie
-        with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=use_bf16(self.project.run)):
-            if self.checkpoint.dense is not None and self._fusion_weight:
-                ranked, scores = fused_list(self.checkpoint, visible, beams, self._fusion_weight, self._listed)
-            else:
-                lists, list_scores = beam_search(model, trie, visible, beams)
-                ranked, scores = lists[0], list_scores[0]
-        return ranked if self._listed is None else np.where(ranked < 0, -1, self._listed[ranked]), scores
+    def _search(
+        self, histories: Sequences, chosen: Places, allowed: Mask | None, beams: int, unseen: bool = False
+    ) -> Lists:
+        """The lists after some of the histories; shape (chosen, min(beams, `n_items`)), -1 behind the last.
+
+        Args:
+            histories: item numbers.
+            chosen: places in it.
+            allowed: see `recommend_many`.
+            beams: width of the search.
+            unseen: items of a history may not be listed after it.
+        """
+        model, trie, dense = self.checkpoint.model, self.checkpoint.trie, self.checkpoint.dense
+        weight, listed = self._fusion_weight, self._listed
+        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
+
+        def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
+            if dense is not None and weight:
+                return fused_lists(self.checkpoint, rows, beams, weight, listed, mask)
+            return beam_search(model, trie, rows, beams, mask)
+
+        def mask_of(places: Places) -> Allowed | None:
+            if shared is not None or (allowed is None and not unseen):
+                return shared
+            own = chosen[places]
+            masks = np.ones((len(own), len(self._item_ids)), dtype=bool)
+            if allowed is not None:
+                masks &= allowed if allowed.ndim == 1 else allowed[own]
+            if unseen:
+                for row, place in enumerate(own):
+                    masks[row, histories[int(place)]] = False
+            return trie.allow(self._of_trie(masks))
+
+        width = min(beams, self.n_items)
+        items = np.full((len(chosen), width), -1, dtype=np.int32)
+        scores = np.full((len(chosen), width), -np.inf, dtype=np.float32)
+        max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
+        batches = search_batches(search, trie, histories.take(chosen), max_history, bf16, mask_of, shrink=True)
+        with self._lock:  # a model's forward pass is not made for several threads
+            for places, (found, values) in batches:
+                many = min(found.shape[1], width)  # few are found where few may be listed
+                items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
+        return items if listed is None else np.where(items < 0, -1, listed[items]), scores
+
+    def _of_trie(self, mask: Mask) -> torch.Tensor:
+        """A mask of all items, (..., items), as one of the items that can be recommended."""
+        return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
 
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:
@@ -199,6 +340,12 @@ class Recommender:
         near = difflib.get_close_matches(name, numbers, n=3, cutoff=0.6) if len(numbers) <= 200_000 else []
         hint = f"did you mean {', '.join(near)}?" if near else f"ids look like {', '.join(list(numbers)[:3])}"
         raise DataError(f"no {kind} {name!r} among the {len(numbers):,} of this run", hint)
+
+
+def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:
+    flat = [item for history in histories for item in history]
+    lengths = [len(history) for history in histories]
+    return Sequences(np.array(flat, dtype=np.int32), np.cumsum([0, *lengths], dtype=np.int64))
 
 
 def _fusion_weight(folder: RunFolder) -> float:

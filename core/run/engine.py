@@ -16,6 +16,11 @@ from core.run.reporter import RunReporter
 _MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is used up, the device's or the machine's."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _MEMORY)
+
+
 def exit_state(error: BaseException | None, where: Path) -> tuple[str, int, str, str]:
     """State, exit code, message and remedy of a run whose work ended with an error, or with none.
 
@@ -31,7 +36,7 @@ def exit_state(error: BaseException | None, where: Path) -> tuple[str, int, str,
         return "stopped", 130, "interrupted before a checkpoint could be saved", "train goes on from the last one"
     if isinstance(error, EagerError):
         return "failed", error.exit_code, error.message, error.remedy
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _MEMORY):
+    if is_out_of_memory(error):
         return "failed", 3, "out of memory", "a smaller tune.batch_tokens or model needs less"
     if fault := fault_of(error, where):
         return "failed", fault.exit_code, fault.message, fault.remedy

@@ -86,7 +86,7 @@ def start(
     _idle(folder)
     with folder.lock(0.5):  # of two who start the run at once, one waits and then sees the other's engine
         status = _idle(folder)
-        fresh = Status(started=status.started, best=status.best, checkpoint=status.checkpoint)
+        fresh = Status(started=status.started, elapsed=status.elapsed, best=status.best, checkpoint=status.checkpoint)
         try:
             offset = folder.control_path.stat().st_size if folder.control_path.exists() else 0
             folder.write_status(fresh)

@@ -84,7 +84,8 @@ class RunReporter(Reporter):
             self._writer = EventWriter(self.folder.events_path, lambda event: apply(self.state, event))
             self._mutex = self._writer.lock  # one lock for both: the writer calls back while it holds it
             self._stack.callback(self._writer.close)
-            self._began = self._spoke = time.monotonic()
+            self._spoke = time.monotonic()
+            self._began = self._spoke - max(0.0, old.elapsed)  # of a run that goes on, what it took before counts
             fresh = Status(
                 state="running",
                 pid=os.getpid(),

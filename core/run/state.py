@@ -36,6 +36,9 @@ class StageState:
     """running, finished, reused, or how the run ended inside it: failed, stopped."""
     started: float = 0.0
     seconds: float = 0.0
+    """How long it took, all starts together."""
+    before: float = 0.0
+    """What of it earlier starts took, which were stopped or failed inside it."""
     fingerprint: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
 
@@ -174,12 +177,13 @@ def apply(state: RunState, event: Event) -> None:
         return  # seen already
     if seq != last + 1:
         state.missing += seq - last - 1
-    state.last_seq, state.last_ts = seq, event.ts
+    state.last_seq = seq
     handler = _HANDLERS.get(event.kind)
     if handler is None:
         state.unknown += 1
     else:
         handler(state, event)
+    state.last_ts = event.ts  # a handler still sees when the event before was
 
 
 def _text(event: Event, key: str, default: str = "") -> str:
@@ -232,7 +236,7 @@ def _run_started(state: RunState, event: Event) -> None:
     state.started, state.began = event.ts, state.began or event.ts
     for name, stage in state.stages.items():
         if stage.state == "running":  # the process before this one died inside it
-            state.stages[name] = replace(stage, state="stopped")
+            state.stages[name] = _cut_off(stage, "stopped", state.last_ts)
     state.exit_code, state.error, state.remedy = None, "", ""
     state.progress = None
     state._paces.clear()
@@ -251,15 +255,23 @@ def _run_finished(state: RunState, event: Event) -> None:
     state.ended, state.paused = event.ts, False
     for name, stage in state.stages.items():
         if stage.state == "running":
-            state.stages[name] = replace(stage, state=state.state, seconds=max(0.0, event.ts - stage.started))
+            state.stages[name] = _cut_off(stage, state.state, event.ts)
     if state.error:
         level = "error" if state.state == "failed" else "info"
         state.alerts.append(Alert(level, f"run {state.state}", state.error, event.ts))
 
 
+def _cut_off(stage: StageState, how: str, ts: float) -> StageState:
+    """A running stage whose run ended inside it."""
+    return replace(stage, state=how, seconds=stage.before + max(0.0, ts - stage.started))
+
+
 def _stage_started(state: RunState, event: Event) -> None:
     name = _text(event, "stage")
-    _keep(state.stages, name, StageState(name, "running", event.ts, fingerprint=_text(event, "fingerprint")))
+    earlier = state.stages.get(name)
+    before = earlier.seconds if earlier is not None and earlier.state not in ("finished", "reused") else 0.0
+    stage = StageState(name, "running", event.ts, before=before, fingerprint=_text(event, "fingerprint"))
+    _keep(state.stages, name, stage)
     state.progress = None
     state._paces.clear()
 
@@ -273,7 +285,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
     state.stages[name] = replace(
         stage,
         state="finished",
-        seconds=max(0.0, number(event.data.get("seconds"))),
+        seconds=stage.before + max(0.0, number(event.data.get("seconds"))),
         summary=summary if isinstance(summary, Mapping) else {},
     )
     state.progress = None

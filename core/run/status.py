@@ -44,7 +44,7 @@ class Status:
     started: float = 0.0
     ended: float = 0.0
     elapsed: float = 0.0
-    """Seconds from the start to the last sign of life, by a clock that nobody can set."""
+    """Seconds at work until the last sign of life, all starts together, by a clock that nobody can set."""
     quiet: float = 0.0
     """Seconds since the work itself said anything, at the last sign of life."""
     paused: bool = False
@@ -80,11 +80,11 @@ class Status:
 
     @property
     def seconds(self) -> float:
-        """Seconds from the start to the end, or to now."""
+        """Seconds at work to the end, or to now, all starts together."""
         if not self.started:
             return 0.0
-        if self.clock:
-            return self.elapsed + (min(self.silence, STALE) if self.live else 0.0)
+        if self.clock or self.elapsed:  # one that is only queued again has no clock yet
+            return self.elapsed + (min(self.silence, STALE) if self.live and self.clock else 0.0)
         return max(0.0, (self.ended or (time.time() if self.live else self.heartbeat)) - self.started)
 
 
@@ -146,6 +146,9 @@ def write_status(path: Path, status: Status) -> None:
 
 
 def beaten(status: Status, began: float) -> Status:
-    """The same status with a fresh heartbeat; `began` is the monotonic clock at the start of the process."""
+    """The same status with a fresh heartbeat; `began` is the monotonic clock at the start.
+
+    Of a run that goes on it is so much earlier that `elapsed` counts what earlier processes took, too.
+    """
     clock = time.monotonic()
     return replace(status, heartbeat=time.time(), boot=boot(), clock=clock, elapsed=round(clock - began, 3))

@@ -15,13 +15,13 @@ from core.index.lookup import Lookup
 from core.index.revisions.changes import load_revisions, newest_revision
 from core.run.folder import RunFolder
 from core.serve import protocol
+from core.vectors import KINDS
 
 if TYPE_CHECKING:
     from core.index.nearest import Nearest
     from core.recommend.recommender import Recommender
 
-SOURCES = ("semantic", "behavior")
-STAGES = {"data": "data", "index": "index", "model": "tune", "semantic": "semantic", "behavior": "behavior"}
+STAGES = {"data": "data", "index": "index", "model": "tune", **{kind: kind for kind in KINDS}}
 """What the ready line's `has` names, and the stage that makes it."""
 
 
@@ -115,5 +115,5 @@ class ServedRun:
         self._progress("loading the vectors")
         from core.index.nearest import Nearest
 
-        made = [source for source in SOURCES if self._is_made(source)]
+        made = [source for source in KINDS if self._is_made(source)]
         return Nearest.load({source: self.folder.artefact(source) / "vectors.npz" for source in made})

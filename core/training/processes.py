@@ -24,6 +24,13 @@ PATIENCE = timedelta(hours=12)
 """How long a process waits for the others: the first one validates alone, which takes its time."""
 
 
+def leave() -> None:
+    """Part from the other processes, before the interpreter ends under threads that still speak with them."""
+    # A thread of gloo that outlives the interpreter aborts the process ("terminate called").
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 class Alone:
     """A process that trains by itself.
 

@@ -1,6 +1,6 @@
 """What simpler models expect at every training target, for the generator to learn from besides the answers themselves.
 
-Distillation (Hinton, Vinyals & Dean, arXiv 1503.02531, section 2) from two kinds of teachers: SASRec, with and without
+Distillation (Hinton, Vinyals & Dean, arXiv 1503.02531) from two kinds of teachers: SASRec, with and without
 the items' text, which generalises; and item-to-item transitions, which remember what other users took next. All saw
 training prefixes only, so nothing leaks; and the transitions forget a user's own step before they are asked about it,
 else they would only repeat the answer.

@@ -131,7 +131,7 @@ class Tuner:
         parameters = sum(p.numel() for p in self.lm.parameters())
         self.reporter.log(
             f"{parameters:,} parameters, {self.rows.targets:,} supervised targets an epoch, {self.device}, "
-            f"bf16 {self.bf16}"
+            f"in {'bf16' if self.bf16 else 'fp32'}"
         )
         for number, stage in enumerate(self.project.tune.stages):
             self._train(number, stage)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.cost import Job, Work
 from core.data.arrays import Sequences
 from core.errors import ProjectError
 from core.run.reporting import Reporter
@@ -140,6 +141,17 @@ class VectorProvider(ABC):
             ProjectError: the settings do not fit the data.
             StopRequested: somebody asked to stop.
         """
+
+    @classmethod
+    def work(cls, job: Job, source: str, dim: float) -> Work | None:
+        """What `vectors` has to do, for the estimate of a run; None where that cannot be known yet.
+
+        Args:
+            job: the data's sizes, the machine, the settings of the stages.
+            source: the setting that names it, its argument included, as `hf:MODEL`.
+            dim: the width of the vectors that the project asks for.
+        """
+        return Work(single=0.03)
 
     def encode(self, task: VectorTask) -> ItemVectors:
         """Vectors of new items' texts, in the space of an artefact that `vectors` made.

@@ -1,13 +1,13 @@
 """DIN: behaviour vectors from an attention unit that asks, for each candidate, which past items matter.
 
-Zhou et al. 2018, "Deep Interest Network" (arXiv 1706.06978, section 4.3: local activation unit; 5.2: Dice), in the form
+Zhou et al. 2018, "Deep Interest Network" (arXiv 1706.06978: local activation unit, Dice), in the form
 of the behaviour encoder in EAGER-LLM's released code (commit d3c7016): a window of 19 past items whose older part is
 averaged in groups, an attention unit on [q, h, q - h, q * h], and a softmax over 60 items sampled evenly.
 
 Unlike the released code it is free of leaks: that trains on validation targets and stops by 5,000 test users; here
 only training prefixes are seen, and the number of epochs is fixed. It is smaller, too: their vectors are 1024 wide and
 the layers grow with them; here attention and output layers have 16 and 64 units. No softmax goes over the attention
-weights, for their sum tells how strong an interest is (DIN, section 4.3).
+weights, for their sum tells how strong an interest is, as in the paper.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """LightGCN: behaviour vectors that are spread over the graph of who took what.
 
-He et al. 2020 (arXiv 2002.02126, section 3.1): no weights but one vector a user and an item, spread three times over
+He et al. 2020 (arXiv 2002.02126): no weights but one vector a user and an item, spread three times over
 the symmetrically normalised graph; an item's vector is the mean of what it was before and after each step. Trained with
-a softmax over sampled items (Wu et al. 2022, arXiv 2201.02327) in place of BPR with one negative (LightGCN, section
-3.3), which needs far fewer steps; the L2 norm of the vectors before spreading is as there. Only training prefixes are
+a softmax over sampled items (Wu et al. 2022, arXiv 2201.02327) in place of their BPR with one negative, which
+needs far fewer steps; the L2 norm of the vectors before spreading is as there. Only training prefixes are
 edges, and the number of epochs is fixed.
 
 Semantic Convergence (arXiv 2412.13771) takes its behaviour vectors from a graph encoder too, DCCF; no code of it is

@@ -16,8 +16,8 @@ def ppmi_svd_vectors(train: Sequences, n_items: int, dim: int, seed: int) -> Ite
     """PPMI of items within `WINDOW` steps of one another, truncated SVD, symmetric square-root weighting.
 
     What skip-gram with negative sampling factorises implicitly, without its noise (Levy & Goldberg 2014, "Neural Word
-    Embedding as Implicit Matrix Factorization", NeurIPS 27, sections 4.1 and 4.2; one negative, so no shift). Two
-    items d steps apart count 1/d, as in GloVe (Pennington, Socher & Manning 2014, EMNLP, section 4.2).
+    Embedding as Implicit Matrix Factorization", NeurIPS 27; one negative, so no shift). Two items d steps apart
+    count 1/d, as in GloVe (Pennington, Socher & Manning 2014, EMNLP).
 
     Args:
         train: training sequences.

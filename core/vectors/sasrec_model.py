@@ -1,10 +1,10 @@
 """SASRec with a full softmax over the catalogue: a behaviour source, and the baseline to beat.
 
-The model is that of Kang & McAuley 2018, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781, section III),
-with these departures:
+The model is that of Kang & McAuley 2018, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with
+these departures:
 
-* The loss is cross-entropy over every item in place of binary cross-entropy with one sampled negative (their section
-  III-E): with it SASRec is a far stronger baseline (Klenitskiy & Vasilev 2023, arXiv 2309.07602, "SASRec+").
+* The loss is cross-entropy over every item in place of their binary cross-entropy with one sampled negative:
+  with it SASRec is a far stronger baseline (Klenitskiy & Vasilev 2023, arXiv 2309.07602, "SASRec+").
 * Scores are the cosine of state and item vector over a temperature, as in the sampled softmax of Wu et al. 2022 (arXiv
   2201.02327), here over every item; it converges several times faster than the plain dot product (our measurement).
 * The point-wise network has GELU and a hidden layer four times as wide as the states; theirs has ReLU and one width.

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
-DIN, DIN_BATCH, DIN_EPOCHS = 4.7e-6, 256, 12  # seconds a target and dimension
-LIGHTGCN_PAIR, LIGHTGCN_EDGE, LIGHTGCN_EPOCHS = 11e-6, 1.6e-9, 30  # seconds a pair; an edge's dimension, six layers
 SCORES_KEPT, SCORES_LIVE, SCORES_GAPS = 62.0, 12.0, 38.0
 TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
@@ -166,19 +164,10 @@ def make_behavior(project: Project, made: Artefacts, folder: Path, reporter: Rep
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
 
 
-def _semantic_work(job: Job) -> Work | None:
-    settings, sizes = job.settings("semantic"), job.sizes
-    source = str(settings["source"])
-    if source.startswith("hf:"):
-        body = job.encoder(source.removeprefix("hf:"))
-        tokens = min(sizes.text_mb * 1e6 / 4, sizes.items * 256.0)
-        return None if body is None else Work(single=5.0) + job.trained(2.0 * body * tokens)
-    if source != "lsa":
-        return Work(single=0.5)
-    dim = min(float(settings["dim"]), sizes.items)
-    vectors = sizes.items * (2.0 * dim) ** 2 * 1.4e-9
-    words = sizes.text_mb * (0.3 + 1.3 * dim / 256)
-    return Work(shared=(vectors + words) / 2, single=0.7 + (vectors + words) / 2)
+def _vectors_work(job: Job, stage: str, registry: Registry[Any]) -> Work | None:
+    settings = job.settings(stage)
+    work: Work | None = registry.get(settings["source"]).work(job, settings["source"], float(settings["dim"]))
+    return work
 
 
 def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work:
@@ -202,24 +191,6 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
 def _teacher_work(job: Job) -> Work:
     semantic = job.settings("semantic")
     return _sasrec_work(job, "teacher", float(semantic["dim"]) if semantic["source"] == "lsa" else 384.0)
-
-
-def _behavior_work(job: Job) -> Work:
-    settings, sizes = job.settings("behavior"), job.sizes
-    source, dim = settings["source"], float(settings["dim"])
-    if source == "din":
-        targets = float(((sizes.train - 1).clip(min=0) * sizes.users).sum())
-        steps = targets / DIN_BATCH
-        return Work(shared=DIN_EPOCHS * (targets * dim * DIN + steps * sizes.items * dim * ITEM_VECTOR))
-    if source == "lightgcn":
-        pairs, nodes = float((sizes.train * sizes.users).sum()), sizes.items + float(sizes.users.sum())
-        steps = pairs / min(max(pairs / 24, 2048.0), 65_536.0)
-        spread = Work(single=steps * dim * (pairs * LIGHTGCN_EDGE + nodes * ITEM_VECTOR))
-        return (spread + Work(shared=pairs * LIGHTGCN_PAIR)) * LIGHTGCN_EPOCHS
-    if source != "ppmi-svd":
-        return Work(single=0.03)
-    pairs = min(sizes.interactions * 6.0, float(sizes.items) ** 2)
-    return Work(single=0.3 + pairs * (dim + 10) * 28e-9)
 
 
 def _scores(job: Job, stage: str) -> float:
@@ -253,7 +224,7 @@ def _model_cost(stage: str, work: Callable[[Job], Work]) -> Cost:
 SEMANTIC = Stage(
     "semantic", 2, semantic_settings, inputs("data"), make_semantic,
     Cost(
-        _semantic_work,
+        lambda job: _vectors_work(job, "semantic", TEXT_VECTORS),
         lambda job: job.sizes.text_mb * TEXT_COUNTED + 3 * 8.0 * job.sizes.items * 513 * MB,
         lambda job: _vectors_disk(job, "semantic"),
     ),
@@ -262,7 +233,7 @@ SASREC = Stage("sasrec", 1, sasrec_settings, inputs("data"), make_sasrec, _model
 BEHAVIOR = Stage(
     "behavior", 1, behavior_settings, behavior_inputs, make_behavior,
     Cost(
-        _behavior_work,
+        lambda job: _vectors_work(job, "behavior", BEHAVIOR_VECTORS),
         lambda job: job.sizes.items * 128 * 4 * 4 * MB,
         lambda job: job.sizes.items * 128 * 4 * MB,
     ),

@@ -158,8 +158,11 @@ def with_values(guessed: str, values: Mapping[str, Any]) -> str:
     import tomli
 
     from core.fields import toml_value
+    from core.jobs.project_file import with_recipe
     from core.project import all_settings
 
+    if "recipe" in values:
+        guessed = with_recipe(guessed, values["recipe"])
     tree, table, lines = tomli.loads(guessed), "", []
     defaults = {setting.key: setting.default for setting in all_settings()}
     for line in guessed.split("\n"):

@@ -1,4 +1,4 @@
-"""The command line: `eagertui [--headless] VERB [PROJECT]`. Without `--headless` it opens the app at the verb's place.
+"""The command line: `eagertui [PROJECT]` opens the app, `eagertui VERB [PROJECT]` prints; `train` does either.
 
 Each verb imports what it needs when it runs, so that `--version`, `--help` and the app's first paint cost little.
 """
@@ -6,22 +6,28 @@ Each verb imports what it needs when it runs, so that `--version`, `--help` and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import EagerError, EnvironmentFault, Interrupted, ProjectError
 from eagertui.cli.verb import Verb
 from eagertui.cli.verbs import all_verbs
-from eagertui.plain import project_file, visible
+from eagertui.plain import visible
+
+if TYPE_CHECKING:
+    from core.project import Project
 
 
 class _Parser(argparse.ArgumentParser):
     """Errors in our own form; the settings are listed only when somebody asks for help."""
 
     settings = False
+    argv: Sequence[str] = ()
+    """The whole command line; a help's settings are those of the recipe that it names."""
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message}\nsee: {self.prog} --help", file=sys.stderr)
@@ -29,41 +35,84 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         if self.settings:
-            self.epilog = _settings_help()
+            self.epilog = _settings_help(_recipe_of(self.argv))
         return super().format_help()
 
 
-def _settings_help() -> str:
-    from core.project import all_settings
+def _settings_help(recipe: str) -> str:
+    """Every setting with the recipe's value."""
+    from core.project import all_settings, recipe_project
 
-    rows = ["settings for --set, with their defaults (a table's default comes from the recipe):"]
+    project = recipe_project(recipe)
+    rows = [f"settings for --set, with the values of the recipe {recipe} (what stands in the project file wins):"]
     for setting in all_settings():
         allowed = f" [{setting.allowed}]" if setting.allowed else ""
-        rows.append(f"  {setting.key} = {setting.default_toml}\n      {setting.doc}{allowed}")
+        rows.append(f"  {setting.key} = {_recipe_value(project, setting.key)}\n      {setting.doc}{allowed}")
     return "\n".join(rows)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def _recipe_value(project: Project, key: str) -> str:
+    """A setting's value as TOML text; of a stage's setting all values where they differ."""
+    from core.fields import toml_value, value_at
+
+    _, stages, name = key.partition("tune.stages.")
+    if not stages:
+        return toml_value(value_at(project, key))
+    values = [toml_value(getattr(stage, name)) for stage in project.tune.stages]
+    named = [f"{value} ({stage.name})" for value, stage in zip(values, project.tune.stages, strict=True)]
+    return values[0] if len(set(values)) == 1 else ", ".join(named)
+
+
+def _recipe_of(argv: Sequence[str]) -> str:
+    """The recipe that a command line names by `--set recipe=`, else its project's, else `light`."""
+    from core.recipes import recipe_paths
+
+    small = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    small.add_argument("--set", dest="overrides", action="append", default=[])
+    with contextlib.suppress(argparse.ArgumentError, SystemExit, EagerError):
+        known, rest = small.parse_known_args(argv)
+        given = [text.partition("=")[2].strip() for text in known.overrides if text.partition("=")[0] == "recipe"]
+        if given and given[-1] in recipe_paths():
+            return str(given[-1])
+        folders = [Path(text) for text in [*rest, "."] if (Path(text) / "project.toml").is_file()]
+        files = [Path(text) for text in rest if text.endswith(".toml") and Path(text).is_file()]
+        for project in [*files, *folders][:1]:
+            from core.project import Project
+
+            return Project.load(project).recipe
+    return "light"
+
+
+def build_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the whole command line, which is `argv`."""
+    _Parser.argv = argv
     parser = _Parser(
         prog="eagertui",
         description="From interaction logs to a generative LLM recommender, in the terminal.",
-        epilog="Without a verb, with a project alone, or with a verb but without --headless, the app opens.",
+        usage="%(prog)s [PROJECT] | %(prog)s VERB ...",
+        epilog="With a project alone, or with nothing, the app opens. Of the verbs only open does that, and train "
+        "where --headless is missing; all others print.",
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("--completion", choices=("bash", "zsh", "fish"), help="print a shell's completion script")
-    parser.add_argument("--headless", action="store_true", default=False, help="work without a screen")
-    group = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    parser.add_argument("--headless", action="store_true", default=False, help="train without a screen")
+    group = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser, prog="eagertui")
     for verb in all_verbs().values():
         _add(group, verb)
     return parser
+
+
+def _described(verb: Verb) -> str:
+    """What a verb does, and where the app shows the same."""
+    app = f" In the app: eagertui open PROJECT {verb.place}." if verb.place and not verb.opens else ""
+    return f"{verb.help[:1].upper()}{verb.help[1:]}.{app}"
 
 
 def _add(group: argparse._SubParsersAction[_Parser], verb: Verb) -> None:
     """Add a verb, and those of its own."""
     raw = argparse.RawDescriptionHelpFormatter
     text = f"{verb.help}: {', '.join(inner.name for inner in verb.verbs)}" if verb.verbs else verb.help
-    parser = group.add_parser(verb.name, help=text, description=f"{verb.help.capitalize()}.", formatter_class=raw)
+    parser = group.add_parser(verb.name, help=text, description=_described(verb), formatter_class=raw)
     parser.set_defaults(declared=verb)
     if verb.verbs:
         inner_group = parser.add_subparsers(metavar="WORK", parser_class=_Parser)
@@ -72,9 +121,12 @@ def _add(group: argparse._SubParsersAction[_Parser], verb: Verb) -> None:
         return
     if verb.project:
         parser.add_argument("project", nargs="?", type=Path, help="project file or its folder (default: project.toml)")
-    # SUPPRESS: a default here would undo a --headless that stood before the verb.
-    parser.add_argument("--headless", action="store_true", default=argparse.SUPPRESS, help="work without a screen")
-    parser.add_argument("--json", action="store_true", help="print JSON; implies --headless")
+    if verb.prints:
+        # SUPPRESS: a default here would undo a --headless that stood before the verb.
+        text = "without a screen" if verb.opens else "changes nothing: this verb always prints"
+        parser.add_argument("--headless", action="store_true", default=argparse.SUPPRESS, help=text)
+        text = "print JSON; implies --headless" if verb.opens else "print JSON"
+        parser.add_argument("--json", action="store_true", help=text)
     if verb.sets:
         parser.settings = True
         text = "override a setting; repeatable"
@@ -89,9 +141,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a title that the terminal cannot show is no reason to fail
-    parser = build_parser()
-    args = parser.parse_args(_with_verb(sys.argv[1:] if argv is None else list(argv)))
+    words = sys.argv[1:] if argv is None else list(argv)
+    parser = build_parser(words)
     try:
+        args = parser.parse_args(_with_verb(words))
         code = _dispatch(parser, args)
         sys.stdout.flush()
         return code
@@ -109,10 +162,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _with_verb(argv: list[str]) -> list[str]:
-    """`eagertui shop` opens the app on the project `shop`: `runs` without a screen is the app at Home."""
-    first = argv[0] if argv else ""
-    is_project = first not in all_verbs() and (Path(first).is_file() or (Path(first) / "project.toml").is_file())
-    return ["runs", *argv] if first and is_project else argv
+    """`eagertui shop` is `eagertui open shop`.
+
+    Raises:
+        ProjectError: a word that is no verb and nothing that there is.
+    """
+    words = (at for at, word in enumerate(argv) if not word.startswith("-") and argv[at - 1 : at] != ["--completion"])
+    first = next(words, None)
+    if first is None or argv[first] in all_verbs():
+        return argv
+    if not Path(argv[first]).exists():
+        from eagertui.no_project import fault_at
+
+        verbs = () if os.sep in argv[first] else all_verbs()
+        raise fault_at(Path(argv[first]), verbs) or ProjectError(f"no verb {argv[first]}")
+    return [*argv[:first], "open", *argv[first:]]
 
 
 def _complain(message: str, remedy: str, code: int) -> int:
@@ -135,25 +199,19 @@ def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error("--headless needs a verb")
     verb: Verb | None = getattr(args, "declared", None)
     if verb is None:
-        return _open_app(args)
+        from eagertui.cli.opening import open_app
+
+        return open_app(None)
+    if args.headless and not verb.prints:
+        parser.error(f"{verb.name} needs a screen; leave out --headless")
     wants_text = args.headless or any(getattr(args, name, False) for name in ("json", *verb.prints_with))
-    if verb.place and not wants_text:
-        return _open_app(args)
+    if verb.opens and not wants_text:
+        from eagertui.cli.opening import open_app
+
+        return open_app(args.project, verb.place, args.overrides)
     if verb.work is None:
         parser.error(f"{verb.name} needs one of its own verbs")
     return verb.work(args)
-
-
-def _open_app(args: argparse.Namespace) -> int:
-    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual reads the first and draws on the last
-    if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
-        verb = f" {args.verb}" if args.verb else " VERB"
-        raise EnvironmentFault("no terminal to draw the app on", f"without a screen: eagertui --headless{verb}")
-    from eagertui.app import run_app
-
-    given = getattr(args, "project", None)
-    project, overrides = (project_file(given) if given else None), getattr(args, "overrides", [])
-    return run_app(project, verb=args.verb or "", overrides=overrides, user=getattr(args, "user", None) or "")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,10 @@ class Verb:
         project: whether it takes PROJECT as its first argument.
         sets: whether it takes `--set KEY=VALUE`, and `--help` lists the settings.
         run: whether it takes `--run ID`.
-        place: where the app opens without `--headless`; empty: it never opens the app.
+        place: where the app shows the same; empty: nowhere.
+        opens: whether it opens the app there on a terminal, where `--headless` is missing; all others print.
         prints_with: options that, like `--headless` and `--json`, mean that no app is wanted.
+        prints: whether it takes `--headless` and `--json`.
         verbs: verbs of its own.
         order: where help lists it; verbs of the same number by name.
     """
@@ -37,7 +39,9 @@ class Verb:
     sets: bool = False
     run: bool = False
     place: str = ""
+    opens: bool = False
     prints_with: tuple[str, ...] = ()
+    prints: bool = True
     verbs: tuple[Verb, ...] = ()
     order: int = 100
 

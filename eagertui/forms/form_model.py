@@ -93,6 +93,13 @@ class Field:
         wanted = wanted[1:].strip() if flipped else wanted
         return not wanted or (wanted in f"{self.key} {self.doc} {self.allowed}".casefold()) != flipped
 
+    def rank(self, text: str) -> int:
+        """How well a text fits the name, the smaller the better: the whole name, its beginning, in it, in the words."""
+        wanted, name = text.strip().casefold(), self.key.rpartition(".")[2].casefold()
+        if wanted in ("", name):
+            return 0
+        return 1 if name.startswith(wanted) else 2 if wanted in self.key.casefold() else 3
+
 
 @dataclass(frozen=True)
 class Group:
@@ -101,6 +108,16 @@ class Group:
     title: str
     doc: str
     fields: tuple[Field, ...]
+
+
+def filtered(groups: Sequence[Group], text: str) -> list[Group]:
+    """The groups with the fields that a text matches; those that have it in their name stand first."""
+    fitting = [(group, [one for one in group.fields if one.matches(text)]) for group in groups]
+    if text.strip() and not text.strip().startswith("!"):
+        best = {id(group): min((one.rank(text) for one in some), default=9) for group, some in fitting}
+        fitting = sorted(fitting, key=lambda pair: best[id(pair[0])])
+        fitting = [(group, sorted(some, key=lambda one: one.rank(text))) for group, some in fitting]
+    return [Group(group.title, group.doc, tuple(some)) for group, some in fitting]
 
 
 @dataclass(frozen=True)
@@ -132,8 +149,7 @@ def value_of(key: str, text: str) -> Any:
     """
     spec, kind = fields.find(Project, tuple(key.split(".")))
     if spec is None:
-        near = fields.nearest_key(Project, ".".join(part for part in key.split(".") if not part.isdigit()))
-        raise BadValue("unknown key" + (f"; did you mean {near}?" if near else ""))
+        raise BadValue(fields.unknown_key(Project, key))
     value = fields.convert(fields.parse_text(text, kind), kind, spec.metadata)
     if key == "recipe" and value not in recipe_paths():
         near = nearest_recipe(value)
@@ -149,14 +165,6 @@ def problem(key: str, text: str) -> str:
     except BadValue as error:
         return str(error)
     return ""
-
-
-def value_at(project: Project, key: str) -> Any:
-    """A loaded project's value of a setting."""
-    value: Any = project
-    for part in key.split("."):
-        value = value[int(part)] if part.isdigit() else fields.part_of(value, part)
-    return value
 
 
 def form_field(setting: Setting, key: str, value: Any) -> Field:
@@ -184,11 +192,11 @@ def project_fields(project: Project) -> tuple[Field, ...]:
         if setting.key.startswith(_STAGES):
             stages.append(setting)
         else:
-            found.append(form_field(setting, setting.key, value_at(project, setting.key)))
+            found.append(form_field(setting, setting.key, fields.value_at(project, setting.key)))
     for number in range(len(project.tune.stages)):
         for setting in stages:
             key = f"{_STAGES}{number}.{setting.key.removeprefix(_STAGES)}"
-            found.append(form_field(setting, key, value_at(project, key)))
+            found.append(form_field(setting, key, fields.value_at(project, key)))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from eagertui.forms.editors import ChoiceSelect, FieldInput, OrderedMarks, Settled
-from eagertui.forms.form_model import Field, Group
+from eagertui.forms.form_model import Field, Group, filtered
 from eagertui.forms.setting_list import SettingList, about, verdict
 from eagertui.widgets.draw import clip, line
 from eagertui.widgets.filter_bar import FilterBar
@@ -133,7 +133,7 @@ class SettingsForm(Vertical):
 
     def _list(self) -> None:
         text = self.query_one(FilterBar).text
-        shown = [Group(g.title, g.doc, tuple(one for one in g.fields if one.matches(text))) for g in self._groups]
+        shown = filtered(self._groups, text)
         every = [one for group in self._groups for one in group.fields]
         self.settings.show(shown, max((len(one.label) for one in every), default=0))
         told = [f"{sum(len(group.fields) for group in shown)} of {len(every)}"] if text else []

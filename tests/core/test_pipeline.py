@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import Interrupted, ProjectError
 from core.jobs.work import evaluate_run, train_run
-from core.pipeline import plan, run_stages
+from core.pipeline import needed, plan, run_stages
 from core.project import Project
 from core.run.events import EventReader
 from core.run.folder import RunFolder
@@ -190,6 +190,14 @@ def sources_of(folder: Path) -> set[str]:
 def test_the_sources_that_are_there_make_the_index(overrides: list[str], sources: set[str], world: Path) -> None:
     made = up_to("index", world, *overrides)
     assert sources_of(made["index"]) == sources
+
+
+def test_what_a_needed_stage_reads_is_needed(world: Path) -> None:
+    """The contrast asks for behaviour vectors, and these for SASRec, which nothing else reads."""
+    overrides = ["index.sources=semantic", "tune.distill=0", "evaluate.baselines=popularity", "contrast.form=next"]
+    project = Project.load(world, overrides)
+    assert needed(project) == {"data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"}
+    assert needed(Project.load(world, [*overrides, "run.goal=index"])) == {"data", "semantic", "index"}
 
 
 def test_one_source_alone_is_said(world: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import EagerError, ProjectError
-from core.fields import convert, toml_value
+from core.fields import convert, nearest_keys, toml_value
 from core.project import Project, all_settings
-from core.recipes import recipe_paths, recipe_summary
+from core.recipes import recipe_paths
 from core.settings import StageSettings
 from core.toml_lines import key_line
 
@@ -118,7 +118,7 @@ def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) 
         ("tune.batch_tokens=abc", '--set tune.batch_tokens=abc: tune.batch_tokens: expected a whole number, got "abc"'),
         ("tune.batchtokens=1", "--set tune.batchtokens=1: tune.batchtokens: unknown key; did you mean tune.batch_tok"),
         ("evaluate.mask_seen=yes", "expected true or false"),
-        ("tune.stages.3.epochs=1", "--set tune.stages.3.epochs=1: there are 1 stages, numbered from 0"),
+        ("tune.stages.3.epochs=1", "--set tune.stages.3.epochs=1: there is 1 stage, numbered from 0"),
         ("tune.stages=4", "expected tables, [[tune.stages]]"),
         ("data=4", "data: expected a table, [data]"),
         ("nothing", "--set nothing: expected key=value"),
@@ -149,6 +149,44 @@ def test_set_is_read_by_the_type_of_the_setting(tmp_path: Path) -> None:
     assert project.seed == 7
 
 
+def test_a_stage_key_without_a_number_sets_every_stage(tmp_path: Path) -> None:
+    two = "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 3\n" + MINIMAL
+
+    def stages(*overrides: str) -> list[tuple[int, float, dict[str, float]]]:
+        return [(one.epochs, one.learning_rate, one.tasks) for one in load(tmp_path, two, *overrides).tune.stages]
+
+    task, other = {"sequential": 1.0}, {"sequential": 0.5}
+    assert stages("tune.stages.epochs=1", "tune.stages.1.learning_rate=0.5") == [(1, 2e-3, task), (1, 0.5, task)]
+    assert stages("tune.stages.epochs=1", "tune.stages[1].epochs=2", "tune.stages.tasks.sequential=0.5") == [
+        (1, 2e-3, other), (2, 2e-3, other)
+    ]  # fmt: skip
+    assert [one.epochs for one in load(tmp_path, MINIMAL, "tune.stages.epochs=1").tune.stages] == [1]
+    small = load(tmp_path, MINIMAL, "recipe=eager-llm-small", "tune.stages.epochs=1").tune.stages
+    assert [one.epochs for one in small] == [1, 1] and len({one.name for one in small}) == 2
+    assert load(tmp_path, two, "tune.stages.epochs=1").notes == ()
+    wrong = error(tmp_path, two, "tune.stages.epochs=0")
+    assert wrong.startswith("--set tune.stages.epochs=0: tune.stages.epochs: must be at least 1")
+    with pytest.raises(ProjectError, match=r"expected a table|expected tables"):
+        load(tmp_path, two.replace("[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'", "[tune.stages.'*']"))
+
+
+def test_no_suggestion_is_the_key_that_was_typed() -> None:
+    keys = {setting.key for setting in all_settings()}
+    typed = {wrong for key in keys for wrong in (key.rpartition(".")[2], f"{key.partition('.')[0]}.{key[-8:]}")} - keys
+    assert len(typed) > 100
+    for wrong in typed:
+        near = nearest_keys(Project, wrong)
+        assert wrong not in near and set(near) <= keys | {key.rpartition(".")[0] for key in keys}, wrong
+
+
+def test_a_key_of_several_tables_names_all_of_them_the_tuning_first(tmp_path: Path) -> None:
+    for typed in ("epochs=1", "tune.epochs=1", "tune.stage.epochs=1"):
+        assert error(tmp_path, MINIMAL, typed).endswith(
+            "unknown key; did you mean tune.stages.epochs, sasrec.epochs or index.rq-vae.epochs?"
+        )
+    assert "did you mean index.rq-vae.epochs, tune.stages.epochs" in error(tmp_path, MINIMAL, "index.epochs=1")
+
+
 def test_stages_of_the_file_replace_the_recipes(tmp_path: Path) -> None:
     project = load(tmp_path, MINIMAL + "[[tune.stages]]\nname = 'only'\n")
     assert [stage.name for stage in project.tune.stages] == ["only"]
@@ -168,14 +206,13 @@ def test_a_recipe_cannot_set_what_belongs_to_the_data(tmp_path: Path, monkeypatc
     recipe.write_text("# odd: a test.\n\n[data]\nuser = 'x'\n", encoding="utf-8")
     monkeypatch.setattr("core.project.recipe_paths", lambda: {"odd": recipe})
     assert "odd.toml:4: data.user: a recipe cannot set this" in error(tmp_path, 'recipe = "odd"\n' + MINIMAL)
-    assert recipe_summary(recipe) == "odd: a test."
 
 
 def test_every_recipe_loads(tmp_path: Path) -> None:
     assert "light" in recipe_paths()
     for name, path in recipe_paths().items():
         assert load(tmp_path, MINIMAL, f"recipe={name}").recipe == name
-        assert recipe_summary(path)
+        assert path.read_text(encoding="utf-8").startswith(f"# {name}: "), "it says what it is and for whom"
 
 
 @pytest.mark.parametrize(
@@ -269,6 +306,10 @@ def test_old_spellings_on_the_command_line(tmp_path: Path) -> None:
         "--set rq_vae.epochs=9: rq_vae.epochs is index.rq-vae.epochs now",
         "--set index.paper=true: index.paper is index.method now",
     )
+    resolved = tmp_path / "project.resolved.toml"
+    resolved.write_text(MINIMAL + "[rq_vae]\nepochs = 7\n")
+    assert Project.load(resolved).notes == (), "nobody wrote it, so nobody can mend it"
+    assert len(Project.load(resolved, ["rq_vae.epochs=9"]).notes) == 1
     (tmp_path / "project.toml").write_text(MINIMAL + "[index]\nmethod = 'kmeans-tree'\npaper = false\n")
     assert Project.load(tmp_path).index.method == "kmeans-tree"
 

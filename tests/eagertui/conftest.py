@@ -11,6 +11,7 @@ import pytest
 from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui.app import EagerApp
+from eagertui.cli.verbs import place_of
 from tests.eagertui.app_tools import PROJECT, QUICK, Eyes, fake_engine, new_run
 
 
@@ -33,7 +34,7 @@ def open_app(shop: Path) -> Callable[..., object]:
     async def _open(
         *options: str, size: tuple[int, int] = (80, 24), project: Path | None = shop, verb: str = ""
     ) -> AsyncIterator[Eyes]:
-        app = EagerApp(project, verb, engine=fake_engine(*options))
+        app = EagerApp(project, place_of(verb), engine=fake_engine(*options))
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Eyes(app, pilot)
             if app.serving is not None:

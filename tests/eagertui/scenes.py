@@ -18,6 +18,7 @@ from core.errors import EagerError
 from core.jobs import errands
 from eagertui import app as eager_app
 from eagertui.app import EagerApp
+from eagertui.cli.verbs import place_of
 from eagertui.forms.editors import ChoiceSelect
 from eagertui.forms.pick_file import PickFileScreen
 from eagertui.forms.settings_form import SettingsForm
@@ -103,7 +104,7 @@ class Scene:
         others = [path for path in world.here.glob("*/project.toml") if path != project]
         memory = world.memory(*sorted(others, reverse=True), *([project] if project else []))
         engine = fake_engine("--answers", str(world.answers)) if world.answers else fake_engine()
-        app = SceneApp(project, self.verb, engine=engine, memory=memory)
+        app = SceneApp(project, place_of(self.verb), engine=engine, memory=memory)
         app.animation_level = "none"
         app.bridge.errand = Answers(world)  # type: ignore[method-assign]
         yield app

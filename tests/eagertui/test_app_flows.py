@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, 
         await eyes.press("e")
         await eyes.see("60 users", "reader-000")
         await eyes.press("down", "enter")
-        text = await eyes.see("History of reader-001", "Next", "↺ seen", "✓ held out", "held-out item at 6")
+        await eyes.see("History of reader-001", "as tested: 7 items")
+        text = await eyes.see("Next", "↺ seen", "✓ held out", "held-out item at 6")
         assert "-0.70" in text
         await eyes.press("escape")
         await eyes.see("This run")
@@ -242,3 +244,20 @@ async def test_help_and_palette(open_app: Open, finished: RunFolder) -> None:
         await eyes.see("Search for commands")
         await eyes.press(*"hold")
         await eyes.see(r"Hold view +\(space\)")
+
+
+async def test_old_spellings_are_told_once(open_app: Open, shop: Path) -> None:
+    file = shop / "project.toml"
+    file.write_text(PROJECT + "[rq_vae]\nepochs = 7\nsteps = 90\nrounds = 2\nlatent = 8\npatience = 5\n")
+    told: list[str] = []
+    async with open_app(size=(120, 40)) as eyes:
+        await eyes.see("The project file", r"project\.toml:5: rq_vae\.epochs is index\.rq-vae\.epochs", "and 2 more")
+        notify = eyes.app.notify
+        eyes.app.notify = lambda text, **more: told.append(text) or notify(text, **more)
+        file.write_text(file.read_text() + "\n# the same spellings\n")
+        os.utime(file, (1, 1))
+        await eyes.pilot.pause(2.5)
+        assert told == []
+        file.write_text(file.read_text().replace("latent = 8\n", ""))
+        await eyes.until(lambda: told)
+        assert "and 1 more" in told[0]

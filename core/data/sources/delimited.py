@@ -1,10 +1,13 @@
-"""Delimited text: CSV, TSV and their kin, plain or gzipped."""
+"""Delimited text: CSV, TSV and their kin, RecBole's atomic files, plain or gzipped."""
 
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 import polars as pl
@@ -14,6 +17,13 @@ from core.data.roles import plain
 from core.errors import DataError, ProjectError
 
 _DELIMITERS = ",\t;|"
+_PAIRS = ("::", "||", "\t\t", ";;", ",,", "~~", "##", "|||")
+_RARE = "\x01~^:"
+_TYPED_NAME = re.compile(r":(token|token_seq|float|float_seq)$")
+_RAGGED = 0.05
+"""A share of short lines above which they leave out empty fields, and are no faults."""
+_LONGEST = 500
+"""Lines that a quoted field may be long."""
 _EXTRA = "\x00extra"
 _LINE = "\x00line"
 
@@ -23,7 +33,7 @@ class Delimited(TableFile):
     """A text file with one row a line and a header.
 
     Attributes:
-        delimiter: Between the fields.
+        delimiter: Between the fields; several signs, or a blank for one or more of them.
         quoted: Whether double quotes protect fields.
         eol: What ends a line.
         by_line: Split every line by itself, which is slower, because quotes in some of them do not match; fields
@@ -50,21 +60,21 @@ class Delimited(TableFile):
         lines = [line for line in (text if head.whole else text.rpartition("\n")[0]).split("\n") if line.strip()][:200]
         if not lines:
             raise DataError(f"{head.path}: its first line is longer than {HEAD_BYTES:,} bytes", REMEDY)
-        delimiter = max(_DELIMITERS, key=lambda d: _agreement(lines, d))
-        try:
-            header = next(csv.reader(lines, delimiter=delimiter))
-        except csv.Error:
-            header = lines[0].split(delimiter)
+        delimiter = _delimiter(lines)
         names: list[str] = []
+        header = _header(lines, delimiter)
+        if all(_TYPED_NAME.search(name) for name in header):  # RecBole's atomic files: user_id:token
+            header = [_TYPED_NAME.sub("", name) for name in header]
         for number, name in enumerate(header, start=1):
             name = name.strip().replace("\0", "") or f"column_{number}"
             names.append(name if name not in names else f"{name}_{number}")
         # A tab-separated file is rarely quoted: a quote at one end of a field only means that quotes are plain text.
-        quoted = delimiter != "\t" or not any(
+        quoted = len(delimiter) == 1 and delimiter != " "
+        quoted = quoted and (delimiter != "\t" or not any(
             (field[:1] == '"') != (len(field) > 1 and field[-1:] == '"')
             for line in lines
             for field in line.split(delimiter)
-        )
+        ))  # fmt: skip
         return cls(head.path, tuple(names), delimiter, quoted, eol)
 
     def named(self, names: Sequence[str], key: str) -> Delimited:
@@ -90,11 +100,30 @@ class Delimited(TableFile):
 
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Lazily read some columns as text, plus `ROW` and `BAD`."""
-        return self._scan_by_line(columns) if self.by_line else self._scan_whole(columns)
+        if len(self.delimiter) > 1 or self.delimiter == " ":
+            return self._scan_by_sign(columns)
+        whole = not self.by_line and not (self.quoted and self._has_odd_quotes())
+        return self._scan_whole(columns) if whole else self._scan_by_line(columns)
+
+    def table(self, rows: int | None = None, key: str = "") -> pl.DataFrame:
+        """All columns, plus `ROW` and `BAD`; a line that ends early is bad, unless many leave out empty fields."""
+        frame = super().table(rows, key)
+        if self.by_line or len(self.columns) < 2 or len(self.delimiter) > 1 or self.delimiter == " ":
+            return frame
+        if self.quoted and self._has_odd_quotes():
+            return frame
+        line, sign = pl.col(_LINE), self.delimiter
+        short = ~line.str.contains('"', literal=True) & (line.str.strip_chars(" \t\r") != "")
+        short &= line.str.count_matches(sign, literal=True) < len(self.columns) - 1
+        numbers = self._split([_LINE], "\x01", None).filter(short).select(ROW).collect()[ROW]
+        if not len(numbers) or len(numbers) > max(1, _RAGGED * frame.height):
+            return frame
+        ends_early = pl.when(pl.col(ROW).is_in(numbers.implode())).then(pl.lit("fewer fields than the header"))
+        return frame.with_columns(pl.coalesce(BAD, ends_early).alias(BAD))
 
     def tolerant(self, error: BaseException | None = None) -> Delimited | None:
         """Line by line, where quotes are to blame."""
-        blamed = error is None or (self.quoted and "escaped" in str(error))
+        blamed = error is None or (self.quoted and any(word in str(error) for word in ("escaped", "malformed")))
         return replace(self, by_line=True) if blamed and not self.by_line else None
 
     def _scan_whole(self, columns: list[str]) -> pl.LazyFrame:
@@ -109,26 +138,143 @@ class Delimited(TableFile):
         sign = "\\" + self.delimiter
         field = rf'{sign}(?:"(?:[^"]|"")*"|[^"{sign}][^{sign}]*)?'
         line = pl.lit(self.delimiter) + pl.col(_LINE).str.strip_chars_end("\r")
-        fields = line.str.extract_all(field).list.eval(pl.element().str.slice(1)).alias(_LINE)
+        fields = line.str.extract_all(f"(?s){field}").list.eval(pl.element().str.slice(1)).alias(_LINE)
+        blank = pl.col(_LINE).str.strip_chars(f" \t\r{self.delimiter}") == ""
+        frame = self._records().lazy().filter(~blank)
+        frame = frame.with_columns(fields, (~line.str.contains(f"^(?s:{field})*$")).alias(BAD))
+        return self._select(frame, columns, quoted=True)
+
+    def _scan_by_sign(self, columns: list[str]) -> pl.LazyFrame:
+        """Split every line at a separator of several signs, or at blanks; nothing is quoted."""
+        line = pl.col(_LINE).str.strip_chars_end("\r")
+        if self.delimiter == " ":
+            line = line.str.strip_chars(" \t").str.replace_all(r"[ \t]+", "\x1f")
+        else:
+            line = line.str.replace_all(self.delimiter, "\x1f", literal=True)
+        frame = self._split([_LINE], "\x01", None).filter(pl.col(_LINE).str.strip_chars() != "")
+        frame = frame.with_columns(line.str.split("\x1f").alias(_LINE), pl.lit(False).alias(BAD))
+        return self._select(frame, columns, quoted=False)
+
+    def _select(self, frame: pl.LazyFrame, columns: list[str], quoted: bool) -> pl.LazyFrame:
+        """The columns of lines that were split into the list `_LINE`; `BAD` says where quotes do not match."""
 
         def at(position: int) -> pl.Expr:
             text = pl.col(_LINE).list.get(position, null_on_oob=True)
+            if not quoted:
+                return text
             plain = text.str.slice(1, text.str.len_chars().cast(pl.Int64) - 2).str.replace_all('""', '"', literal=True)
             return pl.when(text.str.starts_with('"')).then(plain).otherwise(text)
 
-        blank = pl.col(_LINE).str.strip_chars(f" \t\r{self.delimiter}") == ""
         surplus = pl.col(_LINE).list.slice(len(self.columns)).list.join("").str.strip_chars() != ""
-        frame = self._split([_LINE], "\x01", None).filter(~blank)
-        frame = frame.with_columns(fields, (~line.str.contains(f"^(?:{field})*$")).alias(BAD))
-        names = [at(self.columns.index(name)).alias(name) for name in columns]
         reason = (
             pl.when(BAD).then(pl.lit("quotes that do not match"))
             .when(surplus).then(pl.lit("more fields than the header"))
         )  # fmt: skip
+        names = [at(self.columns.index(name)).alias(name) for name in columns]
         return frame.select(*names, ROW, reason.alias(BAD)).with_columns(filled(name) for name in columns)
 
-    def _split(self, columns: list[str], delimiter: str, quote: str | None) -> pl.LazyFrame:
-        return scan_text(self.path, columns, delimiter, quote, self.eol, skip=1 if self.header else 0)
+    def _has_odd_quotes(self) -> bool:
+        """Whether some line has quotes that do not protect whole fields of it: line breaks in fields, or a fault."""
+        stat = self.path.stat()
+        return _odd_quotes(replace(self, columns=()), stat.st_mtime_ns, stat.st_size)
+
+    def _odd_lines(self) -> pl.LazyFrame:
+        """Lines whose quotes do not protect whole fields of the very line."""
+        sign = "\\" + self.delimiter
+        field = rf'(?:"(?:[^"]|"")*"|[^"{sign}]*)'
+        line = pl.col(_LINE).str.strip_chars_end("\r")
+        odd = line.str.contains('"', literal=True) & ~line.str.contains(f"^{field}(?:{sign}{field})*$")
+        return self._split([_LINE], "\x01", None, skip=0).filter(odd)
+
+    def _records(self) -> pl.DataFrame:
+        """`_LINE`, a record each, and `ROW`: the file's lines, of which those of a quoted line break are joined."""
+        texts = self._split([_LINE], "\x01", None, skip=0).collect()[_LINE]
+        odd = (self._odd_lines().select(ROW).collect()[ROW] - 1).to_list()
+        joined: dict[int, str] = {}
+        inner: list[int] = []
+        free = 0
+        for start in odd:
+            if start < free:
+                continue
+            end = _end_of_record(texts, start, self.delimiter, len(self.columns))
+            if end > start:
+                joined[start] = "\n".join(texts[start : end + 1].to_list())
+                inner += range(start + 1, end + 1)
+                free = end + 1
+        if joined:
+            texts = texts.scatter(list(joined), list(joined.values()))
+            keep = pl.Series(range(len(texts))).is_in(inner).not_()
+            texts = texts.filter(keep)
+        texts = texts.slice(int(self.header))  # without the header
+        return pl.DataFrame({_LINE: texts, ROW: pl.Series(range(1, len(texts) + 1), dtype=pl.Int64)})
+
+    def _split(self, columns: list[str], delimiter: str, quote: str | None, skip: int | None = None) -> pl.LazyFrame:
+        above = int(self.header) if skip is None else skip
+        return scan_text(self.path, columns, delimiter, quote, self.eol, above, self.encoding)
+
+
+@lru_cache(maxsize=64)
+def _odd_quotes(file: Delimited, modified: int, size: int) -> bool:
+    """See `Delimited._has_odd_quotes`; a file is looked at once."""
+    return file._odd_lines().head(1).collect(engine="streaming").height > 0
+
+
+def _end_of_record(lines: pl.Series, start: int, delimiter: str, width: int) -> int:
+    """The line in which a record ends that begins with an open quote; `start` where its quotes are a fault.
+
+    A record with line breaks has as many fields as the header, and what lies between its first and last line does not
+    look like records itself.
+    """
+    sign = re.escape(delimiter)
+    field = rf'(?:"(?:[^"]|"")*"|[^"{sign}]*)'
+    whole, open_ = re.compile(f"{field}(?:{sign}{field})*\r?"), re.compile(rf'(?:{field}{sign})*"(?:[^"]|"")*')
+    text = str(lines[start])
+    if not open_.fullmatch(text):
+        return start
+    for end in range(start + 1, min(len(lines), start + _LONGEST)):
+        line = str(lines[end])
+        text += "\n" + line
+        if '"' not in line:
+            continue
+        if whole.fullmatch(text):
+            record = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+            between = [str(one).count(delimiter) + 1 for one in lines[start + 1 : end]]
+            swallowed = len(between) >= (2 if width > 2 else 5) and all(count == width for count in between)
+            return end if len(record) == width and not swallowed else start
+        if not open_.fullmatch(text):
+            return start
+    return start
+
+
+def _delimiter(lines: list[str]) -> str:
+    """What splits all lines alike: one of the usual signs, else two of them, another sign, or blanks."""
+    for pair in _PAIRS:
+        counts = [line.count(pair) for line in lines]
+        if counts[0] and sum(count == counts[0] for count in counts) >= 0.9 * len(lines):
+            rest = "".join(line.replace(pair, "") for line in lines)
+            if pair == "::" or pair[0] not in rest:
+                best = max(_agreement(lines, sign) for sign in _DELIMITERS)
+                if best[0] < 1.0 or pair[0] in _DELIMITERS:
+                    return pair
+    best_one = max(_DELIMITERS, key=lambda sign: _agreement(lines, sign))
+    if _agreement(lines, best_one) > (0.0, 0):
+        return best_one
+    rare = max(_RARE, key=lambda sign: _agreement(lines, sign))
+    if _agreement(lines, rare)[0] >= 0.9:
+        return rare
+    widths = [len(line.split()) for line in lines]
+    if widths[0] > 1 and sum(width == widths[0] for width in widths) >= 0.95 * len(widths):
+        return " "
+    return best_one
+
+
+def _header(lines: list[str], delimiter: str) -> list[str]:
+    if delimiter == " ":
+        return lines[0].split()
+    try:
+        return next(csv.reader(lines, delimiter=delimiter)) if len(delimiter) == 1 else lines[0].split(delimiter)
+    except csv.Error:
+        return lines[0].split(delimiter)
 
 
 def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:

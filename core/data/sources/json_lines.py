@@ -1,9 +1,11 @@
-"""JSON lines: one object a line, plain or gzipped."""
+"""JSON lines: one object a line, plain or gzipped; also objects as Python writes them."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +18,9 @@ from core.data.read import BAD, ROW, Head, TableFile, filled, opened, read_fault
 from core.errors import DataError
 
 _LINE = "\x00line"
+_PYTHON = re.compile(r"\s*\{\s*[ubr]?['\"]")
+_LONGEST = 1 << 20
+"""Characters of a dictionary that is read as Python's."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +40,14 @@ class JsonLines(TableFile):
     def recognise(cls, head: Head) -> JsonLines | None:
         """By the brace that opens it, and an object in at least one line."""
         text = head.content.lstrip()
-        if text[:1] not in (b"{", b"["):
-            return None
-        if text[:1] == b"[":
-            if text[1:].lstrip()[:1] in (b"{", b"[", b"]"):
-                raise DataError(f"{head.path}: is one JSON array", "Write JSON lines: one object a line.")
+        if text[:1] != b"{":
             return None
         lines = head.content.split(b"\n")
         keys: dict[str, None] = {}
         good = 0
         for raw in lines if head.whole or len(lines) == 1 else lines[:-1]:
-            try:
-                parsed = json.loads(raw.decode("utf-8", errors="replace"))
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(parsed, dict):
+            parsed = parse_object(raw.decode("utf-8", errors="replace"))
+            if parsed is not None:
                 good += 1
                 keys.update(dict.fromkeys(str(key) for key in parsed))
         if not good:
@@ -77,7 +75,7 @@ class JsonLines(TableFile):
         for one in islice(self.objects(), rows):
             bad.append(None if one is not None else "not a JSON object")
             for name, values in columns.items():
-                values.append(_plain((one or {}).get(name), join=name != key))
+                values.append(plain_text((one or {}).get(name), join=name != key))
         frame = pl.DataFrame(columns, schema={name: pl.String for name in columns})
         return frame.with_columns(pl.Series(BAD, bad, dtype=pl.String), pl.Series(ROW, range(1, len(bad) + 1)))
 
@@ -90,13 +88,15 @@ class JsonLines(TableFile):
         if self.by_line:
             line = pl.col(_LINE)
             broken = ~line.str.contains(r"^\s*\{") | line.str.json_path_match("$").is_null()
-            frame = scan_text(self.path, [_LINE], "\x01", None, "\n", skip=0).filter(line.str.strip_chars() != "")
+            frame = scan_text(self.path, [_LINE], "\x01", None, "\n", 0, self.encoding)
+            frame = frame.filter(line.str.strip_chars() != "").with_columns(line.map_batches(_mended, pl.String))
             values = [line.str.json_path_match(_json_path(name)).alias(name) for name in columns]
             frame = frame.select(*values, ROW, broken.alias(BAD))
         else:
             schema = {name: pl.String for name in columns}
             literal = re.sub(r"([*?\[])", r"[\1]", str(self.path))  # scan_ndjson always takes it for a pattern
-            frame = pl.scan_ndjson(literal, schema=schema, row_index_name=ROW, row_index_offset=1)
+            file = opened(self.path, self.encoding) if self.encoding else literal
+            frame = pl.scan_ndjson(file, schema=schema, row_index_name=ROW, row_index_offset=1)
             frame = frame.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(False).alias(BAD))
         reason = (
             pl.when(BAD).then(pl.lit("not a JSON object"))
@@ -113,14 +113,10 @@ class JsonLines(TableFile):
             EnvironmentFault: it cannot be read.
         """
         try:
-            with opened(self.path) as file:
+            with opened(self.path, self.encoding) as file:
                 for raw in file:
                     if raw.strip():
-                        try:
-                            parsed = json.loads(raw.decode("utf-8-sig", errors="replace"))
-                        except (ValueError, RecursionError):
-                            parsed = None
-                        yield parsed if isinstance(parsed, dict) else None
+                        yield parse_object(raw.decode("utf-8-sig", errors="replace"))
         except (EOFError, OSError, zlib.error) as error:
             raise read_fault(self.path, error) from None
 
@@ -129,12 +125,44 @@ def _json_path(name: str) -> str:
     return "$['" + name.replace("\\", "\\\\").replace("'", "\\'") + "']"
 
 
-def _plain(value: Any, join: bool) -> str | None:
+def parse_object(text: str) -> dict[str, Any] | None:
+    """One object: JSON (`NaN` and `Infinity` are no values), or as Python writes a dictionary (Steam, Amazon 2014)."""
+    try:
+        parsed = json.loads(text, parse_constant=lambda _: None)
+    except RecursionError:
+        return None
+    except ValueError:
+        parsed = _python_literal(text) if _PYTHON.match(text) and len(text) < _LONGEST else None
+    return {str(key): value for key, value in parsed.items()} if isinstance(parsed, dict) else None
+
+
+def _python_literal(text: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in strings
+            return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+def _mended(lines: pl.Series) -> pl.Series:
+    """Lines that only `parse_object` understands, as JSON."""
+    broken = lines.str.json_path_match("$").is_null() & lines.str.contains(r"^\s*\{")
+    if not broken.any():
+        return lines
+    parsed = [parse_object(line) for line in lines.filter(broken)]
+    mended = [None if one is None else json.dumps(one, ensure_ascii=True, default=str) for one in parsed]
+    kept = [line if one is None else one for line, one in zip(lines.filter(broken), mended, strict=True)]
+    return lines.scatter(broken.arg_true(), pl.Series(kept, dtype=pl.String))
+
+
+def plain_text(value: Any, join: bool) -> str | None:
+    """A value as text: lists of plain values joined by a comma where `join`, what is nested else as JSON."""
     if value is None or value == "":
         return None
     if isinstance(value, str):
         return value.encode("utf-8", errors="replace").decode()  # a lone surrogate is valid JSON and no text
     if isinstance(value, list) and join:
-        flat = [_plain(one, join) for one in value]
+        flat = [plain_text(one, join) for one in value]
         return ", ".join(one for one in flat if one) or None
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=str)

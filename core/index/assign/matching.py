@@ -2,7 +2,7 @@
 
 Small problems are solved exactly, as a minimum-cost assignment. Large ones get dual potentials: a full centre becomes
 dearer until the points spread by themselves (the dual of the transport problem, found by Sinkhorn's scaling at falling
-temperature; Cuturi, arXiv 1306.0895, section 4), and rounds of acceptance settle the rest: every point asks the best
+temperature; Cuturi, arXiv 1306.0895), and rounds of acceptance settle the rest: every point asks the best
 centre that has room, a centre takes those that would lose most elsewhere, the others ask again. Distances are computed
 block by block.
 """

@@ -3,7 +3,7 @@
 `matching` gives the items of a prefix the last codes at least total distance, each code once; where a prefix holds more
 items than there are codes, some go to the nearest prefix with room. `sinkhorn` is the rounds of LC-Rec (arXiv
 2311.09049; released in `index/generate_indices.py`), then matching. `suffix` adds a level that counts through a group,
-as TIGER (arXiv 2305.05065, section 3.1) does. `share` leaves codes as they are.
+as TIGER (arXiv 2305.05065) does. `share` leaves codes as they are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Words for every branch: the terms that set its items apart, so that `<a_12>` reads "nail, polish, lacquer".
 
-Class-based TF-IDF (after BERTopic, arXiv 2203.05794, section 3.3) over the items' titles and texts, with a branch as
+Class-based TF-IDF (after BERTopic, arXiv 2203.05794) over the items' titles and texts, with a branch as
 the class and its parent as the collection: deeper words say what is special below, they do not repeat what is said
 above. A term's score is its share of the branch's items, times the root of the logarithm of how much oftener it is
 there than in the parent, times how far it keeps to few branches of the first level, which no stop word of any language

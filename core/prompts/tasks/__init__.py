@@ -66,11 +66,6 @@ class TextTask(ABC):
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.options() if settings is None and self.options is not None else settings
 
-    @property
-    def answered_in_codes(self) -> bool:
-        """Whether an item's code is predicted, and not words alone."""
-        return "item" in self.response_fields
-
     @abstractmethod
     def rows(self, data: TaskData) -> FieldRows:
         """The rows that these data give."""

@@ -19,3 +19,17 @@ def limit_of(params: Params, default: int = 50) -> int:
 def offset_of(params: Params) -> int:
     """`offset`: how many rows to skip."""
     return max(int(params.get("offset") or 0), 0)
+
+
+def ids_of(params: Params, name: str) -> list[str] | None:
+    """A list of ids; None where there is none.
+
+    Raises:
+        ValueError: it is no list.
+    """
+    ids = params.get(name)
+    if ids is None:
+        return None
+    if not isinstance(ids, list):
+        raise ValueError(f"{name} is no list")
+    return [str(one) for one in ids]

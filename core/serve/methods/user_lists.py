@@ -6,8 +6,11 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from core.serve.methods.params import Params, limit_of
+from core.serve.methods.params import Params, ids_of, limit_of
 from core.serve.served_run import ServedRun
+
+UNKNOWN = 20
+"""Ids that no item has which an answer names at most."""
 
 
 def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
@@ -15,24 +18,33 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
 
     Args:
         run: needs its model.
-        params: `user` or `history`; `k`: length of the list; `hide_seen`: leave the history's items out.
+        params: `user` or `history`; `k`: length of the list; `hide_seen`: leave the history's items out (the project's
+            rule where not given); `as_tested`: the user's history without the held-out item; `only`: condition of SQL
+            on the item table; `allow` and `deny`: item ids.
 
     Returns:
-        `user`, `history` (`item_id`, `title`), `items` (the fields of `core.recommend.recommender.Ranked`), `target`:
-        the held-out item, `seconds`.
+        `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
+        `items` (the fields of `core.recommend.recommender.Ranked`), `target`: the held-out item, null to date; `short`:
+        whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no item has, the first
+        `UNKNOWN` of them; `seconds`.
     """
     recommender = run.recommender
     began = time.perf_counter()
-    history, k = params.get("history"), params.get("k")
+    k, hide_seen = params.get("k"), params.get("hide_seen")
+    allow, deny = ids_of(params, "allow"), ids_of(params, "deny") or []
+    allowed = recommender.allowed(str(params.get("only") or ""), allow, deny)
     answer = recommender.recommend(
-        params.get("user"), [str(item) for item in history] if history is not None else None,
-        int(k) if k else None, bool(params.get("hide_seen")),
+        params.get("user"), ids_of(params, "history"), int(k) if k else None,
+        None if hide_seen is None else bool(hide_seen), allowed, bool(params.get("as_tested")),
     )  # fmt: skip
     return {
         "user": answer.user,
         "history": [{"item_id": item, "title": title} for item, title in answer.history],
+        "history_kind": answer.history_kind,
         "items": [asdict(item) for item in answer.items],
         "target": answer.target,
+        "short": answer.short,
+        "unknown": recommender.unknown([*(allow or ()), *deny])[:UNKNOWN],
         "seconds": round(time.perf_counter() - began, 4),
     }
 

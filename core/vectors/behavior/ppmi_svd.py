@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cost import Job, Work
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 
@@ -13,3 +14,9 @@ class PpmiSvdVectors(VectorProvider):
         from core.vectors.ppmi import ppmi_svd_vectors
 
         return ppmi_svd_vectors(task.train, task.n_items, task.settings.behavior_dim, task.seed)
+
+    @classmethod
+    def work(cls, job: Job, source: str, dim: float) -> Work | None:
+        """Pairs of items within a window, counted and factorised."""
+        pairs = min(job.sizes.interactions * 6.0, float(job.sizes.items) ** 2)
+        return Work(single=0.3 + pairs * (dim + 10) * 28e-9)

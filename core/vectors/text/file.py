@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cost import Job, Work
 from core.vectors import ItemVectors, VectorProvider, VectorTask, vectors_from_file
 
 
@@ -11,3 +12,8 @@ class TextVectorFile(VectorProvider):
     def vectors(self, task: VectorTask) -> ItemVectors:
         """As they stand in the file."""
         return vectors_from_file(task.resolve(task.argument), task.items["item_id"])
+
+    @classmethod
+    def work(cls, job: Job, source: str, dim: float) -> Work | None:
+        """The file read."""
+        return Work(single=0.5)

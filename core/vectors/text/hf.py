@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cost import Job, Work
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 
@@ -25,3 +26,10 @@ class EncoderVectors(VectorProvider):
     def encode(self, task: VectorTask) -> ItemVectors:
         """As any text."""
         return self.vectors(task)
+
+    @classmethod
+    def work(cls, job: Job, source: str, dim: float) -> Work | None:
+        """Every item's text read once."""
+        body = job.encoder(source.partition(":")[2])
+        tokens = min(job.sizes.text_mb * 1e6 / 4, job.sizes.items * 256.0)
+        return None if body is None else Work(single=5.0) + job.trained(2.0 * body * tokens)

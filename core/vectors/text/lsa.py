@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cost import Job, Work
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 FITTED = "lsa.npz"
@@ -26,3 +27,11 @@ class LsaVectors(VectorProvider):
         from core.vectors.lsa_model import Lsa
 
         return Lsa.load(task.folder / FITTED).encode(task.texts)
+
+    @classmethod
+    def work(cls, job: Job, source: str, dim: float) -> Work | None:
+        """Words counted and weighted, and their matrix factorised."""
+        sizes, dim = job.sizes, min(dim, job.sizes.items)
+        vectors = sizes.items * (2.0 * dim) ** 2 * 1.4e-9
+        words = sizes.text_mb * (0.3 + 1.3 * dim / 256)
+        return Work(shared=(vectors + words) / 2, single=0.7 + (vectors + words) / 2)

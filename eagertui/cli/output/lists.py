@@ -70,12 +70,25 @@ def run_row(run: RunInfo) -> dict[str, Any]:
     }
 
 
+def remarks(result: dict[str, Any]) -> list[str]:
+    """What is to be said about a list beside it: that it is shorter than asked for, and ids that mean nothing."""
+    sentences = []
+    if result.get("short"):
+        items = len(result.get("items", []))
+        count = {0: "no item", 1: "only 1 item"}.get(items, f"only {items} items")
+        sentences.append(f"{count} may be listed, fewer than asked for")
+    if unknown := result.get("unknown"):
+        sentences.append(f"no items of this run: {visible(', '.join(map(str, unknown)))}")
+    return sentences
+
+
 def show_recommendation(result: dict[str, Any]) -> None:
-    """A user's history and the ranked items; what the user has seen is marked, and the held-out item, if known."""
+    """A user's history, which of the two it is, and the ranked items; seen ones and the held-out one are marked."""
     console = output()
     history = result.get("history", [])
     owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
-    console.print(Text(f"{owner}, {len(history)} items, the oldest first"))
+    kind = f" {visible(result['history_kind'])}" if result.get("history_kind") else ""
+    console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
     table = plain_table("", "item", "title", right=("",))
     for number, item in enumerate(history, start=1):
         table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))

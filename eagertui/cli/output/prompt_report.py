@@ -13,6 +13,8 @@ from eagertui.plain import visible
 BEGIN, END = "⟦", "⟧"
 """Around what the model has to predict."""
 STYLE = "bold green"
+TITLE = 60
+"""Characters of a title in the legend, at most."""
 
 
 def show_prompts(console: Console, found: Mapping[str, Any]) -> None:
@@ -37,6 +39,14 @@ def show_prompts(console: Console, found: Mapping[str, Any]) -> None:
             head = f"  row {example['row']:,}, wording {example['wording']}, {length}"
             console.print(Text(head, style="dim"))
             console.print(_row(example["spans"]), soft_wrap=True)
+            if legend := "; ".join(f"{one['code']} {_short(one['title'])}" for one in example["legend"]):
+                console.print(Text(f"    {visible(legend)}", style="dim"), soft_wrap=True)
+
+
+def _short(title: str) -> str:
+    """A title on one line, cut where it is long."""
+    words = " ".join(str(title).split())
+    return words if len(words) <= TITLE else f"{words[: TITLE - 1]}…"
 
 
 def _row(spans: list[Mapping[str, Any]]) -> Text:

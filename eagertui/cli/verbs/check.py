@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file
 
 
 def check(args: argparse.Namespace) -> int:
     """Profile the data."""
     from core.data import load_dataset, profile
     from core.data.doubts import check_measurable, doubts
-    from core.project import Project
 
-    project = Project.load(project_file(args.project), args.overrides)
+    project = load_project(args.project, args.overrides)
     dataset = load_dataset(project.data, project.directory)
     result = {**profile(dataset), "doubts": doubts(project.data, project.directory)}
     if args.json:

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from core.errors import ProjectError
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file, visible
+from eagertui.plain import visible
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,17 +20,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def control(args: argparse.Namespace) -> int:
     """Ask the engine of a run for something, by default of the newest at work; `kill` loses what was not saved."""
-    from core.project import Project
     from core.run.folder import find_run, list_runs
     from core.run.launch import kill, send
     from eagertui.cli.output.narration import narration
 
-    runs_dir = Project.load(project_file(args.project)).runs_dir
+    runs_dir = load_project(args.project).runs_dir
     live = next((run.folder for run in list_runs(runs_dir) if run.status.live), None)
     folder = find_run(runs_dir, args.run) if args.run is not None else live
     if folder is None or not folder.status().live:
         name = f"run {folder.id} is not" if folder else f"no run in {runs_dir} is"
-        raise ProjectError(f"{name} at work", "`eagertui --headless runs` lists them")
+        raise ProjectError(f"{name} at work", "`eagertui runs` lists them")
     command = args.command
     kill(folder) if command == "kill" else send(folder, command)
     if args.json:

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from core.errors import ProjectError
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file, visible
+from eagertui.plain import visible
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write a run's model and print where."""
-    from core.project import Project
     from core.run.folder import RunFolder, find_run
     from eagertui.cli import engine_process
     from eagertui.cli.output.narration import narration
@@ -30,7 +30,7 @@ def export(args: argparse.Namespace) -> int:
     if path is not None and (path / "run.json").is_file():
         folder = RunFolder(path)
     else:
-        folder = find_run(Project.load(project_file(path)).runs_dir, args.run)
+        folder = find_run(load_project(path).runs_dir, args.run)
     narration().print(f"exports: {visible(folder.path)}")
     with engine_process.engine_process("export", folder, "--out", out) as child:
         child.communicate()

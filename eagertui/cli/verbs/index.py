@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ProjectError
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
 from eagertui.cli.verbs.train import add_start_options, dry_run
 from eagertui.plain import project_file, visible
@@ -21,13 +22,12 @@ ONLY_INDEX = "run.goal=index"
 
 def build(args: argparse.Namespace) -> int:
     """Make the index."""
-    from core.project import Project
     from eagertui.cli import following
 
-    path, overrides = project_file(args.project), [*args.overrides, ONLY_INDEX]
+    project = load_project(args.project, [*args.overrides, ONLY_INDEX])
     if args.dry_run:
-        return dry_run(path, overrides, args.json)
-    return following.train(Project.load(path, overrides), new=args.new, as_json=args.json)
+        return dry_run(project, args.json)
+    return following.train(project, new=args.new, as_json=args.json)
 
 
 def show(args: argparse.Namespace) -> int:
@@ -65,7 +65,7 @@ def diff(args: argparse.Namespace) -> int:
     from core.index.measure import diff as measure
     from eagertui.cli.output.index_report import show_diff
 
-    runs = [_find(args, name) for name in (args.a, args.b)]
+    runs = _find(args, args.a, args.b)
     difference = measure.diff(*(_index_of(run) for run in runs))
     if args.json:
         print(json.dumps({"a": runs[0].id, "b": runs[1].id, **difference}))
@@ -77,19 +77,19 @@ def diff(args: argparse.Namespace) -> int:
 def take(args: argparse.Namespace) -> int:
     """Build an index from a file of codes."""
     from core.fields import toml_value
-    from core.project import Project
     from eagertui.cli import following
     from eagertui.cli.output.narration import narration
 
-    path = project_file(args.project)
     if not args.file.is_file():
         raise ProjectError(
             f"no file of codes at {args.file}", "LC-Rec's .index.json, or Parquet with item_id and codes"
         )
     setting = f"index.method={toml_value('file:' + str(args.file.resolve()))}"
-    code = following.train(Project.load(path, [*args.overrides, setting, ONLY_INDEX]), as_json=args.json)
+    project = load_project(args.project, [*args.overrides, setting, ONLY_INDEX])
+    code = following.train(project, as_json=args.json)
     if code == 0:
-        narration().print(f"to train with it: eagertui --headless train {visible(path)} --set '{visible(setting)}'")
+        path = visible(project_file(args.project))
+        narration().print(f"to train with it: eagertui --headless train {path} --set '{visible(setting)}'")
     return code
 
 
@@ -114,22 +114,22 @@ def _show_changes(args: argparse.Namespace, run: RunFolder, changes: dict[str, o
 
 def _run(args: argparse.Namespace) -> RunFolder:
     """The run that is meant: by default the newest with an index."""
-    return _find(args, args.run)
+    return _find(args, args.run)[0]
 
 
-def _find(args: argparse.Namespace, name: str | None) -> RunFolder:
-    from core.project import Project
-    from core.run.folder import find_run, list_runs
+def _find(args: argparse.Namespace, *names: str | None) -> list[RunFolder]:
+    """The runs of these names; None is the newest with an index."""
+    from core.run.folder import RunFolder, find_run, list_runs
 
-    if name and (Path(name) / "run.json").is_file():
-        return find_run(Path(), name)
-    runs_dir = Project.load(project_file(args.project)).runs_dir
-    if name:
-        return find_run(runs_dir, name)
+    if all(name and (Path(name) / "run.json").is_file() for name in names):
+        return [RunFolder(Path(name)) for name in names if name]
+    runs_dir = load_project(args.project).runs_dir
+    if all(names):
+        return [find_run(runs_dir, name) for name in names]
     with_index = [run.folder for run in list_runs(runs_dir) if (run.folder.path / "stages" / "index.json").is_file()]
     if not with_index:
-        raise ProjectError(f"no run in {runs_dir} has an item index", "make one: eagertui --headless index build")
-    return with_index[0]
+        raise ProjectError(f"no run in {runs_dir} has an item index", "make one: eagertui index build")
+    return with_index[:1]
 
 
 def _index_of(run: RunFolder) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import EagerError, EnvironmentFault, ProjectError
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file, visible
+from eagertui.plain import visible
 
 ROWS = 3
 """Examples of one task; of all tasks one each."""
@@ -30,12 +31,12 @@ def prompts(args: argparse.Namespace) -> int:
 
     if args.rows is not None and args.rows < 1:
         raise ProjectError(f"--rows {args.rows}: expected at least 1")
-    path = project_file(args.project)
+    project = load_project(args.project, () if args.run else args.overrides)
+    path = project.path
     if args.run:
-        from core.project import Project
         from core.run.folder import find_run
 
-        path = find_run(Project.load(path).runs_dir, args.run).project_path
+        path = find_run(project.runs_dir, args.run).project_path
     argv = [str(path), "--rows", str(args.rows or (ROWS if args.task else 1))]
     argv += [part for text in args.overrides for part in ("--set", text)]
     argv += [f"--task={args.task}"] if args.task is not None else []

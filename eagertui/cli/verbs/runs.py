@@ -6,17 +6,16 @@ import argparse
 import json
 import sys
 
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import project_file
 
 
 def runs(args: argparse.Namespace) -> int:
     """List the runs."""
-    from core.project import Project
     from core.run.folder import list_runs
     from eagertui.cli.output.lists import run_row, show_runs
 
-    rows = list_runs(Project.load(project_file(args.project)).runs_dir)
+    rows = list_runs(load_project(args.project).runs_dir)
     if args.json:
         print(json.dumps({"runs": [run_row(run) for run in rows]}))
     elif rows:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import ProjectError
+from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
 from eagertui.plain import project_file, roughly, visible
+
+if TYPE_CHECKING:
+    from core.project import Project
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,47 +29,50 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train, or say what training would do."""
-    path = project_file(args.project)
     if args.dry_run:
-        return dry_run(path, args.overrides, args.json)
+        return dry_run(load_project(args.project, args.overrides), args.json)
 
-    from core.project import Project
     from core.run import launch
     from eagertui.cli import following
 
     if launch.rank():
-        launch.join(path, args.overrides)
+        launch.join(project_file(args.project), args.overrides)
     if args.run is not None and (args.new or args.overrides):
         raise ProjectError("--run continues a run as it was started", "leave out --new and --set")
-    project = Project.load(path, args.overrides)
+    project = load_project(args.project, args.overrides)
     return following.train(project, new=args.new, run_id=args.run, detach=args.detach, as_json=args.json)
 
 
-def dry_run(path: Path, overrides: Sequence[str], as_json: bool) -> int:
-    """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing."""
+def dry_run(project: Project, as_json: bool) -> int:
+    """Say which stages `train` would run and which it would reuse, and what that costs; changes nothing.
+
+    Raises:
+        EagerError: `train` would refuse to start.
+    """
     from core.estimate import estimate
-    from core.jobs.start import find_unfinished
-    from core.project import Project
+    from core.jobs.machine_needs import missing_models
+    from core.jobs.start import check_start, find_unfinished
     from eagertui.cli.output.narration import narration
 
-    project = Project.load(path, overrides)
     cost = estimate(project)
     unfinished = find_unfinished(project)
     if as_json:
         continues = str(unfinished.path.resolve()) if unfinished else None
         print(json.dumps({"project": str(project.path), "continues": continues, **cost.to_dict()}))
+        check_start(project)
         return 0
     for stage in cost.stages:
         about = roughly(stage.seconds) if stage.state == "run" else ""
         print(f"{visible(stage.name):<12} {visible(stage.state):<6} {about:>11}  {visible(stage.note)}".rstrip())
     print(cost.words())
-    for warning in cost.warnings:
+    for warning in (*(one.words for one in missing_models(project)), *cost.warnings):
         narration().print(f"warning: {visible(warning)}")
+    check_start(project)  # what `train` would refuse is refused here, in the same words
     narration().print(f"would continue {visible(unfinished.path)}" if unfinished else "would start a new run")
     return 0
 
 
 VERB = Verb(
     "train", "run every stage that is stale, to the metrics", train, arguments,
-    sets=True, run=True, place="train", prints_with=("dry_run", "detach"), order=40,
+    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach"), order=40,
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
-from textual.timer import Timer
 
 from core.errors import EagerError
 from eagertui.actions import own_bindings
@@ -25,6 +23,7 @@ from eagertui.places.place import Place
 from eagertui.widgets.draw import FAINT, clip, line, safe
 from eagertui.widgets.lines import Fitted, Lines
 from eagertui.widgets.run_lines import hint
+from eagertui.widgets.waiting import Waiting
 
 if TYPE_CHECKING:
     from eagertui.places.data.frames import Tables
@@ -66,8 +65,7 @@ class DataScreen(Place):
         self._error: EagerError | None = None
         self._stamp: object = None
         self._page = "all"
-        self._waiting, self._since = "", 0.0
-        self._timer: Timer | None = None
+        self._waiting = Waiting(self, self._tick)
 
     def body(self) -> ComposeResult:
         """The panels."""
@@ -83,7 +81,6 @@ class DataScreen(Place):
 
     def on_mount(self) -> None:
         """Name the panels, and begin to look at the files."""
-        self._timer = self.set_interval(0.5, self._tick, pause=True)
         self.query_one("#message").border_title = "Data"
         self.query_one("#problems").border_title = "Problems"
         self.query_one("#charts").border_title = "Distribution"
@@ -138,27 +135,27 @@ class DataScreen(Place):
         if file is not None:
             self._read(file)
             return
-        self._rest()
+        self._waiting.stop()
         self._say(line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own logs"))
 
     @work(group="read", exclusive=True, exit_on_error=False)
     async def _read(self, file: Path) -> None:
         bridge = self.eager.bridge
-        self._rest()
-        self._wait("starting to read")
+        self._waiting.stop()
+        self._waiting.start("starting to read")
         try:
             self._stamp = await asyncio.to_thread(_stamp, file, bridge.overrides)
-            told = await bridge.errand("data", str(file), *bridge.sets(), on_progress=self._wait)
-            self._wait("opening the tables")
+            told = await bridge.errand("data", str(file), *bridge.sets(), on_progress=self._waiting.start)
+            self._waiting.start("opening the tables")
             tables = await asyncio.to_thread(_load, Path(told["artefact"]))
         except Exception as error:  # whatever it is, somebody waits for an answer
-            self._rest()
+            self._waiting.stop()
             told_error = error if isinstance(error, EagerError) else EagerError(f"{type(error).__name__}: {error}")
             self._error = told_error
             self._say_error(told_error)
             self.refresh_bindings()
             return
-        self._rest()
+        self._waiting.stop()
         self._error, self._profile, self._tables = None, told["profile"], tables
         self._max_history = int(told["max_history"])
         self._draw()
@@ -177,23 +174,10 @@ class DataScreen(Place):
                     self.action_read_again()
                 before = now
 
-    def _wait(self, text: str) -> None:
-        if not self._waiting:
-            self._since = time.monotonic()
-        self._waiting = text
-        if self._timer:
-            self._timer.resume()
-        self._tick()
-
-    def _rest(self) -> None:
-        self._waiting = ""
-        if self._timer:
-            self._timer.pause()
-
     def _tick(self) -> None:
         if not self._waiting:
             return
-        waiting = waiting_lines(self._waiting, time.monotonic() - self._since)
+        waiting = waiting_lines(self._waiting.text, self._waiting.seconds)
         if self.ready:
             self.query_one("#figures").border_subtitle = waiting[0]
         else:

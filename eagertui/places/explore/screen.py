@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import Input
 
 from core.errors import EagerError
@@ -27,6 +25,7 @@ from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import hint
 from eagertui.widgets.typed_line import TypedLine
+from eagertui.widgets.waiting import Waiting
 
 USERS = 200
 """Users that the list shows at most."""
@@ -62,9 +61,7 @@ class ExploreScreen(Place):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = ""
-        self._since = 0.0
-        self._timer: Timer | None = None
+        self._waiting = Waiting(self, self._tick)
         self._broken = False
         self._shown: dict[str, list[dict[str, Any]]] = {}
 
@@ -80,8 +77,7 @@ class ExploreScreen(Place):
                 yield Lines(id="message", classes="panel")
 
     def on_mount(self) -> None:
-        """Name the panels; the clock of the message stands until something is waited for."""
-        self._timer = self.set_interval(0.5, self._tick, pause=True)
+        """Name the panels."""
         super().on_mount()
         self.query_one("#who").border_title = "Users"
         self.query_one("#message").border_title = "Next"
@@ -118,7 +114,7 @@ class ExploreScreen(Place):
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
         self._broken = False
-        self._wait("starting the model's process")
+        self._waiting.start("starting the model's process")
         serving = await self.eager.serve(folder, self._progress)
         try:
             await serving.start()
@@ -138,7 +134,7 @@ class ExploreScreen(Place):
             self._recommend(user)
 
     def _progress(self, text: str) -> None:
-        self._wait(safe(text))
+        self._waiting.start(safe(text))
 
     @work(group="users", exclusive=True, exit_on_error=False)
     async def _list_users(self, prefix: str) -> None:
@@ -160,9 +156,9 @@ class ExploreScreen(Place):
         if self.serving is None or not self.serving.ready:
             self.eager.tell("the model is not loaded yet", severity="warning")
             return
-        self._wait("ranking")
+        self._waiting.start("ranking")
         try:
-            result = await self.serving.ask("recommend", user=user, k=ITEMS)
+            result = await self.serving.ask("recommend", user=user, k=ITEMS, as_tested=True)
         except EagerError as error:
             self._fail(error)
             return
@@ -173,7 +169,8 @@ class ExploreScreen(Place):
         history, items = result.get("history") or [], result.get("items") or []
         above, below = self.query_one("#history", RowList), self.query_one("#items", RowList)
         above.border_title = Content(f"History of {safe(result.get('user'))}")
-        above.border_subtitle = Content(f"{len(history)} items, the newest first")
+        kind = f"{safe(result['history_kind'])}: " if result.get("history_kind") else ""
+        above.border_subtitle = Content(f"{kind}{len(history)} items, the newest first")
         run = self.serving.folder.id if self.serving else ""
         below.border_title = Content(f"Next · {safe(run)}")
         below.border_subtitle = Content(verdict(result))
@@ -190,25 +187,16 @@ class ExploreScreen(Place):
         self.remove_class("-answered")
         self.query_one("#message", Lines).show(lambda width: lines)
 
-    def _wait(self, text: str) -> None:
-        if not self._waiting:
-            self._since = time.monotonic()
-        self._waiting = text
-        if self._timer:
-            self._timer.resume()
-        self._tick()
-
     def _rest(self) -> None:
-        self._waiting = ""
-        if self._timer:
-            self._timer.pause()
+        self._waiting.stop()
         self.query_one("#users").border_subtitle = ""
 
     def _tick(self) -> None:
-        passed = time.monotonic() - self._since
+        passed = self._waiting.seconds
         if self._waiting and (not self.has_class("-answered") or passed > 0.4):
             self._say(
-                line([("◐ ", "bold $accent"), f"{self._waiting} … {duration(passed)}"]), hint("^r", "starts it again")
+                line([("◐ ", "bold $accent"), f"{self._waiting.text} … {duration(passed)}"]),
+                hint("^r", "starts it again"),
             )
 
     def _fail(self, error: EagerError) -> None:

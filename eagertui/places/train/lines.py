@@ -53,7 +53,7 @@ class StagePlan:
         """Seconds until the run ends: estimates of what is to come, corrected by how long the rest took; or None."""
         if not self.seconds or state.state != "running" or state.paused:
             return None
-        done = [(stage.seconds, self.seconds.get(stage.name, 0.0)) for stage in state.stages.values()
+        done = [(stage.seconds - stage.before, self.seconds.get(stage.name, 0.0)) for stage in state.stages.values()
                 if stage.state == "finished"]  # fmt: skip
         planned = sum(p for s, p in done if p > 0)
         drift = sum(s for s, p in done if p > 0) / planned if planned >= 1 else 1.0

@@ -51,7 +51,7 @@ def _stages(stage: StageState) -> list[tuple[float, Line]]:
     if stage.started:
         told.append((stage.started, (_clock(int(stage.started)), (f"▸ stage {safe(stage.name)}", "bold"))))
     if stage.state == "finished":
-        end = moment(stage.started + stage.seconds) or stage.started
+        end = moment(stage.started + stage.seconds - stage.before) or stage.started
         words = figures(stage.summary)
         told.append((end, (
             _clock(int(end)),

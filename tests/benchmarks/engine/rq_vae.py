@@ -21,7 +21,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from core.data.dataset import load_dataset
-from core.fields import options_of
 from core.index.assign.sinkhorn import sinkhorn_rounds
 from core.index.build import centred
 from core.index.quantize import Codes, Matrix, Task, quantize
@@ -29,6 +28,7 @@ from core.project import Project
 from core.registry import QUANTIZERS
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
+from core.stage import options_for
 from core.vectors.lsa_model import fit_lsa
 from tests.benchmarks.experiments.real_data import write_project
 
@@ -61,7 +61,7 @@ def main() -> None:
     project, vectors = text_vectors()
     changed = {key: json.loads(value) for key, _, value in (text.partition("=") for text in args.sets)}
     changed = {key: tuple(value) if isinstance(value, list) else value for key, value in changed.items()}
-    plain = options_of(project.index, "rq-vae")
+    plain = options_for(project, QUANTIZERS, "rq-vae")
     settings = replace(plain, **changed)
     _, once = np.unique(vectors, axis=0, return_index=True)
     print(f"{len(vectors):,} items, {len(once):,} distinct vectors of {vectors.shape[1]}")

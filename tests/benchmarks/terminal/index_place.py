@@ -132,7 +132,7 @@ async def until(there: Callable[[], object]) -> float:
 
 async def measure(shop: Path, presses: int) -> dict[str, object]:
     """Press everything; figures in milliseconds."""
-    app = OurApp(shop, "runs", engine=FAKE)
+    app = OurApp(shop, "home", engine=FAKE)
     app.animation_level = "none"
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(lambda: app.runs_read)

@@ -36,7 +36,7 @@ async def until(pilot: Pilot[None], there: Callable[[], object]) -> None:
 async def take(project: Path, user: str, out: Path) -> None:
     """Open the app on the project, go from place to place and save what each shows."""
     out.mkdir(parents=True, exist_ok=True)
-    app = EagerApp(project, "runs")
+    app = EagerApp(project, "home")
     app.animation_level = "none"
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: app.runs)

@@ -115,7 +115,7 @@ def test_the_written_file_is_commented_relative_and_ready(tmp_path: Path) -> Non
     assert 'interactions = "log.csv" ' in text and 'items = "items.csv" ' in text
     assert "left out: image_url (links), price (numbers), released (dates)" in text
     assert "keeps 400 of 400 interactions, 40 users, 40 items" in text
-    assert "# batch_tokens = 8192" in text
+    assert "# batch_tokens = 1024" in text
     assert load(project).n_users == 40
     inner = tmp_path / "deep" / "er"
     inner.mkdir(parents=True)

@@ -1,68 +1,119 @@
-"""Layouts that are no tables: named in one sentence, and the command that it gives makes a table of them."""
+"""JSON in many shapes, Python's dictionaries and sequences by line: the same data through each layout."""
 
 from __future__ import annotations
 
+import gzip
 import json
-import re
-import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.data import Dataset
 from core.data.sniff import sniff
 from core.errors import DataError
+from tests.core.data.data_tools import MakeProject, load
 
-PAIRS = [(u, (u * 7 + n) % 10, n) for u in range(9) for n in range(4)]
-BY_USER = {str(u): [item for user, item, _ in PAIRS if user == u] for u in range(9)}
-LAYOUTS = {
-    "LC-Rec's .inter.json": ("d.inter.json", json.dumps(BY_USER), "a list under every id"),
-    "LC-Rec's .inter.json, indented": ("d.inter.json", json.dumps(BY_USER, indent=1), "a list under every id"),
-    "LC-Rec's .item.json": (
-        "d.item.json", json.dumps({str(n): {"title": f"Thing {n}", "brand": "B"} for n in range(9)}),
-        "a record under every id",
+HISTORIES = {f"{100 + n}": [f"{(n * 7 + k * k) % 23 + 1}" for k in range(3 + n % 5)] for n in range(20)}
+ROWS = [{"user_id": user, "item_id": item} for user, items in HISTORIES.items() for item in items]
+TITLES = {str(n): {"title": f"Don't say \"{n}\"", "price": float("nan") if n % 2 else 1.5, "tags": ["a", "b"]}
+          for n in range(1, 24)}  # fmt: skip
+
+
+def lists(dataset: Dataset) -> dict[str, list[str]]:
+    ids = dataset.items["item_id"].to_list()
+    return {user: [ids[i] for i in dataset.sequences[n]] for n, user in enumerate(dataset.users)}
+
+
+def columns(rows: list[dict[str, str]]) -> dict[str, list[str]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+LOGS: dict[str, Callable[[], str]] = {
+    "lines": lambda: "\n".join(map(json.dumps, ROWS)),
+    "lines with NaN and Infinity": lambda: "\n".join(
+        json.dumps({**row, "x": float("inf") if n % 3 else float("nan")}) for n, row in enumerate(ROWS)
     ),
-    "array": ("a.json", json.dumps([{"user": u, "item": i} for u, i, _ in PAIRS]), "one JSON array"),
-    "array, indented": ("a.json", json.dumps([{"user": u, "item": i} for u, i, _ in PAIRS], indent=2), "JSON array"),
-    "Amazon 2014": ("meta.json", "".join(f"{{'asin': 'B{n}', 'title': \"Kid's toy\"}}\n" for n in range(9)),
-                    "Python dict"),
-    "Steam": ("s.json", "".join(f"{{u'username': u'p{n}', u'ok': True, u'x': None}}\n" for n in range(9)),
-              "Python dict"),
-    "MovieLens 1M": ("ratings.dat", "".join(f"{u}::{i}::3::97830{n}\n" for u, i, n in PAIRS), "separated by ::"),
-    "its movies": (
-        "movies.dat", "".join(f"{n}::Toy, Story {n} (1995)::Animation|Comedy\n" for n in range(9)), "separated by ::"
+    "array": lambda: json.dumps(ROWS),
+    "array with breaks": lambda: json.dumps(ROWS, indent=2),
+    "array with NaN": lambda: json.dumps([{**row, "x": float("nan")} for row in ROWS]),
+    "lists by user": lambda: json.dumps(HISTORIES),
+    "lists by user with breaks": lambda: json.dumps(HISTORIES, indent=1),
+    "columns": lambda: json.dumps(columns(ROWS)),
+    "columns of pandas": lambda: json.dumps(
+        {k: {str(n): v for n, v in enumerate(c)} for k, c in columns(ROWS).items()}
     ),
-    "blanks": ("log.txt", "".join(f"{u} {i} {n}\n" for u, i, n in PAIRS), "3 fields are separated by blanks"),
-    "sequences": (
-        "train.txt", "".join(f"{u} {' '.join(map(str, items[: 2 + int(u) % 3]))}\n" for u, items in BY_USER.items()),
-        "one user a line",
+    "dictionaries of Python": lambda: "\n".join(map(repr, ROWS)),
+    "dictionaries of Python 2": lambda: "\n".join(repr(row).replace("'", "u'", 1) for row in ROWS),
+    "sequences": lambda: "\n".join(" ".join([user, *items]) for user, items in HISTORIES.items()),
+    "sequences with tabs": lambda: "\n".join("\t".join([user, *items]) for user, items in HISTORIES.items()),
+    "sequences with commas": lambda: "\n".join(",".join([user, *items]) for user, items in HISTORIES.items()),
+}
+
+
+@pytest.mark.parametrize("layout", list(LOGS))
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_log_in_every_layout(make: MakeProject, layout: str, packed: bool) -> None:
+    raw = LOGS[layout]().encode()
+    dataset = load(make(gzip.compress(raw) if packed else raw, duplicates="keep"))
+    assert lists(dataset) == HISTORIES and not dataset.report.rejected
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "by item": lambda: json.dumps(TITLES),
+    "by item with breaks": lambda: json.dumps(TITLES, indent=2),
+    "array": lambda: json.dumps([{"item_id": key, **row} for key, row in TITLES.items()]),
+    "lines": lambda: "\n".join(json.dumps({"item_id": key, **row}) for key, row in TITLES.items()),
+    "dictionaries of Python": lambda: "\n".join(
+        repr({"item_id": int(key), **row, "price": None}) for key, row in TITLES.items()
     ),
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_layout_is_read_or_named_with_the_way(tmp_path: Path, layout: str) -> None:
-    name, text, what = LAYOUTS[layout]
-    (tmp_path / name).write_text(text)
-    try:
-        source = sniff(tmp_path / name)
-    except DataError as fault:
-        assert str(tmp_path / name) in fault.message and what in fault.message
-        command = re.search(r"(?:jq|sed|awk|python3) .*? > [\w.]+", fault.remedy)
-        assert command is not None
-        if shutil.which(command[0].split()[0]):
-            subprocess.run(command[0], shell=True, cwd=tmp_path, check=True, timeout=60)
-            turned = sniff(tmp_path / command[0].rpartition("> ")[2])
-            assert len(turned.columns) > 1
-        return
-    assert len(source.columns) > 1 and "0" not in source.columns
+@pytest.mark.parametrize("layout", list(TABLES))
+def test_an_item_table_in_every_layout(make: MakeProject, layout: str) -> None:
+    dataset = load(make("\n".join(map(json.dumps, ROWS)), TABLES[layout](), text=["title", "tags"]))
+    assert dict(dataset.items.select("item_id", "text").rows()) == {
+        key: f"{row['title']}. a, b" for key, row in TITLES.items() if key in set(dataset.items["item_id"])
+    }
+    assert not dataset.report.item_rejected and not dataset.report.items_without_row
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["user_id,item_id\nu 1,i 2\n", '{"a": [1, 2], "b": [3]}\n{"a": [4], "b": []}\n', "note\nsome words: and more\n",
-     '{"user": {"id": 3}, "item": {"id": 4}}\n', "a::b,c\n1,2\n3,4\n"],
-)  # fmt: skip
-def test_tables_stay_tables(tmp_path: Path, text: str) -> None:
-    (tmp_path / "file").write_text(text)
-    assert sniff(tmp_path / "file").columns
+def test_a_value_that_json_does_not_know_is_no_value(make: MakeProject) -> None:
+    lines = [json.dumps({"user_id": "u" if n else float("nan"), "item_id": n, "x": float("nan")}) for n in range(30)]
+    dataset = load(make("\n".join(lines)))
+    assert dataset.report.rejected == {"no user id": 1} and dataset.n_items == 29
+
+
+def test_code_in_a_dictionary_is_not_run(make: MakeProject, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    bad = "{'user_id': __import__('pathlib').Path(" + repr(str(mark)) + ").touch(), 'item_id': 'a'}"
+    dataset = load(make("\n".join([*(repr(row) for row in ROWS), bad]), duplicates="keep"))
+    assert dataset.report.rejected == {"not a JSON object": 1} and not mark.exists()
+
+
+@pytest.mark.parametrize("raw", ['[{"user_id": 1', '{"a": [1, 2', "[" * 100_000, '{"a":' * 100_000, "[1, 2"])
+def test_torn_and_deep_json_is_a_data_error(make: MakeProject, raw: str) -> None:
+    with pytest.raises((DataError, Exception)) as caught:
+        load(make(raw))
+    assert hasattr(caught.value, "exit_code")
+
+
+def test_published_files_of_lc_rec(real_data: Path) -> None:
+    folder = real_data / "scientific" / "lc-rec-format"
+    published: dict[str, list[Any]] = json.loads((folder / "Scientific.inter.json").read_text())
+    frame = sniff(folder / "Scientific.inter.json").table()
+    expected = [(user, str(item)) for user, items in published.items() for item in items]
+    assert frame.select("user_id", "item_id").rows() == expected
+    titles = json.loads((folder / "Scientific.item.json").read_text())
+    table = sniff(folder / "Scientific.item.json").table(key="item_id")
+    assert table["item_id"].to_list() == list(titles)
+
+
+def test_tables_of_numbers_are_no_sequences(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_text("user_id,item_id\n1,2\n3,4\n")
+    assert sniff(file).format == "csv"
+    file.write_text("1 2 3\n4 5 6\n7 8 9\n")
+    assert sniff(file).format == "csv"

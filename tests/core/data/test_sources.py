@@ -58,7 +58,8 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_folder_is_the_list() -> None:
     files = [name for name in modules("core") if name.startswith("core.data.sources.")]
     assert sorted(kind.__module__ for kind in formats()) == sorted(files)
-    assert [kind.format for kind in formats()] == ["parquet", "jsonl", "csv"], "whoever takes any text comes last"
+    ranked = ["parquet", "json", "jsonl", "sequences", "csv"]
+    assert [kind.format for kind in formats()] == ranked, "whoever takes any text comes last"
 
 
 def test_a_new_format_is_one_new_file(toy: None, make: MakeProject) -> None:

@@ -19,7 +19,7 @@ def main(file: str, index: str, folder: str, overrides: list[str]) -> None:
     project = Project.load(file, overrides)
     prepare(project.run)
     made = {name: Path(path) for name, path in json.loads(index).items()}
-    from core.tune import train  # noqa: F401
+    from core.tune import tuner  # noqa: F401
 
     before = peak()
     Path(folder).mkdir()

@@ -310,7 +310,6 @@ def test_a_backbone_from_elsewhere(shop):
     unknown = of(shop, "backbone.model=someone/large")
     assert stage(unknown, "tune").seconds is None is unknown.seconds is unknown.memory_mb
     assert stage(unknown, "tune").note == room.UNKNOWN_MODEL
-    assert unknown.seconds_after("sasrec") is None
     assert seconds(unknown, "sasrec") > 0
     folder = shop.parent / "qwen"
     folder.mkdir()
@@ -350,14 +349,6 @@ def test_too_little_memory_or_disk_is_said(shop, monkeypatch):
     assert "memory" in memory and "0.1 GB are free" in memory and "batch_tokens" in memory
     assert "disk" in disk and str(shop.parent) in disk
     assert "busy" in others
-
-
-def test_what_comes_after_a_stage(shop):
-    found = of(shop)
-    assert found.seconds_after("evaluate") == 0
-    assert found.seconds_after("tune") == pytest.approx(seconds(found, "baselines") + seconds(found, "evaluate"))
-    with pytest.raises(KeyError):
-        found.seconds_after("nothing")
 
 
 def test_as_json(shop):

@@ -10,11 +10,11 @@ import torch
 
 from core.data.dataset import Evaluation
 from core.errors import StopRequested
-from core.evaluate import ranks
 from core.evaluate.metrics import ranking_metrics
 from core.evaluate.ranks import Ranking, Tally, ranks_of
 from core.model.checkpoint import TunedModel, generator_of, load_checkpoint
 from core.model.trie import Trie
+from core.recommend import search_batches
 from core.run.reporter import NullReporter
 from tests.core.engine_tools import StopAfter, exhaustive, sequences, small_index, small_lm, uneven_codes
 
@@ -104,7 +104,7 @@ def test_batch_order_and_threads_do_not_matter(
     held: tuple[TunedModel, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ranking(held[0])
-    monkeypatch.setattr(ranks, "BATCH", 3)
+    monkeypatch.setattr(search_batches, "SIZES", (3,))
     assert ranking(held[0]).ranks.tolist() == whole.ranks.tolist()
     order = np.random.default_rng(0).permutation(24)
     assert ranking(held[0], order).ranks.tolist() == whole.ranks[order].tolist()
@@ -159,7 +159,7 @@ def test_metrics_of_one_checkpoint_do_not_depend_on_how_it_is_run(
     threads = torch.get_num_threads()
     try:
         for batch, chosen, count in ((64, everybody, 1), (1, everybody, 1), (17, order, 1), (64, order, 2)):
-            monkeypatch.setattr(ranks, "BATCH", batch)
+            monkeypatch.setattr(search_batches, "SIZES", (batch,))
             torch.set_num_threads(count)
             found = ranks_of(checkpoint.model, checkpoint.trie, split, chosen, 6, 60, False, NullReporter())
             for name, value in ranking_metrics(found.ranks).items():

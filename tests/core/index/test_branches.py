@@ -42,7 +42,6 @@ def test_a_small_tree() -> None:
         table.find([2]) == table.find([1, 1]) == table.find([1, 0, 2]) == table.find([-1]) == table.find([2**40]) == -1
     )
     assert table.path(5) == [0, 2, 5]
-    assert table.branch_of(CODES[0].tolist(), 2) == 4
     assert table.items(2).tolist() == [2, 0, 3]
     assert table.items(2, 1, 1).tolist() == [0]
     assert table.items(2, 5, 3).tolist() == [] and table.items(2, 0, 0).tolist() == []

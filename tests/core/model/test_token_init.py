@@ -157,16 +157,16 @@ def test_another_indexs_artefact_is_refused(tmp_path: Path) -> None:
 
 def test_the_tuning_stage_reads_the_words_of_its_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole run on a checkpoint: the codes' words come from the index stage's artefact."""
-    from core.tune import train
+    from core.tune import tuner
 
     heard: list[list[list[str]] | None] = []
-    real = train.build_backbone
+    real = tuner.build_backbone
 
     def listening(*args, **kwargs):
         heard.append(args[5])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(train, "build_backbone", listening)
+    monkeypatch.setattr(tuner, "build_backbone", listening)
     project = write_world(tmp_path / "world", walks())
     model = write_family("qwen3", tmp_path / "lm")
     stages = '[{name = "sequential", epochs = 1, learning_rate = 1e-3}]'

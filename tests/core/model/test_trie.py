@@ -113,6 +113,26 @@ def test_padding_is_never_legal_and_always_safe() -> None:
     assert trie.items(children[0, 0], 1)[:, 0].tolist() == [1, 2, 0]
 
 
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_node_is_alive_where_an_allowed_item_lies_below(data: Any) -> None:
+    levels, width, count = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)), data.draw(st.integers(1, 40))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    codes, masks = rng.integers(0, width, (count, levels)), rng.random((3, count)) < rng.random()
+    trie, rows = Trie(codes), [tuple(row) for row in codes.tolist()]
+    every = torch.arange(count).expand(3, -1)
+    for allowed in (trie.allow(torch.from_numpy(masks)), trie.allow(torch.from_numpy(masks[1]))):
+        users = range(3) if len(allowed.items) == 3 else [1] * 3
+        for level in range(levels):
+            reached = allowed.reaches(trie.nodes(every, level + 1), level)
+            for row, user in enumerate(users):
+                open_prefixes = {rows[item][: level + 1] for item in np.flatnonzero(masks[user])}
+                assert reached[row].tolist() == [code[: level + 1] in open_prefixes for code in rows]
+        held = torch.stack([torch.arange(count) - 1] * 3)
+        for row, user in enumerate(users):
+            assert allowed.lists(held)[row].tolist() == [False, *masks[user][: count - 1].tolist()]
+
+
 def test_no_codes_are_refused() -> None:
     with pytest.raises(DataError):
         Trie(np.zeros((0, 2), dtype=np.int32))

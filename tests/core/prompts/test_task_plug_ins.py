@@ -80,7 +80,7 @@ def test_a_task_says_what_it_needs() -> None:
         assert 0 < len(data.rows(name)) <= most[task.scales_with], name
         assert bool(len(without.rows(name))) == (not task.needs_user_texts), name
         example = data.rows(name).example(0, (0,))
-        assert task.answered_in_codes == bool(len(example.items)), name
+        assert ("item" in task.response_fields) == bool(len(example.items)), name
 
 
 def test_a_task_of_another_package_is_rendered_like_ours(echo: Path) -> None:

@@ -31,9 +31,9 @@ def ids(found: Recommendation) -> list[str]:
     return [item.item_id for item in found.items]
 
 
-def test_for_a_user(recommender: Recommender) -> None:
-    found = recommender.recommend(user=USER)
-    assert found.user == USER
+def test_for_a_user_as_tested(recommender: Recommender) -> None:
+    found = recommender.recommend(user=USER, as_tested=True)
+    assert found.user == USER and found.history_kind == "as tested" and not found.short
     assert [item for item, _ in found.history] == LOG[USER][:-1] and found.target == LOG[USER][-1]
     assert found.history[0][1].startswith("The ")
     assert [item.rank for item in found.items] == [1, 2, 3, 4, 5]  # the project's own k
@@ -47,11 +47,22 @@ def test_for_a_user(recommender: Recommender) -> None:
         assert item.title == recommender.dataset.items["title"][number]
 
 
+def test_for_a_user_to_date(recommender: Recommender) -> None:
+    """Everything the user took is history: nothing is held out, and hidden seen items include the last."""
+    found = recommender.recommend(user=USER, k=N_ITEMS, hide_seen=True)
+    assert [item for item, _ in found.history] == LOG[USER]
+    assert found.history_kind == "to date" and found.target is None
+    assert sorted(ids(found)) == sorted({f"i{n:02}" for n in range(N_ITEMS)} - set(LOG[USER]))
+    assert found.short  # asked for more than there are
+    assert recommender.recommend(user=USER).items == recommender.recommend(history=LOG[USER]).items
+    assert ids(recommender.recommend(user=USER)) != ids(recommender.recommend(user=USER, as_tested=True))
+
+
 def test_for_a_history(recommender: Recommender) -> None:
     """The same items as a bare history give the same list; only the last `max_history` of them count."""
     found = recommender.recommend(history=LOG[USER][:-1])
-    assert found.user is None and found.target is None
-    assert found.items == recommender.recommend(user=USER).items
+    assert found.user is None and found.target is None and found.history_kind is None
+    assert found.items == recommender.recommend(user=USER, as_tested=True).items
     longer = recommender.recommend(history=["i00"] * 3 + LOG[USER][-6:])
     assert ids(longer) == ids(recommender.recommend(history=LOG[USER][-6:]))
     assert [item for item, _ in longer.history] == ["i00"] * 3 + LOG[USER][-6:]
@@ -62,10 +73,11 @@ def test_the_lists_are_those_that_were_measured(recommender: Recommender, traine
 
     ranks = pl.read_parquet(trained.path / "ranks.parquet").filter(pl.col("split") == "test")
     for row in ranks.head(10).iter_rows(named=True):
-        found = recommender.recommend(user=row["user_id"], k=50)
-        assert found.target == row["item_id"]
-        rank = ids(found).index(row["item_id"]) + 1 if row["item_id"] in ids(found) else 0
-        assert rank == row["rank_model+dense"]
+        for hide, column in ((False, "rank_model+dense"), (True, "masked_rank_model+dense")):
+            found = recommender.recommend(user=row["user_id"], k=50, hide_seen=hide, as_tested=True)
+            assert found.target == row["item_id"]
+            rank = ids(found).index(row["item_id"]) + 1 if row["item_id"] in ids(found) else 0
+            assert rank == row[column]
 
 
 def test_a_list_longer_than_the_catalogue_is_the_catalogue(recommender: Recommender) -> None:
@@ -77,13 +89,13 @@ def test_a_list_longer_than_the_catalogue_is_the_catalogue(recommender: Recommen
 
 def test_seen_items_can_be_hidden(recommender: Recommender) -> None:
     history = LOG[USER][:-1]
-    plain, hidden = (recommender.recommend(user=USER, k=20, hide_seen=hide) for hide in (False, True))
+    plain, hidden = (recommender.recommend(user=USER, k=20, hide_seen=hide, as_tested=True) for hide in (False, True))
     assert len(hidden.items) == 20 and not set(ids(hidden)) & set(history)
     assert not any(item.seen for item in hidden.items)
     assert [item.rank for item in hidden.items] == list(range(1, 21))
     fresh = [item for item in ids(plain) if item not in history]
     assert ids(hidden)[: len(fresh)] == fresh
-    everything = recommender.recommend(user=USER, k=N_ITEMS, hide_seen=True)
+    everything = recommender.recommend(user=USER, k=N_ITEMS, hide_seen=True, as_tested=True)
     assert len(everything.items) == N_ITEMS - len(history)
 
 
@@ -161,7 +173,7 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
 
     code, before, answers = converse(
         trained.path,
-        ask(1, "recommend", user=USER, k=3),
+        ask(1, "recommend", user=USER, k=3, as_tested=True),
         ask(2, "recommend", history=["i01", "i02"], k=4, hide_seen=True),
         ask(3, "recommend", user=NEARLY),
         ask(4, "recommend", history=[]),
@@ -174,6 +186,9 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         json.dumps({"id": 8, "method": "recommend", "params": [USER]}),
         "",
         ask(9, "recommend", user=USER),
+        ask(12, "recommend", user=USER, only="title LIKE '%part 1%' AND title LIKE '%amber%'", deny=["i01", "no"], k=9),
+        ask(13, "recommend", user=USER, only="titel = 'x'"),
+        ask(14, "recommend", user=USER, allow="i01"),
         ask(10, "quit"),
         ask(11, "users"),
     )
@@ -182,7 +197,7 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
     has = ["data", "index", "model", "semantic", "behavior"]
     assert before[-1] == {"ready": True, "run": trained.id, "users": N_USERS, "items": N_ITEMS, "has": has}
     by_id = {answer["id"]: answer for answer in answers if answer["id"] is not None}
-    own = recommender.recommend(user=USER, k=3)
+    own = recommender.recommend(user=USER, k=3, as_tested=True)
     result = by_id[1]["result"]
     assert [item["item_id"] for item in result["items"]] == ids(own)
     assert set(result["items"][0]) == {"rank", "item_id", "title", "score", "seen", "code"}
@@ -196,6 +211,13 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         assert by_id[number]["error"]["message"]
     assert [answer["id"] for answer in answers if answer["id"] is None] == [None] * 4  # broken lines get an answer too
     assert len(by_id[9]["result"]["items"]) == 5 and 11 not in by_id
+    assert (result["history_kind"], by_id[9]["result"]["history_kind"]) == ("as tested", "to date")
+    assert by_id[2]["result"]["history_kind"] is None and by_id[9]["result"]["target"] is None
+    assert not result["short"] and result["unknown"] == []
+    some = by_id[12]["result"]
+    assert sorted(item["item_id"] for item in some["items"]) == ["i10", "i11"]
+    assert some["short"] and some["unknown"] == ["no"]
+    assert "title" in by_id[13]["error"]["remedy"] and "list" in by_id[14]["error"]["message"]
 
 
 def test_a_serving_child_of_a_broken_run_says_so(tmp_path: Path) -> None:

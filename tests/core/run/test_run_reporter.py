@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from core.run.engine import run_engine
 from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter, RunReporter
+from core.run.status import Status
+from tests.core.run.run_tools import QUICK, command
 
 
 @pytest.fixture
@@ -126,3 +129,25 @@ def test_the_null_reporter_is_a_reporter() -> None:
     reporter: Reporter = NullReporter()
     reporter.progress("x", 1, 2)
     assert reporter.wants() == "go"
+
+
+def test_the_time_of_a_run_that_goes_on_is_summed(folder: RunFolder) -> None:
+    with RunReporter(folder) as reporter:
+        reporter.finish("stopped", 130)
+    folder.write_status(replace(folder.status(), elapsed=100.0))
+    assert folder.status().seconds == 100.0
+    with RunReporter(folder) as reporter:
+        assert 100.0 <= folder.status().seconds < 130.0
+        reporter.finish("finished", 0)
+    assert 100.0 <= folder.status().seconds < 130.0
+    last = [event for event in EventReader(folder.events_path).poll() if event.kind == "run.finished"][-1]
+    assert 100.0 <= last.data["seconds"] < 130.0
+
+
+def test_a_run_that_is_started_again_keeps_its_time(folder: RunFolder) -> None:
+    folder.write_status(Status(state="stopped", started=time.time() - 5000.0, elapsed=50.0, clock=time.monotonic()))
+    child = launch.start(folder, command=command(*QUICK))
+    assert 50.0 <= folder.status().seconds < 80.0
+    child.wait(60)
+    launch.reap()
+    assert 50.0 <= folder.status().seconds < 80.0

@@ -164,3 +164,22 @@ def test_hostile_payloads_do_not_raise() -> None:
             seq += 1
             state = reduce(state, Event(seq, 1.0, kind, dict.fromkeys(keys, value)))
     assert state.last_seq == seq
+
+
+def test_the_times_of_a_stage_that_goes_on_are_summed() -> None:
+    story = Story()
+    story.tell("run.started", run="r")
+    story.tell("stage.started", stage="tune")
+    state = story.tell("run.finished", after=10.0, state="stopped", exit_code=130)
+    assert state.stages["tune"].seconds == 10.0
+    story.tell("run.started", after=500.0, run="r", resumed=True)
+    story.tell("stage.started", stage="tune")
+    story.tell("metric", after=7.0, step=3, values={"loss": 1.0})  # the last that a process which died has said
+    state = story.tell("run.started", after=900.0, run="r", resumed=True)
+    assert (state.stages["tune"].state, state.stages["tune"].seconds) == ("stopped", 17.0)
+    story.tell("stage.started", stage="tune")
+    state = story.tell("stage.finished", after=3.0, stage="tune", seconds=3.0, summary={})
+    assert (state.stages["tune"].seconds, state.stages["tune"].before) == (20.0, 17.0)
+    story.tell("run.started", run="r", resumed=True)
+    story.tell("stage.started", stage="tune")
+    assert story.state.stages["tune"].before == 0.0  # a finished one that is made again begins anew

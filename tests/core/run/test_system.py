@@ -137,7 +137,7 @@ def test_each_caution_is_told_once() -> None:
     assert cautions.about({}) == []
     told = cautions.about({"disk_free_mb": 900.0, "machine_memory_percent": 96.0})
     assert [title for title, _ in told] == ["The disk is almost full", "The memory is almost full"]
-    assert "900 MB" in told[0][1]
+    assert "0.9 GB" in told[0][1]
     assert cautions.about({"disk_free_mb": 10.0, "machine_memory_percent": 99.0}) == []
 
 

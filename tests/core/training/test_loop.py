@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from core.errors import DataError, EagerError, StopRequested
 from core.run.reporter import NullReporter, Reporter, Wish
-from core.training.loop import Loop, Schedule
+from core.training.loop import METRIC_EVERY, Loop, Schedule
 from tests.core.engine_tools import StopAfter
 
 EPOCHS, BATCHES = 3, 4
@@ -385,3 +386,18 @@ def test_a_step_of_several_batches_is_one_of_their_mean(tmp_path: Path) -> None:
         assert one.position.step == EPOCHS * 2
     for first, second in zip(*found, strict=True):
         assert torch.allclose(first, second, atol=1e-6)
+
+
+def test_the_first_and_the_last_step_of_a_short_training_are_told(tmp_path: Path) -> None:
+    class Steps(NullReporter):
+        """Remembers at which steps there were losses."""
+
+        steps: ClassVar[list[int]] = []
+
+        def metric(self, step: int, values: Mapping[str, float]) -> None:
+            if "loss" in values:
+                self.steps.append(step)
+
+    assert EPOCHS * BATCHES < METRIC_EVERY
+    loop(tmp_path, Steps()).run()
+    assert Steps.steps == [0, EPOCHS * BATCHES - 1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,11 +64,26 @@ def asks_both(run: Path) -> None:
     assert same == (weight == 0)
 
 
+PAPERS = {"lc-rec": "2311.09049", "eager-llm": "2502.14735", "semantic-convergence": "2412.13771"}
+"""The published systems, by the arXiv id of the paper."""
+SOURCE = re.compile(r"(paper|released (code|script)|ours|as LC-Rec)\b")
+"""How a comment of a published recipe begins."""
+
+
 @pytest.mark.parametrize("name", sorted(recipe_paths()))
+def test_a_recipe_says_what_it_is_and_after_which_paper(name: str) -> None:
+    head, _, body = recipe_paths()[name].read_text().partition("\n\n")
+    assert head.startswith(f"# {name}: ")
+    paper = PAPERS.get(name.removesuffix("-small"))
+    assert paper is None or f"arXiv {paper}" in head
+    assert not re.search(r"# \d+\.\d+(?! million)", body), "a bare section number names no source"
+
+
+@pytest.mark.parametrize("name", PAPERS)
 def test_every_figure_of_a_published_recipe_says_where_it_comes_from(name: str) -> None:
-    text = recipe_paths()[name].read_text()
-    assert text.startswith(f"# {name}: ")
-    if name in ("lc-rec", "eager-llm"):
-        tables = [part for part in text.split("\n[")[1:] if part.startswith(("index.rq-vae", "lora", "contrast"))]
-        for line in "\n".join(tables).splitlines():
-            assert "=" not in line or "# " in line, line
+    lines = recipe_paths()[name].read_text().splitlines()
+    for above, line in itertools.pairwise(lines):
+        if not re.match(r"[\w.-]+ = ", line):
+            continue
+        comment = line.rpartition(" # ")[2] if " # " in line else above.removeprefix("# ")
+        assert SOURCE.match(comment), line

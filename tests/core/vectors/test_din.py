@@ -14,7 +14,7 @@ from core.estimate import estimate
 from core.project import Project
 from core.run.reporter import NullReporter
 from core.vectors import ItemVectors, din_model
-from core.vectors import stage as vector_stages
+from core.vectors.behavior import din
 from core.vectors.din_model import GROUPS, WINDOW, Din, _Targets, din_vectors
 from tests.core.engine_tools import StopAfter, sequences, up_to, walks, write_world
 from tests.core.test_pipeline_leaks import swapped
@@ -111,7 +111,7 @@ def test_no_held_out_target_reaches_the_vectors(tmp_path: Path) -> None:
 
 
 def test_the_estimate_knows_the_size_of_the_work(world: Path) -> None:
-    assert (vector_stages.DIN_BATCH, vector_stages.DIN_EPOCHS) == (din_model.BATCH, din_model.EPOCHS)
+    assert (din.BATCH, din.EPOCHS) == (din_model.BATCH, din_model.EPOCHS)
 
     def seconds(dim: int) -> float:
         project = Project.load(world, ["vectors.behavior=din", f"vectors.behavior_dim={dim}"])

@@ -14,7 +14,7 @@ from core.estimate import estimate
 from core.project import Project
 from core.run.reporter import NullReporter
 from core.vectors import ItemVectors, lightgcn_model
-from core.vectors import stage as vector_stages
+from core.vectors.behavior import lightgcn
 from core.vectors.lightgcn_model import LAYERS, LightGcn, lightgcn_vectors
 from tests.core.engine_tools import StopAfter, sequences, up_to, walks, write_world
 from tests.core.test_pipeline_leaks import swapped
@@ -88,7 +88,7 @@ def test_no_held_out_target_reaches_the_vectors(tmp_path: Path) -> None:
 
 
 def test_the_estimate_knows_the_size_of_the_work(world: Path) -> None:
-    assert vector_stages.LIGHTGCN_EPOCHS == lightgcn_model.EPOCHS
+    assert lightgcn.EPOCHS == lightgcn_model.EPOCHS
 
     def seconds(dim: int) -> float:
         project = Project.load(world, ["vectors.behavior=lightgcn", f"vectors.behavior_dim={dim}"])

@@ -22,10 +22,18 @@ def test_help_names_every_verb():
     assert all(verb in done.stdout for verb in all_verbs())
 
 
-def test_help_of_train_lists_the_settings():
+def test_help_of_train_lists_the_settings_of_the_recipe(tmp_path):
     done = eager("train", "--help")
-    assert "tune.batch_tokens = 8192" in done.stdout
-    assert "data.max_history" in done.stdout
+    assert "the values of the recipe light" in done.stdout
+    assert all(f"  {line}\n" in done.stdout for line in (
+        "tune.batch_tokens = 1024", "backbone.hidden_size = 192", "tune.stages.epochs = 20", "data.max_history = 20",
+    ))  # fmt: skip
+    (tmp_path / "project.toml").write_text('recipe = "eager-llm-small"\n' + PROJECT)
+    for args, folder in (([tmp_path], None), ([], tmp_path), (["--set", "recipe=eager-llm-small"], None)):
+        text = eager("train", *args, "--help", cwd=folder).stdout
+        assert "  tune.stages.epochs = 12 (base), 2 (annealing)\n" in text
+    assert "  tune.batch_tokens = 1024\n" in eager("train", tmp_path, "--set=recipe=light", "--help").stdout
+    assert "recipe light" in eager("train", "--set", "recipe=nothing", "--help").stdout
 
 
 def test_version_is_plain():
@@ -34,7 +42,7 @@ def test_version_is_plain():
     assert done.stdout.startswith("eagertui ")
 
 
-@pytest.mark.parametrize("verb", [[], ["check"], ["train"], ["evaluate"], ["recommend", "--user", "1"], ["runs"]])
+@pytest.mark.parametrize("verb", [[], ["train"], ["open"], ["open", "data"]])
 def test_without_a_terminal_the_app_does_not_open(verb):
     done = eager(*verb)
     assert done.returncode == 3
@@ -50,6 +58,11 @@ def test_without_a_terminal_the_app_does_not_open(verb):
         ["train", "--nonsense"],
         ["--headless"],
         ["--headless", "train", "nowhere"],
+        ["check"],
+        ["evaluate", "nowhere"],
+        ["open", "nowhere"],
+        ["open", ".", "kitchen"],
+        ["--headless", "open"],
         ["--headless", "recommend", "--k", "0", "--user", "1"],
         ["init", "x"],
         ["init"],
@@ -158,3 +171,18 @@ def test_a_project_alone_opens_the_app_and_needs_a_terminal(tmp_path):
         assert done.returncode == 3
         assert "no terminal" in done.stderr
     assert eager(tmp_path / "nothing").returncode == 2
+
+
+def test_recipes_introduce_themselves():
+    text = eager("recipes").stdout
+    cards = json.loads(eager("recipes", "--json").stdout)["recipes"]
+    assert len(cards) >= 8
+    for card in cards:
+        assert f"{card['name']}: {card['what']}" in text and card["needs"] in text
+    assert next(card["download"] for card in cards if card["name"] == "lc-rec").startswith("huggyllama/llama-7b, 13 GB")
+
+
+def test_names_in_a_help_keep_their_capitals():
+    text = " ".join(eager("export", "--help").stdout.split())
+    assert "Write a run's model as a plain Hugging Face folder" in text
+    assert "hugging face" not in text

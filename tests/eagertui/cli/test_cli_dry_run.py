@@ -53,6 +53,8 @@ def test_the_table_for_people(shop):
     assert all(line.split()[1] == "run" for line in lines[:-1])
     tune = next(line for line in lines if line.startswith("tune"))
     assert "min" in tune and "at most 400 epochs" in tune
+    once = eager("train", shop, "--dry-run", "--set", "tune.stages.epochs=1").stdout
+    assert "one epoch" in once and "1 epochs" not in once
     assert lines[-1].startswith("about ") and "GB of memory" in lines[-1] and "of disk" in lines[-1]
     assert "would start a new run" in done.stderr
 
@@ -81,3 +83,16 @@ def test_missing_files_are_the_projects_fault(tmp_path):
     done = eager("--headless", "train", tmp_path, "--dry-run")
     assert done.returncode == 2
     assert "logs.csv" in done.stderr
+
+
+def test_what_train_refuses_the_dry_run_refuses_in_the_same_words(shop, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for sets in (["backbone.model=/nonexist"], ["recipe=lc-rec"]):
+        overrides = [part for text in sets for part in ("--set", text)]
+        dry = eager("--headless", "train", shop, "--dry-run", *overrides)
+        told = eager("--headless", "train", shop, "--dry-run", "--json", *overrides)
+        real = eager("--headless", "train", shop, "--new", *overrides)
+        assert dry.returncode == told.returncode == real.returncode == 3
+        words = [line for line in real.stderr.splitlines() if line.startswith("error: ")]
+        assert len(words) == 1 and words[0] in dry.stderr and words[0] in told.stderr
+        assert json.loads(told.stdout)["stages"]

@@ -62,7 +62,7 @@ def test_what_is_there_is_never_touched(run: RunFolder, tmp_path: Path) -> None:
 def test_usage(tmp_path: Path) -> None:
     assert eager("export", tmp_path, cwd=tmp_path).returncode == 2
     done = eager("export", tmp_path, "--out", tmp_path / "x", cwd=tmp_path)
-    assert done.returncode == 2 and "project file" in done.stderr and not (tmp_path / "x").exists()
+    assert done.returncode == 2 and "no project in" in done.stderr and not (tmp_path / "x").exists()
 
 
 def test_a_damaged_checkpoint_leaves_nothing(run: RunFolder, tmp_path: Path) -> None:

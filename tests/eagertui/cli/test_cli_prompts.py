@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_one_wording_of_one_task_as_json(shop: Path) -> None:
         assert predicted["predicted"] and predicted["text"].endswith("</s>") and len(one["items"]) == 1
         code = predicted["text"].removesuffix("</s>")
         assert code in given["text"] and 0 < one["predicted"] < one["tokens"]
+
+
+def test_the_titles_of_the_codes_stand_below_a_row(shop: Path) -> None:
+    found = json.loads(eager("prompts", shop, "--task", "pick-one", "--json").stdout)
+    for one in found["tasks"][0]["examples"]:
+        text = "".join(span["text"] for span in one["spans"])
+        legend = {entry["code"]: entry["item"] for entry in one["legend"]}
+        assert all(code in text for code in legend) and set(one["items"]) <= set(legend.values())
+        assert len(legend) == len(one["legend"]) == len(set(re.findall(r"<a_\d+><b_\d+><c_\d+>", text)))
+        assert all(entry["title"].startswith("The ") or entry["title"] for entry in one["legend"])
+    lines = eager("prompts", shop, "--task", "pick-one", "--rows", 1).stdout.splitlines()
+    legend = found["tasks"][0]["examples"][0]["legend"]
+    assert lines[-1].startswith(f"    {legend[0]['code']} {legend[0]['title'][:20]}"[:30])
 
 
 def test_own_wordings_and_no_texts_about_users(shop: Path) -> None:

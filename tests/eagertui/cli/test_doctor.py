@@ -19,9 +19,7 @@ broken = no_such_module:Nothing
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """A folder with a package that brings two losses, as pip would install it; one of them cannot be loaded."""
-    (tmp_path / "toy_plugins.py").write_text(
-        "from core.tune.losses import Loss\n\n\nclass Toy(Loss):\n    pass\n"
-    )
+    (tmp_path / "toy_plugins.py").write_text("from core.tune.losses import Loss\n\n\nclass Toy(Loss):\n    pass\n")
     info = tmp_path / "toy_plugins-0.3.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-plugins\nVersion: 0.3\n")

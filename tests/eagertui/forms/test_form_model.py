@@ -10,18 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import fields
 from core.errors import EagerError, ProjectError
 from core.project import Project, all_settings
 from eagertui.forms.form_model import (
     MOST_USED,
     RunForm,
+    filtered,
     grouped,
     near,
     problem,
     project_fields,
     text_of,
     train_command,
-    value_at,
     value_of,
 )
 from eagertui.forms.plan_lines import plan_lines, short_plan_lines
@@ -58,7 +59,7 @@ def test_every_setting_is_a_field_and_its_own_text_is_right(project_file: Path):
     project = Project.load(project_file)
     for one in form.fields:
         assert one.check(one.value_text) == "", one.key
-        assert value_of(one.key, one.value_text) == value_at(project, one.key)
+        assert value_of(one.key, one.value_text) == fields.value_at(project, one.key)
         assert not one.changed
         assert one.doc
     assert form.overrides == ()
@@ -156,7 +157,7 @@ def test_wrong_overrides_are_marked_and_unknown_ones_told(project_file: Path):
     assert form.with_text("tune.batch_tokens", None).trouble is None
     with pytest.raises(ProjectError, match="did you mean seed"):
         RunForm.load(project_file, ["sed=1"])
-    with pytest.raises(ProjectError, match="there are 1 stages"):
+    with pytest.raises(ProjectError, match="there is 1 stage,"):
         RunForm.load(project_file, ["tune.stages.4.epochs=1"])
 
 
@@ -197,6 +198,26 @@ def test_a_form_about_the_index_begins_with_its_tables(project_file: Path):
     assert groups[0].fields[1].label == "method"
     assert sorted(one.key for group in groups for one in group.fields) == sorted(KEYS)
     assert not any(one.key.startswith("index.") for one in groups[1].fields)
+
+
+def test_what_a_filter_finds_in_a_name_stands_first(project_file: Path):
+    def keys(text: str) -> list[str]:
+        return [one.key for group in filtered(groups, text) for one in group.fields]
+
+    groups = RunForm.load(project_file).groups
+    found = keys("ep")
+    named = [key for key in found if "ep" in key.rpartition(".")[2]]
+    assert named and found[0].endswith(".epochs")
+    first = [key for key in found if key.rpartition(".")[2].startswith("ep")]
+    for group in filtered(groups, "ep"):
+        ranks = [one.rank("ep") for one in group.fields]
+        assert ranks == sorted(ranks)
+    assert {key for key in found if key.endswith(".epochs")} <= set(first)
+    every = [one.key for group in groups for one in group.fields]
+    assert keys("") == every and sorted(found) == sorted(
+        one.key for g in groups for one in g.fields if one.matches("ep")
+    )
+    assert keys("!tune") == [key for key in every if key in set(keys("!tune"))]
 
 
 def test_the_filter_looks_at_names_and_words(project_file: Path):

@@ -1,0 +1,92 @@
+"""Ids of a whole column: words that say that there is none, and one thing that is written in two ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+_SURE = ("nan", "NaN", "NAN", "NULL", "<NA>", "<na>", "N/A", "n/a", "#N/A", "\\N", "(null)", "<null>", "<NULL>", "NaT",
+         "nat", "(NULL)", "#VALUE!", "#REF!")  # fmt: skip
+"""What programs write where a value is missing; nobody calls anything so."""
+_DOUBTFUL = ("None", "none", "NONE", "null", "Null", "Nan", "nil", "NIL", "NA", "na", "Na", "N.A.", "n.a.", "-", "--",
+             "---", "?", ".", "undefined", "unknown", "Unknown", "UNKNOWN", "missing", "Missing")  # fmt: skip
+"""What can also be somebody's name among names."""
+_FREQUENT = 0.05
+_LOOKED_AT = 10_000
+_SYSTEMATIC = 0.05
+"""The share of ids with a second writing above which the table says one thing in two ways."""
+
+
+def missing_words(ids: pl.Series) -> tuple[list[str], list[str]]:
+    """Words among the ids of a column that mean that there is no id.
+
+    Among codes and numbers every such word does. Among names (`anna`, `none`) one that may be a name does where it is
+    far more frequent than any name.
+
+    Returns:
+        The words that are no ids, and those that look like it but are kept.
+    """
+    words = ids.filter(ids.is_in([*_SURE, *_DOUBTFUL]))
+    if not len(words):
+        return [], []
+    counts = {str(word): int(count) for word, count in words.value_counts(sort=True).iter_rows()}
+    others = ids.filter(~ids.is_in(list(counts))).drop_nulls()
+    looks = others.head(_LOOKED_AT)
+    if not len(looks) or float(looks.str.contains(r"\d").mean() or 0.0) >= 0.5:  # type: ignore[arg-type]
+        return sorted(counts), []
+    most = int(others.value_counts()["count"].max() or 0)  # type: ignore[arg-type]
+    frequent = {word for word, count in counts.items() if count > 3 * most or count > max(most, _FREQUENT * len(ids))}
+    gone = {word for word in counts if word in _SURE or word in frequent}
+    return sorted(gone), sorted(set(counts) - gone)
+
+
+@dataclass(frozen=True)
+class TwoWritings:
+    """Ids that are one and the same but for how they are written.
+
+    Attributes:
+        one: An id as most are written; `other`: the same one, written otherwise.
+        count: How many ids have two writings.
+        systematic: Whether they are too many to be chance.
+    """
+
+    one: str
+    other: str
+    count: int
+    systematic: bool
+
+
+def two_writings(ids: pl.Series) -> TwoWritings | None:
+    """Ids that differ only in leading zeros, or in small and capital letters.
+
+    Args:
+        ids: Distinct ids.
+    """
+    for writing in (_without_zeros(ids), _in_small(ids)):
+        if writing is not None:
+            return writing
+    return None
+
+
+def _without_zeros(ids: pl.Series) -> TwoWritings | None:
+    padded = ids.filter(ids.str.contains(r"^0+\d+$"))
+    plain = ids.filter(ids.str.contains(r"^(0|[1-9]\d*)$"))
+    return _clash(padded, padded.str.replace(r"^0+(\d)", "${1}"), plain)
+
+
+def _in_small(ids: pl.Series) -> TwoWritings | None:
+    longer = ids.filter(ids.str.len_chars() > 1)
+    capital = longer.filter(longer.str.contains(r"\p{Lu}"))
+    return _clash(capital, capital.str.to_lowercase(), longer.filter(~longer.str.contains(r"\p{Lu}")))
+
+
+def _clash(odd: pl.Series, evened: pl.Series, plain: pl.Series) -> TwoWritings | None:
+    if not len(odd) or not len(plain):
+        return None
+    both = evened.is_in(plain.implode())
+    count = int(both.sum())
+    if not count:
+        return None
+    systematic = count >= _SYSTEMATIC * min(len(odd), len(plain))
+    return TwoWritings(evened.filter(both)[0], odd.filter(both)[0], count, systematic)

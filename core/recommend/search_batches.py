@@ -1,0 +1,90 @@
+"""Lists of many users, batch by batch: the one path of serving, validation and evaluation.
+
+Users whose visible histories have one length share a batch, so that nothing is padded inside a row. A batch is filled
+up to one of a few sizes, so that a list does not depend on who shares its batch: a user's row is computed by the
+same kernels alone as among others, in fp32 up to the last bits of a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from core.data.arrays import Sequences
+from core.model.trie import Allowed, Trie
+from core.run.engine import is_out_of_memory
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+"""Users of a batch; one that does not fit into memory falls back to the size below."""
+
+Items = npt.NDArray[np.integer]
+Places = npt.NDArray[np.int64]
+Search = Callable[[Items, Allowed | None], Sequence[npt.NDArray[Any]]]
+"""Histories of one length, (users, length), and what may be listed -> arrays of any kind, (users, ...) each."""
+
+
+def search_batches(
+    search: Search,
+    trie: Trie,
+    histories: Sequences,
+    max_history: int,
+    bf16: bool,
+    allowed: Callable[[Places], Allowed | None] | None = None,
+    shrink: bool = False,
+) -> Iterator[tuple[Places, list[npt.NDArray[Any]]]]:
+    """Search for every history.
+
+    Args:
+        search: what makes the lists of a batch.
+        trie: the legal codes; tells the device.
+        histories: item numbers, oldest first, none of them empty.
+        max_history: newest items that the model sees.
+        bf16: whether matrix products run in bf16.
+        allowed: what may be listed, for the histories at some places (each once or, to fill up a batch, repeated).
+        shrink: a batch that does not fit into memory is halved, down to one user; the search itself never changes.
+
+    Yields:
+        Places in `histories`, shape (users,), and what the search gave for them.
+    """
+    lengths = np.minimum(histories.lengths, max_history)
+    order = np.argsort(lengths, kind="stable").astype(np.int64)
+    most = SIZES[-1]
+    for length in np.unique(lengths):
+        group = order[lengths[order] == length]
+        while len(group):
+            places = group[:most]
+            size = next(size for size in SIZES if size >= len(places))
+            filled = places[np.minimum(np.arange(size), len(places) - 1)]
+            rows = np.stack([histories[int(place)][-length:] for place in filled])
+            try:
+                mask = allowed(filled) if allowed is not None else None
+                with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
+                    arrays = search(rows, mask)
+            except (RuntimeError, MemoryError) as error:
+                if not shrink or size == SIZES[0] or not is_out_of_memory(error):
+                    raise
+                most = max(one for one in SIZES if one < size)
+                continue
+            yield places, [array[: len(places)] for array in arrays]
+            group = group[len(places) :]
+
+
+def is_seen(histories: Sequences, lists: Items, n_items: int) -> npt.NDArray[np.bool_]:
+    """Which entries of each user's list stand in the user's history.
+
+    Args:
+        histories: one a list.
+        lists: item numbers, below zero = none; shape (users, length).
+        n_items: all numbers are below it.
+
+    Returns:
+        Shape of `lists`.
+    """
+    # A pair (user, item) is one number; no item gets the number that none has.
+    first = np.arange(len(lists)) * (n_items + 1)
+    had = np.repeat(first, histories.lengths) + histories.items
+    return np.isin(first[:, None] + np.where(lists < 0, n_items, lists), had)

@@ -1,0 +1,43 @@
+"""Recipes introduce themselves, and what they say is so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from core.project import recipe_project
+from core.recipes import recipe_card, recipe_paths
+
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "experiments" / "results" / "recipes.json"
+MEASURED_AS = {"light-large": "light, 15 M"}
+"""Rows of the results that are not called as the recipe is."""
+
+
+@pytest.mark.parametrize("name", recipe_paths())
+def test_a_recipe_says_what_it_is_and_needs(name: str) -> None:
+    card = recipe_card(recipe_paths()[name])
+    assert card.name == name
+    assert all((card.what, card.size, card.needs, card.download, card.figures))
+    project = recipe_project(name)
+    models = {project.vectors.semantic.removeprefix("hf:"), project.backbone.model} - {"lsa", "none", "tiny"}
+    assert (card.download == "none.") == (not models)
+    assert all(model in card.download for model in models)
+    assert ("GPU" in card.needs) == bool(models)
+
+
+@pytest.mark.parametrize("name", recipe_paths())
+def test_the_figures_of_a_recipe_are_the_measured_ones(name: str) -> None:
+    card, results = recipe_card(recipe_paths()[name]), json.loads(RESULTS.read_text())
+    measured = MEASURED_AS.get(name, name)
+    cells = {data: results.get(f"{data} | {measured} | seed 0 | ") for data in ("sample", "scientific")}
+    if not all(cells.values()):
+        assert card.figures == "none of ours yet."
+        return
+    for data, cell in cells.items():
+        method = "model+dense" if "model+dense recall@10" in cell else "model"
+        recall, ndcg = (f"{cell[f'{method} {metric}']:.4f}".lstrip("0") for metric in ("recall@10", "ndcg@10"))
+        assert re.search(rf"(?i){data} R@10 \{recall}, N@10 \{ndcg}", card.figures)
+    assert f"{cells['sample']['parameters'] / 1e6:.1f} million parameters" in card.size

@@ -1,0 +1,61 @@
+"""`recommend` on a real run: which history, which items, and what is said beside the list."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a trained run."""
+    folder = tmp_path_factory.mktemp("kept")
+    shutil.unpack_archive(ROOT / "tests/fixtures/run-0.1.0.zip", folder)
+    return folder / "shop"
+
+
+def recommend(shop: Path, *args: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    argv = [sys.executable, "-m", "eagertui.cli", "--headless", "recommend", str(shop), *map(str, args)]
+    return subprocess.run(
+        argv, capture_output=True, text=True, env=environment, check=False, stdin=subprocess.DEVNULL, cwd=shop
+    )
+
+
+def test_every_list_says_which_history_it_follows(shop: Path) -> None:
+    to_date, as_tested = (json.loads(recommend(shop, "--user", "u001", "--json", *more).stdout)
+                          for more in ((), ("--as-tested",)))  # fmt: skip
+    assert (to_date["history_kind"], as_tested["history_kind"]) == ("to date", "as tested")
+    assert to_date["history"][:-1] == as_tested["history"]
+    assert to_date["history"][-1]["item_id"] == as_tested["target"] and to_date["target"] is None
+    assert recommend(shop, "--user", "u001").stdout.startswith("user u001 to date, 8 items, the oldest first")
+    done = recommend(shop, "--history", "i01", "--as-tested")
+    assert done.returncode == 2 and "--user" in done.stderr
+
+
+def test_restrictions(shop: Path, tmp_path: Path) -> None:
+    ids = tmp_path / "deny.txt"
+    ids.write_text("i03\n\n  i04\nzebra\n")
+    done = recommend(
+        shop, "--user", "u001", "--only", "title LIKE '%amber%'", "--deny", ids, "--deny", "i05,i06", "--k", 50,
+        "--json", "--hide-seen",
+    )  # fmt: skip
+    answer = json.loads(done.stdout)
+    listed = {item["item_id"]: item["title"] for item in answer["items"]}
+    seen = {item["item_id"] for item in answer["history"]}
+    assert listed and all("amber" in title for title in listed.values())
+    assert not {"i03", "i04", "i05", "i06"} & set(listed) and not seen & set(listed)
+    assert answer["short"] and f"only {len(listed)} items may be listed" in done.stderr and "zebra" in done.stderr
+    some = json.loads(recommend(shop, "--history", "i01", "--allow", "i01,i02", "--keep-seen", "--json").stdout)
+    assert sorted(item["item_id"] for item in some["items"]) == ["i01", "i02"]
+    wrong = recommend(shop, "--user", "u001", "--only", "titel = 'x'")
+    assert wrong.returncode == 4 and "did you mean title" in wrong.stderr and wrong.stdout == ""
+    assert recommend(shop, "--user", "u001", "--hide-seen", "--keep-seen").returncode == 2
