@@ -98,6 +98,7 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
 
     Raises:
         Interrupted: somebody asked to stop; what was done is kept.
+        DataError: metrics are wanted, and no user can be evaluated.
     """
     from core.errors import StopRequested
     from core.machine import prepare, release
@@ -127,6 +128,11 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
                 raise Interrupted(f"stopped in stage {name}{where}", "the same command goes on from there") from stop
             reporter.stage_finished(name, about["seconds"], about["summary"])
             release()
+        if name == "data" and project.run.goal == "metrics":
+            from core.data.dataset import Dataset
+            from core.data.doubts import check_measurable
+
+            check_measurable(Dataset.load(made[name]))
         if folder is not None:
             note = {"stage": name, "fingerprint": mark, "artefact": f"../.store/{mark}", "summary": about["summary"]}
             write_atomic(folder.path / "stages" / f"{name}.json", json.dumps(note, indent=1))

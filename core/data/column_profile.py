@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from core.data.clean import text_expr, time_format
 from core.data.read import BAD, ROW, TableFile
-from core.data.roles import is_no_text, role_score
-from core.errors import ProjectError
+from core.data.roles import NAMES, is_no_text, role_score
+from core.errors import DataError, ProjectError
 
 SAMPLE_ROWS = 20_000
 
 _DESCRIBING = ("title", "maker", "kind", "description")
+_MONTHS = (
+    "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|fév|fev|avr|jui|aoû|aou|déc|ene|abr|ago|dic|"
+    "gen|mag|giu|lug|set|ott|out|maj|янв|фев|апр|мая|май|июн|июл|авг|сен|окт|ноя|дек"
+)
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_REST = r"(?:[T ,;:_-].*)?"
+_WRITTEN_TIMES = {
+    "dates": (
+        rf"{_YEAR}[-/._ ]{_MONTH}[-/._ ]{_DAY}{_REST}",
+        rf"{_DAY}[-/._ ]{_DAY}[-/._ ](?:\d\d|{_YEAR}){_REST}",
+        rf"{_DAY}[-/._ ]{_DAY},? {_YEAR}{_REST}",
+        rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[T _-]?\d{{4,6}}.*)?",
+        rf"(?:[^\d]*[^\p{{L}}\d])?\d{{1,4}}\W{{0,3}}(?:{_MONTHS})\p{{L}}*[\W\d].*\d\d.*",
+        rf"(?:\p{{L}}+[,.]?\s+)?(?:{_MONTHS})\p{{L}}*\W.*\d\d.*",
+        rf"{_YEAR}\s*年.*|{_YEAR}\s*년.*",
+        rf"{_YEAR}-?W\d\d(?:-?\d)?|{_YEAR}[-/.](?:0[1-9]|1[0-2])|{_YEAR}-\d{{3}}",
+        r".*\bDate\(.*\d{9,}.*|.*\$date.*",
+    ),
+    "times of day without a date": (
+        r"(?:[01]?\d|2[0-4])(?:[:h][0-5]\d|\.[0-5]\d\.[0-5]\d)(?::[0-5]\d(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?)?",
+    ),
+    "times before now": (r"(?:\d+|an?)\s+(?:second|minute|hour|day|week|month|year)s?\s+ago",),
+}
+"""Writings of times, whether or not the reader knows them; regular expressions for whole values, capitals ignored."""
+_COUNTED_TIMES = {
+    "seconds since 1970": (631_152_000, 2_500_000_000),
+    "milliseconds since 1970": (631_152_000_000, 2_500_000_000_000),
+    "microseconds since 1970": (631_152_000_000_000, 2_500_000_000_000_000),
+    "nanoseconds since 1970": (631_152_000_000_000_000, 2_500_000_000_000_000_000),
+}
+"""Ranges of numbers that count time from 1990 to 2049."""
+_SERIALS = (25_569, 73_051)
+"""1970 to 2099 in days since 1900, as spreadsheets count."""
+_MOST_RATINGS, _ROWS_A_RATING = 21, 5
+_SCIENTIFIC = r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"
 
 
 @dataclass(frozen=True)
@@ -30,6 +67,11 @@ class ColumnProfile:
         urls: Share that are links; `codes`: share that look like codes: one token of digits and capitals.
         nested: Whether it holds records.
         low: Smallest number; `high`: largest.
+        count: How many values the sample has.
+        scientific: Share written in scientific notation, as spreadsheets write long codes.
+        times: What kind of times the values look like, in words, whether or not they can be read; empty = none.
+        steps: Whether all values are whole or half numbers.
+        prefix: The small letters that nearly all values begin with, before a number.
         name: The column's name; `example`: one value.
     """
 
@@ -48,6 +90,11 @@ class ColumnProfile:
     low: float
     high: float
     example: str
+    count: int = 0
+    scientific: float = 0.0
+    times: str = ""
+    steps: bool = False
+    prefix: str = ""
 
 
 def profile_columns(sources: list[TableFile]) -> dict[str, ColumnProfile]:
@@ -93,7 +140,40 @@ def _profile(column: pl.Series) -> ColumnProfile:
         low=float(low) if low is not None else 0.0,
         high=float(high) if high is not None else 0.0,
         example=repr(text[0][:30]) if len(text) else "empty",
+        count=len(text),
+        scientific=share(t.str.contains(_SCIENTIFIC)),
+        times="dates" if kind.is_temporal() else _times(text.unique(maintain_order=True).head(500), column.name),
+        steps=numbers == 1.0 and bool(values.select(((number * 2) % 1 == 0).all()).item()),
+        prefix=_prefix(text.unique(maintain_order=True).head(500)),
     )
+
+
+def _times(values: pl.Series, name: str) -> str:
+    """What kind of times most of some distinct values look like."""
+    if not len(values):
+        return ""
+    for kind, forms in _WRITTEN_TIMES.items():
+        if any(values.str.contains(f"(?i)^(?:{form})$").sum() > 0.8 * len(values) for form in forms):
+            return kind
+    numbers = values.to_frame("t").select(_number("t")).to_series()
+    if numbers.null_count() > 0.05 * len(values):
+        return ""
+    low, high = float(str(numbers.min())), float(str(numbers.max()))
+    kinds = [kind for kind, (first, last) in _COUNTED_TIMES.items() if first <= low <= high <= last]
+    broken = values.to_frame("t").filter(_number("t") % 1 != 0).height > 0.5 * len(values)
+    if not kinds and (broken or role_score(name, "time")) and _SERIALS[0] <= low <= high <= _SERIALS[1]:
+        return "days since 1900, as spreadsheets count"
+    return kinds[0] if kinds else ""
+
+
+def _number(name: str) -> pl.Expr:
+    return pl.col(name).str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+
+
+def _prefix(values: pl.Series) -> str:
+    begun = values.str.extract(r"^([A-Za-z]+)[-_: #]?\d+$").str.to_lowercase()
+    common = begun.drop_nulls().mode().sort()
+    return str(common[0]) if len(common) and (begun == common[0]).sum() > 0.9 * len(values) else ""
 
 
 def cannot_be_id(column: ColumnProfile) -> bool:
@@ -111,6 +191,24 @@ def is_number(column: ColumnProfile) -> bool:
 def is_time(column: ColumnProfile) -> bool:
     """Whether a column can hold times: dates, or numbers large enough to count seconds or days."""
     return column.filled > 0.5 and (column.dates or column.numbers > 0.5)
+
+
+def is_rating(column: ColumnProfile) -> bool:
+    """Whether a column looks like a rating: a few whole or half numbers of at most 10 that come again and again."""
+    few = round(column.distinct * column.count)
+    return column.steps and -10 <= column.low <= column.high <= 10 and few <= min(
+        _MOST_RATINGS, column.count / _ROWS_A_RATING
+    )  # fmt: skip
+
+
+def is_clock(column: ColumnProfile) -> bool:
+    """Whether most values look like times, be they ones that the reader knows or not."""
+    return bool(column.times) or column.dates
+
+
+def is_lossy(column: ColumnProfile) -> bool:
+    """Whether a column of long codes went through a spreadsheet, which wrote some as `9.78267E+12`."""
+    return column.scientific > 0.02
 
 
 def is_order(column: ColumnProfile) -> bool:
@@ -131,3 +229,37 @@ def is_wordy(column: ColumnProfile) -> bool:
         return False
     named = any(role_score(column.name, role) for role in _DESCRIBING)
     return column.spaced >= 0.3 or (named and column.lettered >= 0.6)
+
+
+def headless(source: TableFile, columns: Mapping[str, ColumnProfile]) -> bool:
+    """Whether the first line of a text file, which was taken for the names of its columns, looks like a row."""
+    names = list(columns)
+    if not source.header_line or not names or any(role_score(name, role) > 500 for name in names for role in NAMES):
+        return False
+    counted = [str(first + number) for first in (0, 1) for number in range(len(names))]
+    if (len(names) > 2 and names == counted[: len(names)]) or (len(names) > 3 and names == counted[len(names) :]):
+        return False  # positions for names, as pandas writes them
+    return any(_is_value(name, column) for name, column in columns.items())
+
+
+def _is_value(name: str, column: ColumnProfile) -> bool:
+    """Whether a column's name could be one of its values: a number over numbers, a time over times, or one of them."""
+    name = re.sub(r"(?<=.)_\d+$", "", name) if name not in column.values else name
+    timed = bool(column.times) and bool(_times(pl.Series([name]), "time"))
+    number = column.numbers > 0.9 and bool(re.match(r"^-?\d+([.,]\d+)?([eE][+-]?\d+)?$", name))
+    alike = bool(column.prefix) and _prefix(pl.Series([name])) == column.prefix
+    return column.count > 0 and (name in column.values or timed or number or alike)
+
+
+def no_header(source: TableFile, columns: Mapping[str, ColumnProfile], option: str) -> DataError:
+    """Why a file without names for its columns cannot be used, and how to give them."""
+    key = "data.item_columns" if "item" in option else "data.columns"
+    usual = ["item", "title", "category"] if "item" in option else ["user", "item", "rating", "time"]
+    example = ",".join(
+        (usual + [f"column_{number}" for number in range(len(usual) + 1, len(columns) + 1)])[: len(columns)]
+    )
+    first = ", ".join(columns)[:200]
+    return DataError(
+        f"{source.path}: the first line looks like data, not like the names of the columns: {first}",
+        f"Name all {len(columns)} columns in their order, e.g. init {option} {example}, or {key} in the project file.",
+    )

@@ -13,8 +13,8 @@ from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
 from core.data.read import BAD, ROW, TableFile
-from core.data.roles import is_called
 from core.data.sniff import column_in, encoding_notes, open_table
+from core.data.titles import title_column
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
@@ -86,7 +86,7 @@ def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]
         ProjectError: a file or column is not there.
         DataError: a file of no supported format.
     """
-    sources = open_table(where, setting, data.encoding)
+    sources = open_table(where, setting, data.encoding, data.item_columns)
     column_in(sources, data.item_key or data.item, "data.item_key" if data.item_key else "data.item")
     for name in data.text:
         column_in(sources, name, "data.text")
@@ -172,7 +172,7 @@ def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: Dat
                 counts[name] = count
         texts[name] = text.str.slice(0, MAX_TEXT_CHARS)
     ids = rows[ID]
-    titled = next((name for name in names if is_called(name, "title")), None)
+    titled = title_column(names, lambda name: texts[name])
     title = texts[titled].fill_null(ids) if titled else ids
     parts = pl.DataFrame([text.str.strip_chars_end(" .").alias(name) for name, text in texts.items()])
     if names:

@@ -57,7 +57,7 @@ def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFram
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
     """
-    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding)
+    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
     for key, name in wanted.items():
         if name:

@@ -6,13 +6,14 @@ import gzip
 import io
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self, cast
 
 import polars as pl
 
-from core.errors import DataError, EnvironmentFault
+from core.errors import DataError, EnvironmentFault, ProjectError
 
 # Names no table has, so that they never meet a column of the user's.
 ROW = "\x00row"  # 1-based number of the row inside its file, the header not counted
@@ -86,6 +87,8 @@ class TableFile(ABC):
     """What people call the format."""
     typed: ClassVar[bool] = False
     """Whether the columns have types of their own; else they all are text."""
+    header_line: ClassVar[bool] = False
+    """Whether the names of the columns are what stands in the first line, be it a header or not."""
     rank: ClassVar[int] = 0
     """When it is asked about a file: 0 = knows its own by a mark; 1 = by how the text begins; 2 = takes any text."""
 
@@ -105,6 +108,23 @@ class TableFile(ABC):
     @abstractmethod
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Lazily read some columns, plus `ROW` and `BAD`. Text formats give text columns, empty fields as null."""
+
+    def named(self, names: Sequence[str], key: str) -> Self:
+        """The same file with names for its columns, its first line being a row like the others.
+
+        Args:
+            names: As many as there are columns.
+            key: The setting that gives them, for messages.
+
+        Raises:
+            ProjectError: the format has names of its own, or their number is another.
+        """
+        if set(names) - set(self.columns):
+            raise ProjectError(
+                f"{key}: {self.path} is {self.format}, which has names of its own: {', '.join(self.columns)[:200]}",
+                f"Leave out {key}.",
+            )
+        return self
 
     def tolerant(self, error: BaseException | None = None) -> Self | None:
         """The same file read in a slower way that bears malformed lines; None where there is no such way.

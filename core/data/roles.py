@@ -3,30 +3,89 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "user": ("user_id", "userid", "user", "uid", "customer_id", "customerid", "customer", "reviewer_id", "reviewerid",
-             "reviewer", "visitor_id", "visitorid", "member_id", "client_id", "account_id", "reader_id", "reader",
-             "listener_id", "person_id", "session_id", "sessionid", "user_name", "username"),
-    "item": ("item_id", "itemid", "item", "iid", "product_id", "productid", "product", "parent_asin", "asin", "sku",
-             "stock_code", "stockcode", "movie_id", "movieid", "book_id", "bookid", "isbn", "article_id", "business_id",
-             "song_id", "track_id", "artist_id", "game_id", "app_id", "news_id", "video_id", "poi_id", "venue_id",
+    "user": ("user_id", "userid", "user", "uid", "customer_id", "customerid", "customer",
+             "reviewer_id", "reviewerid",
+             "reviewer", "visitor_id", "visitorid", "member_id", "client_id", "account_id",
+             "reader_id", "reader",
+             "listener_id", "person_id", "session_id", "sessionid", "user_name", "username",
+             "buyer_id", "buyer",
+             "shopper_id", "shopper", "subscriber_id", "subscriber", "viewer_id", "viewer",
+             "player_id", "player",
+             "patient_id", "student_id", "learner_id", "device_id", "cookie_id", "visitor", "member", "client",
+             "account", "listener", "person", "session", "kunde", "kunden_id", "kundennr", "kunden_nr",
+             "kundennummer", "kaufer", "kaeufer", "nutzer", "nutzer_id", "benutzer",
+             "benutzer_id", "leser", "besucher",
+             "utilisateur", "acheteur", "usager", "usuario", "comprador", "cliente", "utente",
+             "acquirente", "lettore",
+             "gebruiker", "klant", "koper", "anvandare", "kund", "bruker", "bruger", "uzytkownik",
+             "klient", "kupujacy",
+             "zakaznik", "felhasznalo", "kullanici", "musteri", "пользователь", "покупатель",
+             "клиент", "用户", "顾客",
+             "用户id", "ユーザー", "ユーザーid", "顧客", "사용자"),
+    "item": ("item_id", "itemid", "item", "iid", "product_id", "productid", "product",
+             "parent_asin", "asin", "sku",
+             "stock_code", "stockcode", "movie_id", "movieid", "book_id", "bookid", "isbn",
+             "article_id", "business_id",
+             "song_id", "track_id", "artist_id", "game_id", "app_id", "news_id", "video_id",
+             "poi_id", "venue_id",
              "recipe_id", "course_id", "content_id", "offer_id", "movie", "book",
-             "article", "song", "track", "game", "video"),
+             "article", "song", "track", "game", "video", "goods_id", "goods", "listing_id",
+             "listing", "hotel_id",
+             "restaurant_id", "beer_id", "anime_id", "show_id", "post_id", "podcast_id", "episode_id",
+             "property_id", "job_id", "merchandise", "asset_id", "gmap_id", "location_id", "film_id",
+             "artikel", "artikel_id", "artikelnr", "artikel_nr", "artikelnummer", "produkt",
+             "produkt_id", "produktnr",
+             "ware", "buch", "film", "lied", "produit", "livre", "articulo", "producto", "libro", "pelicula",
+             "articolo", "prodotto", "produto", "artigo", "livro", "filme", "boek", "vara", "bok", "towar",
+             "ksiazka", "vyrobek", "termek", "urun", "товар", "товар_id", "книга", "фильм", "商品",
+             "物品", "商品id", "物品id", "アイテム",
+             "アイテムid", "상품"),
     "time": ("timestamp", "time", "datetime", "date_time", "unix_review_time", "unixreviewtime", "event_time",
-             "created_at", "ts", "date", "invoice_date", "invoicedate", "review_time", "reviewtime", "purchase_date",
-             "order_date", "rated_at", "updated_at", "visited_at", "watched_at", "played_at"),
+             "created_at", "ts", "date", "invoice_date", "invoicedate", "review_time",
+             "reviewtime", "purchase_date",
+             "order_date", "rated_at", "updated_at", "visited_at", "watched_at", "played_at",
+             "unix_time", "unixtime",
+             "epoch", "date_added", "added_at", "added_on", "event_date", "event_timestamp", "start_time",
+             "started_at", "read_at", "date_updated", "when", "end_time", "ended_at",
+             "finished_at", "bought_at",
+             "purchased_at", "ordered_at", "clicked_at", "viewed_at", "created", "created_on",
+             "zeit", "zeitpunkt",
+             "zeitstempel", "datum", "kaufdatum", "bestelldatum", "uhrzeit", "date_heure",
+             "heure", "horodatage",
+             "fecha", "hora", "fecha_hora", "data_ora", "data_hora", "tijd", "tijdstip", "tid",
+             "tidpunkt", "dato",
+             "czas", "cas", "дата", "время", "时间", "时间戳", "日期", "日時", "日付", "時刻", "시간"),
     "position": ("position", "pos", "order", "sequence", "seq", "step", "index", "ordinal", "rank", "nth",
                  "position_in_history", "item_order", "event_number"),
-    "rating": ("rating", "overall", "score", "stars", "star_rating", "rate", "preference"),
-    "title": ("title", "name", "item_name", "product_name", "product_title", "item_title", "movie_title", "book_title",
-              "track_name", "productname", "itemname", "headline", "titel"),
-    "description": ("description", "summary", "overview", "plot", "synopsis", "about", "abstract", "blurb", "details",
-                    "content", "story", "body", "beschreibung", "descripcion", "descrizione", "features", "text"),
-    "maker": ("brand", "brands", "author", "authors", "artist", "maker", "manufacturer", "publisher", "director",
+    "rating": ("rating", "overall", "score", "stars", "star_rating", "rate", "preference", "bewertung", "note",
+               "sterne", "puntuacion", "valoracion", "calificacion", "voto", "valutazione", "nota", "avaliacao",
+               "beoordeling", "betyg", "ocena", "оценка", "реитинг", "评分", "評価", "평점"),
+    "title": ("title", "name", "item_name", "product_name", "product_title", "item_title",
+              "movie_title", "book_title",
+              "track_name", "productname", "itemname", "headline", "titel", "caption", "app_name", "game_name",
+              "game_title", "song_name", "song_title", "track_title", "video_title", "news_title",
+              "article_title",
+              "article_name", "business_name", "book_name", "movie_name", "recipe_name",
+              "course_title", "course_name",
+              "anime_title", "show_title", "listing_title", "prod_name", "label_en", "title_en", "name_en",
+              "bezeichnung", "artikelbezeichnung", "produktname", "artikelname", "buchtitel",
+              "titre", "nom", "libelle", "titulo", "nombre", "titolo", "nome", "naam", "namn",
+              "navn", "nazwa", "tytul", "nazev", "cim", "nev", "baslik",
+              "название", "наименование", "заголовок", "标题", "名称", "书名", "商品名称", "タイトル", "商品名",
+              "제목"),
+    "description": ("description", "summary", "overview", "plot", "synopsis", "about", "abstract",
+                    "blurb", "details",
+                    "content", "story", "body", "beschreibung", "descripcion", "descrizione",
+                    "features", "text"),
+    "maker": ("brand", "brands", "author", "authors", "artist", "maker", "manufacturer",
+              "publisher", "director",
               "store", "by", "marke"),
-    "kind": ("category", "categories", "genre", "genres", "tags", "series", "type", "kind", "department", "subject",
+    "kind": ("category", "categories", "genre", "genres", "tags", "series", "type", "kind",
+             "department", "subject",
              "subjects", "topic", "topics", "style", "color", "colour", "material", "group", "section",
              "kategorie"),
     "class": ("class", "label"),
@@ -42,9 +101,13 @@ _NOT_TEXT = re.compile(
 
 
 def plain(name: str) -> str:
-    """A column's name in small letters with `_` between words, without a type behind a colon (`user_id:token`)."""
+    """A column's name in small letters with `_` between words.
+
+    A type behind a colon (`user_id:token`, as RecBole writes it) and accents on Latin letters do not count.
+    """
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.split(":")[0])
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    bare = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name.casefold()))
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", bare)).strip("_")
 
 
 def role_score(name: str, role: str) -> int:
@@ -66,8 +129,9 @@ def is_no_text(name: str) -> bool:
 
 
 def is_called(name: str, *roles: str) -> bool:
-    """Whether a name is, but for its capitals, one of the roles' names."""
-    return any(name.lower().strip() in NAMES[role] for role in roles)
+    """Whether a name is one of the roles' names, however it is written (`ProductName`, `title:token_seq`)."""
+    written = plain(name)
+    return any(one in NAMES[role] for role in roles for one in (written, written.replace("_", "")))
 
 
 def has_word(name: str, *roles: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -11,6 +11,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
+from core.data.layouts import layout_fault
 from core.data.read import REMEDY, Head, TableFile
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
@@ -29,16 +30,17 @@ _KNOWN_BINARIES = {
 }
 
 
-def open_table(where: Path, key: str, encoding: str = "") -> list[TableFile]:
+def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str] = ()) -> list[TableFile]:
     """Find and sniff the files of a table.
 
     Args:
         where: A file, a glob or a folder (searched to any depth; names that start with `.` or `_` are skipped).
         key: The project's key that names it, for messages.
         encoding: How text files are written; empty = UTF-8, or else what each looks like.
+        columns: Names of the columns, where the files have no header line.
 
     Raises:
-        ProjectError: there is no such file, or no such encoding.
+        ProjectError: there is no such file, no such encoding, or the names do not fit it.
         DataError: a file is empty, truncated or of no supported format.
         EnvironmentFault: a file cannot be read.
     """
@@ -48,7 +50,9 @@ def open_table(where: Path, key: str, encoding: str = "") -> list[TableFile]:
     except (LookupError, ValueError):
         message = f"data.encoding: there is no encoding {encoding!r}"
         raise ProjectError(message, "Usual ones: latin-1, cp1252, utf-16.") from None
-    return [sniff(path, encoding) for path in table_files(where, key)]
+    files = [sniff(path, encoding) for path in table_files(where, key)]
+    named = "data.item_columns" if "items" in key else "data.columns"
+    return [file.named(columns, named) for file in files] if columns else files
 
 
 def table_files(where: Path, key: str) -> list[Path]:
@@ -110,8 +114,13 @@ def sniff(path: Path, encoding: str = "") -> TableFile:
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
             raise no_text
-        source = kind.recognise(head)
+        try:
+            source = kind.recognise(head)
+        except DataError as error:
+            raise layout_fault(head, None) or error from None
         if source is not None:
+            if (fault := layout_fault(head, source)) is not None:
+                raise fault
             return source if source.typed else replace(source, encoding=head.encoding)
     raise DataError(f"{path}: is of an unknown format", REMEDY)
 

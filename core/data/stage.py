@@ -25,6 +25,7 @@ def data_settings(project: Project) -> Settings:
     ]
     files = [digest(source.path) for source in sources]
     settings = asdict(project.data)
+    settings = {k: v for k, v in settings.items() if v or k not in ("columns", "item_columns")}  # they came later
     if not project.data.encoding:
         del settings["encoding"]  # as it was before there was such a setting
     # Where the files lie does not matter, what is in them does; the history's length is the model's business.

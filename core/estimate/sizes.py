@@ -65,8 +65,10 @@ def _read(project: Project) -> Sizes:
     from core.data.sniff import open_table
 
     data = project.data
-    sources = open_table(project.resolve(data.interactions), "data.interactions")
-    tables = open_table(project.resolve(data.items), "data.items") if data.items else []
+    sources = open_table(project.resolve(data.interactions), "data.interactions", data.encoding, data.columns)
+    tables = (
+        open_table(project.resolve(data.items), "data.items", data.encoding, data.item_columns) if data.items else []
+    )
     text_mb = sum(source.path.stat().st_size * source.text_ratio() for source in tables) / 1e6 if data.text else 0.0
     listed = sum(source.row_count() for source in tables)
     rows = sum(source.row_count() for source in sources)

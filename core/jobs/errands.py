@@ -103,14 +103,11 @@ def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
 def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """A project file for two tables, field by field, with the reasons."""
-    from core.fields import parse_text
-    from core.jobs.project_file import guess_project
+    from core.jobs.project_file import guess_project, known_data
 
     tell("looking at the files")
     items = Path(args.items) if args.items else None
-    told = (text.partition("=") for text in args.told)
-    known = {key.removeprefix("data."): parse_text(column, str) for key, _, column in told}
-    text = guess_project(Path(args.interactions), items, args.directory, known)
+    text = guess_project(Path(args.interactions), items, args.directory, known_data(args.told))
     return {"text": text, "fields": guessed_fields(text)}
 
 

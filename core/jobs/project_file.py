@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.data.guess import guess_data
-from core.fields import settings_of, toml_value
+from core.errors import ProjectError
+from core.fields import BadValue, convert, find, parse_text, settings_of, toml_value
 from core.project import Project, name_for, recipe_project
 from core.settings import DataSettings
 
@@ -19,7 +20,7 @@ _STAGES_NOTE = "the stages one after another; for one command --set tune.stages.
 
 
 def guess_project(
-    interactions: Path, items: Path | None, directory: Path, known: Mapping[str, str] | None = None
+    interactions: Path, items: Path | None, directory: Path, known: Mapping[str, Any] | None = None
 ) -> str:
     """Write a commented project file that is ready to train.
 
@@ -27,17 +28,36 @@ def guess_project(
         interactions: the log: a file, a glob or a folder.
         items: the item table, if there is one.
         directory: the folder that the project file will lie in; paths become relative to it where they are near.
-        known: columns that the caller knows already: `user`, `item`, `item_key`, `time`, `position`, `rating`.
+        known: settings of `[data]` that the caller knows already, by their names without `data.`.
 
     Returns:
         The text of `project.toml`.
 
     Raises:
-        ProjectError: a file is not there, or the columns cannot be told apart.
-        DataError: a file cannot be read.
+        ProjectError: a file is not there, or has no such column.
+        DataError: a file cannot be read, or its columns cannot be told apart.
     """
     guessed = guess_data(interactions, items, directory, known)
     return project_text(Project(name=name_for(directory), data=guessed.data), guessed.reasons)
+
+
+def known_data(texts: Sequence[str]) -> dict[str, Any]:
+    """The settings of `[data]` in `data.KEY=VALUE` texts, by their names without `data.`.
+
+    Raises:
+        ProjectError: an unknown key, or a value that does not fit it.
+    """
+    known: dict[str, Any] = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        spec, kind = find(Project, tuple(key.split(".")))
+        if spec is None or not key.startswith("data."):
+            raise ProjectError(f"--set {text}: unknown key")
+        try:
+            known[key.removeprefix("data.")] = convert(parse_text(value, kind), kind, spec.metadata)
+        except BadValue as error:
+            raise ProjectError(f"--set {text}: {key}: {error}") from None
+    return known
 
 
 def project_text(project: Project, reasons: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 
 from core.data.clean import cleaned, text_expr
 from core.data.roles import first_holding, is_called
+from core.data.titles import title_column
 
 WORDS_OF_A_KIND = 4
 """A longer entry of such a column is a sentence or a title again, and no kind."""
@@ -59,11 +60,10 @@ def item_texts(items: pl.DataFrame, columns: Sequence[str]) -> ItemTexts:
         without its title.
     """
     own = [name for name in columns if name in items.columns]
-    titled = next((name for name in own if is_called(name, "title")), "")
+    titled = title_column(own, lambda name: pl.Series(_column(items, name), dtype=pl.String))
     ids, shown = items["item_id"].to_list(), items["title"].to_list()
     titles = [
-        _tidy(title).rstrip(_MARKS) if titled and title and title != item else ""
-        for item, title in zip(ids, shown, strict=True)
+        _tidy(title).rstrip(_MARKS) if title and title != item else "" for item, title in zip(ids, shown, strict=True)
     ]
     # The column `text` of a data set is all texts joined: what is left of it without the title describes.
     describing = first_holding((name for name in own if name not in (titled, "text")), "description")

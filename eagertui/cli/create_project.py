@@ -104,7 +104,7 @@ def write_project(directory: Path, interactions: Path, items: Path | None, texts
 
     values = parse_values(texts)
     with _new_project(directory, ["project.toml"]):
-        return _write(directory, guess_project(interactions, items, directory, columns_of(values)), values)
+        return _write(directory, guess_project(interactions, items, directory, known_of(values)), values)
 
 
 def write_guessed(directory: Path, guessed: str, values: Mapping[str, Any]) -> Path:
@@ -147,9 +147,10 @@ def parse_values(texts: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """The columns among a person's values, by their roles: what the guess builds on."""
-    return {role: values[f"data.{role}"] for role in ROLES if f"data.{role}" in values}
+def known_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `[data]` among a person's values, by their names: what the guess builds on."""
+    known = {key.removeprefix("data."): value for key, value in values.items() if key.startswith("data.")}
+    return {name: value for name, value in known.items() if name not in ("interactions", "items")}
 
 
 def with_values(guessed: str, values: Mapping[str, Any]) -> str:

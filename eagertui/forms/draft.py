@@ -15,15 +15,15 @@ import tomli
 from core.errors import ProjectError
 from core.fields import Setting
 from core.project import Project, all_settings, name_for
-from eagertui.cli.create_project import ROLES, columns_of, with_values
+from eagertui.cli.create_project import ROLES, known_of, with_values
 from eagertui.forms.form_model import Fault, Field, Group, form_field, near, problem, text_of, value_of
 
 FOLDER = "folder"
 """The key of the field that names the project's folder; it is no setting."""
 _GROUPS = {
     "Project": (FOLDER, "name", "recipe"),
-    "Interactions": ("interactions", "user", "item", "time", "position", "rating", "min_rating"),
-    "Items": ("items", "item_key", "text"),
+    "Interactions": ("interactions", "columns", "user", "item", "time", "position", "rating", "min_rating"),
+    "Items": ("items", "item_columns", "item_key", "text"),
 }
 _NEEDED = ("data.user", "data.item")
 
@@ -93,6 +93,10 @@ class Draft:
         return {key: value_of(key, text) for key, text in self.told.items() if not problem(key, text)}
 
     @property
+    def _item_columns(self) -> tuple[str, ...]:
+        return self.values.get("data.item_columns") or self.item_columns
+
+    @property
     def sets(self) -> tuple[str, ...]:
         """What was told, as `--set` texts."""
         return tuple(f"{key}={text}" for key, text in self.told.items())
@@ -101,8 +105,8 @@ class Draft:
     def guess_arguments(self) -> tuple[str, ...]:
         """The arguments of the `guess` errand."""
         items = ("--items", str(self.items)) if self.items else ()
-        roles = columns_of(self.values)
-        sets = [part for role, column in roles.items() for part in ("--set", f"data.{role}={text_of(column)}")]
+        known = known_of(self.values)
+        sets = [part for name, value in known.items() for part in ("--set", f"data.{name}={text_of(value)}")]
         return ("--interactions", str(self.interactions), *items, "--directory", str(self.directory), *sets)
 
     @property
@@ -153,10 +157,12 @@ class Draft:
             path = self.interactions if key == "data.interactions" else self.items
             one = replace(one, kind="file", value_text=one.value_text or (near(path) if path else ""))
         elif key.removeprefix("data.") in ROLES:
-            columns = self.item_columns if key == "data.item_key" else self.log_columns
+            columns = (
+                self._item_columns if key == "data.item_key" else self.values.get("data.columns") or self.log_columns
+            )
             one = replace(one, choices=columns if key in _NEEDED else ("", *columns))
         elif key == "data.text":
-            one = replace(one, choices=self.item_columns)
+            one = replace(one, choices=self._item_columns)
         if key in self.told:
             text = self.told[key]
             one = replace(one, value_text=text, changed=True, problem=one.check(text))

@@ -257,7 +257,7 @@ class NewProjectScreen(Screen[Path | None]):
         if self._draft is None:
             return
         self._draft = self._draft.with_text(event.key, event.text)
-        if event.key == FOLDER or event.key.removeprefix("data.") in ROLES:
+        if event.key == FOLDER or event.key.startswith("data."):
             self._look(PATIENCE)  # the rest of the guess builds on these
         else:
             self._check()

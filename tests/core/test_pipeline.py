@@ -256,21 +256,15 @@ def test_a_backbone_and_an_encoder_in_a_folder_beside_the_project(world: Path, m
 
 
 def test_users_too_short_to_evaluate(tmp_path: Path) -> None:
-    """Nothing to measure is said, and the run ends with a table of zeros and no NaN."""
+    """Nothing to measure is refused after the data, before anything is trained; an index alone can be had."""
     file = write_world(tmp_path, {f"u{n}": [f"i{n:02}", f"i{n + 1:02}"] for n in range(20)})
     project = Project.load(file)
     folder = RunFolder.create(project.runs_dir, project.to_toml(), "short")
-    assert train_run(folder) == 0, folder.status().error
-    metrics = folder.metrics()
-    assert set(metrics["test"]["model"].values()) == {0.0}
-    for path in [*folder.path.rglob("*.json"), *project.runs_dir.glob(".store/*/*.json")]:
-        assert "NaN" not in path.read_text(), path.name
-    events: list[Any] = []
-    reader = EventReader(folder.events_path)
-    while found := reader.poll():
-        events += found
-    assert [e.data["title"] for e in events if e.kind == "alert"] == ["nothing to evaluate"]
-    assert all(value is not None for e in events if e.kind == "eval" for value in e.data["values"].values())
+    assert train_run(folder) == 4
+    fault = folder.status().error
+    assert fault is not None and "no user has more than 2 interactions" in str(fault)
+    assert [path.stem for path in (folder.path / "stages").glob("*.json")] == []
+    assert "index" in run_stages(Project.load(file, ["run.goal=index"]), NullReporter())
 
 
 def test_a_handful_of_items(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
@@ -12,7 +13,8 @@ from typing import ClassVar
 import polars as pl
 
 from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, TableFile, filled, scan_text
-from core.errors import DataError
+from core.data.roles import plain
+from core.errors import DataError, ProjectError
 
 _DELIMITERS = ",\t;|"
 _PAIRS = ("::", "||", "\t\t", ";;", ",,", "~~", "##", "|||")
@@ -36,15 +38,18 @@ class Delimited(TableFile):
         eol: What ends a line.
         by_line: Split every line by itself, which is slower, because quotes in some of them do not match; fields
             cannot hold line breaks then.
+        header: Whether the first line holds the names.
     """
 
     format: ClassVar[str] = "csv"
+    header_line: ClassVar[bool] = True
     rank: ClassVar[int] = 2
 
     delimiter: str = ","
     quoted: bool = True
     eol: str = "\n"
     by_line: bool = False
+    header: bool = True
 
     @classmethod
     def recognise(cls, head: Head) -> Delimited:
@@ -71,6 +76,22 @@ class Delimited(TableFile):
             for field in line.split(delimiter)
         ))  # fmt: skip
         return cls(head.path, tuple(names), delimiter, quoted, eol)
+
+    def named(self, names: Sequence[str], key: str) -> Delimited:
+        """The same file with names for its columns, its first line being a row like the others.
+
+        Raises:
+            ProjectError: another number of names than of columns, or the first line is a header already.
+        """
+        first = ", ".join(self.columns)[:200]
+        if len(names) != len(self.columns):
+            raise ProjectError(
+                f"{key}: {len(names)} names, but {self.path} has {len(self.columns)} columns; its first line: {first}",
+                "Name every column, in the order of the file.",
+            )
+        if {plain(name) for name in names} & {plain(name) for name in self.columns}:
+            raise ProjectError(f"{key}: {self.path} has a header line already: {first}", f"Leave out {key}.")
+        return replace(self, columns=tuple(names), header=False)
 
     @property
     def line_end(self) -> bytes:
@@ -184,11 +205,12 @@ class Delimited(TableFile):
             texts = texts.scatter(list(joined), list(joined.values()))
             keep = pl.Series(range(len(texts))).is_in(inner).not_()
             texts = texts.filter(keep)
-        texts = texts.slice(1)  # without the header
+        texts = texts.slice(int(self.header))  # without the header
         return pl.DataFrame({_LINE: texts, ROW: pl.Series(range(1, len(texts) + 1), dtype=pl.Int64)})
 
-    def _split(self, columns: list[str], delimiter: str, quote: str | None, skip: int = 1) -> pl.LazyFrame:
-        return scan_text(self.path, columns, delimiter, quote, self.eol, skip, self.encoding)
+    def _split(self, columns: list[str], delimiter: str, quote: str | None, skip: int | None = None) -> pl.LazyFrame:
+        above = int(self.header) if skip is None else skip
+        return scan_text(self.path, columns, delimiter, quote, self.eol, above, self.encoding)
 
 
 @lru_cache(maxsize=64)

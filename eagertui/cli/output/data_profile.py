@@ -22,6 +22,7 @@ def lines(profile: dict[str, Any]) -> list[str]:
         _line("interactions", f"{figure(profile['interactions'])}, density {profile['density']:.3%}"),
         _line("split", _split(split)),
     ]
+    told += [_line("! doubt", visible(doubt)) for doubt in profile.get("doubts", [])]
     told += _dropped(read)
     told += _cold(profile.get("cold", {}))
     told += _text(text)

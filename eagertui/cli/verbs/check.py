@@ -12,15 +12,19 @@ from eagertui.cli.verb import Verb
 def check(args: argparse.Namespace) -> int:
     """Profile the data."""
     from core.data import load_dataset, profile
+    from core.data.doubts import check_measurable, doubts
 
     project = load_project(args.project, args.overrides)
-    result = profile(load_dataset(project.data, project.directory))
+    dataset = load_dataset(project.data, project.directory)
+    result = {**profile(dataset), "doubts": doubts(project.data, project.directory)}
     if args.json:
         print(json.dumps(result))
     else:
         from eagertui.cli.output.data_profile import lines
 
         print("\n".join(lines(result)))
+    if project.run.goal == "metrics":
+        check_measurable(dataset)
     return 0
 
 

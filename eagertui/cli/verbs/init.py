@@ -17,6 +17,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("directory", type=Path, metavar="DIR", help="the new project's folder")
     add("--interactions", type=Path, metavar="FILE", help="interactions: Parquet, CSV, TSV or JSON lines")
     add("--items", type=Path, metavar="FILE", help="item table, for the items' text")
+    text = "names of the columns in their order, where the {} no header line"
+    add("--columns", metavar="user,item,rating,time", help=text.format("interactions have"))
+    add("--item-columns", metavar="item,title", help=text.format("item table has"))
     text = "tell a value instead of letting it guess: any data.* key, name, recipe; repeatable"
     add("--set", dest="overrides", action="append", default=[], metavar="data.user=COLUMN", help=text)
     add("--sample", action="store_true", help="copy the sample project, a synthetic bookshop")
@@ -24,18 +27,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def init(args: argparse.Namespace) -> int:
     """Write a project."""
+    from core.data.doubts import doubts
+    from core.project import Project
     from eagertui.cli.create_project import copy_sample, write_project
+    from eagertui.plain import visible
 
     if args.sample == bool(args.interactions):
         raise ProjectError("init needs either --interactions FILE [--items FILE] or --sample")
-    if args.sample and (args.items or args.overrides):
-        raise ProjectError("--sample brings its own items and columns; leave out --items and --set")
+    named = {"data.columns": args.columns, "data.item_columns": args.item_columns}
+    sets = [*args.overrides, *(f"{key}={names}" for key, names in named.items() if names)]
+    if args.sample and (args.items or sets):
+        raise ProjectError("--sample brings its own items and columns; leave out --items, --set and names of columns")
     if args.sample:
         path = copy_sample(args.directory)
     else:
-        path = write_project(args.directory, args.interactions, args.items, args.overrides)
-    print(json.dumps({"project": str(path.resolve())}) if args.json else path)
+        path = write_project(args.directory, args.interactions, args.items, sets)
+    project = Project.load(path)
+    doubted = [] if args.sample else doubts(project.data, project.directory)
+    print(json.dumps({"project": str(path.resolve()), "doubts": doubted}) if args.json else path)
     if not args.json:
+        print("".join(f"doubt: {visible(one)}\n" for one in doubted), end="", file=sys.stderr)
         print(f"next: eagertui --headless check {path}\n      eagertui --headless train {path}", file=sys.stderr)
     return 0
 

@@ -101,11 +101,10 @@ class Errands:
 
 def _guess(argv: tuple[str, ...]) -> dict[str, Any]:
     from core.jobs.errands import guessed_fields
-    from core.jobs.project_file import guess_project
+    from core.jobs.project_file import guess_project, known_data
 
     told = dict(zip(argv[::2], argv[1::2], strict=True))
-    sets = [text.split("=", 1) for key, text in zip(argv[::2], argv[1::2], strict=True) if key == "--set"]
-    known = {key.removeprefix("data."): column for key, column in sets}
+    known = known_data([text for key, text in zip(argv[::2], argv[1::2], strict=True) if key == "--set"])
     items = Path(told["--items"]) if "--items" in told else None
     text = guess_project(Path(told["--interactions"]), items, Path(told["--directory"]), known)
     return {"text": text, "fields": guessed_fields(text)}

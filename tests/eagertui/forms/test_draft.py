@@ -33,6 +33,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_key_of_data_can_be_told(tables: Path) -> None:
     odd = {
+        "columns": "", "item_columns": "", "encoding": "",
         "interactions": "../log.csv", "items": "../books.jsonl", "item": "book", "user": "reader", "item_key": "book",
         "time": "", "position": "when", "rating": "stars", "min_rating": "2.5", "text": "author, title",
         "min_user_interactions": "2", "min_item_interactions": "1", "duplicates": "first", "max_history": "7",
@@ -135,6 +136,19 @@ def test_a_draft_without_a_guess_asks_for_the_columns(tables: Path) -> None:
     told = draft.with_text("data.user", "x").with_text("data.item", "y")
     assert [text for text in told.guess_arguments if text.startswith("data.")] == ["data.user=x", "data.item=y"]
     assert told.trouble is None
+
+
+async def test_a_tie_of_users_and_items_is_marked_to_be_chosen(tables: Path) -> None:
+    """Forty users and forty items, numbered alike: the engine refuses, the form asks, one answer settles both."""
+    rows = [f"{u},{(u * 7 + n * 3) % 40 + 1}" for u in range(1, 41) for n in range(10)]
+    (tables / "log.csv").write_text("\n".join(["a,b", *rows]) + "\n")
+    draft = Draft(tables / "log.csv", None, tables / "one", log_columns=("a", "b"))
+    with pytest.raises(EagerError, match="cannot tell which column holds the user and the item ids"):
+        await guessed(draft)
+    assert all("which column holds the ids?" in field(draft, key).problem for key in ("data.user", "data.item"))
+    settled = await guessed(draft.with_text("data.user", "b"))
+    assert settled.trouble is None and field(settled, "data.item").value_text == "a"
+    assert "as told" not in field(settled, "data.item").doc
 
 
 def test_a_folder_for_a_new_project(tables: Path) -> None:

@@ -1,0 +1,142 @@
+"""What a person should look at before they trust a reading: what was not used, or could be read in another way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from core.data.clean import text_expr, time_format
+from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy, is_rating, no_header, profile_columns
+from core.data.dataset import Dataset
+from core.data.read import TableFile
+from core.data.roles import plain, role_score
+from core.data.sniff import open_table
+from core.data.titles import title_column
+from core.errors import DataError, ProjectError
+from core.files import resolved
+from core.settings import MIN_EVALUATED, DataSettings
+
+_LOOKED_AT = 2000
+
+
+def doubts(data: DataSettings, root: Path) -> list[str]:
+    """Sentences about a project's two tables, the weightiest first; from the beginning of each.
+
+    Args:
+        data: Which files, which columns.
+        root: The folder that relative paths start from.
+
+    Raises:
+        ProjectError: a file is not there.
+        DataError: a file cannot be read.
+    """
+    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
+    log = profile_columns(sources)
+    said = [] if data.columns or not headless(sources[0], log) else [no_header(sources[0], log, "--columns").message]
+    if data.item in log and is_rating(log[data.item]) and not role_score(data.item, "item"):
+        said.append(f'data.item: the column "{data.item}" looks like a rating: {_few_values(log[data.item])}')
+    for key, name in (("data.user", data.user), ("data.item", data.item)):
+        if name in log and is_lossy(log[name]):
+            said.append(
+                f'{key}: ids in "{name}" are in scientific notation: digits are lost, export the column as text'
+            )
+    said += _unused_times(data, log) + _two_readings(data, sources[0], log)
+    if not data.items:
+        return [*said, "no item table: items have no titles and no text, only ids"]
+    tables = open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns)
+    table = profile_columns(tables)
+    if not data.item_columns and headless(tables[0], table):
+        said.append(no_header(tables[0], table, "--item-columns").message)
+    return said + _no_titles(data, tables[0], table)
+
+
+def check_measurable(dataset: Dataset) -> None:
+    """Refuse data on which nobody can be measured.
+
+    Raises:
+        DataError: no user has three interactions.
+    """
+    if len(dataset.evaluated):
+        return
+    most = int(dataset.sequences.lengths.max()) if dataset.n_users else 0
+    each = "every user has one interaction" if most == 1 else f"no user has more than {most} interactions"
+    raise DataError(
+        f"nothing can be evaluated: {each}, and a user needs {MIN_EVALUATED} "
+        "(a history, the validation target, the test target)",
+        "See that data.user names the column of the people, not one that differs in every row, and give a longer log; "
+        "an item index alone needs none of it: --set run.goal=index.",
+    )
+
+
+def _few_values(column: ColumnProfile) -> str:
+    return ", ".join(sorted(column.values)[:8])
+
+
+def _unused_times(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Columns that look like times, by name or by values, while another one or none orders the interactions."""
+    used = (data.user, data.item, data.time, data.position, data.rating)
+    left = []
+    for name, column in log.items():
+        if name in used or not column.filled:
+            continue
+        called = role_score(name, "time") > 500
+        if is_clock(column) or called:
+            left.append(f"{name} (e.g. {column.example}{', ' + column.times if column.times else ''})")
+    if not left:
+        return []
+    order = f'the order is that of "{data.time or data.position}"' if data.time or data.position else (
+        "the order is that of the file: set data.time to use one"
+    )  # fmt: skip
+    return [f"not used, though it looks like times: {', '.join(left)}; {order}"]
+
+
+def _two_readings(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether the days of the month could as well be months."""
+    if data.time not in log or log[data.time].times.startswith("times"):
+        what = log[data.time].times if data.time in log else ""
+        return [f'data.time: the column "{data.time}" holds {what}, e.g. {log[data.time].example}'] if what else []
+    frame = source.table(rows=20 * _LOOKED_AT)
+    try:
+        texts = frame.select(text_expr(data.time, frame.schema[data.time], "")).to_series().str.strip_chars()
+    except ProjectError:
+        return []
+    values = texts.drop_nulls().unique(maintain_order=True)
+    if frame.schema[data.time].is_temporal() or not len(values) or not re.search("%[md]", time_format(values)):
+        return []
+    parts = values.str.extract_groups(r"^(\d{1,2})[-/._ ](\d{1,2})[-/._ ,]+(\d{2,4})\b").struct.unnest()
+    first, second = (parts[parts.columns[n]].cast(pl.Int64, strict=False) for n in (0, 1))
+    both = ((first <= 12) & (second <= 12)).sum() == len(values)
+    if not both or bool((first == second).all()):
+        return []
+    form = time_format(values)
+    example = next(text for text, a, b in zip(values, first, second, strict=True) if a != b)
+    reading, other = ("month", "day") if form.find("%m") < form.find("%d") else ("day", "month")
+    return [
+        f'data.time: no value of "{data.time}" tells the day from the month; {example[:30]} is read with the {reading} '
+        f"first ({form}). Where the {other} comes first, write the times as 2024-12-31 23:59:59"
+    ]
+
+
+def _no_titles(data: DataSettings, source: TableFile, table: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether the item table has titles, and which columns could be."""
+    frame = source.table(rows=_LOOKED_AT)
+
+    def texts(name: str) -> pl.Series:
+        try:
+            one = frame.select(text_expr(name, frame.schema[name], "")).to_series().str.strip_chars()
+        except ProjectError:
+            return pl.Series([], dtype=pl.String)
+        return one.set((one == "").fill_null(False), None)
+
+    named = [name for name in data.text if name in table]
+    if title_column(named, texts):
+        return []
+    others = [name for name in table if name not in named and plain(name) != plain(data.item_key or data.item)]
+    could = title_column(others, texts)
+    hint = f'; "{could}" looks like one: add it to data.text' if could else ""
+    words = "have no text, only ids" if not named else f"no column of data.text ({', '.join(named)}) is a title"
+    who = "" if named else "items "
+    return [f"no titles: {who}{words}{hint}; items show their ids, and title tasks get no rows"]
