@@ -115,7 +115,9 @@ class Delimited(TableFile):
         line, sign = pl.col(_LINE), self.delimiter
         short = ~line.str.contains('"', literal=True) & (line.str.strip_chars(" \t\r") != "")
         short &= line.str.count_matches(sign, literal=True) < len(self.columns) - 1
-        numbers = self._split([_LINE], "\x01", None).filter(short).select(ROW).collect()[ROW]
+        lines = self._split([_LINE], "\x01", None)
+        lines = lines if rows is None else lines.head(rows + 1)  # a look at a large file stays a look
+        numbers = lines.filter(short).select(ROW).collect()[ROW]
         if not len(numbers) or len(numbers) > max(1, _RAGGED * frame.height):
             return frame
         ends_early = pl.when(pl.col(ROW).is_in(numbers.implode())).then(pl.lit("fewer fields than the header"))
