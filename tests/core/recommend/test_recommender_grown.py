@@ -131,6 +131,11 @@ def test_removed_items_are_not_listed_but_may_be_history(run: RunFolder, grown: 
     assert all(item.code == left.checkpoint.index.text(numbers.index(item.item_id)) for item in found.items)
     hidden = left.recommend(history=["new0", "new1"], k=EVERY, hide_seen=True)
     assert not {"new0", "new1"} & set(ids(hidden)) and len(hidden.items) == left.n_items - 1
+    some = left.recommend(user=USER, k=4, allowed=left.allowed(allow=["new0", "new1", "new3", "i05", "i07"]))
+    wanted = [item for item in ids(left.recommend(user=USER, k=EVERY)) if item in ("new1", "new3", "i05", "i07")]
+    assert ids(some) == wanted[:4] and "new1" in wanted and some.short == (len(wanted) < 4)
+    named = left.allowed("title = 'The coral book, part 81'")
+    assert ids(left.recommend(user=USER, k=3, allowed=named)) == ["new1"]
 
 
 def test_revisions_of_another_index_are_refused(run: RunFolder, tmp_path: Path) -> None:
