@@ -127,7 +127,7 @@ class Project:
         tree = fields.tree_of(self)
         for name in ("path", "notes", *(name for name in ("baselines", "tasks", "losses") if not tree[name])):
             del tree[name]
-        for name in ("columns", "item_columns", "encoding"):  # what nobody set is not recorded: older runs have no such keys
+        for name in ("columns", "item_columns", "encoding"):  # not recorded where nobody set it, as in older runs
             if not tree["data"][name]:
                 del tree["data"][name]
         return tomli_w.dumps(tree)

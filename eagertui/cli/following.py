@@ -9,7 +9,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -197,7 +196,9 @@ def show_result(folder: RunFolder, as_json: bool) -> int:
     """The metrics and the path of a finished run, on stdout."""
     metrics = folder.metrics()
     if as_json:
-        ends = [e for e in EventReader(folder.events_path).poll(sys.maxsize) if e.kind == "run.finished"]
+        reader, ends = EventReader(folder.events_path), []
+        while (events := reader.poll()) or reader.behind:  # piece by piece: a read of any size is asked for in memory
+            ends += [event for event in events if event.kind == "run.finished"]
         print(_line(ends[-1] if ends else _last_word(folder, RunState(), 0)))
         return 0
     if metrics:

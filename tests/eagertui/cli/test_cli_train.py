@@ -187,6 +187,8 @@ def test_new_and_other_settings_start_a_new_run(shop):
     assert again.returncode == 0
     assert "finished already" in again.stderr
     assert again.stdout == done.stdout
+    told = fake_eager("--headless", "train", shop, "--run", oldest.id, "--json")
+    assert told.returncode == 0 and json.loads(told.stdout)["kind"] == "run.finished", told.stderr
     assert fake_eager("--headless", "train", shop, "--run", oldest.id, "--new").returncode == 2
 
 
