@@ -51,9 +51,14 @@ SPEAK = "from core.serve import protocol as p; print(p.line(p.progress('x')), fl
 
 def test_an_interrupt_leaves_no_process(run: RunFolder, capfd: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C while the model loads."""
+    # Whoever starts the tests in the background may have told them to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     load = f"import os, sys, time; print(os.getpid(), file=sys.stderr, flush=True); {SPEAK}time.sleep(600)"
-    with pytest.raises(KeyboardInterrupt):
-        ask_once(run, "users", {}, lambda text: signal.raise_signal(signal.SIGINT), [sys.executable, "-c", load])
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask_once(run, "users", {}, lambda text: signal.raise_signal(signal.SIGINT), [sys.executable, "-c", load])
+    finally:
+        signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int(capfd.readouterr().err.split()[0]), 0)
 

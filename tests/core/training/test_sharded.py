@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -46,6 +47,7 @@ def same(found: dict[str, Tensor], expected: dict[str, Tensor], atol: float) -> 
         assert torch.allclose(tensor, expected[name], atol=atol), name
 
 
+@pytest.mark.slow
 def test_half_a_model_each_is_a_whole_one(tmp_path: Path) -> None:
     module = Small()
     one = trained(module, small_loop(module, tmp_path / "one", NullReporter(), accumulate=2))
