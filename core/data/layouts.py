@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 
 from core.data.read import Head, TableFile
 from core.data.roles import NAMES, role_score
 from core.errors import DataError
 
 _LINES = 50
-_LONGEST = 20_000
-"""Characters of a line that is tried as a Python literal."""
-_TO_JSON = 'python3 -c "import ast, json, sys; [print(json.dumps(ast.literal_eval(x))) for x in sys.stdin]"'
 
 
 def layout_fault(head: Head, source: TableFile | None) -> DataError | None:
@@ -33,38 +28,17 @@ def layout_fault(head: Head, source: TableFile | None) -> DataError | None:
         return _no_json_lines(head, text, lines)
     if not source.typed and source.header_line:
         return _undivided(head, source, lines)
-    return _one_object(head, text) if text.startswith("{") and not source.typed else None
+    return None
 
 
 def _no_json_lines(head: Head, text: str, lines: list[str]) -> DataError | None:
     path = head.path
-    if text.startswith("["):
-        return DataError(
-            f"{path}: is one JSON array, not one object a line",
-            f"Turn it into JSON lines: jq -c '.[]' {path.name} > {path.stem}.jsonl",
-        )
-    if text.startswith("{") and any(_is_literal(line) for line in lines):
-        return DataError(
-            f"{path}: holds Python dictionaries, one a line, as the Amazon metadata of 2014 and the Steam reviews do",
-            f"Turn it into JSON lines: {_TO_JSON} < {path.name} > {path.stem}.jsonl",
-        )
     if text.startswith("{") and len(lines) > 1 and lines[0].strip() == "{":
         return _one_object(head, text) or DataError(
             f"{path}: is JSON over several lines, not one object a line",
             f"Write one object a line: jq -c . {path.name} > {path.stem}.jsonl",
         )
     return None
-
-
-def _is_literal(line: str) -> bool:
-    if len(line) > _LONGEST or not line.lstrip().startswith("{"):
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            return isinstance(ast.literal_eval(line.strip()), dict)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return False
 
 
 def _one_object(head: Head, text: str) -> DataError | None:
