@@ -83,7 +83,7 @@ def test_a_mistyped_path_is_no_hub_id(tmp_path: Path, name: str) -> None:
     write(tmp_path)
     (tmp_path / "models").mkdir()
     with pytest.raises(ProjectError, match=r"^backbone\.model: there is no folder") as caught:
-        check_start(project(tmp_path, name))
+        check_backbone(project(tmp_path, name))
     assert name not in ("ln", "./ln", "tinny") or "did you mean" in str(caught.value)
 
 
@@ -101,6 +101,8 @@ def test_a_hub_id_is_left_to_the_hub_unless_that_is_switched_off(
 def test_the_dry_run_refuses_too(tmp_path: Path) -> None:
     write(tmp_path, tokenizer=None)
     project(tmp_path)
+    rows = [f"u{row % 9},i{row % 7}" for row in range(63)]
+    (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id", *rows]) + "\n")
     argv = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(tmp_path), "--dry-run"]
     done = subprocess.run([*argv, "--set", "backbone.model=lm"], capture_output=True, text=True, check=False)
     assert done.returncode == 3 and "has no tokenizer" in done.stderr and "Traceback" not in done.stderr
