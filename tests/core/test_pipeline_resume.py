@@ -117,7 +117,10 @@ def two_stages(folder: Path, first_rate: str, second_rate: str, *overrides: str)
     return Project.load(file, overrides)
 
 
-@pytest.mark.parametrize("second", ["all", "lora", "new-tokens", "lora+new-tokens"])
+@pytest.mark.parametrize(
+    "second",
+    ["all", "lora+new-tokens", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lora", "new-tokens"))],
+)
 def test_two_stages_of_training_interrupted_in_the_second(second: str, tmp_path: Path) -> None:
     """A stage of tasks in words with the contrast, and one of each kind behind it."""
     settings = ["tune.ema=0.9", "tune.token_dropout=0.1", "tune.patience=9", f"tune.stages.1.train={second}"]
