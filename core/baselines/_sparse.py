@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,9 +30,9 @@ class ItemToItem(Baseline):
         # Far below the smallest score difference that matters, so it only orders items of equal score; (items,).
         self.tie = (counts / max(counts.max(initial=1), 1) * 1e-6).astype(np.float32)
 
+    @abstractmethod
     def history_weights(self, lengths: npt.NDArray[np.int64], age: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Weight of each history item; `age` counts from the newest (0). All of shape (interactions,)."""
-        raise NotImplementedError
 
     def score(self, histories: Sequences) -> Scores:
         """See `Scorer`."""

@@ -123,14 +123,12 @@ class VectorProvider(ABC):
         options: a frozen dataclass of settings, each declared with `core.settings.opt`; None = it has none.
         inputs: stages besides `data` whose artefacts it reads, e.g. `sasrec`. Text vectors are made before all others,
             so a provider of those has none.
-        encodes: whether it has `encode`.
         kept: files that `vectors` leaves beside the vectors for `encode`.
     """
 
     version: ClassVar[int] = 1
     options: ClassVar[type | None] = None
     inputs: ClassVar[tuple[str, ...]] = ()
-    encodes: ClassVar[bool] = False
     kept: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -153,13 +151,18 @@ class VectorProvider(ABC):
         """
         return Work(single=0.03)
 
+    @classmethod
+    def encodes(cls) -> bool:
+        """Whether it can encode new items: it has an `encode` of its own."""
+        return cls.encode is not VectorProvider.encode
+
     def encode(self, task: VectorTask) -> ItemVectors:
-        """Vectors of new items' texts, in the space of an artefact that `vectors` made.
+        """Vectors of new items' texts, in the space of an artefact that `vectors` made; only where `encodes`.
 
         Args:
             task: `items` are the new ones, `folder` is the artefact's.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} encodes no new items")
 
 
 def refuse_broken(

@@ -50,17 +50,17 @@ def text_vectors(
     """
     source = project.vectors.semantic
     provider: VectorProvider | None = None if source == "none" else TEXT_VECTORS.get(source)()
-    if given is not None and (provider is None or provider.encodes):
+    if given is not None and (provider is None or provider.encodes()):
         raise ProjectError(
             f"the text vectors of this run come from {source!r}, so those of new items do too",
             "leave the file of vectors out",
         )
-    if provider is None or (provider.encodes and not project.data.text):
+    if provider is None or (provider.encodes() and not project.data.text):
         raise ProjectError(
             "this run knows no texts, and a new item has nothing else to be placed by",
             "name text columns in data.text, set vectors.semantic, and train again",
         )
-    if not provider.encodes and (given is None or given.suffix == ".npy"):
+    if not provider.encodes() and (given is None or given.suffix == ".npy"):
         raise ProjectError(
             f"the text vectors of this run come from {source.removeprefix('file:')}, which cannot read new texts",
             "give the new items' vectors with --vectors FILE: Parquet, with item_id and vector (a list of numbers)",

@@ -11,7 +11,6 @@ FITTED = "lsa.npz"
 class LsaVectors(VectorProvider):
     """See `core.vectors.lsa_model`; the fitted analysis is kept."""
 
-    encodes = True
     kept = (FITTED,)
 
     def vectors(self, task: VectorTask) -> ItemVectors:

@@ -89,11 +89,11 @@ def test_what_a_text_provider_kept_encodes_a_text_as_before(world: Path) -> None
     task = vector_task(project, TEXT_VECTORS, dataset, {}, made["semantic"], NullReporter())
     task = dataclasses.replace(task, items=dataset.items[:7])
     lsa, file = TEXT_VECTORS.get("lsa"), TEXT_VECTORS.get("file:x")
-    assert lsa.encodes and all((made["semantic"] / name).is_file() for name in lsa.kept)
+    assert lsa.encodes() and all((made["semantic"] / name).is_file() for name in lsa.kept)
     old = ItemVectors.load(made["semantic"] / "vectors.npz").matrix[:7]
     assert lsa().encode(task).matrix == pytest.approx(old, abs=1e-5)
-    assert not file.encodes
-    with pytest.raises(NotImplementedError):
+    assert not file.encodes()
+    with pytest.raises(TypeError, match="encodes no new items"):
         file().encode(task)
 
 
