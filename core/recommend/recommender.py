@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,10 @@ from core.recommend.scoring import DENSE, GENERATOR, ItemScores, score_batch
 from core.recommend.search_batches import Places, is_seen, search_batches
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
+
+if TYPE_CHECKING:
+    from core.recommend.evidence.explain import Explainer
+    from core.recommend.evidence.record import Evidence
 
 TO_DATE, AS_TESTED = "to date", "as tested"
 """The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
@@ -112,6 +118,8 @@ class Recommender:
         if growth is not None and growth.number:
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
+        self.folder: RunFolder | None = None
+        """Of the run that it was loaded from."""
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
@@ -126,7 +134,9 @@ class Recommender:
         prepare(project.run)
         dataset = Dataset.load(folder.artefact("data"))
         checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
-        return cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
+        loaded = cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
+        loaded.folder = folder
+        return loaded
 
     @property
     def n_items(self) -> int:
@@ -262,7 +272,7 @@ class Recommender:
             DataError: as `recommend_many` does, or an item is no longer recommended.
         """
         given = self._checked(histories, allowed)
-        wanted = self._places(items)
+        wanted = self.trie_places(items)
         fused = self.checkpoint.dense is not None and self._fusion_weight > 0
         names = (GENERATOR, DENSE) if fused else (GENERATOR,)
         weights = [1 - self._fusion_weight, self._fusion_weight] if fused else [1.0]
@@ -337,7 +347,7 @@ class Recommender:
         """
         model, trie, dense = self.checkpoint.model, self.checkpoint.trie, self.checkpoint.dense
         weight, listed = self._fusion_weight, self._listed
-        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
+        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self.of_trie(allowed))
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
@@ -355,7 +365,7 @@ class Recommender:
             if unseen:
                 for row, place in enumerate(own):
                     masks[row, histories[int(place)]] = False
-            return trie.allow(self._of_trie(masks))
+            return trie.allow(self.of_trie(masks))
 
         width = min(beams, self.n_items)
         items = np.full((len(chosen), width), -1, dtype=np.int32)
@@ -379,9 +389,61 @@ class Recommender:
             raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
         return given
 
-    def _places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    @property
+    def listed(self) -> npt.NDArray[np.int32]:
+        """Numbers of the items that can be recommended, rising; the place is the trie's number."""
+        return np.arange(len(self._item_ids), dtype=np.int32) if self._listed is None else self._listed
+
+    def named(self, item: int) -> tuple[str, str]:
+        """Id and title of an item number; the title of one without is its id."""
+        return self._item_ids[item], self._titles[item]
+
+    def number(self, item_id: str) -> int:
+        """The number of an item id.
+
+        Raises:
+            DataError: unknown item.
+        """
+        return self._find(item_id, self._item_number, "item")
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """The model for one thread at a time, in the run's number format, without gradients."""
+        device, bf16 = self.checkpoint.trie.item_nodes.device.type, use_bf16(self.project.run)
+        with self._lock, torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+            yield
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Evidence for the items of its lists.
+
+        Raises:
+            ProjectError: it was not loaded from a run.
+        """
+        from core.recommend.evidence.explain import Explainer
+
+        if self.folder is None:
+            raise ProjectError(
+                "a recommender without its run has no words, vectors and baselines", "load it from a run"
+            )
+        return Explainer(self, self.folder)
+
+    def explain(self, item: str | None = None, **question: Any) -> Evidence:
+        """Why an item stands where it stands, listed or not.
+
+        Args:
+            item: its id; None = the first of the list.
+            question: what `recommend` is asked: `user` or `history`, `k`, `hide_seen`, `allowed`, `as_tested`.
+
+        Raises:
+            DataError: as `recommend` does, or the item is no longer recommended.
+        """
+        asked, _ = self.explainer.question(**question)
+        return self.explainer.explain(asked, None if item is None else self.number(item))
+
+    def trie_places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Items as the trie numbers them; refuses those that it has not."""
-        listed = np.arange(len(self._item_ids), dtype=np.int32) if self._listed is None else self._listed
+        listed = self.listed
         places = np.searchsorted(listed, items)
         wrong = listed[np.minimum(places, len(listed) - 1)] != items
         if wrong.any():
@@ -391,7 +453,7 @@ class Recommender:
             raise DataError(f"item {self._item_ids[number]!r} is no longer recommended", "it was removed")
         return places.astype(np.int64)
 
-    def _of_trie(self, mask: Mask) -> torch.Tensor:
+    def of_trie(self, mask: Mask) -> torch.Tensor:
         """A mask of all items, (..., items), as one of the items that can be recommended."""
         return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
 
