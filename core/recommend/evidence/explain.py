@@ -14,6 +14,7 @@ from core.baselines import Scorer
 from core.errors import DataError, EagerError
 from core.index.branches import BranchTable
 from core.index.tokens import token
+from core.recommend.encoded import encode
 from core.recommend.evidence import baseline_places
 from core.recommend.evidence.beam_trace import KeptLevel, fell_at, watched_search
 from core.recommend.evidence.leave_one_out import drops
@@ -33,7 +34,6 @@ from core.recommend.evidence.record import (
     rounded,
 )
 from core.recommend.evidence.training_pairs import TrainingPairs
-from core.recommend.encoded import encode
 from core.recommend.exact import path_log_probs
 from core.recommend.recommender import AS_TESTED, TO_DATE, Recommender
 from core.recommend.restrictions import Mask
