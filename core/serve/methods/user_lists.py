@@ -26,8 +26,8 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
 
     Returns:
         `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
-        `items` (the fields of `core.recommend.recommender.Ranked`), `target`: the held-out item, null to date; `short`:
-        whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no item has, the first
+        `items` (the fields of `core.recommend.recommender.Ranked`), `target` and `target_title`: the held-out item,
+        null to date; `short`: whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no item has, the first
         `UNKNOWN` of them; `seconds`.
     """
     recommender = run.recommender
@@ -45,6 +45,7 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
         "history_kind": answer.history_kind,
         "items": [asdict(item) for item in answer.items],
         "target": answer.target,
+        "target_title": recommender.named(recommender.number(answer.target))[1] if answer.target else None,
         "short": answer.short,
         "unknown": recommender.unknown([*(allow or ()), *deny])[:UNKNOWN],
         "seconds": round(time.perf_counter() - began, 4),
