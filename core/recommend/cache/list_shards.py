@@ -29,7 +29,7 @@ from core.store import fingerprint
 if TYPE_CHECKING:
     from core.recommend.recommender import Recommender
 
-SHARD = 2048
+SHARD = 512
 """Users of a shard, about."""
 BLOCK = 64
 """Users of one history length in a row: the largest batch of a search."""
