@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.serve.methods import index_lookup, user_lists
+from core.serve.methods import index_lookup, item_evidence, user_lists
 from core.serve.methods.params import Params
 from core.serve.served_run import ServedRun
 
@@ -18,6 +18,9 @@ Method = Callable[[ServedRun, Params], dict[str, Any]]
 METHODS: dict[str, Method] = {
     "recommend": user_lists.recommend,
     "users": user_lists.users,
+    "explain": item_evidence.explain,
+    "smallest_change": item_evidence.smallest_change,
+    "beam": item_evidence.beam,
     "index.item": index_lookup.item,
     "index.branch": index_lookup.branch,
     "index.find": index_lookup.find,

@@ -25,6 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             name, metavar="FILE|ID,ID", action="append", help=f"{text}: ids, or a file with one a line; repeatable"
         )
+    parser.add_argument(
+        "--why", nargs="?", const="", metavar="ITEM", help="why an item is listed or is not (default: the list's first)"
+    )
     seen = parser.add_mutually_exclusive_group()
     seen.add_argument("--hide-seen", action="store_true", default=None, help="leave items of the history out")
     seen.add_argument("--keep-seen", dest="hide_seen", action="store_false", help="list them like any other")
@@ -37,6 +40,7 @@ def recommend(args: argparse.Namespace) -> int:
     from core.serve.client import ask_once
     from eagertui.cli.engine_process import tell_progress
     from eagertui.cli.output.lists import remarks, show_recommendation
+    from eagertui.cli.output.why import show_evidence
 
     if (args.user is None) == (args.history is None):
         raise ProjectError("recommend needs either --user ID or --history ID,ID,...")
@@ -53,11 +57,16 @@ def recommend(args: argparse.Namespace) -> int:
             request[name] = value
     request |= {name: _ids(texts) for name in ("allow", "deny") if (texts := getattr(args, name))}
     folder = find_run(load_project(args.project).runs_dir, args.run)
-    result = ask_once(folder, "recommend", request, tell_progress, engine_command())
+    if args.why:
+        request["item"] = args.why
+    method = "recommend" if args.why is None else "explain"
+    result = ask_once(folder, method, request, tell_progress, engine_command())
     if args.json:
         print(json.dumps({"run": str(folder.path.resolve()), **result}))
     else:
         show_recommendation(result)
+        if args.why is not None:
+            show_evidence(result)
     for sentence in remarks(result):
         tell_progress(sentence)
     return 0
