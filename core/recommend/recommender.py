@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,7 @@ from core.settings import MIN_EVALUATED
 if TYPE_CHECKING:
     from core.recommend.evidence.explain import Explainer
     from core.recommend.evidence.record import Evidence
+    from core.recommend.evidence.smallest_change import SmallestChange
 
 TO_DATE, AS_TESTED = "to date", "as tested"
 """The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
@@ -440,6 +441,22 @@ class Recommender:
         """
         asked, _ = self.explainer.question(**question)
         return self.explainer.explain(asked, None if item is None else self.number(item))
+
+    def smallest_change(self, item: str, check: Callable[[], None] = lambda: None, **question: Any) -> SmallestChange:
+        """Few edits of the history that bring an item into its list, or out of it.
+
+        Args:
+            item: its id.
+            check: is called between steps; raises where nobody wants the answer any more.
+            question: as `explain` takes it.
+
+        Raises:
+            DataError: as `explain` does, or the item may not be listed whatever the history.
+        """
+        from core.recommend.evidence.smallest_change import smallest_change
+
+        asked, _ = self.explainer.question(**question)
+        return smallest_change(self.explainer, asked, self.number(item), check)
 
     def trie_places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Items as the trie numbers them; refuses those that it has not."""

@@ -1,6 +1,6 @@
 """Evidence as a tree of frozen dataclasses, and the same as JSON. Light: whoever shows it needs no model.
 
-Log-probabilities are natural logarithms, numbers are rounded to six digits.
+Log-probabilities are natural logarithms, numbers are rounded to seven digits.
 """
 
 from __future__ import annotations
@@ -237,5 +237,5 @@ class Evidence:
 
 
 def rounded(value: float) -> float:
-    """Six digits: finer than anybody reads, and the same text on every machine that agrees to that."""
-    return float(f"{float(value):.6g}")
+    """Seven digits: finer than anybody reads, and the same text on every machine that agrees to that."""
+    return float(f"{float(value):.7g}")
