@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,10 +24,13 @@ from core.model.checkpoint import TunedModel, load_checkpoint
 from core.model.generator import Generator
 from core.model.trie import Allowed, Trie
 from core.project import Project
-from core.recommend.beam import Lists, beam_search
-from core.recommend.fusion import fused_lists, load_fusion_weight
+from core.recommend.beam import Lists
+from core.recommend.catalogue_parts import BaselinePart, fitted_baselines, most_like
+from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
-from core.recommend.search_batches import Places, is_seen, search_batches
+from core.recommend.scoring import ItemScores
+from core.recommend.search_batches import Items, Places, is_seen, search_batches
+from core.registry import BASELINES
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
 
@@ -39,8 +42,7 @@ TO_DATE, AS_TESTED = "to date", "as tested"
 class Ranked:
     """One item of a list; `score` is its log-probability among the whole catalogue.
 
-    Where a dense head has a say, it is the weighted mean of the generator's and the dense head's, among the candidates
-    of both.
+    Where scorers are fused, it is the weighted mean of all parts' log-probabilities, among the candidates of all.
     """
 
     rank: int
@@ -83,7 +85,8 @@ class Recommender:
         dataset: what it was trained on.
         checkpoint: the tuned model.
         growth: what was added and removed since; None = nothing.
-        fusion_weight: of the checkpoint's dense head; 0 = it has no say.
+        fusion: the parts that lists follow and their weights; None = the generator alone.
+        baselines: those of the parts that are baselines, fitted.
     """
 
     def __init__(
@@ -92,10 +95,11 @@ class Recommender:
         dataset: Dataset,
         checkpoint: TunedModel,
         growth: Growth | None = None,
-        fusion_weight: float = 0.0,
+        fusion: Fusion | None = None,
+        baselines: Mapping[str, BaselinePart] | None = None,
     ) -> None:
         self.project, self.dataset = project, dataset
-        self._fusion_weight = fusion_weight if project.recommend.dense else 0.0
+        self._fusion = fusion or Fusion.alone()
         items = dataset.items
         if growth is not None and growth.number:
             items = pl.concat([items, growth.items.select("item_id", "title", "text")], how="diagonal")
@@ -108,9 +112,13 @@ class Recommender:
         self._user_number = {user: number for number, user in enumerate(dataset.users.to_list())}
         self._listed: npt.NDArray[np.int32] | None = None
         """Item number of each item of the trie, where these are not the same."""
+        later = None
         if growth is not None and growth.number:
+            later = most_like(checkpoint.index.codes, growth.codes)
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
+        self.parts = Parts.of(self._fusion.parts, checkpoint, baselines or {}, self._listed, later)
+        """What lists follow."""
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
@@ -125,7 +133,11 @@ class Recommender:
         prepare(project.run)
         dataset = Dataset.load(folder.artefact("data"))
         checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
-        return cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
+        fusion = _fusion(project, folder)
+        stages = {stage for name in fusion.baselines for stage in BASELINES.get(name).inputs}
+        artefacts = {stage: folder.artefact(stage) for stage in stages}
+        baselines = fitted_baselines(fusion.baselines, project, dataset, artefacts)
+        return cls(project, dataset, checkpoint, load_revisions(folder), fusion, baselines)
 
     @property
     def n_items(self) -> int:
@@ -218,19 +230,16 @@ class Recommender:
         Raises:
             DataError: an empty history, a number that no item has, or a mask of another shape.
         """
-        settings = self.project.recommend
+        settings, count = self.project.recommend, len(self._item_ids)
         k = max(k or settings.k, 1)
-        given = histories if isinstance(histories, Sequences) else _sequences(histories)
-        if len(given) and given.lengths.min() < 1:
-            raise DataError("a history is empty", "a list follows at least one item")
-        count = len(self._item_ids)
-        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
-            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
+        given = self._checked(histories)
         if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
             raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
         beams = max(settings.beams, k)
-        items, scores = self._search(given, np.arange(len(given)), allowed, beams)
-        if settings.hide_seen if hide_seen is None else hide_seen:
+        hide = settings.hide_seen if hide_seen is None else hide_seen
+        weights = self.parts.weighted(self._fusion, hide)
+        items, scores = self._search(given, np.arange(len(given)), allowed, beams, weights)
+        if hide:
             seen = is_seen(given, items, count)
             cut = (items >= 0).all(axis=1) & (items.shape[1] < self.n_items)
             # What is left moves up; (histories, beams).
@@ -241,13 +250,55 @@ class Recommender:
             items[gone], scores[gone] = -1, -np.inf
             # Where the search stopped at its width, there are more items for what is now too short a list.
             short = np.flatnonzero(cut & (items[:, :k] < 0).any(axis=1))
-            items[short], scores[short] = self._search(given, short, allowed, beams, unseen=True)
+            items[short], scores[short] = self._search(given, short, allowed, beams, weights, unseen=True)
         width = min(k, items.shape[1])
         padding = ((0, 0), (0, k - width))
         return (
             np.pad(items[:, :width], padding, constant_values=-1),
             np.pad(scores[:, :width], padding, constant_values=-np.inf),
         )
+
+    def score_items(
+        self, histories: Sequence[Sequence[int]] | Sequences, items: Items, hide_seen: bool | None = None
+    ) -> ItemScores:
+        """What every part of a list says of some items, whether they are listed or not.
+
+        Which items may be listed changes no score, but whether seen ones may does: that chooses the weights.
+
+        Args:
+            histories: item numbers, oldest first, of any lengths; added items too.
+            items: item numbers; shape (histories, items asked).
+            hide_seen: whether the list is one without items of the history; the project's own rule where not given.
+
+        Raises:
+            DataError: an empty history, a number that no item has, or not a row of items a history.
+        """
+        given, count = self._checked(histories), len(self._item_ids)
+        if items.ndim != 2 or len(items) != len(given):
+            raise DataError(f"items of the shape {items.shape} for {len(given)} histories", "give a row a history")
+        if items.size and not 0 <= items.min() <= items.max() < count:
+            raise DataError("an item's number is none", f"they go from 0 to {count - 1}")
+        # Numbers in the trie, and which items have none; both (histories, items asked).
+        place = np.full(count, -1, dtype=np.int64)
+        place[np.arange(count) if self._listed is None else self._listed] = np.arange(self.n_items)
+        asked, gone = np.maximum(place[items], 0), place[items] < 0
+        values = np.zeros((len(self.parts.names), *items.shape), dtype=np.float32)
+
+        def search(rows: Items, some: npt.NDArray[np.int64] | None) -> list[npt.NDArray[np.float32]]:
+            with self._lock:
+                wanted = torch.as_tensor(some, dtype=torch.long, device=self.checkpoint.trie.item_nodes.device)
+                found = FusedSearch(self.parts, rows, self.project.recommend.beams).values(wanted)
+            return [found.transpose(0, 1).float().cpu().numpy()]
+
+        max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
+        batches = search_batches(
+            search, self.checkpoint.trie, given, max_history, bf16, lambda places: asked[places], shrink=True
+        )
+        for places, (found,) in batches:
+            values[:, places] = found.swapaxes(0, 1)
+        values[:, gone] = -np.inf
+        hide = self.project.recommend.hide_seen if hide_seen is None else hide_seen
+        return ItemScores(self.parts.names, values, self.parts.weighted(self._fusion, hide))
 
     def allowed(self, only: str = "", allow: Collection[str] | None = None, deny: Collection[str] = ()) -> Mask | None:
         """The mask of the items that satisfy every restriction; None where there is none.
@@ -287,7 +338,13 @@ class Recommender:
         return [user for user in self._user_number if user.startswith(prefix)][:limit]
 
     def _search(
-        self, histories: Sequences, chosen: Places, allowed: Mask | None, beams: int, unseen: bool = False
+        self,
+        histories: Sequences,
+        chosen: Places,
+        allowed: Mask | None,
+        beams: int,
+        weights: npt.NDArray[np.float32],
+        unseen: bool = False,
     ) -> Lists:
         """The lists after some of the histories; shape (chosen, min(beams, `n_items`)), -1 behind the last.
 
@@ -296,17 +353,15 @@ class Recommender:
             chosen: places in it.
             allowed: see `recommend_many`.
             beams: width of the search.
+            weights: of the parts.
             unseen: items of a history may not be listed after it.
         """
-        model, trie, dense = self.checkpoint.model, self.checkpoint.trie, self.checkpoint.dense
-        weight, listed = self._fusion_weight, self._listed
+        trie, listed = self.checkpoint.trie, self._listed
         shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
-                if dense is not None and weight:
-                    return fused_lists(self.checkpoint, rows, beams, weight, listed, mask)
-                return beam_search(model, trie, rows, beams, mask)
+                return fused_lists(self.parts, weights, rows, beams, mask)
 
         def mask_of(places: Places) -> Allowed | None:
             if shared is not None or (allowed is None and not unseen):
@@ -330,6 +385,20 @@ class Recommender:
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
         return items if listed is None else np.where(items < 0, -1, listed[items]), scores
 
+    def _checked(self, histories: Sequence[Sequence[int]] | Sequences) -> Sequences:
+        """Histories that a list can follow.
+
+        Raises:
+            DataError: an empty one, or a number that no item has.
+        """
+        given = histories if isinstance(histories, Sequences) else _sequences(histories)
+        if len(given) and given.lengths.min() < 1:
+            raise DataError("a history is empty", "a list follows at least one item")
+        count = len(self._item_ids)
+        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
+            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
+        return given
+
     def _of_trie(self, mask: Mask) -> torch.Tensor:
         """A mask of all items, (..., items), as one of the items that can be recommended."""
         return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
@@ -348,8 +417,10 @@ def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:
     return Sequences(np.array(flat, dtype=np.int32), np.cumsum([0, *lengths], dtype=np.int64))
 
 
-def _fusion_weight(folder: RunFolder) -> float:
-    """What validation gave the dense head, as the run's evaluation wrote it down; 0 where it did not."""
+def _fusion(project: Project, folder: RunFolder) -> Fusion:
+    """What the run's evaluation wrote down; the generator alone where it did not, or the project asks for that."""
+    if not project.recommend.fusion:
+        return Fusion.alone()
     with contextlib.suppress(ProjectError):
-        return load_fusion_weight(folder.artefact("evaluate")) or 0.0
-    return 0.0
+        return load_fusion(folder.artefact("evaluate")) or Fusion.alone()
+    return Fusion.alone()

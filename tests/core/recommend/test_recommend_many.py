@@ -69,12 +69,14 @@ def test_a_restricted_list_is_the_whole_list_without_the_rest(
     whole = recommender.recommend_many(histories, k=N_ITEMS)
     mask = np.random.default_rng(1).random(N_ITEMS) < 0.3
     some = recommender.recommend_many(histories, mask, k=N_ITEMS)
+    unseen = recommender.recommend_many(histories, None, True, N_ITEMS)  # its weights are its own, and so is its order
     hidden = recommender.recommend_many(histories, mask, True, N_ITEMS)
     for user, history in enumerate(histories):
         items = whole[0][user].tolist()
         wanted = [item for item in items if mask[item]]
         assert some[0][user].tolist() == wanted + [-1] * (N_ITEMS - len(wanted))
-        wanted = [item for item in wanted if item not in history]
+        wanted = [item for item in unseen[0][user].tolist() if item >= 0 and mask[item]]
+        assert not set(wanted) & set(history) and set(wanted) == {*np.flatnonzero(mask)} - set(history)
         assert hidden[0][user].tolist() == wanted + [-1] * (N_ITEMS - len(wanted))
         assert np.isneginf(hidden[1][user][len(wanted) :]).all()
 
