@@ -17,16 +17,13 @@ import torch
 
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import INTERVAL_METRICS, Ranks, paired_difference, values_of
+from core.evaluate.stage import FAVOURITES
 from core.model.trie import Allowed
 from core.recommend.fusion import FusedSearch, Fusion, Parts, united
 from core.recommend.search_batches import Items, is_seen, search_batches
 from core.run.reporter import Reporter
 
 CHOSEN_BY = "ndcg@10"
-USERS = 5000
-"""Validation users that are asked: half of them choose the weights, the others check them."""
-FAVOURITES = 30
-"""Items of each part that are candidates."""
 STEPS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0)
 """Weights that a part may have beside the others, whose weights add up to 1."""
 ROUNDS = 8

@@ -14,7 +14,7 @@ import polars as pl
 
 from core.baselines import popularity_of
 from core.data.dataset import Dataset, Evaluation
-from core.evaluate.fusion_weights import USERS, ask, fit_fusion
+from core.evaluate.fusion_weights import ask, fit_fusion
 from core.evaluate.metrics import (
     INTERVAL_METRICS,
     Ranks,
@@ -25,6 +25,7 @@ from core.evaluate.metrics import (
     sliced,
 )
 from core.evaluate.ranks import Ranking, load_ranking, rank_by_lists, ranks_of, save_ranking
+from core.evaluate.stage import FUSION_USERS
 from core.machine import device_of, use_bf16
 from core.model.checkpoint import load_checkpoint
 from core.project import Project
@@ -123,7 +124,7 @@ def _fusion(project: Project, dataset: Dataset, parts: Parts, folder: Path, bf16
     if fusion is None:
         split = dataset.evaluation("valid")
         # Drawn, not the first ones: logs are often sorted by something.
-        chosen = np.random.default_rng(project.seed).permutation(len(split))[:USERS]
+        chosen = np.random.default_rng(project.seed).permutation(len(split))[:FUSION_USERS]
         candidates = ask(parts, split, chosen, project.data.max_history, bf16, reporter)
         fusion, about = fit_fusion(parts.names, candidates, project.evaluate.bootstrap)
         (folder / _FITTED).write_text(json.dumps(about), encoding="utf-8")

@@ -16,6 +16,12 @@ from core.stage import Artefacts, Settings, Stage, computing, options_for, plugi
 from core.vectors.stage import sources_there
 
 BASELINE_SCORE = 11e-9
+PART_SCORE = 6e-9  # a part's score of an item
+FUSION_USERS = 5000
+"""Validation users that are asked for the weights of a fusion: half of them choose, the others check."""
+FAVOURITES = 30
+"""Items of each part that are candidates there."""
+ASCENT = 6e-7  # seconds of choosing, a candidate and part
 SCORED_USERS, RANKED_USERS = 512, 64  # users of a batch
 
 
@@ -112,11 +118,18 @@ def _evaluate_work(job: Job) -> Work | None:
         return None
     beams = int(settings["beams"])
     lists = search_work(job, shape, int(settings["max_history"]), beams)
-    if scores_catalogue(job.settings("tune")):  # as many of the scorer's favourites, scored by the model too
-        lists += job.trained(2.0 * shape.body * beams * job.levels) + Work(shared=LIST + beams * BEAM)
-    lists = lists * (2.0 * job.sizes.evaluated)
-    bootstrap = job.sizes.evaluated * 1.5e-4 if int(settings["bootstrap"]) else 0.0
-    return lists + Work(single=0.4 + bootstrap)
+    names = [name for name in settings["fusion"] if name != "dense" or scores_catalogue(job.settings("tune"))]
+    work = Work(single=0.4 + (job.sizes.evaluated * 4e-4 if int(settings["bootstrap"]) else 0.0))
+    if names:
+        # The favourites of all, about as many as beams, scored by the model too, and sorted into a list a protocol.
+        lists += job.trained(2.0 * shape.body * beams * job.levels) + Work(shared=2 * (LIST + beams * BEAM))
+        lists += Work(shared=len(names) * job.sizes.items * PART_SCORE)
+        # The favourites of each, of some users, to choose the weights by.
+        asked = float(min(job.sizes.evaluated, FUSION_USERS))
+        some = job.trained(2.0 * shape.body * FAVOURITES * (len(names) + 1) * job.levels)
+        work += (some + search_work(job, shape, int(settings["max_history"]), FAVOURITES)) * asked
+        work += Work(single=asked * FAVOURITES * (len(names) + 1) ** 2 * ASCENT)
+    return work + lists * (2.0 * job.sizes.evaluated)
 
 
 def _baselines_memory(job: Job) -> float:

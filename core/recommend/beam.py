@@ -11,6 +11,8 @@ Where items share a code they all get its score, and stand in the list by number
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,11 +24,19 @@ from core.model.masks import masks
 from core.model.trie import Allowed, Trie
 
 Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
+Watch = Callable[[int, Tensor, Tensor, Tensor], None]
+"""Is shown every level of a search: its number from 0; of what was kept, (users, kept) each, the node below the level's
+code (of finished ones any), the leaf (-1 of open ones) and the score (-inf = nothing)."""
 
 
 @torch.inference_mode()
 def beam_search(
-    model: Generator, trie: Trie, histories: npt.NDArray[np.integer], beams: int, allowed: Allowed | None = None
+    model: Generator,
+    trie: Trie,
+    histories: npt.NDArray[np.integer],
+    beams: int,
+    allowed: Allowed | None = None,
+    watch: Watch | None = None,
 ) -> Lists:
     """The best items after each history.
 
@@ -36,6 +46,7 @@ def beam_search(
         histories: item numbers, all of one length; shape (users, length).
         beams: codes kept at every level.
         allowed: the items that may be listed, for all users or for each; None = every item.
+        watch: is shown what every level kept; None = nobody asks.
 
     Returns:
         Item numbers and log-probabilities, shape (users, min(beams, items)), best first, equal scores by item number;
@@ -81,6 +92,8 @@ def beam_search(
         if leaves.shape[1]:
             reached = torch.where(finished, leaves.gather(1, picked.clamp_max(leaves.shape[1] - 1)), reached)
         leaves, done_scores = reached.masked_fill(scores.isneginf(), -1), scores
+        if watch is not None:
+            watch(level, below, leaves, scores)
         if level == len(trie) - 1:
             break
         # Open beams first, so that only as many columns are computed as some user needs; (users, width).

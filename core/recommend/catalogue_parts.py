@@ -91,9 +91,10 @@ class BaselinePart:
         if self.scale == "logits":
             log_probs = torch.log_softmax(scores, dim=1)
         else:
-            # Its share of what was counted, none where nothing was, beside its share of all; (users, items).
-            shares = scores / scores.sum(dim=1, keepdim=True).clamp_min(1e-30)
-            log_probs = torch.log((1 - SMOOTHING) * shares + SMOOTHING * torch.from_numpy(self.popularity))
+            # Each item's share of what was counted, and of everything that was ever taken; (users, items).
+            total, popularity = scores.sum(dim=1, keepdim=True), torch.from_numpy(self.popularity)
+            shares = torch.where(total > 0, scores / total.clamp_min(1e-30), popularity)
+            log_probs = torch.log((1 - SMOOTHING) * shares + SMOOTHING * popularity)
         if self.later is not None:
             like = torch.from_numpy(self.later)
             log_probs = torch.cat([log_probs, log_probs[:, like].mean(dim=2)], dim=1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,10 @@ from core.recommend.search_batches import Items, Places, is_seen, search_batches
 from core.registry import BASELINES
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
+
+if TYPE_CHECKING:
+    from core.recommend.evidence.explain import Explainer
+    from core.recommend.evidence.record import Evidence
 
 TO_DATE, AS_TESTED = "to date", "as tested"
 """The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
@@ -114,11 +120,14 @@ class Recommender:
         """Item number of each item of the trie, where these are not the same."""
         later = None
         if growth is not None and growth.number:
-            later = most_like(checkpoint.index.codes, growth.codes)
+            if len(growth.codes):
+                later = most_like(checkpoint.index.codes, growth.codes)
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
         self.parts = Parts.of(self._fusion.parts, checkpoint, baselines or {}, self._listed, later)
         """What lists follow."""
+        self.folder: RunFolder | None = None
+        """Of the run that it was loaded from."""
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
@@ -137,7 +146,9 @@ class Recommender:
         stages = {stage for name in fusion.baselines for stage in BASELINES.get(name).inputs}
         artefacts = {stage: folder.artefact(stage) for stage in stages}
         baselines = fitted_baselines(fusion.baselines, project, dataset, artefacts)
-        return cls(project, dataset, checkpoint, load_revisions(folder), fusion, baselines)
+        loaded = cls(project, dataset, checkpoint, load_revisions(folder), fusion, baselines)
+        loaded.folder = folder
+        return loaded
 
     @property
     def n_items(self) -> int:
@@ -230,11 +241,9 @@ class Recommender:
         Raises:
             DataError: an empty history, a number that no item has, or a mask of another shape.
         """
-        settings, count = self.project.recommend, len(self._item_ids)
-        k = max(k or settings.k, 1)
-        given = self._checked(histories)
-        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
-            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
+        settings = self.project.recommend
+        k, count = max(k or settings.k, 1), len(self._item_ids)
+        given = self._checked(histories, allowed)
         beams = max(settings.beams, k)
         hide = settings.hide_seen if hide_seen is None else hide_seen
         weights = self.parts.weighted(self._fusion, hide)
@@ -259,46 +268,44 @@ class Recommender:
         )
 
     def score_items(
-        self, histories: Sequence[Sequence[int]] | Sequences, items: Items, hide_seen: bool | None = None
+        self,
+        histories: Sequence[Sequence[int]] | Sequences,
+        items: npt.NDArray[np.integer],
+        allowed: Mask | None = None,
+        hide_seen: bool | None = None,
     ) -> ItemScores:
-        """What every part of a list says of some items, whether they are listed or not.
-
-        Which items may be listed changes no score, but whether seen ones may does: that chooses the weights.
+        """What each part of the lists says of some items after each of many histories; several threads may ask.
 
         Args:
             histories: item numbers, oldest first, of any lengths; added items too.
-            items: item numbers; shape (histories, items asked).
-            hide_seen: whether the list is one without items of the history; the project's own rule where not given.
+            items: item numbers; shape (histories, items).
+            allowed: see `recommend_many`.
+            hide_seen: the rule of the lists whose weights are meant; seen items are scored like others.
 
         Raises:
-            DataError: an empty history, a number that no item has, or not a row of items a history.
+            DataError: as `recommend_many` does, not a row of items a history, or an item is no longer recommended.
         """
-        given, count = self._checked(histories), len(self._item_ids)
+        given = self._checked(histories, allowed)
         if items.ndim != 2 or len(items) != len(given):
             raise DataError(f"items of the shape {items.shape} for {len(given)} histories", "give a row a history")
-        if items.size and not 0 <= items.min() <= items.max() < count:
-            raise DataError("an item's number is none", f"they go from 0 to {count - 1}")
-        # Numbers in the trie, and which items have none; both (histories, items asked).
-        place = np.full(count, -1, dtype=np.int64)
-        place[np.arange(count) if self._listed is None else self._listed] = np.arange(self.n_items)
-        asked, gone = np.maximum(place[items], 0), place[items] < 0
+        asked, trie = self.trie_places(items), self.checkpoint.trie
         values = np.zeros((len(self.parts.names), *items.shape), dtype=np.float32)
 
         def search(rows: Items, some: npt.NDArray[np.int64] | None) -> list[npt.NDArray[np.float32]]:
             with self._lock:
-                wanted = torch.as_tensor(some, dtype=torch.long, device=self.checkpoint.trie.item_nodes.device)
+                wanted = torch.as_tensor(some, dtype=torch.long, device=trie.item_nodes.device)
                 found = FusedSearch(self.parts, rows, self.project.recommend.beams).values(wanted)
             return [found.transpose(0, 1).float().cpu().numpy()]
 
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
-        batches = search_batches(
-            search, self.checkpoint.trie, given, max_history, bf16, lambda places: asked[places], shrink=True
-        )
-        for places, (found,) in batches:
+        for places, (found,) in search_batches(search, trie, given, max_history, bf16, asked.__getitem__, shrink=True):
             values[:, places] = found.swapaxes(0, 1)
-        values[:, gone] = -np.inf
+        if allowed is not None:
+            rows = np.broadcast_to(allowed, (len(given), len(self._item_ids)))
+            values[:, ~np.take_along_axis(rows, items, axis=1)] = -np.inf
         hide = self.project.recommend.hide_seen if hide_seen is None else hide_seen
         return ItemScores(self.parts.names, values, self.parts.weighted(self._fusion, hide))
+
 
     def allowed(self, only: str = "", allow: Collection[str] | None = None, deny: Collection[str] = ()) -> Mask | None:
         """The mask of the items that satisfy every restriction; None where there is none.
@@ -357,7 +364,7 @@ class Recommender:
             unseen: items of a history may not be listed after it.
         """
         trie, listed = self.checkpoint.trie, self._listed
-        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
+        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self.of_trie(allowed))
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
@@ -373,7 +380,7 @@ class Recommender:
             if unseen:
                 for row, place in enumerate(own):
                     masks[row, histories[int(place)]] = False
-            return trie.allow(self._of_trie(masks))
+            return trie.allow(self.of_trie(masks))
 
         width = min(beams, self.n_items)
         items = np.full((len(chosen), width), -1, dtype=np.int32)
@@ -385,21 +392,83 @@ class Recommender:
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
         return items if listed is None else np.where(items < 0, -1, listed[items]), scores
 
-    def _checked(self, histories: Sequence[Sequence[int]] | Sequences) -> Sequences:
-        """Histories that a list can follow.
-
-        Raises:
-            DataError: an empty one, or a number that no item has.
-        """
+    def _checked(self, histories: Sequence[Sequence[int]] | Sequences, allowed: Mask | None) -> Sequences:
+        """Histories, and a mask that fits them; refuses others."""
         given = histories if isinstance(histories, Sequences) else _sequences(histories)
         if len(given) and given.lengths.min() < 1:
             raise DataError("a history is empty", "a list follows at least one item")
         count = len(self._item_ids)
         if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
             raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
+        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
+            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
         return given
 
-    def _of_trie(self, mask: Mask) -> torch.Tensor:
+    @property
+    def listed(self) -> npt.NDArray[np.int32]:
+        """Numbers of the items that can be recommended, rising; the place is the trie's number."""
+        return np.arange(len(self._item_ids), dtype=np.int32) if self._listed is None else self._listed
+
+    def named(self, item: int) -> tuple[str, str]:
+        """Id and title of an item number; the title of one without is its id."""
+        return self._item_ids[item], self._titles[item]
+
+    def number(self, item_id: str) -> int:
+        """The number of an item id.
+
+        Raises:
+            DataError: unknown item.
+        """
+        return self._find(item_id, self._item_number, "item")
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """The model for one thread at a time, in the run's number format, without gradients."""
+        device, bf16 = self.checkpoint.trie.item_nodes.device.type, use_bf16(self.project.run)
+        with self._lock, torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+            yield
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Evidence for the items of its lists.
+
+        Raises:
+            ProjectError: it was not loaded from a run.
+        """
+        from core.recommend.evidence.explain import Explainer
+
+        if self.folder is None:
+            raise ProjectError(
+                "a recommender without its run has no words, vectors and baselines", "load it from a run"
+            )
+        return Explainer(self, self.folder)
+
+    def explain(self, item: str | None = None, **question: Any) -> Evidence:
+        """Why an item stands where it stands, listed or not.
+
+        Args:
+            item: its id; None = the first of the list.
+            question: what `recommend` is asked: `user` or `history`, `k`, `hide_seen`, `allowed`, `as_tested`.
+
+        Raises:
+            DataError: as `recommend` does, or the item is no longer recommended.
+        """
+        asked, _ = self.explainer.question(**question)
+        return self.explainer.explain(asked, None if item is None else self.number(item))
+
+    def trie_places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Items as the trie numbers them; refuses those that it has not."""
+        listed = self.listed
+        places = np.searchsorted(listed, items)
+        wrong = listed[np.minimum(places, len(listed) - 1)] != items
+        if wrong.any():
+            number = int(np.asarray(items)[wrong][0])
+            if not 0 <= number < len(self._item_ids):
+                raise DataError(f"no item has the number {number}", f"they go from 0 to {len(self._item_ids) - 1}")
+            raise DataError(f"item {self._item_ids[number]!r} is no longer recommended", "it was removed")
+        return places.astype(np.int64)
+
+    def of_trie(self, mask: Mask) -> torch.Tensor:
         """A mask of all items, (..., items), as one of the items that can be recommended."""
         return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
 

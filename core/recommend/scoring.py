@@ -1,4 +1,4 @@
-"""Scores of any items, listed or not: what every part of a list says of them."""
+"""Scores of given items after given histories, part by part, without a search."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class ItemScores:
-    """What the parts of a list say of some items, each as log-probabilities among the whole catalogue.
+    """What every part of a list says of some items, each as log-probabilities among the whole catalogue.
 
     Attributes:
         names: of the parts, the generator first.
-        values: fp32, shape (parts, histories, items asked); -inf of an item that is not recommended any more.
+        values: fp32, -inf where an item may not be listed; shape (parts, histories, items asked).
         weights: of the parts in a list, adding up to 1; shape (parts,).
     """
 
@@ -28,5 +28,8 @@ class ItemScores:
 
         It is a list's `score` but for a number that all items of a list share, and for rounding in bf16.
         """
-        said = self.weights > 0  # a part without a say may know nothing: 0 times -inf is no number
-        return np.asarray(np.tensordot(self.weights[said], self.values[said], axes=1), dtype=np.float32)
+        total = np.zeros(self.values.shape[1:], dtype=np.float32)
+        for weight, values in zip(self.weights, self.values, strict=True):
+            if weight:  # 0 times -inf is no number
+                total += weight * values
+        return total

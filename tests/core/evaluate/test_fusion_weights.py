@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate.fusion_weights import FAVOURITES, Candidates, ask, choose, fit_fusion
+from core.evaluate.fusion_weights import Candidates, ask, choose, fit_fusion
 from core.evaluate.ranks import ranks_of
+from core.evaluate.stage import FAVOURITES
 from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie

@@ -114,11 +114,11 @@ def test_a_batch_that_does_not_fit_is_halved(
     expected = recommender.recommend_many(histories, k=K)
     search, sizes = recommender_module.fused_lists, []
 
-    def tight(checkpoint: Any, rows: np.ndarray, beams: int, *others: Any) -> Any:
+    def tight(parts: Any, weights: Any, rows: np.ndarray, beams: int, *others: Any) -> Any:
         sizes.append((len(rows), beams))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return search(checkpoint, rows, beams, *others)
+        return search(parts, weights, rows, beams, *others)
 
     monkeypatch.setattr(recommender_module, "fused_lists", tight)
     assert_same(recommender.recommend_many(histories, k=K), expected)
