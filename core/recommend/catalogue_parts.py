@@ -1,0 +1,164 @@
+"""Parts of a fused list that score the whole catalogue: the dense head, and baselines, each as log-probabilities.
+
+Log-probabilities of the next item are comparable between scorers of any kind. A baseline of logits goes through a
+softmax. A baseline of counts is a language model of one n-gram: its share of the sum is interpolated with popularity
+(Jelinek-Mercer smoothing, as in Zhai & Lafferty 2004, ACM TOIS 22(2)), so that what was never counted has a floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.baselines import BaselineTask, Scorer, popularity_of
+from core.data.arrays import Sequences
+from core.data.dataset import Dataset
+from core.model.dense import DenseHead
+from core.project import Project
+from core.registry import BASELINES
+from core.run.reporter import NullReporter
+from core.stage import options_for
+
+Items = npt.NDArray[np.integer]
+
+SMOOTHING = 0.1
+"""Share of popularity in the probabilities of a baseline of counts."""
+LIKE = 8
+"""Known items that speak for one that came later."""
+
+
+class CataloguePart(Protocol):
+    """Scores every item that can be listed."""
+
+    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+        """Log-probabilities after histories.
+
+        Args:
+            states: of the generator, before the next item's code; shape (users, hidden).
+            histories: item numbers, as `core.recommend.encoded.Histories`; shape (users, length).
+
+        Returns:
+            fp32, shape (users, items that can be listed), on the device of the states.
+        """
+
+
+@dataclass(frozen=True)
+class DensePart:
+    """The dense head of the generator.
+
+    Attributes:
+        head: knows all items of the histories.
+        listed: numbers of the items that can be listed; None = all of them.
+    """
+
+    head: DenseHead
+    listed: Tensor | None
+
+    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+        """See `CataloguePart`."""
+        log_probs = self.head.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
+        return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
+
+
+@dataclass(frozen=True)
+class BaselinePart:
+    """A fitted baseline, which may know fewer items than there are.
+
+    Attributes:
+        scorer: fitted on the training sequences.
+        scale: of its scores, see `core.baselines.Baseline`.
+        popularity: share of each item in the training interactions, none of them 0; shape (items that it knows,).
+        listed: numbers of the items that can be listed; None = all of them.
+        later: for each item that came later, those that it knows and that are most like it; shape (later items, like).
+    """
+
+    scorer: Scorer
+    scale: Literal["logits", "counts"]
+    popularity: npt.NDArray[np.float32]
+    listed: Tensor | None = None
+    later: npt.NDArray[np.int64] | None = None
+
+    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+        """See `CataloguePart`."""
+        scores = torch.from_numpy(self.scorer.score(self._known(histories)))
+        if self.scale == "logits":
+            log_probs = torch.log_softmax(scores, dim=1)
+        else:
+            # Each item's share of what was counted, and of everything that was ever taken; (users, items).
+            total, popularity = scores.sum(dim=1, keepdim=True), torch.from_numpy(self.popularity)
+            shares = torch.where(total > 0, scores / total.clamp_min(1e-30), popularity)
+            log_probs = torch.log((1 - SMOOTHING) * shares + SMOOTHING * popularity)
+        if self.later is not None:
+            like = torch.from_numpy(self.later)
+            log_probs = torch.cat([log_probs, log_probs[:, like].mean(dim=2)], dim=1)
+        log_probs = log_probs.to(states.device)
+        return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
+
+    def _known(self, histories: Items) -> Sequences:
+        """The histories, with an item that came later as the known one that is most like it."""
+        rows = np.asarray(histories, dtype=np.int32)
+        count = len(self.popularity)
+        if self.later is not None:
+            rows = np.where(rows < count, rows, self.later[np.maximum(rows - count, 0), 0]).astype(np.int32)
+        is_item = rows >= 0
+        return Sequences(rows[is_item], np.cumsum([0, *is_item.sum(axis=1)], dtype=np.int64))
+
+
+def fitted_baselines(
+    names: Sequence[str], project: Project, dataset: Dataset, artefacts: Mapping[str, Path]
+) -> dict[str, BaselinePart]:
+    """Baselines as parts of a list over the items that the run was trained on.
+
+    Args:
+        names: of baselines.
+        project: their settings.
+        dataset: they are fitted on its training sequences.
+        artefacts: what they read, by stage.
+
+    Raises:
+        ProjectError: a baseline is not there.
+    """
+    train, count = dataset.train(), dataset.n_items
+    counts = popularity_of(train, count) + 1.0
+    popularity = (counts / counts.sum()).astype(np.float32)
+    parts = {}
+    for name in names:
+        baseline = BASELINES.get(name)
+        inputs = {stage: artefacts[stage] for stage in baseline.inputs}
+        options = options_for(project, BASELINES, name)
+        scorer = baseline.fit(BaselineTask(train, count, options, inputs, project.seed, NullReporter()))
+        parts[name] = BaselinePart(scorer, baseline.scale, popularity)
+    return parts
+
+
+def most_like(old: npt.NDArray[np.integer], new: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """For each item that came later, the known items whose codes share its longest prefix.
+
+    Args:
+        old: codes of the known items; shape (items, levels).
+        new: codes of those that came later; shape (later items, levels).
+
+    Returns:
+        Numbers of known items, at most `LIKE` different ones an item, repeated where there are fewer; shape (later
+        items, LIKE).
+    """
+    like = np.zeros((len(new), LIKE), dtype=np.int64)
+    open_rows = np.arange(len(new))
+    for length in range(old.shape[1], -1, -1):  # from the whole code to the empty prefix, which all items share
+        # A number for every prefix of this length, old and new items' alike; known items in the order of theirs.
+        _, marks = np.unique(np.concatenate([old[:, :length], new[open_rows, :length]]), axis=0, return_inverse=True)
+        known, wanted = np.split(marks.ravel(), [len(old)])
+        order = np.argsort(known, kind="stable")
+        first, end = (np.searchsorted(known[order], wanted, side) for side in ("left", "right"))
+        there = end > first
+        places = first[there, None] + np.arange(LIKE) % (end - first)[there, None]
+        like[open_rows[there]] = order[places]
+        open_rows = open_rows[~there]
+    return like
