@@ -305,6 +305,10 @@ class TuneSettings:
     stages: tuple[StageSettings, ...] = opt((StageSettings(),), "the stages of training, in order")
 
 
+OTHER_PARTS = ("dense", "repeats")
+"""What `recommend.fusion` may name besides baselines: the dense head, and how often people come back to an item."""
+
+
 @dataclass(frozen=True)
 class RecommendSettings:
     """The search for the best items."""
@@ -312,9 +316,9 @@ class RecommendSettings:
     beams: int = opt(50, "candidate code words kept at every step", low=1, high=10000)
     k: int = opt(10, "items in a list", low=1, high=10000)
     fusion: tuple[str, ...] = opt(
-        ("dense", "sasrec", "sasrec-text", "transitions", "itemknn"),
+        ("dense", "sasrec", "sasrec-text", "transitions", "itemknn", "repeats"),
         "scorers that lists follow beside the model, as far as the project has them; none = the model alone",
-        choices=("dense", BASELINES),
+        choices=(*OTHER_PARTS, BASELINES),
     )
     hide_seen: bool = opt(False, "leave items of the user's history out of the lists")
 

@@ -29,8 +29,8 @@ from core.evaluate.stage import FUSION_USERS
 from core.machine import device_of, use_bf16
 from core.model.checkpoint import load_checkpoint
 from core.project import Project
-from core.recommend.catalogue_parts import fitted_baselines
-from core.recommend.fusion import DENSE, GENERATOR, FusedSearch, Fusion, Parts, load_fusion, save_fusion
+from core.recommend.catalogue_parts import DENSE, GENERATOR, fitted_parts
+from core.recommend.fusion import FusedSearch, Fusion, Parts, load_fusion, save_fusion
 from core.run.rankings import FUSED, SPLITS, headline, masked_split
 from core.run.reporter import Reporter
 
@@ -64,8 +64,7 @@ def measure(
     """
     bf16 = use_bf16(project.run)
     checkpoint = load_checkpoint(artefacts["tune"] / "best", device_of(project.run))
-    wanted = [name for name in fused if name != DENSE]
-    parts = Parts.of(fused, checkpoint, fitted_baselines(wanted, project, dataset, artefacts))
+    parts = Parts.of(fused, checkpoint, fitted_parts(fused, project, dataset, artefacts))
     fusion = _fusion(project, dataset, parts, folder, bf16, reporter)
     # The run's own methods: the fused list first, the generator, and the dense head where there is one.
     own = [*([FUSED] if parts.catalogue else []), GENERATOR, *([DENSE] if DENSE in parts.names else [])]

@@ -12,16 +12,17 @@ from core.project import Project
 from core.recommend.search_cost import BEAM, LIST, scores_catalogue, search_work
 from core.registry import BASELINES as BASELINE_METHODS
 from core.run.reporting import Reporter
+from core.settings import OTHER_PARTS
 from core.stage import Artefacts, Settings, Stage, computing, options_for, plugin_marks
 from core.vectors.stage import sources_there
 
 BASELINE_SCORE = 11e-9
 PART_SCORE = 6e-9  # a part's score of an item
-FUSION_USERS = 5000
+FUSION_USERS = 4000
 """Validation users that are asked for the weights of a fusion: half of them choose, the others check."""
-FAVOURITES = 30
+FAVOURITES = 12
 """Items of each part that are candidates there."""
-ASCENT = 6e-7  # seconds of choosing, a candidate and part
+CHOOSING = 1e-6  # seconds of choosing weights, a candidate and part
 SCORED_USERS, RANKED_USERS = 512, 64  # users of a batch
 
 
@@ -38,8 +39,8 @@ def measured(project: Project) -> tuple[str, ...]:
 
 def fused(project: Project) -> tuple[str, ...]:
     """The parts of a list beside the generator; whether there is a dense head the checkpoint says."""
-    baselines = usable(project, [name for name in project.recommend.fusion if name != "dense"])
-    return tuple(name for name in project.recommend.fusion if name == "dense" or name in baselines)
+    baselines = usable(project, [name for name in project.recommend.fusion if name not in OTHER_PARTS])
+    return tuple(name for name in project.recommend.fusion if name in OTHER_PARTS or name in baselines)
 
 
 def _read_by(names: Sequence[str]) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def make_baselines(project: Project, made: Artefacts, folder: Path, reporter: Re
 
 def evaluate_inputs(project: Project) -> tuple[str, ...]:
     """What the evaluation reads: the fused baselines' models too."""
-    baselines = [name for name in fused(project) if name != "dense"]
+    baselines = [name for name in fused(project) if name not in OTHER_PARTS]
     return tuple(dict.fromkeys(("data", "tune", "baselines", *_read_by(baselines))))
 
 
@@ -79,7 +80,7 @@ def evaluate_settings(project: Project) -> Settings:
     recommend = {
         "beams": project.recommend.beams, "max_history": project.data.max_history, "fusion": list(fused(project)),
     }  # fmt: skip
-    marks = [plugin_marks(project, BASELINE_METHODS, name) for name in fused(project) if name != "dense"]
+    marks = [plugin_marks(project, BASELINE_METHODS, name) for name in fused(project) if name not in OTHER_PARTS]
     own = {key: mark for one in marks for key, mark in one.items()}
     settings = {**asdict(project.evaluate), **recommend, **computing(project), **own}
     best = best_reachable_file(project)
@@ -128,7 +129,7 @@ def _evaluate_work(job: Job) -> Work | None:
         asked = float(min(job.sizes.evaluated, FUSION_USERS))
         some = job.trained(2.0 * shape.body * FAVOURITES * (len(names) + 1) * job.levels)
         work += (some + search_work(job, shape, int(settings["max_history"]), FAVOURITES)) * asked
-        work += Work(single=asked * FAVOURITES * (len(names) + 1) ** 2 * ASCENT)
+        work += Work(single=asked * FAVOURITES * (len(names) + 1) ** 2 * CHOOSING)
     return work + lists * (2.0 * job.sizes.evaluated)
 
 

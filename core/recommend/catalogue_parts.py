@@ -1,4 +1,4 @@
-"""Parts of a fused list that score the whole catalogue: the dense head, and baselines, each as log-probabilities.
+"""Parts of a fused list that score the whole catalogue, each as log-probabilities: the dense head, baselines, repeats.
 
 Log-probabilities of the next item are comparable between scorers of any kind. A baseline of logits goes through a
 softmax. A baseline of counts is a language model of one n-gram: its share of the sum is interpolated with popularity
@@ -7,8 +7,8 @@ softmax. A baseline of counts is a language model of one n-gram: its share of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -28,6 +28,8 @@ from core.stage import options_for
 
 Items = npt.NDArray[np.integer]
 
+GENERATOR, DENSE = "model", "dense"
+"""The parts that are a checkpoint's own."""
 SMOOTHING = 0.1
 """Share of popularity in the probabilities of a baseline of counts."""
 LIKE = 8
@@ -101,6 +103,10 @@ class BaselinePart:
         log_probs = log_probs.to(states.device)
         return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
 
+    def among(self, listed: Tensor | None, later: npt.NDArray[np.int64] | None) -> BaselinePart:
+        """The part where other items can be listed."""
+        return replace(self, listed=listed, later=later)
+
     def _known(self, histories: Items) -> Sequences:
         """The histories, with an item that came later as the known one that is most like it."""
         rows = np.asarray(histories, dtype=np.int32)
@@ -111,16 +117,58 @@ class BaselinePart:
         return Sequences(rows[is_item], np.cumsum([0, *is_item.sum(axis=1)], dtype=np.int64))
 
 
-def fitted_baselines(
-    names: Sequence[str], project: Project, dataset: Dataset, artefacts: Mapping[str, Path]
-) -> dict[str, BaselinePart]:
-    """Baselines as parts of a list over the items that the run was trained on.
+@dataclass(frozen=True)
+class RepeatsPart:
+    """How often people come back: one probability for the items of the history together, and one for all others.
+
+    Repeat and explore are told apart as in RepeatNet (arXiv 1812.02646), by a rate instead of a network.
+
+    Attributes:
+        rate: share of the next items that stood in the history before, between 0 and 1.
+        n_items: items that a history may hold.
+        listed: numbers of the items that can be listed; None = all of them.
+    """
+
+    rate: float
+    n_items: int
+    listed: Tensor | None = None
+
+    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+        """See `CataloguePart`."""
+        rows = torch.as_tensor(histories, dtype=torch.long, device=states.device)
+        had = torch.zeros(len(rows), self.n_items, device=states.device).scatter_(1, rows, 1.0)
+        many = had.sum(dim=1, keepdim=True)
+        again = torch.log(self.rate / many)
+        other = torch.log((1 - self.rate) / (self.n_items - many).clamp_min(1.0))
+        log_probs = torch.where(had > 0, again, other)
+        return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
+
+    def among(self, listed: Tensor | None, later: npt.NDArray[np.int64] | None) -> RepeatsPart:
+        """The part where other items can be listed."""
+        return replace(self, n_items=self.n_items + (0 if later is None else len(later)), listed=listed)
+
+
+FittedPart = BaselinePart | RepeatsPart
+
+
+def repeat_rate(train: Sequences) -> float:
+    """Share of the items after the first that stood in their user's sequence before, never quite 0 or 1."""
+    owner = np.repeat(np.arange(len(train), dtype=np.int64), train.lengths)
+    pairs = len(np.unique(owner * (int(train.items.max(initial=0)) + 1) + train.items))
+    after = len(train.items) - int((train.lengths > 0).sum())
+    return (len(train.items) - pairs + 0.5) / (after + 1.0)
+
+
+def fitted_parts(
+    names: Iterable[str], project: Project, dataset: Dataset, artefacts: Mapping[str, Path]
+) -> dict[str, FittedPart]:
+    """The parts that are not a checkpoint's own, over the items that the run was trained on.
 
     Args:
-        names: of baselines.
-        project: their settings.
-        dataset: they are fitted on its training sequences.
-        artefacts: what they read, by stage.
+        names: of parts; those of a checkpoint are passed over.
+        project: the settings of baselines.
+        dataset: all are fitted on its training sequences.
+        artefacts: what baselines read, by stage.
 
     Raises:
         ProjectError: a baseline is not there.
@@ -128,13 +176,16 @@ def fitted_baselines(
     train, count = dataset.train(), dataset.n_items
     counts = popularity_of(train, count) + 1.0
     popularity = (counts / counts.sum()).astype(np.float32)
-    parts = {}
+    parts: dict[str, FittedPart] = {}
     for name in names:
-        baseline = BASELINES.get(name)
-        inputs = {stage: artefacts[stage] for stage in baseline.inputs}
-        options = options_for(project, BASELINES, name)
-        scorer = baseline.fit(BaselineTask(train, count, options, inputs, project.seed, NullReporter()))
-        parts[name] = BaselinePart(scorer, baseline.scale, popularity)
+        if name == "repeats":
+            parts[name] = RepeatsPart(repeat_rate(train), count)
+        elif name not in (GENERATOR, DENSE):
+            baseline = BASELINES.get(name)
+            inputs = {stage: artefacts[stage] for stage in baseline.inputs}
+            options = options_for(project, BASELINES, name)
+            scorer = baseline.fit(BaselineTask(train, count, options, inputs, project.seed, NullReporter()))
+            parts[name] = BaselinePart(scorer, baseline.scale, popularity)
     return parts
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -23,17 +23,21 @@ from core.files import write_atomic
 from core.model.checkpoint import TunedModel
 from core.model.trie import Allowed
 from core.recommend.beam import Lists, beam_search
+<<<<<<< HEAD
 from core.recommend.catalogue_parts import BaselinePart, CataloguePart, DensePart
 from core.recommend.encoded import Histories, encode
 from core.recommend.exact import exact_log_probs
+=======
+from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart
+from core.recommend.exact import encode, exact_log_probs
+>>>>>>> fusion
 from core.safe_json import number, read_object
+from core.settings import OTHER_PARTS
 
 FUSION_FILE = "fusion.json"
 """Where the stage `evaluate` keeps parts and weights."""
 _BLEND_FILE = "blend.json"
 """What it kept up to version 0.1: the weight of the dense head."""
-GENERATOR, DENSE = "model", "dense"
-"""The parts that are the checkpoint's own; all others are baselines."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Fusion:
 
     Attributes:
         parts: names, the generator first.
-        kept: weight of each part in lists that may hold items of the history; they add up to 1.
+        kept: weight of each part in lists that may hold items of the history; none is below 0.
         hidden: the same in lists that may not.
     """
 
@@ -56,9 +60,8 @@ class Fusion:
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """The parts that are baselines and have a say."""
-        named = zip(self.parts, self.kept, self.hidden, strict=True)
-        return tuple(name for name, *weights in named if name not in (GENERATOR, DENSE) and any(weights))
+        """The parts that are baselines."""
+        return tuple(name for name in self.parts if name not in (GENERATOR, *OTHER_PARTS))
 
     @staticmethod
     def alone() -> Fusion:
@@ -109,7 +112,7 @@ class Parts:
     def of(
         names: Sequence[str],
         checkpoint: TunedModel,
-        baselines: Mapping[str, BaselinePart],
+        fitted: Mapping[str, FittedPart],
         listed: npt.NDArray[np.integer] | None = None,
         later: npt.NDArray[np.int64] | None = None,
     ) -> Parts:
@@ -118,7 +121,7 @@ class Parts:
         Args:
             names: those that are wanted; what is not there is left out.
             checkpoint: the generator, and its dense head.
-            baselines: fitted ones, by name.
+            fitted: the other parts, by name.
             listed: number of each of the trie's items; None = the same.
             later: see `BaselinePart`.
         """
@@ -128,8 +131,8 @@ class Parts:
         for name in names:
             if name == DENSE and checkpoint.dense is not None:
                 catalogue[name] = DensePart(checkpoint.dense, columns)
-            elif name in baselines:
-                catalogue[name] = replace(baselines[name], listed=columns, later=later)
+            elif name in fitted:
+                catalogue[name] = fitted[name].among(columns, later)
         return Parts((GENERATOR, *catalogue), checkpoint, tuple(catalogue.values()), listed)
 
     def weighted(self, fusion: Fusion, hide_seen: bool) -> npt.NDArray[np.float32]:

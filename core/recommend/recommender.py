@@ -27,7 +27,7 @@ from core.model.generator import Generator
 from core.model.trie import Allowed, Trie
 from core.project import Project
 from core.recommend.beam import Lists
-from core.recommend.catalogue_parts import BaselinePart, fitted_baselines, most_like
+from core.recommend.catalogue_parts import FittedPart, fitted_parts, most_like
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
 from core.recommend.scoring import ItemScores
@@ -93,7 +93,7 @@ class Recommender:
         checkpoint: the tuned model.
         growth: what was added and removed since; None = nothing.
         fusion: the parts that lists follow and their weights; None = the generator alone.
-        baselines: those of the parts that are baselines, fitted.
+        fitted: those of the parts that are not the checkpoint's own.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Recommender:
         checkpoint: TunedModel,
         growth: Growth | None = None,
         fusion: Fusion | None = None,
-        baselines: Mapping[str, BaselinePart] | None = None,
+        fitted: Mapping[str, FittedPart] | None = None,
     ) -> None:
         self.project, self.dataset = project, dataset
         self._fusion = fusion or Fusion.alone()
@@ -125,7 +125,7 @@ class Recommender:
                 later = most_like(checkpoint.index.codes, growth.codes)
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
-        self.parts = Parts.of(self._fusion.parts, checkpoint, baselines or {}, self._listed, later)
+        self.parts = Parts.of(self._fusion.parts, checkpoint, fitted or {}, self._listed, later)
         """What lists follow."""
         self.folder: RunFolder | None = None
         """Of the run that it was loaded from."""
@@ -146,8 +146,8 @@ class Recommender:
         fusion = _fusion(project, folder)
         stages = {stage for name in fusion.baselines for stage in BASELINES.get(name).inputs}
         artefacts = {stage: folder.artefact(stage) for stage in stages}
-        baselines = fitted_baselines(fusion.baselines, project, dataset, artefacts)
-        loaded = cls(project, dataset, checkpoint, load_revisions(folder), fusion, baselines)
+        fitted = fitted_parts(fusion.parts, project, dataset, artefacts)
+        loaded = cls(project, dataset, checkpoint, load_revisions(folder), fusion, fitted)
         loaded.folder = folder
         return loaded
 

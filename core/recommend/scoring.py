@@ -15,7 +15,7 @@ class ItemScores:
     Attributes:
         names: of the parts, the generator first.
         values: fp32, -inf where an item may not be listed; shape (parts, histories, items asked).
-        weights: of the parts in a list, adding up to 1; shape (parts,).
+        weights: of the parts in a list, none below 0; shape (parts,).
     """
 
     names: tuple[str, ...]

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
+from core.evaluate import fusion_weights
 from core.evaluate.fusion_weights import Candidates, ask, choose, fit_fusion
 from core.evaluate.ranks import ranks_of
-from core.evaluate.stage import FAVOURITES
 from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
@@ -80,8 +80,8 @@ def test_weights_follow_what_the_parts_know() -> None:
     candidates = drawn(3000, 2)
     fusion, about = fit_fusion(("model", "dense", "noise"), candidates, 100)
     for protocol, weights in (("kept", fusion.kept), ("hidden", fusion.hidden)):
-        assert sum(weights) == pytest.approx(1.0) and min(weights) >= 0
-        assert weights[1] > weights[0] > 2 * weights[2]
+        # A part that shifts the target of normal noise by d is worth d: the likelihood ratio of both.
+        assert weights == pytest.approx((1.0, 1.5, 0.0), abs=0.15) and min(weights) >= 0
         told = about[protocol]
         assert told["weights"] == pytest.approx(dict(zip(about["parts"], weights, strict=True)), abs=1e-3)
         gains = {name: gain["difference"] for name, gain in told["gain"].items()}
@@ -96,13 +96,13 @@ def test_weights_follow_what_the_parts_know() -> None:
 def test_a_part_that_is_left_out_has_no_weight() -> None:
     candidates = drawn(400, 3)
     weights = choose(candidates, False, np.array([True, False, True]))
-    assert weights[1] == 0 and weights.sum() == pytest.approx(1.0)
+    assert weights[1] == 0 and weights[0] > 0.5
     nobody = candidates.take(np.flatnonzero(candidates.target < 0))
     assert choose(nobody, False, np.ones(3, dtype=bool)).tolist() == pytest.approx([1 / 3] * 3)
     assert len(candidates.take(slice(0, 0))) == 0 and fit_fusion(("a", "b", "c"), candidates.take(slice(0, 0)), 10)
 
 
-def test_candidates_of_every_part_are_asked(tmp_path: Path) -> None:
+def test_candidates_of_every_part_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for all items, what is asked of every user is everything, as scoring item by item says it."""
     index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
     lm, vocabulary = small_lm("tiny", tmp_path, index)
@@ -114,8 +114,9 @@ def test_candidates_of_every_part_are_asked(tmp_path: Path) -> None:
     assert parts.names == ("model", "dense")
     histories = sequences([4, 9], [0, 29], [7, 8, 9], [5])
     split = Evaluation(np.arange(4), histories, np.array([3, 17, 8, 0], dtype=np.int32))
+    monkeypatch.setattr(fusion_weights, "FAVOURITES", COUNT)
     found = ask(parts, split, np.array([2, 0, 1, 3]), 20, False, NullReporter())
-    assert FAVOURITES == COUNT == found.values.shape[2] and not found.missing.any()
+    assert found.values.shape == (2, 4, COUNT) and not found.missing.any()
     lists = ranks_of(model, trie, split, np.array([2, 0, 1, 3]), 20, COUNT, False, NullReporter())
     assert found.ranks(np.array([1.0, 0.0]), False).tolist() == lists.ranks.tolist()
     assert found.ranks(np.array([1.0, 0.0]), True).tolist() == lists.masked.tolist()

@@ -17,8 +17,13 @@ from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
+<<<<<<< HEAD
 from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, most_like
 from core.recommend.encoded import encode
+=======
+from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, RepeatsPart, most_like, repeat_rate
+from core.recommend.exact import encode
+>>>>>>> fusion
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion, save_fusion, united
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
@@ -27,7 +32,7 @@ from core.vectors.sasrec_model import SasRec
 from tests.core.engine_tools import exhaustive, sequences, small_index, small_lm, uneven_codes
 
 COUNT = 30
-NAMES = ("dense", "sasrec", "transitions", "itemknn")
+NAMES = ("dense", "sasrec", "transitions", "itemknn", "repeats")
 HISTORIES = np.array([[4, 9, 2], [0, 29, 7], [7, 8, 9]])
 
 
@@ -49,6 +54,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
         "sasrec": BaselinePart(sasrec, "logits", popularity),
         "transitions": BaselinePart(Transitions(train, COUNT), "counts", popularity),
         "itemknn": BaselinePart(ItemKNN(train, COUNT), "counts", popularity),
+        "repeats": RepeatsPart(0.2, COUNT),
     }
     return Parts.of(NAMES, tuned, baselines)
 
@@ -62,7 +68,7 @@ def tables(parts: Parts) -> np.ndarray:
     ]
     states = encode(tuned.model, HISTORIES).states
     dense = tuned.dense.scores(states, torch.from_numpy(HISTORIES)).numpy()
-    _, sasrec, *counted = parts.catalogue
+    _, sasrec, *counted, _ = parts.catalogue
     rows = [np.array(generator), dense]
     scores = torch.from_numpy(sasrec.scorer.score(sequences(*HISTORIES.tolist())))
     rows.append(torch.log_softmax(scores, dim=1).numpy())
@@ -70,6 +76,8 @@ def tables(parts: Parts) -> np.ndarray:
         found = part.scorer.score(sequences(*HISTORIES.tolist()))
         share = found / found.sum(axis=1, keepdims=True)
         rows.append(np.log((1 - SMOOTHING) * share + SMOOTHING * part.popularity))
+    seen = np.array([np.isin(np.arange(COUNT), row) for row in HISTORIES])
+    rows.append(np.log(np.where(seen, 0.2 / 3, 0.8 / (COUNT - 3))))  # histories of three different items
     return np.stack(rows)
 
 
@@ -88,8 +96,7 @@ def agrees(found: np.ndarray, scores: np.ndarray, allowed: np.ndarray | None = N
 
 
 WEIGHTS = [
-    (1.0, 0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0, 0.0),
-    (0.0, 0.0, 0.0, 0.0, 1.0), (0.1, 0.2, 0.3, 0.15, 0.25),
+    *np.eye(6).tolist(), (0.1, 0.2, 0.3, 0.15, 0.25, 0.4),
 ]  # fmt: skip
 
 
@@ -145,7 +152,12 @@ def test_who_shares_a_batch_changes_nothing(parts: Parts) -> None:
         assert scores[user][:count] == pytest.approx(own_scores[:count], abs=1e-5)
 
 
-def test_lists_without_repeats() -> None:
+def test_the_rate_of_repeats() -> None:
+    assert repeat_rate(sequences([1, 2, 1, 1], [3, 3], [4])) == pytest.approx(3.5 / 5)
+    assert 0 < repeat_rate(sequences([1], [2])) < 1
+
+
+def test_united_lists_hold_each_item_once() -> None:
     found, more = torch.tensor([[3, 1, -1], [5, 6, 7]]), torch.tensor([[1, 4, 2], [7, -1, 5]])
     assert united(found, more).tolist() == [[3, 1, -1, 4, 2], [5, 6, 7, -1, -1]]
 
