@@ -136,6 +136,7 @@ class RepeatsPart:
     def log_probs(self, states: Tensor, histories: Items) -> Tensor:
         """See `CataloguePart`."""
         rows = torch.as_tensor(histories, dtype=torch.long, device=states.device)
+        rows = torch.where(rows < 0, rows[:, -1:], rows)  # padding stands for the last item: it is there anyway
         had = torch.zeros(len(rows), self.n_items, device=states.device).scatter_(1, rows, 1.0)
         many = had.sum(dim=1, keepdim=True)
         again = torch.log(self.rate / many)

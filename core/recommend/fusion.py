@@ -23,14 +23,9 @@ from core.files import write_atomic
 from core.model.checkpoint import TunedModel
 from core.model.trie import Allowed
 from core.recommend.beam import Lists, beam_search
-<<<<<<< HEAD
-from core.recommend.catalogue_parts import BaselinePart, CataloguePart, DensePart
+from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart
 from core.recommend.encoded import Histories, encode
 from core.recommend.exact import exact_log_probs
-=======
-from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart
-from core.recommend.exact import encode, exact_log_probs
->>>>>>> fusion
 from core.safe_json import number, read_object
 from core.settings import OTHER_PARTS
 

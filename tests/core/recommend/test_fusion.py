@@ -17,13 +17,8 @@ from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
-<<<<<<< HEAD
-from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, most_like
-from core.recommend.encoded import encode
-=======
 from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, RepeatsPart, most_like, repeat_rate
-from core.recommend.exact import encode
->>>>>>> fusion
+from core.recommend.encoded import encode
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion, save_fusion, united
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
