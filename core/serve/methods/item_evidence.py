@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import msgspec
-
 from core.errors import DataError
 from core.recommend.evidence.explain import Question
 from core.recommend.evidence.faithfulness_figure import NOT_MEASURED, load_faithfulness
+from core.recommend.evidence.record import json_values
 from core.recommend.evidence.sentences import beam_sentence
 from core.serve.methods import user_lists
 from core.serve.methods.params import Params, ids_of
@@ -44,7 +43,7 @@ def explain(run: ServedRun, params: Params) -> dict[str, Any]:
     held_out = None
     if target is not None and target in run.recommender.listed:
         trace = explainer.beam(question, [target])[1][0]
-        held_out = {**msgspec.to_builtins(trace), "sentence": beam_sentence(trace)}
+        held_out = {**json_values(trace), "sentence": beam_sentence(trace)}
     return {
         **answer,
         "evidence": evidence.to_json(),
@@ -98,8 +97,8 @@ def beam(run: ServedRun, params: Params) -> dict[str, Any]:
         items.append(target)
     kept, traces = recommender.explainer.beam(question, items)
     return {
-        "levels": [{"kept": len(some), "prefixes": msgspec.to_builtins(some[:limit])} for some in kept],
-        "items": [{**msgspec.to_builtins(one), "sentence": beam_sentence(one)} for one in traces],
+        "levels": [{"kept": len(some), "prefixes": json_values(some[:limit])} for some in kept],
+        "items": [{**json_values(one), "sentence": beam_sentence(one)} for one in traces],
     }
 
 
