@@ -44,11 +44,11 @@ def measure_faithfulness(recommender: Recommender, reporter: Reporter, users: in
             break
         question, _ = explainer.question(user=dataset.users[int(number)], as_tested=True)
         first = max(len(question.history) - explainer.visible, 0)
-        listed = explainer.listed(question, question.history)
         top = explainer.preferences(question.history)[0].places
-        if len(top) == len(question.history) - first or not len(listed):
+        if len(top) == len(question.history) - first:
             skipped += 1
             continue
+        listed = explainer.listed(question, question.history)
         visible = np.arange(first, len(question.history))
         some = [draw.choice(visible, len(top), False) for _ in range(DRAWS)]
         deletions = [set(top), *(set(places.tolist()) for places in (visible[-len(top) :], *some))]

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 
 from core.model.checkpoint import TunedModel
-from core.recommend.exact import encode, exact_log_probs
+from core.recommend.encoded import encode
+from core.recommend.exact import exact_log_probs
 
 Floats = npt.NDArray[np.float32]
 
@@ -60,8 +61,9 @@ def score_batch(
     """
     model, trie, dense = checkpoint.model, checkpoint.trie, checkpoint.dense
     wanted = torch.as_tensor(items, dtype=torch.long, device=trie.item_nodes.device)
-    states, cache = encode(model, histories)
-    scores = [exact_log_probs(model, trie, states, cache, wanted)]
+    read = encode(model, histories)
+    states = read.states
+    scores = [exact_log_probs(model, trie, read, wanted)]
     if dense is not None:
         # Over all items of the model; then over those that can be listed, (users, trie's items); then of the wanted.
         log_probs = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))

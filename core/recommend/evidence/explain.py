@@ -15,6 +15,7 @@ from core.errors import DataError, EagerError
 from core.index.branches import BranchTable
 from core.index.tokens import token
 from core.machine import device_of
+from core.recommend.encoded import encode
 from core.recommend.evidence import baseline_places
 from core.recommend.evidence.beam_trace import KeptLevel, fell_at, watched_search
 from core.recommend.evidence.leave_one_out import drops
@@ -35,10 +36,11 @@ from core.recommend.evidence.record import (
     rounded,
 )
 from core.recommend.evidence.training_pairs import TrainingPairs
-from core.recommend.exact import encode, path_log_probs
+from core.recommend.exact import path_log_probs
 from core.recommend.recommender import AS_TESTED, TO_DATE, Recommender
 from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
+from core.recommend.search_batches import padded_lengths
 from core.run.folder import RunFolder
 from core.vectors import KINDS, ItemVectors
 
@@ -280,8 +282,8 @@ class Explainer:
         model, trie = recommender.checkpoint.model, recommender.checkpoint.trie
         wanted = torch.as_tensor(recommender.trie_places(items)[None], device=trie.item_nodes.device)
         with recommender.computing():
-            states, cache = encode(model, self._visible(history)[None])
-            return path_log_probs(model, trie, states, cache, wanted)[0].double().cpu().numpy()
+            read = encode(model, self._visible(history)[None])
+            return path_log_probs(model, trie, read, wanted)[0].double().cpu().numpy()
 
     def _code_path(self, item: int, log_probs: npt.NDArray[np.float64]) -> tuple[CodeStep, ...]:
         steps = []
@@ -348,8 +350,10 @@ class Explainer:
         return tuple(BaselineRank(name, rank) for name, rank in ranks.items())
 
     def _visible(self, history: Sequence[int]) -> npt.NDArray[np.int64]:
-        """What the model sees of a history; shape (at most `visible`,)."""
-        return np.array(history[-self.visible :], dtype=np.int64)
+        """What the model sees of a history, padded as a list's row is; shape (length,)."""
+        seen = np.array(history[-self.visible :], dtype=np.int64)
+        (length,) = padded_lengths(np.array([len(seen)]), self.visible)
+        return np.concatenate([np.full(length - len(seen), -1, dtype=np.int64), seen])
 
     def named(self, item: int) -> NamedItem:
         """An item number by its id and title."""

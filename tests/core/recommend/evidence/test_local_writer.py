@@ -83,7 +83,7 @@ def test_a_model_that_invents_is_caught_every_time(
     titles = recommender.items["title"].to_list()
     writer = EvidenceWriter(f"local:{model}", Path(), "cpu", titles)
     texts = set()
-    for item in recommender.recommend(user=USER, k=12).items:
+    for item in recommender.recommend(user=USER, k=6).items:
         found = recommender.explain(item.item_id, user=USER)
         texts.add(writer.phrase(sentences(found)))
         said = writer.written(found)
