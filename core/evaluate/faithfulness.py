@@ -44,15 +44,16 @@ def measure_faithfulness(recommender: Recommender, reporter: Reporter, users: in
             break
         question, _ = explainer.question(user=dataset.users[int(number)], as_tested=True)
         first = max(len(question.history) - explainer.visible, 0)
-        listed = explainer.listed(question, question.history)
         top = explainer.preferences(question.history)[0].places
-        if len(top) == len(question.history) - first or not len(listed):
+        if len(top) == len(question.history) - first:
             skipped += 1
             continue
+        listed = explainer.listed(question, question.history)
         visible = np.arange(first, len(question.history))
-        deletions = [set(top), *(set(draw.choice(visible, len(top), False).tolist()) for _ in range(DRAWS))]
+        some = [draw.choice(visible, len(top), False) for _ in range(DRAWS)]
+        deletions = [set(top), *(set(places.tolist()) for places in (visible[-len(top) :], *some))]
         lost = explainer.drops(question, int(listed[0]), deletions)
-        gains.append((lost[0], lost[1:].mean()))
+        gains.append((lost[0], lost[2:].mean(), lost[1]))
         reporter.progress("faithfulness", len(gains), min(users, len(order)), "users")
         reporter.stop_if_asked()
     if not gains:
@@ -62,6 +63,5 @@ def measure_faithfulness(recommender: Recommender, reporter: Reporter, users: in
     # Resampling users is drawing how often each counts; (samples, users).
     counts = draw.multinomial(len(gain), np.full(len(gain), 1 / len(gain)), size=SAMPLES)
     low, high = np.percentile(counts @ gain / len(gain), [2.5, 97.5])
-    mean, other = pairs.mean(axis=0)
-    figures = (round(float(value), 6) for value in (mean, other, gain.mean(), low, high))
+    figures = (round(float(value), 6) for value in (*pairs.mean(axis=0), gain.mean(), low, high))
     return Faithfulness(len(gain), skipped, *figures)

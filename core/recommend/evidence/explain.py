@@ -40,6 +40,7 @@ from core.recommend.exact import path_log_probs
 from core.recommend.recommender import AS_TESTED, TO_DATE, Recommender
 from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
+from core.recommend.search_batches import padded_lengths
 from core.run.folder import RunFolder
 from core.vectors import KINDS, ItemVectors
 
@@ -367,8 +368,10 @@ class Explainer:
         return baseline_places.best(self._baselines[name], question.history, len(hidden), hidden, question.k)
 
     def _visible(self, history: Sequence[int]) -> npt.NDArray[np.int64]:
-        """What the model sees of a history; shape (at most `visible`,)."""
-        return np.array(history[-self.visible :], dtype=np.int64)
+        """What the model sees of a history, padded as a list's row is; shape (length,)."""
+        seen = np.array(history[-self.visible :], dtype=np.int64)
+        (length,) = padded_lengths(np.array([len(seen)]), self.visible)
+        return np.concatenate([np.full(length - len(seen), -1, dtype=np.int64), seen])
 
     def named(self, item: int) -> NamedItem:
         """An item number by its id and title."""

@@ -30,7 +30,9 @@ class Faithfulness:
         skipped: users drawn besides whose top preference holds all of their history.
         preference: mean drop of the first item's score without the items of the top preference.
         random: the same without equally many random items.
-        difference: of the two.
+        newest: the same without equally many of the newest; preferences weigh recent items more, so this says how much
+            of the figure is recency alone.
+        difference: of the first two.
         low: lower end of the difference's 95 % bootstrap interval over users.
         high: upper end.
     """
@@ -39,6 +41,7 @@ class Faithfulness:
     skipped: int
     preference: float
     random: float
+    newest: float
     difference: float
     low: float
     high: float

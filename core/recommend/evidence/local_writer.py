@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import ProjectError
 from core.prompts.user_texts.local import load_writer, worded_question
 from core.recommend.evidence.record import Evidence
-from core.recommend.evidence.sentences import sentences
+from core.recommend.evidence.sentences import quoted, sentences
 
 NEW_TOKENS = 200
 """Tokens of a text at most."""
@@ -41,12 +41,12 @@ _EXPLAINING = (
     "add adds added appear appears bring brings bought buy buys chance chose choose chosen close compare compared "
     "customer customers data drop drops earlier fell fit fits follow follows frequently given gives good great "
     "helps high highly history important including interest interests interested item items kept latest lead "
-    "leads less likely liked likes list listed low lower mainly matches matter matters method methods model more "
-    "mostly near nearest newest often particularly past people person place places popular preference preferences "
-    "probability product products ranked ranking ranks rated reason reasons recent recently recommendation "
-    "recommended recommends related score scores search seen shopper shows similar speaks strong stronger "
-    "strongest strongly suggested suggests suits taken takes taste tastes title took top training tend tends user "
-    "users usually view weight within without"
+    "leads less like likely liked likes list listed low lower mainly matches matter matters method methods model "
+    "more mostly near nearest newest often particularly past people person place places popular preference "
+    "preferences probability product products ranked ranking ranks rated reason reasons recent recently "
+    "recommendation recommended recommends related score scores search seen shopper shows similar speaks strong "
+    "stronger strongest strongly suggested suggests suits taken takes taste tastes title took top training tend "
+    "tends user users usually view weight within without"
 )  # fmt: skip
 
 
@@ -98,6 +98,8 @@ class EvidenceWriter:
             return WrittenEvidence(template, "template")
         text = self.phrase(template)
         refused = unheld(text, template, self._known_titles)
+        if not refused and _plain(quoted(evidence.item.title)) not in _plain(text):
+            refused = "no word of which item it is about"
         if refused:
             return WrittenEvidence(template, "template", refused)
         return WrittenEvidence((text,), "local")
@@ -141,7 +143,7 @@ def unheld(text: str, facts: Sequence[str], titles: Iterable[str] = ()) -> str:
         facts: the sentences.
         titles: of the catalogue, as `_plain` makes them.
     """
-    if not text.strip():
+    if not _plain(text):
         return "nothing at all"
     known = _plain(" ".join(facts))
     numbers = {one for fact in facts for one in _pieces(fact) if _is_number(one)}

@@ -220,7 +220,7 @@ class Evidence:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        tree: dict[str, Any] = msgspec.to_builtins(self)
+        tree: dict[str, Any] = json_values(self)
         return tree
 
     @staticmethod
@@ -234,6 +234,11 @@ class Evidence:
             return msgspec.convert(tree, Evidence)
         except msgspec.ValidationError as error:
             raise DataError(f"not the evidence of an item: {error}", "ask for it again") from error
+
+
+def json_values(value: Any) -> Any:
+    """Dataclasses as JSON values: objects, lists, texts, numbers."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def rounded(value: float) -> float:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 
 from core.errors import DataError
 from core.recommend.evidence.explain import Explainer, Question
 from core.recommend.evidence.leave_one_out import without
-from core.recommend.evidence.record import NamedItem, rounded
+from core.recommend.evidence.record import NamedItem, json_values, rounded
+from core.recommend.evidence.sentences import quoted
 
 MOST_REMOVALS, MOST_ADDITIONS = 5, 3
 NEAREST = 50
@@ -83,13 +83,10 @@ class SmallestChange:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        tree: dict[str, Any] = msgspec.to_builtins(self)
-        return {**tree, "sentence": self.sentence()}
+        return {**json_values(self), "sentence": self.sentence()}
 
     def sentence(self) -> str:
         """The answer in words."""
-        from core.recommend.evidence.sentences import quoted
-
         aim = "into" if self.wanted == "in" else "out of"
         title, best = quoted(self.item.title), self.best
         if best is None:

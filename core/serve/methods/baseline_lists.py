@@ -7,25 +7,25 @@ from typing import Any
 
 from core.errors import DataError
 from core.serve.methods.item_evidence import question_of
-from core.serve.methods.params import Params
+from core.serve.request import Request
 from core.serve.served_run import ServedRun
 
 
-def baseline_list(run: ServedRun, params: Params) -> dict[str, Any]:
+def baseline_list(run: ServedRun, request: Request) -> dict[str, Any]:
     """The list of the baseline `method` for the same user, history and restrictions.
 
     Args:
         run: needs its model.
-        params: and those of `recommend`; `method`: a baseline of the run, the first where not given.
+        request: and those of `recommend`; `method`: a baseline of the run, the first where not given.
 
     Returns:
         `method`, `methods`: all that the run has; `items`: `rank`, `item_id`, `title`, `seen`; `target`; `seconds`.
     """
     began = time.perf_counter()
     recommender, explainer = run.recommender, run.recommender.explainer
-    question, target = question_of(run, params)
+    question, target = question_of(run, request)
     methods = explainer.baseline_names
-    method = str(params.get("method") or (methods[0] if methods else ""))
+    method = str(request.get("method") or (methods[0] if methods else ""))
     if method not in methods:
         raise DataError(f"no baseline {method!r} in this run", f"it has {', '.join(methods) or 'none'}")
     seen = set(question.history)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import time
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError
-from core.recommend.evidence.explain import Question
 from core.recommend.evidence.faithfulness_figure import NOT_MEASURED, load_faithfulness
+from core.recommend.evidence.record import json_values
 from core.recommend.evidence.sentences import beam_sentence
 from core.serve.methods import user_lists
-from core.serve.methods.params import Params, ids_of
+from core.serve.methods.params import ids_of, length_of
+from core.serve.request import Request
 from core.serve.served_run import ServedRun
+
+if TYPE_CHECKING:
+    from core.recommend.evidence.explain import Question
 
 MOST_KEPT = 200
 """Prefixes of a level that an answer tells at most."""
 
 
-def explain(run: ServedRun, params: Params) -> dict[str, Any]:
+def explain(run: ServedRun, request: Request) -> dict[str, Any]:
     """The evidence for `item` (an id; the list's first where not given).
 
     Args:
         run: needs its model.
-        params: and those of `recommend`, for the list that is meant.
+        request: and those of `recommend`, for the list that is meant.
 
     Returns:
         The fields of `recommend`, and `evidence` (the fields of `core.recommend.evidence.record.Evidence`);
@@ -34,17 +36,17 @@ def explain(run: ServedRun, params: Params) -> dict[str, Any]:
         the figure of the deletion test, null where it was not measured, and `faith`: that in words. `seconds` of all.
     """
     began = time.perf_counter()
-    answer = user_lists.recommend(run, params)
+    answer = user_lists.recommend(run, request)
     explainer = run.recommender.explainer
-    question, target = question_of(run, params)
-    item = params.get("item")
+    question, target = question_of(run, request)
+    item = request.get("item")
     evidence = explainer.explain(question, None if item is None else run.recommender.number(str(item)))
     text = explainer.writer.written(evidence)
     measured = load_faithfulness(run.folder)
     held_out = None
     if target is not None and target in run.recommender.listed:
         trace = explainer.beam(question, [target])[1][0]
-        held_out = {**msgspec.to_builtins(trace), "sentence": beam_sentence(trace)}
+        held_out = {**json_values(trace), "sentence": beam_sentence(trace)}
     return {
         **answer,
         "evidence": evidence.to_json(),
@@ -58,12 +60,12 @@ def explain(run: ServedRun, params: Params) -> dict[str, Any]:
     }
 
 
-def smallest_change(run: ServedRun, params: Params) -> dict[str, Any]:
+def smallest_change(run: ServedRun, request: Request) -> dict[str, Any]:
     """Few edits of the history that bring `item` (an id) into its list or out of it; can be cancelled between steps.
 
     Args:
         run: needs its model.
-        params: and those of `recommend`.
+        request: and those of `recommend`.
 
     Returns:
         The fields of `core.recommend.evidence.smallest_change.SmallestChange`, `sentence`, `seconds`.
@@ -71,44 +73,44 @@ def smallest_change(run: ServedRun, params: Params) -> dict[str, Any]:
     from core.recommend.evidence.smallest_change import smallest_change as find
 
     began = time.perf_counter()
-    question, _ = question_of(run, params)
-    if params.get("item") is None:
+    question, _ = question_of(run, request)
+    if request.get("item") is None:
         raise DataError("which item?", "give its id as item")
-    check = getattr(params, "check", lambda: None)
-    found = find(run.recommender.explainer, question, run.recommender.number(str(params["item"])), check)
+    recommender = run.recommender
+    found = find(recommender.explainer, question, recommender.number(str(request["item"])), request.check)
     return {**found.to_json(), "seconds": round(time.perf_counter() - began, 4)}
 
 
-def beam(run: ServedRun, params: Params) -> dict[str, Any]:
+def beam(run: ServedRun, request: Request) -> dict[str, Any]:
     """What the generator's search kept at every level, and how `items` (ids) fared; as tested the held-out one too.
 
     Args:
         run: needs its model.
-        params: and those of `recommend`; `limit`: prefixes of a level, `MOST_KEPT` at most.
+        request: and those of `recommend`; `limit`: prefixes of a level, `MOST_KEPT` at most.
 
     Returns:
         `levels`: of each the number of prefixes it `kept`, and the likeliest of them as `prefixes` (the fields of
         `core.recommend.evidence.record.Prefix`); `items`: the fields of `BeamTrace`, and a `sentence`.
     """
     recommender = run.recommender
-    question, target = question_of(run, params)
-    limit = min(max(int(params.get("limit", MOST_KEPT)), 0), MOST_KEPT)
-    items = [recommender.number(one) for one in ids_of(params, "items") or ()]
+    question, target = question_of(run, request)
+    limit = min(max(int(request.get("limit", MOST_KEPT)), 0), MOST_KEPT)
+    items = [recommender.number(one) for one in ids_of(request, "items") or ()]
     if target is not None and target in recommender.listed:
         items.append(target)
     kept, traces = recommender.explainer.beam(question, items)
     return {
-        "levels": [{"kept": len(some), "prefixes": msgspec.to_builtins(some[:limit])} for some in kept],
-        "items": [{**msgspec.to_builtins(one), "sentence": beam_sentence(one)} for one in traces],
+        "levels": [{"kept": len(some), "prefixes": json_values(some[:limit])} for some in kept],
+        "items": [{**json_values(one), "sentence": beam_sentence(one)} for one in traces],
     }
 
 
-def question_of(run: ServedRun, params: Params) -> tuple[Question, int | None]:
+def question_of(run: ServedRun, request: Request) -> tuple[Question, int | None]:
     """The list that is meant, in the parameters of `recommend`."""
-    k, hide_seen = params.get("k"), params.get("hide_seen")
-    recommender = run.recommender
-    allowed = recommender.allowed(str(params.get("only") or ""), ids_of(params, "allow"), ids_of(params, "deny") or [])
+    hide_seen, recommender = request.get("hide_seen"), run.recommender
+    allow, deny = ids_of(request, "allow"), ids_of(request, "deny") or []
+    allowed = recommender.allowed(str(request.get("only") or ""), allow, deny)
     return recommender.explainer.question(
-        params.get("user"), ids_of(params, "history"), int(k) if k else None,
-        None if hide_seen is None else bool(hide_seen), allowed, bool(params.get("as_tested")),
+        request.get("user"), ids_of(request, "history"), length_of(request),
+        None if hide_seen is None else bool(hide_seen), allowed, bool(request.get("as_tested")),
     )  # fmt: skip

@@ -60,6 +60,7 @@ def show_faithfulness(figure: Mapping[str, Any]) -> None:
     table = plain_table("the first item's score falls by", "without", right=("the first item's score falls by",))
     table.add_row(f"{figure['preference']:.3f}", "the items of the heaviest preference")
     table.add_row(f"{figure['random']:.3f}", "as many random items of the history")
+    table.add_row(f"{figure['newest']:.3f}", "as many of the newest items")
     console.print(table)
     console.print(Text(visible(figure["sentence"])))
 
