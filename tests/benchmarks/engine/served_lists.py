@@ -2,10 +2,10 @@
 
     python tests/benchmarks/engine/served_lists.py RUN [--users 1000] [--dtype fp32]
 
-As tested, seen items kept and hidden: the lists of all users in one call, alone, in batches of 7, 32 and 64, and from a
-cache with 20 spare items; and the place of each user's held-out item as the run's evaluation wrote it down. The bar: the
-lists agree item by item; neighbours change places only where their scores differ by less than 1e-5. To date, hidden:
-no cached list holds its user's last item.
+As tested, seen items kept and hidden: the lists of all users in one call, alone, in batches of 7, 32 and 64, and from
+a cache with 20 spare items; and the place of each user's held-out item as the run's evaluation wrote it down. The bar:
+the lists agree item by item; neighbours change places only where their scores differ by less than 1e-5. To date,
+hidden: no cached list holds its user's last item.
 """
 
 from __future__ import annotations
