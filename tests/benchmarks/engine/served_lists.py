@@ -90,7 +90,8 @@ def main(path: Path, count: int, dtype: str) -> bool:
     places = np.sort(np.random.default_rng(0).permutation(len(split))[:count])
     histories, users = split.histories.take(places), split.users[places].astype(np.int64)
     table = pl.read_parquet(run.path / "ranks.parquet").filter(pl.col("split") == "test")
-    method = next(name for name in ("model+fused", "model") if f"rank_{name}" in table.columns)
+    served = (name.removeprefix("rank_") for name in table.columns if name.startswith("rank_model+"))
+    method = next(served, "model")  # what is served is the model with the other scorers, where there are some
     ranks = table[places.tolist()]
     assert ranks["user_id"].to_list() == recommender.dataset.users[users.tolist()].to_list()
     good = True
