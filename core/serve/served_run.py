@@ -124,6 +124,11 @@ class ServedRun:
         self._grown = known
         return known
 
+    def close(self) -> None:
+        """Write down what is not written yet."""
+        if self._cache is not None:
+            self._cache.close()
+
     @property
     def cache(self) -> CachedLists | None:
         """The lists that were made beforehand; None where there are none.

@@ -27,8 +27,8 @@ from core.run.folder import RunFolder
 State = Literal["fresh", "changed", "missing", "outdated", "forgotten"]
 """How a list stands: as it would be made now; older than the newest of the history; not there; of another model or
 index, or too old; of a user who was forgotten. Lists are served of the first two."""
-FLUSHED = 1000
-"""Answers between two writings of the counters."""
+FLUSHED, FLUSH_EVERY = 1000, 10.0
+"""Answers, and seconds, between two writings of the counters."""
 DAY = 86_400.0
 _EMPTY = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
@@ -89,6 +89,7 @@ class CachedLists:
         self._numbers = {user: number for number, user in enumerate(users.to_list())}
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._flushed = time.monotonic()
 
     def __enter__(self) -> Self:
         """Nothing more than opening it."""
@@ -141,7 +142,7 @@ class CachedLists:
         with self._lock:
             answer = self._answer(user, question, history)
             self._counts[answer.state] += 1
-            if sum(self._counts.values()) >= FLUSHED:
+            if self._counts.total() >= FLUSHED or time.monotonic() - self._flushed > FLUSH_EVERY:
                 self._flush()
         return answer
 
@@ -215,6 +216,7 @@ class CachedLists:
         if self._counts and not self.database.read_only:
             self.database.count(self._counts)
         self._counts.clear()
+        self._flushed = time.monotonic()
 
     def _table(self, name: str, *columns: str) -> pl.DataFrame:
         path = self.folder.artefact("data") / f"{name}.parquet"

@@ -17,6 +17,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -398,7 +399,13 @@ class ListDatabase:
 
 def _generation(row: Sequence[Any]) -> Generation:
     number, question, source, *rest = row
+    return Generation(number, *_parsed(question, source), *rest)
+
+
+@lru_cache
+def _parsed(question: str, source: str) -> tuple[ListQuestion, ListSource]:
+    """A question and a source as `begin` wrote them."""
     asked = json.loads(question)
     asked["allow"] = None if asked["allow"] is None else tuple(asked["allow"])
     asked["deny"] = tuple(asked["deny"])
-    return Generation(number, ListQuestion(**asked), ListSource(**json.loads(source)), *rest)
+    return ListQuestion(**asked), ListSource(**json.loads(source))

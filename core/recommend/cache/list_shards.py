@@ -130,7 +130,7 @@ class ListShards:
                 items, scores = lists_after(recommender, self.histories.take(places), mask, self.question, self.depth)
                 self._write(number, places, items, scores)
                 progress(self.done(), len(self.users))
-        except OSError as error:
+        except (OSError, pl.exceptions.PolarsError) as error:
             raise fault_of(error, self.folder.parent) or error from error
 
     def _write(self, number: int, places: Users, items: npt.NDArray[Any], scores: npt.NDArray[Any]) -> None:

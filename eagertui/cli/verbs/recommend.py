@@ -72,8 +72,8 @@ def recommend(args: argparse.Namespace) -> int:
         return _all_users(args)
     if (args.user is None) == (args.history is None):
         raise ProjectError("recommend needs either --user ID, --history ID,ID,... or --all-users --out FILE")
-    if args.out is not None or args.titles:
-        raise ProjectError("--out and --titles are about --all-users")
+    if args.out is not None or args.titles or args.workers > 1:
+        raise ProjectError("--out, --titles and --workers are about --all-users")
     request = list_question(args)
     if args.user is not None:
         request["user"] = args.user

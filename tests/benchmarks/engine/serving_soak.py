@@ -2,9 +2,9 @@
 
     python tests/benchmarks/engine/serving_soak.py RUN [--requests 100000] [--lists 0.02]
 
-Well-formed, odd and malformed requests go through the real loop over a run, in this process; meanwhile eight threads ask
-the same recommender for lists. The bars: exactly one answer a line and none that is an internal fault, memory at the end within 5 %
-and 50 MB of what it was after a fifth, and every list of the threads as one thread alone makes it.
+Well-formed, odd and malformed requests go through the real loop over a run, in this process; meanwhile eight threads
+ask the same recommender for lists. The bars: exactly one answer a line and none that is an internal fault, memory at
+the end within 5 % and 50 MB of what it was after a fifth, and every list of the threads as one thread alone makes it.
 """
 
 from __future__ import annotations
