@@ -12,27 +12,27 @@ from core.serve.served_run import ServedRun
 
 
 def baseline_list(run: ServedRun, request: Request) -> dict[str, Any]:
-    """The list of the baseline `method` for the same user, history and restrictions.
+    """The list of a baseline for the same user, history and restrictions.
 
     Args:
         run: needs its model.
-        request: and those of `recommend`; `method`: a baseline of the run, the first where not given.
+        request: and those of `recommend`; `baseline`: its name, the first of the run where not given.
 
     Returns:
-        `method`, `methods`: all that the run has; `items`: `rank`, `item_id`, `title`, `seen`; `target`; `seconds`.
+        `baseline`, `baselines`: all that the run has; `items`: `rank`, `item_id`, `title`, `seen`; `target`; `seconds`.
     """
     began = time.perf_counter()
     recommender, explainer = run.recommender, run.recommender.explainer
     question, target = question_of(run, request)
-    methods = explainer.baseline_names
-    method = str(request.get("method") or (methods[0] if methods else ""))
-    if method not in methods:
-        raise DataError(f"no baseline {method!r} in this run", f"it has {', '.join(methods) or 'none'}")
+    names = explainer.baseline_names[::-1]  # the strongest stands last in the settings
+    name = str(request.get("baseline") or (names[0] if names else ""))
+    if name not in names:
+        raise DataError(f"no baseline {name[:80]!r} in this run", f"it has {', '.join(names) or 'none'}")
     seen = set(question.history)
     items = []
-    for rank, item in enumerate(explainer.baseline_list(question, method), 1):
+    for rank, item in enumerate(explainer.baseline_list(question, name), 1):
         item_id, title = recommender.named(item)
         items.append({"rank": rank, "item_id": item_id, "title": title, "seen": item in seen})
     target_id = None if target is None else recommender.named(target)[0]
     seconds = round(time.perf_counter() - began, 4)
-    return {"method": method, "methods": methods, "items": items, "target": target_id, "seconds": seconds}
+    return {"baseline": name, "baselines": names, "items": items, "target": target_id, "seconds": seconds}

@@ -187,7 +187,8 @@ class ExploreScreen(Place):
             self._begin(Question(user=user))
 
     def _progress(self, text: str) -> None:
-        self._waiting.start(safe(text))
+        if self._waiting or not self.has_class("-answered"):  # what is loaded for the panel beside disturbs nobody
+            self._waiting.start(safe(text))
 
     async def _asked(self, method: str, channel: str = "", **params: Any) -> dict[str, Any]:
         if self.serving is None or not self.serving.ready:
@@ -205,7 +206,8 @@ class ExploreScreen(Place):
                 rows = [user_row(one.user, one) for one in found]
             else:
                 users = (await self._asked("users", prefix=text, limit=USERS)).get("users") or []
-                rows = [user_row(str(user), self._outcomes and self._outcomes.of(str(user))) for user in users]
+                known = self._outcomes
+                rows = [user_row(str(user), known.of(str(user)) if known is not None else None) for user in users]
                 many = self.serving.users if self.serving and not text else len(rows)
             items: list[Any] = []
             if len(text) >= LETTERS:
@@ -252,8 +254,8 @@ class ExploreScreen(Place):
         try:
             answer = await self._asked("recommend", "list", **question.params())
             beside: dict[str, Any] = {}
-            if method := self._beside.get("method"):
-                beside = await self._asked("baseline_list", "beside", **question.params(), method=method)
+            if name := self._beside.get("baseline"):
+                beside = await self._asked("baseline_list", "beside", **question.params(), baseline=name)
         except EagerError as error:
             self._tell(error)
             return
@@ -296,7 +298,7 @@ class ExploreScreen(Place):
         )
         if self._beside:
             other = self.query_one("#beside", RowList)
-            other.border_title = Content(f"Next by {safe(self._beside.get('method'))}")
+            other.border_title = Content(f"Next by {safe(self._beside.get('baseline'))}")
             common = set(ranks_of(items)) & set(others or ())
             other.border_subtitle = Content(f"{len(common)} of {len(items)} in both")
             other.show(item_rows(self._beside.get("items") or [], target, None, ranks_of(items)))
@@ -369,14 +371,14 @@ class ExploreScreen(Place):
     def _asker(self, item: Taken) -> Callable[[str], Awaitable[dict[str, Any]]]:
         """Asks about an item in the list that is on the screen."""
         question = self._question or Question()
-        own = {
+        own: dict[str, dict[str, Any]] = {
             "explain": {"item": item.item_id},
             "smallest_change": {"item": item.item_id},
             "beam": {"items": [item.item_id]},
         }
 
         async def ask(method: str) -> dict[str, Any]:
-            params = {**question.params(), **own[method]} if method in own else {"item": item.item_id}
+            params = question.params() | own[method] if method in own else {"item": item.item_id}
             return await self._asked(method, f"over-{method}", **params)
 
         return ask
@@ -604,12 +606,12 @@ class ExploreScreen(Place):
         if question is None or question.empty:
             return
         try:
-            first = await self._asked("baseline_list", "beside", **question.params(), **_next_method(self._beside))
+            first = await self._asked("baseline_list", "beside", **question.params(), **_next_baseline(self._beside))
         except EagerError as error:
             self.eager.complain(error)
             return
-        methods, method = first.get("methods") or [], self._beside.get("method")
-        self._beside = {} if method is not None and methods and method == methods[-1] else first
+        names, name = first.get("baselines") or [], self._beside.get("baseline")
+        self._beside = {} if name is not None and names and name == names[-1] else first
         self._show()
 
     def action_export(self) -> None:
@@ -683,11 +685,11 @@ class ExploreScreen(Place):
         self.call_after_refresh(self._why_soon)
 
 
-def _next_method(beside: dict[str, Any]) -> dict[str, str]:
+def _next_baseline(beside: dict[str, Any]) -> dict[str, str]:
     """The baseline after the one that is shown."""
-    methods, method = beside.get("methods") or [], beside.get("method")
-    at = methods.index(method) + 1 if method in methods else 0
-    return {"method": methods[at]} if at < len(methods) and methods else {}
+    names, name = beside.get("baselines") or [], beside.get("baseline")
+    at = names.index(name) + 1 if name in names else 0
+    return {"baseline": names[at]} if at < len(names) and names else {}
 
 
 def _outcomes_of(folder: RunFolder) -> Outcomes | None:

@@ -48,7 +48,7 @@ def _section(title: str, lines: Sequence[Content]) -> list[Content]:
 
 def _place(evidence: Tree, width: int) -> list[Content]:
     rank, k = evidence.get("rank"), int(number(evidence.get("k"), 0))
-    margin, score = number(evidence.get("margin"), 0.0), number(evidence.get("score"), 0.0)
+    margin = number(evidence.get("margin"), 0.0)
     if rank is None:
         words = "not among the items that the search came upon" if evidence.get("listable") else "may not be listed"
         style = "$warning"
@@ -56,7 +56,7 @@ def _place(evidence: Tree, width: int) -> list[Content]:
         words, style = f"place {rank} of {k}", "bold $success"
     else:
         words, style = f"place {safe(rank)}, behind the {k} of the list", "$warning"
-    said: list[Part] = [(words, style), (f" · score {score:.2f}", FAINT)]
+    said: list[Part] = [(words, style)]
     said += [(f" · {-margin:.2f} short of the list", FAINT)] if margin < 0 else []
     said += [(" · seen", "$secondary")] if evidence.get("seen") else []
     return [line(said, width)]
