@@ -83,9 +83,9 @@ def eager_process(*args: object, cwd: Path | None = None) -> subprocess.Complete
     return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
 
-def run_python(code: str) -> subprocess.CompletedProcess[str]:
+def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     """Some code in a fresh process; no terminal."""
-    argv = [sys.executable, "-c", code]
+    argv = [sys.executable, "-c", code, *args]
     return subprocess.run(
         argv, capture_output=True, text=True, env=environment(), stdin=subprocess.DEVNULL, check=False
     )  # fmt: skip
