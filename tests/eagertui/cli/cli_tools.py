@@ -14,13 +14,16 @@ from typing import TextIO
 
 import pytest
 
+from core.run import launch
 from eagertui.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
 
+FAKE = str(ROOT / "tests" / "fake_engine.py")
 DRIVER = """
 import sys
 import core.run.launch
+from core.run import launch
 from eagertui.cli import main
 
 fake = [sys.executable, *eval(sys.argv[1])]
@@ -38,15 +41,24 @@ def environment() -> dict[str, str]:
     return {**os.environ, **OURS}
 
 
-def eager(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`eagertui ARGS` with the real engine, called in this process, where most of a short verb's time is no start of an
-    interpreter; no terminal. What the engine's processes say beside it is read too.
+def eager(
+    *args: object, cwd: Path | None = None, engine: list[str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`eagertui ARGS`, called in this process, for the start of an interpreter is most of a short verb's time; no
+    terminal. Engines are processes as ever, and what they say beside it is read too.
+
+    Args:
+        args: the words.
+        cwd: where they are said.
+        engine: the engine's command instead of the real one.
     """
     argv = list(map(str, args))
     with pytest.MonkeyPatch.context() as patch, _streams(patch) as (out, err):
         patch.chdir(cwd or ROOT)
         for name, value in OURS.items():
             patch.setenv(name, value)
+        if engine:
+            patch.setattr(launch, "engine_command", lambda: engine)
         try:
             code = main(argv)
         except SystemExit as end:  # argparse: help, or a word that it does not know
@@ -93,8 +105,7 @@ def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 def start_eager(*args: object, engine: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.Popen[str]:
     """`eagertui ARGS` with the scripted engine, left running."""
-    fake = [str(ROOT / "tests" / "fake_engine.py"), *engine]
-    return _started([sys.executable, "-c", DRIVER, repr(fake), *map(str, args)], cwd)
+    return _started([sys.executable, "-c", DRIVER, repr([FAKE, *engine]), *map(str, args)], cwd)
 
 
 def start_real_eager(*args: object) -> subprocess.Popen[str]:
@@ -109,11 +120,9 @@ def _started(argv: list[str], cwd: Path | None = None) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def fake_eager(*args: object, engine: tuple[str, ...] = (), timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def fake_eager(*args: object, engine: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """`eagertui ARGS` with the scripted engine, to its end."""
-    with start_eager(*args, engine=engine) as child:
-        out, err = child.communicate(timeout=timeout)
-    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+    return eager(*args, engine=[sys.executable, FAKE, *engine])
 
 
 def wait_until(true: Callable[[], object], seconds: float = 30) -> None:
