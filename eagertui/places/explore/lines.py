@@ -139,10 +139,10 @@ def target_line(
     return spread([("held out ", FAINT), name], [(place, "bold $success" if listed else "$warning")], width)
 
 
-def asked_line(question: Question, width: int) -> Content:
+def asked_line(question: Question) -> Content:
     """What narrows or steers the list; empty where nothing does."""
     parts = question.restrictions()
-    return line([("asked: ", FAINT), clip(" · ".join(parts), width - 7)]) if parts else Content("")
+    return line([("asked: ", FAINT), safe(" · ".join(parts))]) if parts else Content("")
 
 
 def took(result: Mapping[str, Any]) -> str:

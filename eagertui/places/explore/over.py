@@ -1,4 +1,4 @@
-"""What the Explore place opens over itself: why an item, the beam, the smallest change, an item to add, words to type."""
+"""What the Explore place opens over itself: why an item, the beam, the smallest change, a search, words to type."""
 
 from __future__ import annotations
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -20,9 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from core.errors import EagerError
-from core.files import write_atomic
 from core.run.folder import RunFolder
-from core.serve.client import ServingClient
 from eagertui.actions import own_bindings
 from eagertui.places.explore.lines import (
     ITEM,
@@ -36,17 +32,15 @@ from eagertui.places.explore.lines import (
     user_row,
 )
 from eagertui.places.explore.outcomes import KINDS, Outcomes
-from eagertui.places.explore.over import BeamScreen, ChangeScreen, FindItem, WhyScreen, WordsScreen
+from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
 from eagertui.places.explore.question import Question, Taken, ranks_of, taken
+from eagertui.places.explore.what_if import WhatIf
 from eagertui.places.explore.why import why_lines
-from eagertui.places.place import Place
-from eagertui.plain import duration
-from eagertui.widgets.draw import FAINT, clip, line, safe
+from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import hint
 from eagertui.widgets.typed_line import TypedLine
-from eagertui.widgets.waiting import Waiting
 
 USERS, ITEMS = 200, 20
 """Users, and items, that the search shows at most."""
@@ -75,7 +69,7 @@ class UserInput(TypedLine):
         self.post_message(self.Left(keep))
 
 
-class ExploreScreen(Place):
+class ExploreScreen(WhatIf):
     """Users at the left; history and list in the middle; why, or another method's list, at the right or below."""
 
     PLACE = "explore"
@@ -85,19 +79,9 @@ class ExploreScreen(Place):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = Waiting(self, self._tick)
-        self._broken = False
         self._outcomes: Outcomes | None = None
         self._kind = next(iter(KINDS))
-        self._question: Question | None = None
-        self._undo: list[Question] = []
-        self._answer: dict[str, Any] = {}
-        self._before: dict[str, int] | None = None
-        self._history: tuple[Taken, ...] = ()
-        self._own: tuple[Taken, ...] = ()
-        self._beside: dict[str, Any] = {}
         self._why_timer: Timer | None = None
-        self._found: dict[str, Taken] = {}
 
     def body(self) -> ComposeResult:
         """The panels."""
@@ -123,16 +107,6 @@ class ExploreScreen(Place):
         self.query_one("#message").border_title = "Next"
         self.query_one("#why").border_title = "Why"
 
-    @property
-    def serving(self) -> ServingClient | None:
-        """The serving process of this place."""
-        return self.eager.serving
-
-    @property
-    def run_folder(self) -> RunFolder | None:
-        """The run whose model is asked."""
-        return self.serving.folder if self.serving else None
-
     def copy_text(self) -> str:
         """The row under the cursor: a user's id, or an item's id and title."""
         item = self._item_here()
@@ -154,8 +128,6 @@ class ExploreScreen(Place):
             self._serve(folder)
         elif self.eager.user:
             self._take_user()
-
-    # --- the serving process ----------------------------------------------------------------------------------------
 
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
@@ -186,17 +158,6 @@ class ExploreScreen(Place):
             user, self.eager.user = self.eager.user, ""
             self._begin(Question(user=user))
 
-    def _progress(self, text: str) -> None:
-        if self._waiting or not self.has_class("-answered"):  # what is loaded for the panel beside disturbs nobody
-            self._waiting.start(safe(text))
-
-    async def _asked(self, method: str, channel: str = "", **params: Any) -> dict[str, Any]:
-        if self.serving is None or not self.serving.ready:
-            raise EagerError("the model is not loaded yet")
-        return await self.serving.ask(method, channel=channel, **params)
-
-    # --- who ---
-
     @work(group="users", exclusive=True, exit_on_error=False)
     async def _list(self, text: str) -> None:
         """Users whose id begins with the text, of the kind that is looked at; and items that hold it."""
@@ -224,48 +185,6 @@ class ExploreScreen(Place):
         shown = f"first {USERS} of {many:,}" if len(rows) == USERS and many > USERS else f"{many:,}"
         who.border_subtitle = Content(none or shown)
 
-    # --- a question and its answer ---
-
-    def _begin(self, question: Question) -> None:
-        """Ask about another user or basket; the restrictions stay as they were."""
-        old = self._question
-        if old is not None:
-            kept = {
-                name: getattr(old, name) for name in ("as_tested", "hide_seen", "k", "only", "deny", "more", "less")
-            }
-            question = replace(question, **kept)
-        self._undo.clear()
-        self._own = ()
-        self._ask(question)
-
-    def _edit(self, question: Question) -> None:
-        """Ask anew about what is on the screen, so that it can be undone."""
-        if self._question is None or question == self._question:
-            return
-        self._undo.append(self._question)
-        self._ask(question, ranks_of(self._answer.get("items")))
-
-    @work(group="ask", exclusive=True, exit_on_error=False)
-    async def _ask(self, question: Question, before: dict[str, int] | None = None) -> None:
-        if question.empty:
-            self._show_empty(question)
-            return
-        self._waiting.start("ranking")
-        try:
-            answer = await self._asked("recommend", "list", **question.params())
-            beside: dict[str, Any] = {}
-            if name := self._beside.get("baseline"):
-                beside = await self._asked("baseline_list", "beside", **question.params(), baseline=name)
-        except EagerError as error:
-            self._tell(error)
-            return
-        self._rest()
-        self._question, self._answer, self._before, self._beside = question, answer, before, beside
-        self._history = taken(answer.get("history"))
-        if not question.edited:
-            self._own = self._history
-        self._show()
-
     def _show(self) -> None:
         question, answer = self._question, self._answer
         assert question is not None
@@ -288,9 +207,9 @@ class ExploreScreen(Place):
         others = ranks_of(self._beside.get("items")) if self._beside else None
         below.show(item_rows(items, target, self._before, others))
         below.highlighted = 0 if items else None
-        asked = asked_line(question, 200)
+        asked = asked_line(question)
         self.query_one("#asked").display = bool(asked.plain)
-        self.query_one("#asked", Lines).show(lambda width: [asked_line(question, width)] if asked.plain else [])
+        self.query_one("#asked", Lines).show(lambda width: [asked])
         rank = self._true_rank(question)
         self.query_one("#target").display = target is not None
         self.query_one("#target", Lines).show(
@@ -321,26 +240,6 @@ class ExploreScreen(Place):
             hint("a", "adds an item: find it by its title"),
             hint("/", "a user, or an item to begin with"),
         )
-
-    # --- why ---
-
-    def _item_here(self) -> Taken | None:
-        """The item under the cursor of the focused list; of the list where no list has the focus."""
-        where = self.focused.id if self.focused is not None else ""
-        if where == "users":
-            return self._found.get(self.query_one("#users", RowList).current or "")
-        if where == "history":
-            at = self._history_place()
-            return None if at is None else self._history[at]
-        name = where if where in ("items", "beside") else "items"
-        rows = (self._beside if name == "beside" else self._answer).get("items") or []
-        at = self.query_one(f"#{name}", RowList).highlighted
-        return next(iter(taken(rows[at : at + 1])), None) if at is not None else None
-
-    def _history_place(self) -> int | None:
-        """The place in the history, oldest first, of the row under its cursor."""
-        at = self.query_one("#history", RowList).highlighted
-        return None if at is None or not self._history else len(self._history) - 1 - at
 
     def _why_soon(self) -> None:
         """Ask why once the cursor rests, where the panel for it is on the screen."""
@@ -396,57 +295,6 @@ class ExploreScreen(Place):
         else:
             self.app.push_screen(WhyScreen(f"Why · {title}", ask, lambda next_view: self._open(next_view, item)))
 
-    def _make(self, edits: Sequence[tuple[str, Taken]]) -> None:
-        """Make the edits of a smallest change."""
-        history = list(self._history)
-        for kind, item in edits:
-            if kind == "add":
-                history.append(item)
-            else:
-                history = [one for one in history if one.item_id != item.item_id]
-        if self._question is not None:
-            self._edit(replace(self._question, basket=tuple(history)))
-
-    # --- messages ---------------------------------------------------------------------------------------------------
-
-    def _say(self, *lines: Content) -> None:
-        self.remove_class("-answered")
-        self.query_one("#message", Lines).show(lambda width: lines)
-
-    def _rest(self) -> None:
-        self._waiting.stop()
-
-    def _tick(self) -> None:
-        passed = self._waiting.seconds
-        if not self._waiting:
-            return
-        if self.has_class("-answered"):  # the answer before stays until the next one is there
-            self.query_one("#next").border_subtitle = Content(f"◐ {self._waiting.text} {duration(passed)}")
-            return
-        self._say(
-            line([("◐ ", "bold $accent"), f"{self._waiting.text} … {duration(passed)}"]),
-            hint("^r", "starts it again"),
-        )
-
-    def _tell(self, error: EagerError) -> None:
-        """Say what went wrong; an answer that is on the screen stays there."""
-        if self.has_class("-answered") and self.serving is not None and self.serving.alive:
-            self._rest()
-            self.query_one("#next").border_subtitle = Content(took(self._answer))
-            self.eager.complain(error)
-            return
-        self._fail(error)
-
-    def _fail(self, error: EagerError) -> None:
-        self._rest()
-        self._broken = self.serving is None or not self.serving.alive
-        key = [hint("^r", "starts it again")] if self._broken else [hint("/", "another user")]
-        self._say(
-            line([("✗ ", "bold $error"), safe(error.message)]), line([(safe(error.remedy), FAINT)]), Content(""), *key
-        )
-
-    # --- keys: who ---
-
     def action_filter(self) -> None:
         """Type a user's id or an item's title."""
         self.add_class("-finding")
@@ -464,10 +312,6 @@ class ExploreScreen(Place):
         self.query_one("#users").focus()
         self.eager.tell(KINDS[self._kind], title=self._kind)
 
-    def action_new_basket(self) -> None:
-        """Begin with a customer of whom nothing is known."""
-        self._begin(Question(basket=()))
-
     def action_restart(self) -> None:
         """End the serving process and start it again."""
         folder = self.eager.explore_folder()
@@ -483,113 +327,6 @@ class ExploreScreen(Place):
             return
         self.eager.chosen = ready[(here + 1) % len(ready)]
         self.news()
-
-    # --- keys: what if ---
-
-    @work(group="add", exclusive=True, exit_on_error=False)
-    async def action_add(self) -> None:
-        """Add an item to the end of the history."""
-
-        async def look(text: str, most: int) -> Sequence[dict[str, Any]]:
-            return (await self._asked("search_items", text=text, limit=most)).get("items") or []
-
-        finder = FindItem(look)
-        place = await self.app.push_screen_wait(finder)
-        if place is not None:
-            self._add(finder.items[place])
-
-    def _add(self, item: Taken) -> None:
-        question = self._question or Question(basket=())
-        if question.empty:
-            self._ask(question.added((), item))
-        else:
-            self._edit(question.added(self._history, item))
-
-    def action_drop(self) -> None:
-        """Take the item under the cursor out of the history, or out of the list."""
-        question = self._question
-        if question is None or question.empty:
-            return
-        where = self.focused.id if self.focused is not None else ""
-        if where == "history" and (place := self._history_place()) is not None:
-            if len(self._history) == 1 and question.user is not None:
-                self.eager.tell("a list follows at least one item", severity="warning")
-                return
-            self._edit(question.dropped(self._history, place))
-        elif where == "items" and (item := self._item_here()) is not None:
-            self._edit(replace(question, deny=(*question.deny, item.item_id)))
-        else:
-            self.eager.tell("tab to the history or to the list first", severity="warning")
-
-    def action_move(self, by: int) -> None:
-        """Move the item under the cursor of the history; +1 is towards the newest, which stands at the top."""
-        place = self._history_place()
-        if self._question is None or place is None or self.focused is None or self.focused.id != "history":
-            return
-        edited = self._question.moved(self._history, place, by)
-        if edited is not self._question:
-            rows = self.query_one("#history", RowList)
-            rows.highlighted = max(0, (rows.highlighted or 0) - by)
-            self._edit(edited)
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if not self._undo:
-            self.eager.tell("nothing to undo")
-            return
-        self._ask(self._undo.pop(), ranks_of(self._answer.get("items")))
-
-    def action_plain(self) -> None:
-        """The user's own history and the whole catalogue again."""
-        question = self._question
-        if question is not None:
-            basket = None if question.user is not None else question.basket
-            self._edit(Question(user=question.user, basket=basket, as_tested=question.as_tested, k=question.k))
-
-    def action_hide_seen(self) -> None:
-        """Leave the history's items out of the list, or let them in again."""
-        if self._question is not None:
-            self._edit(replace(self._question, hide_seen=not self._question.hide_seen))
-
-    def action_history_kind(self) -> None:
-        """The history as tested, or to date."""
-        if self._question is not None and not self._question.edited:
-            self._edit(replace(self._question, as_tested=not self._question.as_tested))
-
-    def action_length(self, by: int) -> None:
-        """A longer or a shorter list."""
-        if self._question is not None:
-            self._edit(self._question.next_length(by))
-
-    def action_only(self) -> None:
-        """Only items that fulfil a condition."""
-        hint_text = "a condition on the item table, e.g.  title LIKE '%oil%' AND brand = 'Acme'"
-        self._type("Only items where", hint_text, "only")
-
-    def action_more(self) -> None:
-        """Steer the list towards words."""
-        self._type("More of", "words, e.g. a category or a brand; several are parted by ;", "more")
-
-    def action_less(self) -> None:
-        """Steer the list away from words."""
-        self._type("Less of", "words, e.g. a category or a brand; several are parted by ;", "less")
-
-    @work(group="type", exclusive=True, exit_on_error=False)
-    async def _type(self, title: str, hint_text: str, field: str) -> None:
-        question = self._question
-        if question is None or question.empty:
-            self.eager.tell("choose a user or fill the basket first", severity="warning")
-            return
-        value = getattr(question, field)
-        told = await self.app.push_screen_wait(
-            WordsScreen(title, hint_text, value if isinstance(value, str) else "; ".join(value))
-        )
-        if told is None or self._question is None:
-            return
-        words: Any = told if field == "only" else tuple(part for one in told.split(";") if (part := one.strip()))
-        self._edit(replace(self._question, **{field: words}))
-
-    # --- keys: why, and beside ---
 
     def action_beam(self) -> None:
         """How the search came to the item under the cursor, level by level."""
@@ -613,24 +350,6 @@ class ExploreScreen(Place):
         names, name = first.get("baselines") or [], self._beside.get("baseline")
         self._beside = {} if name is not None and names and name == names[-1] else first
         self._show()
-
-    def action_export(self) -> None:
-        """Write what is on the screen into a file of the working folder."""
-        if self._question is None or not self._answer:
-            self.eager.tell("there is no list yet", severity="warning")
-            return
-        run = self.serving.folder.id if self.serving else ""
-        name = "".join(char if char.isalnum() else "_" for char in self._question.user or "basket")[:60]
-        path = Path.cwd() / f"list-{name}.json"
-        tree = {"run": run, "question": self._question.params(), "answer": self._answer, "beside": self._beside or None}
-        try:
-            write_atomic(path, json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
-        except OSError as error:
-            self.eager.complain(EagerError(f"cannot write {path}: {error.strerror or error}"))
-            return
-        self.eager.tell(f"written: {path}")
-
-    # --- events ---
 
     @on(Input.Changed, "#user")
     def _typed(self, event: Input.Changed) -> None:
