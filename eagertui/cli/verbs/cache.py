@@ -70,7 +70,7 @@ def status(args: argparse.Namespace) -> int:
     from eagertui.cli.output.cache_status import show_cache
 
     run = _run(args)
-    with CachedLists(run, read_only=True) as cache:
+    with CachedLists(run) as cache:
         told = cache.status()
     if args.json:
         print(json.dumps({"run": str(run.path.resolve()), **told}))

@@ -22,7 +22,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from core.serve.methods import METHODS
+from core.serve.methods import METHODS, answer
 from core.serve.protocol import MAX_WAITING
 from core.serve.served_run import ServedRun
 from tests.core.serve.serve_tools import Conversation, request_lines
@@ -58,6 +58,7 @@ def memory() -> float:
 def main(path: Path, requests: int, share: float) -> bool:
     """Print the figures; whether every bar holds."""
     run = ServedRun(path, False, print)
+    answer(run, "warm", {})
     recommender = run.recommender
     draw = random.Random(0)
     users = [draw.choice(run.users) for _ in range(THREADS * ASKED)]

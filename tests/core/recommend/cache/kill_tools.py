@@ -14,6 +14,7 @@ CHILD = """
 import json, sys, time
 from pathlib import Path
 from core.recommend.cache import list_jobs, list_shards
+from core.recommend.recommender import Recommender
 list_shards.SHARD, list_shards.BLOCK = 24, 8
 moment, run, job, argument = sys.argv[1:]
 rows = list_jobs._rows
@@ -30,6 +31,9 @@ def say(text):
         time.sleep(120)
 if moment == "load":
     list_jobs._rows = held
+loaded = Recommender.load(Path(run))
+Recommender.load = classmethod(lambda cls, run: loaded)
+print("READY", flush=True)
 if job == "build":
     list_jobs.build_cache(Path(run), json.loads(argument), say, say)
 else:
@@ -56,15 +60,16 @@ def kill_at(child: subprocess.Popen[str]) -> None:
     child.stdout.close()
 
 
-def kill_after(child: subprocess.Popen[str], seconds: float) -> bool:
-    """Kill -9 after some seconds from the first word on; whether it was done before."""
+def kill_after(child: subprocess.Popen[str], seconds: float) -> float | None:
+    """Kill -9 some seconds after the model is loaded; the seconds that the job took where it was done before."""
     assert child.stdout is not None
-    child.stdout.readline()  # it has imported everything
+    while child.stdout.readline().strip() != "READY":
+        assert child.poll() is None
+    began = time.perf_counter()
     timer = threading.Timer(seconds, child.kill)
     timer.start()
     done = "DONE" in child.stdout.read()
     timer.cancel()
     child.wait()
     child.stdout.close()
-    time.sleep(0)
-    return done
+    return time.perf_counter() - began if done else None

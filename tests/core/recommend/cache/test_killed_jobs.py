@@ -69,14 +69,19 @@ def test_killed_at_many_moments(run: Path, job: str) -> None:
     old, new = states(run), (4, [24] * (N_USERS - len(GROWN)), {0})
     if job == "refresh":
         new = (old[0], old[1], {2})
-    clean, ended = run.parent / "clean", 0
+    clean = run.parent / "clean"
     shutil.copytree(run, clean)
+    took = kill_tools.kill_after(kill_tools.start(run, job, argument), 600.0)
+    assert took is not None and states(run) == new
+    killed = interrupted = 0
     for moment in range(MOMENTS):
-        ended += kill_tools.kill_after(kill_tools.start(run, job, argument), 0.15 * moment)
-        assert states(run) in (old, new)
-        if moment % 5 == 4:  # from the start again
+        if moment % 4 == 0:  # from the start again; the others go on where the one before was killed
             shutil.rmtree(run)
             shutil.copytree(clean, run)
-    assert ended < MOMENTS
-    kill_tools.kill_after(kill_tools.start(run, job, argument), 600.0)
+        seconds = took * (moment + 0.5) / MOMENTS
+        killed += kill_tools.kill_after(kill_tools.start(run, job, argument), seconds) is None
+        interrupted += (run / list_jobs.PARTS).exists()
+        assert states(run) in (old, new)
+    assert killed > MOMENTS // 4 and interrupted > 0
+    assert kill_tools.kill_after(kill_tools.start(run, job, argument), 600.0) is not None
     assert states(run) == new and not (run / list_jobs.PARTS).exists()
