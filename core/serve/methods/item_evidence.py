@@ -43,7 +43,7 @@ def explain(run: ServedRun, request: Request) -> dict[str, Any]:
     measured = load_faithfulness(run.folder)
     held_out = None
     if target is not None and target in run.recommender.listed:
-        trace = explainer.beam(question, [target])[1][0]
+        trace = explainer.traces(question, [target])[0]
         held_out = {**json_values(trace), "sentence": beam_sentence(trace)}
     return {
         **answer,
