@@ -28,7 +28,7 @@ from core.recommend.evidence.record import (
     CodeStep,
     Evidence,
     NamedItem,
-    Preference,
+    UserPreference,
     Prefix,
     Removal,
     ScorePart,
@@ -300,7 +300,7 @@ class Explainer:
             steps.append(CodeStep(level + 1, token(level, code), words, items, rounded(log_prob), probability))
         return tuple(steps)
 
-    def _deletions(self, question: Question, item: int) -> tuple[tuple[Removal, ...], tuple[Preference, ...]]:
+    def _deletions(self, question: Question, item: int) -> tuple[tuple[Removal, ...], tuple[UserPreference, ...]]:
         """What the item's score loses without each item of the history, and without each preference; one batch."""
         history, groups = question.history, self.preferences(question.history)
         singles = range(max(len(history) - self.visible, 0), len(history))
@@ -318,7 +318,7 @@ class Explainer:
             members = [history[place] for place in group.places]
             fit = fitness(units, known, item, members)
             preferences.append(
-                Preference(
+                UserPreference(
                     self._label(group.branch, members[0]),
                     rounded(group.weight),
                     None if fit is None else rounded(fit),

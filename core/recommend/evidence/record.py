@@ -78,7 +78,7 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Preference:
+class UserPreference:
     """Items of the history that lie in one branch of the index (after LANE, arXiv 2407.02833).
 
     Attributes:
@@ -213,7 +213,7 @@ class Evidence:
     path: tuple[CodeStep, ...]
     removals: tuple[Removal, ...]
     vectors: str
-    preferences: tuple[Preference, ...]
+    preferences: tuple[UserPreference, ...]
     transition: Transition | None
     baselines: tuple[BaselineRank, ...]
     beam: BeamTrace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from core.recommend.evidence.record import BeamTrace, CodeStep, Evidence, Preference
+from core.recommend.evidence.record import BeamTrace, CodeStep, Evidence, UserPreference
 
 MOST_REMOVALS = 3
 """Items of the history that are named at most."""
@@ -100,7 +100,7 @@ def _removals(evidence: Evidence) -> str:
     return f"Its score falls by {lost}."
 
 
-def _preferences(preferences: Sequence[Preference]) -> str:
+def _preferences(preferences: Sequence[UserPreference]) -> str:
     shown = ", ".join(f'"{", ".join(one.label)}" ({percent(one.weight)})' for one in preferences[:MOST_PREFERENCES])
     fitting = [one for one in preferences if one.fitness is not None]
     said = f"The history is about {shown}"
