@@ -24,7 +24,8 @@ from core.model.checkpoint import TunedModel
 from core.model.trie import Allowed
 from core.recommend.beam import Lists, beam_search
 from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart
-from core.recommend.exact import encode, exact_log_probs
+from core.recommend.encoded import Histories, encode
+from core.recommend.exact import exact_log_probs
 from core.safe_json import number, read_object
 from core.settings import OTHER_PARTS
 
@@ -136,26 +137,25 @@ class Parts:
 
 
 class FusedSearch:
-    """Histories of one length, and what every part says after them; computed once, for lists of any weights.
+    """Histories, and what every part says after them; computed once, for lists of any weights.
 
     Args:
         parts: what scores.
-        histories: item numbers; shape (users, length).
+        histories: item numbers.
         beams: width of the search, and how many favourites of the other parts are added.
         allowed: the items that may be listed; None = every item of the trie.
     """
 
     def __init__(
-        self, parts: Parts, histories: npt.NDArray[np.integer], beams: int, allowed: Allowed | None = None
+        self, parts: Parts, histories: Histories, beams: int, allowed: Allowed | None = None
     ) -> None:
         self._parts, self._beams, self._allowed = parts, beams, allowed
-        self._histories = histories
         with torch.inference_mode():
-            self._states, self._cache = encode(parts.checkpoint.model, histories)
-            self._length = self._cache.get_seq_length()
+            self._read = encode(parts.checkpoint.model, histories)
+            states = self._read.states
             # Log-probabilities of the parts that score everything; fp32, (parts but the first, users, items).
-            values = [part.log_probs(self._states, histories) for part in parts.catalogue]
-            users, items, device = len(histories), parts.checkpoint.trie.n_items, self._states.device
+            values = [part.log_probs(states, histories) for part in parts.catalogue]
+            users, items, device = len(histories), parts.checkpoint.trie.n_items, states.device
             self.catalogue = torch.stack(values) if values else torch.zeros(0, users, items, device=device)
             # Those of the generator as far as they are known, NaN elsewhere; (users, items).
             self._generated = torch.full((users, items), torch.nan, device=device)
@@ -164,8 +164,8 @@ class FusedSearch:
     @torch.inference_mode()
     def beam(self) -> Tensor:
         """What the beams found, as numbers in the trie, best first, -1 behind the last; (users, found)."""
-        checkpoint, device = self._parts.checkpoint, self._states.device
-        lists = beam_search(checkpoint.model, checkpoint.trie, self._histories, self._beams, self._allowed)
+        checkpoint, device = self._parts.checkpoint, self._generated.device
+        lists = beam_search(checkpoint.model, checkpoint.trie, self._read, self._beams, self._allowed)
         items = torch.as_tensor(lists[0], dtype=torch.long, device=device)
         log_probs = torch.as_tensor(lists[1], device=device)
         row, place = torch.nonzero(items >= 0, as_tuple=True)
@@ -189,9 +189,7 @@ class FusedSearch:
             checkpoint = self._parts.checkpoint
             first = torch.argsort(unknown.int(), dim=1, descending=True, stable=True)[:, :width]
             asked = items.gather(1, first)
-            found = exact_log_probs(checkpoint.model, checkpoint.trie, self._states, self._cache, asked)
-            if added := self._cache.get_seq_length() - self._length:
-                self._cache.crop(-added)  # the next items follow the history, not these
+            found = exact_log_probs(checkpoint.model, checkpoint.trie, self._read, asked)
             known = self._generated.gather(1, asked)
             self._generated.scatter_(1, asked, torch.where(known.isnan(), found, known))
         return self._generated.gather(1, items)
@@ -259,7 +257,7 @@ def _sorted(items: Tensor, scores: Tensor) -> Lists:
 def fused_lists(
     parts: Parts,
     weights: npt.NDArray[np.float32],
-    histories: npt.NDArray[np.integer],
+    histories: Histories,
     beams: int,
     allowed: Allowed | None = None,
 ) -> Lists:

@@ -14,6 +14,7 @@ from core.baselines import Scorer
 from core.errors import DataError, EagerError
 from core.index.branches import BranchTable
 from core.index.tokens import token
+from core.recommend.encoded import encode
 from core.recommend.evidence import baseline_places
 from core.recommend.evidence.beam_trace import KeptLevel, fell_at, watched_search
 from core.recommend.evidence.leave_one_out import drops
@@ -33,7 +34,7 @@ from core.recommend.evidence.record import (
     rounded,
 )
 from core.recommend.evidence.training_pairs import TrainingPairs
-from core.recommend.exact import encode, path_log_probs
+from core.recommend.exact import path_log_probs
 from core.recommend.recommender import AS_TESTED, TO_DATE, Recommender
 from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
@@ -252,8 +253,8 @@ class Explainer:
         model, trie = recommender.checkpoint.model, recommender.checkpoint.trie
         wanted = torch.as_tensor(recommender.trie_places(items)[None], device=trie.item_nodes.device)
         with recommender.computing():
-            states, cache = encode(model, self._visible(history)[None])
-            return path_log_probs(model, trie, states, cache, wanted)[0].double().cpu().numpy()
+            read = encode(model, self._visible(history)[None])
+            return path_log_probs(model, trie, read, wanted)[0].double().cpu().numpy()
 
     def _code_path(self, item: int, log_probs: npt.NDArray[np.float64]) -> tuple[CodeStep, ...]:
         steps = []

@@ -16,7 +16,8 @@ from core.evaluate.ranks import ranks_of
 from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
-from core.recommend.exact import encode, exact_log_probs
+from core.recommend.encoded import encode
+from core.recommend.exact import exact_log_probs
 from core.recommend.fusion import Parts
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
@@ -37,8 +38,7 @@ def test_scores_are_those_of_scoring_every_item(family: str, levels: int, tmp_pa
     model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
     histories = np.array([[4, 9], [0, 29]])
     items = torch.tensor([[3, 3, 17, 0, 29], [1, 2, 28, 5, 0]])
-    states, cache = encode(model, histories)
-    found = exact_log_probs(model, trie, states, cache, items)
+    found = exact_log_probs(model, trie, encode(model, histories), items)
     for user, history in enumerate(histories.tolist()):
         wanted = exhaustive(lm, vocabulary, index, history).sum(axis=1)
         assert found[user].numpy() == pytest.approx(wanted[items[user].numpy()], abs=1e-4)
@@ -123,7 +123,7 @@ def test_candidates_of_every_part_are_asked(tmp_path: Path, monkeypatch: pytest.
     assert found.ranks(np.array([1.0, 0.0]), True)[0] == 0  # its target stands in the history
     for row, user in enumerate((2, 0, 1, 3)):
         history = np.array([histories[user]])
-        states, _ = encode(model, history)
+        states = encode(model, history).states
         liked = dense.scores(states, torch.from_numpy(history.astype(np.int64)))[0].numpy()
         own = liked[split.targets[user]]
         assert found.ranks(np.array([0.0, 1.0]), False)[row] == 1 + int((liked > own).sum())

@@ -18,7 +18,7 @@ from core.model.dense import DenseHead
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
 from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, RepeatsPart, most_like, repeat_rate
-from core.recommend.exact import encode
+from core.recommend.encoded import encode
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion, save_fusion, united
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
@@ -61,7 +61,7 @@ def tables(parts: Parts) -> np.ndarray:
     generator = [
         exhaustive(tuned.model.lm, tuned.vocabulary, tuned.index, row).sum(axis=1) for row in HISTORIES.tolist()
     ]
-    states, _ = encode(tuned.model, HISTORIES)
+    states = encode(tuned.model, HISTORIES).states
     dense = tuned.dense.scores(states, torch.from_numpy(HISTORIES)).numpy()
     _, sasrec, *counted, _ = parts.catalogue
     rows = [np.array(generator), dense]
@@ -141,10 +141,12 @@ def test_who_shares_a_batch_changes_nothing(parts: Parts) -> None:
     weights = np.array(WEIGHTS[-1], dtype=np.float32)
     items, scores = fused_lists(parts, weights, HISTORIES, 8)
     for user in range(len(HISTORIES)):
-        own, own_scores = (rows[0] for rows in fused_lists(parts, weights, HISTORIES[user : user + 1], 8))
-        count = int((own >= 0).sum())
-        assert items[user][:count].tolist() == own[:count].tolist() and (items[user][count:] < 0).all()
-        assert scores[user][:count] == pytest.approx(own_scores[:count], abs=1e-5)
+        row = HISTORIES[user : user + 1]
+        for alike in (row, np.pad(row, ((0, 0), (2, 0)), constant_values=-1)):  # alone, and behind padding
+            own, own_scores = (rows[0] for rows in fused_lists(parts, weights, alike, 8))
+            count = int((own >= 0).sum())
+            assert items[user][:count].tolist() == own[:count].tolist() and (items[user][count:] < 0).all()
+            assert scores[user][:count] == pytest.approx(own_scores[:count], abs=1e-5)
 
 
 def test_the_rate_of_repeats() -> None:

@@ -14,7 +14,7 @@ from core.errors import DataError
 from core.index.revisions.add import add_items, remove_items
 from core.index.revisions.changes import load_revisions
 from core.model.checkpoint import load_checkpoint
-from core.recommend.exact import encode
+from core.recommend.encoded import encode
 from core.recommend.fusion import fused_lists
 from core.recommend.recommender import Recommendation, Recommender
 from core.run.folder import RunFolder
@@ -81,7 +81,7 @@ def test_the_scorer_knows_where_new_items_are(grown: Recommender) -> None:
     history = np.array([[3, N_ITEMS + 2, 4]])
     weights = np.eye(len(grown.parts.names), dtype=np.float32)[grown.parts.names.index("dense")]
     found, scores = (rows[0] for rows in fused_lists(grown.parts, weights, history, EVERY))
-    states, _ = encode(grown.checkpoint.model, history)
+    states = encode(grown.checkpoint.model, history).states
     wanted = dense.scores(states, torch.from_numpy(history))[0].numpy()
     assert scores == pytest.approx(wanted[found], abs=1e-4) and sorted(found.tolist()) == list(range(EVERY))
 
