@@ -28,11 +28,11 @@ from core.recommend.evidence.record import (
     CodeStep,
     Evidence,
     NamedItem,
-    UserPreference,
     Prefix,
     Removal,
     ScorePart,
     Transition,
+    UserPreference,
     rounded,
 )
 from core.recommend.evidence.training_pairs import TrainingPairs

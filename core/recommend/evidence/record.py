@@ -29,7 +29,7 @@ class ScorePart:
     Attributes:
         name: of the scorer.
         value: its log-probability of the item.
-        weight: of the scorer in the list, 0 to 1.
+        weight: of the scorer in the list, above 0.
         contribution: weight times value; the contributions of all scorers add up to the item's score.
         lead: weight times how far the value lies above its mean over the list; above 0, the scorer pulls the item up.
     """

@@ -22,8 +22,8 @@ def sentences(evidence: Evidence) -> list[str]:
         by_lead = sorted(evidence.parts, key=lambda part: -part.lead)
         best, worst = by_lead[0], by_lead[-1]
         said.append(
-            f"Among the scorers {best.name} (weight {percent(best.weight)}) speaks for it most, "
-            f"{worst.name} (weight {percent(worst.weight)}) least."
+            f"Among the scorers {best.name} (weight {best.weight:.2f}) speaks for it most, "
+            f"{worst.name} (weight {worst.weight:.2f}) least."
         )
     said.append(_removals(evidence))
     if evidence.preferences:

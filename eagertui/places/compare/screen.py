@@ -65,7 +65,7 @@ class CompareScreen(Place):
         self.set_class(not some, "-empty")
         best = max((run.metrics.get("ndcg@10", 0.0) for run in runs), default=0.0)
         table.border_title = Content("Finished runs, the best first")
-        table.border_subtitle = Content("test split, not masked")
+        table.border_subtitle = Content("test, seen items kept")
         table.show([Row(run.id, lambda width, run=run: _row(run, best, width)) for run in runs])  # type: ignore[misc]
         empty = self.query_one("#empty", Lines)
         empty.border_title = "Compare"

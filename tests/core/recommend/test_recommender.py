@@ -73,7 +73,7 @@ def test_the_lists_are_those_that_were_measured(recommender: Recommender, traine
 
     ranks = pl.read_parquet(trained.path / "ranks.parquet").filter(pl.col("split") == "test")
     for row in ranks.head(10).iter_rows(named=True):
-        for hide, column in ((False, "rank_model+dense"), (True, "masked_rank_model+dense")):
+        for hide, column in ((False, "rank_model+fused"), (True, "masked_rank_model+fused")):
             found = recommender.recommend(user=row["user_id"], k=50, hide_seen=hide, as_tested=True)
             assert found.target == row["item_id"]
             rank = ids(found).index(row["item_id"]) + 1 if row["item_id"] in ids(found) else 0
