@@ -35,6 +35,7 @@ def explain(run: ServedRun, request: Request) -> dict[str, Any]:
     """
     began = time.perf_counter()
     answer = user_lists.recommend(run, request)
+    request.check()
     explainer = run.recommender.explainer
     question, target = _question(run, request)
     item = request.get("item")
