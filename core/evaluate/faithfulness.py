@@ -38,7 +38,8 @@ def measure_faithfulness(recommender: Recommender, reporter: Reporter, users: in
     explainer, dataset = recommender.explainer, recommender.dataset
     draw = np.random.default_rng(recommender.project.seed)
     order = draw.permutation(dataset.evaluated)
-    gains, skipped = [], 0
+    gains: list[tuple[float, float, float]] = []
+    skipped = 0
     for number in order:
         if len(gains) == users:
             break
@@ -53,7 +54,7 @@ def measure_faithfulness(recommender: Recommender, reporter: Reporter, users: in
         some = [draw.choice(visible, len(top), False) for _ in range(DRAWS)]
         deletions = [set(top), *(set(places.tolist()) for places in (visible[-len(top) :], *some))]
         lost = explainer.drops(question, int(listed[0]), deletions)
-        gains.append((lost[0], lost[2:].mean(), lost[1]))
+        gains.append((float(lost[0]), float(lost[2:].mean()), float(lost[1])))
         reporter.progress("faithfulness", len(gains), min(users, len(order)), "users")
         reporter.stop_if_asked()
     if not gains:

@@ -154,15 +154,16 @@ def _ranked(
 
 def _protocol(project: Project, dataset: Dataset) -> dict[str, Any]:
     """What a figure depends on besides the method: it stands with every table."""
-    return {
+    card = {
         "first": masked_split("test") if project.evaluate.mask_seen else "test",
         "split": "leave-one-out",
         "max_history": project.data.max_history,
         "users": len(dataset.evaluated),
         "items": dataset.n_items,
         "seed": project.seed,
-        "tied": round(dataset.report.tied, 4),
     }
+    # Only times tell: a log's positions and the order of its rows may have been made of equal ones.
+    return {**card, "tied": round(dataset.report.tied, 4)} if project.data.time else card
 
 
 def _figures(ranking: Ranking, popularity: npt.NDArray[np.int64], masked: bool) -> dict[str, float]:

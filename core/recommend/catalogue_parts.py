@@ -22,11 +22,10 @@ from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.model.dense import DenseHead
 from core.project import Project
+from core.recommend.encoded import Histories
 from core.registry import BASELINES
 from core.run.reporter import NullReporter
 from core.stage import options_for
-
-Items = npt.NDArray[np.integer]
 
 GENERATOR, DENSE = "model", "dense"
 """The parts that are a checkpoint's own."""
@@ -39,12 +38,12 @@ LIKE = 8
 class CataloguePart(Protocol):
     """Scores every item that can be listed."""
 
-    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
-        """Log-probabilities after histories.
+    def log_probs(self, states: Tensor, histories: Histories) -> Tensor:
+        """Log-probabilities after some histories.
 
         Args:
             states: of the generator, before the next item's code; shape (users, hidden).
-            histories: item numbers, as `core.recommend.encoded.Histories`; shape (users, length).
+            histories: item numbers.
 
         Returns:
             fp32, shape (users, items that can be listed), on the device of the states.
@@ -63,7 +62,7 @@ class DensePart:
     head: DenseHead
     listed: Tensor | None
 
-    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+    def log_probs(self, states: Tensor, histories: Histories) -> Tensor:
         """See `CataloguePart`."""
         log_probs = self.head.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
         return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
@@ -87,7 +86,7 @@ class BaselinePart:
     listed: Tensor | None = None
     later: npt.NDArray[np.int64] | None = None
 
-    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+    def log_probs(self, states: Tensor, histories: Histories) -> Tensor:
         """See `CataloguePart`."""
         scores = torch.from_numpy(self.scorer.score(self._known(histories)))
         if self.scale == "logits":
@@ -107,14 +106,15 @@ class BaselinePart:
         """The part where other items can be listed."""
         return replace(self, listed=listed, later=later)
 
-    def _known(self, histories: Items) -> Sequences:
+    def _known(self, histories: Histories) -> Sequences:
         """The histories, with an item that came later as the known one that is most like it."""
         rows = np.asarray(histories, dtype=np.int32)
         count = len(self.popularity)
         if self.later is not None:
             rows = np.where(rows < count, rows, self.later[np.maximum(rows - count, 0), 0]).astype(np.int32)
-        is_item = rows >= 0
-        return Sequences(rows[is_item], np.cumsum([0, *is_item.sum(axis=1)], dtype=np.int64))
+        there = rows >= 0
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(there.sum(axis=1), dtype=np.int64)])
+        return Sequences(rows[there], offsets)
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,10 @@ class RepeatsPart:
     n_items: int
     listed: Tensor | None = None
 
-    def log_probs(self, states: Tensor, histories: Items) -> Tensor:
+    def log_probs(self, states: Tensor, histories: Histories) -> Tensor:
         """See `CataloguePart`."""
         rows = torch.as_tensor(histories, dtype=torch.long, device=states.device)
-        rows = torch.where(rows < 0, rows[:, -1:], rows)  # padding stands for the last item: it is there anyway
+        rows = torch.where(rows < 0, rows[:, -1:], rows)  # padding stands for the last item, which counts once
         had = torch.zeros(len(rows), self.n_items, device=states.device).scatter_(1, rows, 1.0)
         many = had.sum(dim=1, keepdim=True)
         again = torch.log(self.rate / many)

@@ -162,7 +162,7 @@ class FusedSearch:
     @torch.inference_mode()
     def beam(self) -> Tensor:
         """What the beams found, as numbers in the trie, best first, -1 behind the last; (users, found)."""
-        checkpoint, device = self._parts.checkpoint, self._read.states.device
+        checkpoint, device = self._parts.checkpoint, self._generated.device
         lists = beam_search(checkpoint.model, checkpoint.trie, self._read, self._beams, self._allowed)
         items = torch.as_tensor(lists[0], dtype=torch.long, device=device)
         log_probs = torch.as_tensor(lists[1], device=device)

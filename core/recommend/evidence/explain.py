@@ -28,11 +28,11 @@ from core.recommend.evidence.record import (
     CodeStep,
     Evidence,
     NamedItem,
-    Preference,
     Prefix,
     Removal,
     ScorePart,
     Transition,
+    UserPreference,
     rounded,
 )
 from core.recommend.evidence.training_pairs import TrainingPairs
@@ -161,7 +161,7 @@ class Explainer:
     def listed(self, question: Question, history: Sequence[int]) -> npt.NDArray[np.int32]:
         """The question's list after any history; item numbers, best first."""
         (found,), _ = self._recommender.recommend_many([history], question.allowed, question.hide_seen, question.k)
-        return found[found >= 0]
+        return np.asarray(found[found >= 0])
 
     def near(self, item: int, most: int) -> list[int]:
         """The items most like one that can be recommended: by vector, where it has none by code; itself left out."""
@@ -221,7 +221,7 @@ class Explainer:
             preferences,
             strongest and Transition(self.named(strongest[0]), *strongest[1:]),
             self._baseline_ranks(question, number),
-            self.beam(question, [number])[1][0],
+            self.traces(question, [number])[0],
         )
 
     def beam(self, question: Question, items: Sequence[int]) -> tuple[list[list[Prefix]], list[BeamTrace]]:
@@ -232,6 +232,16 @@ class Explainer:
         Raises:
             DataError: an item is no longer recommended.
         """
+        levels, traces = self._searched(question, items)
+        return [[self._prefix(level, one, place) for place in range(len(one.nodes))] for level, one in levels], traces
+
+    def traces(self, question: Question, items: Sequence[int]) -> list[BeamTrace]:
+        """How some items fared in the generator's search; see `beam`."""
+        return self._searched(question, items)[1]
+
+    def _searched(
+        self, question: Question, items: Sequence[int]
+    ) -> tuple[list[tuple[int, KeptLevel]], list[BeamTrace]]:
         recommender = self._recommender
         beams = max(recommender.project.recommend.beams, question.k)
         model, trie = recommender.checkpoint.model, recommender.checkpoint.trie
@@ -240,30 +250,24 @@ class Explainer:
         with recommender.computing():
             allowed = None if question.allowed is None else trie.allow(recommender.of_trie(question.allowed))
             levels = watched_search(model, trie, self._visible(question.history), beams, allowed)
-        kept = [
-            [self._prefix(level, node, log_prob) for node, log_prob in zip(one.nodes, one.log_probs, strict=True)]
-            for level, one in enumerate(levels)
-        ]
-        sums = np.cumsum(self._path_log_probs(question.history, np.array(items)), axis=1) if items else np.zeros((0, 0))
-        return kept, [self._trace(item, beams, levels, kept, own) for item, own in zip(items, sums, strict=True)]
+        named = [(level, one) for level, one in enumerate(levels) if len(one.nodes)]
+        last = [self._prefix(level, one, len(one.nodes) - 1) for level, one in named]
+        sums = np.cumsum(self._path_log_probs(question.history, np.array(items)), axis=1) if items else ()
+        traces = []
+        for item, own in zip(items, sums, strict=True):
+            path = trie.item_nodes[recommender.trie_places(np.array(item))].long().cpu().numpy()
+            fell = fell_at(levels, path)
+            shown = [
+                BeamLevel(level + 1, len(one.nodes), fell is None or level < fell, rounded(own[level]), prefix)
+                for (level, one), prefix in zip(named, last, strict=True)
+                if fell is None or level <= fell
+            ]
+            traces.append(BeamTrace(self.named(item), beams, None if fell is None else fell + 1, tuple(shown)))
+        return named, traces
 
-    def _trace(
-        self, item: int, beams: int, levels: list[KeptLevel], kept: list[list[Prefix]], sums: npt.NDArray[np.float64]
-    ) -> BeamTrace:
-        """One item in a search; `sums`: the log-probability of its prefix at every level."""
-        trie = self._recommender.checkpoint.trie
-        path = trie.item_nodes[self._recommender.trie_places(np.array(item))].long().cpu().numpy()
-        fell = fell_at(levels, path)
-        shown = [
-            BeamLevel(level + 1, len(some), fell is None or level < fell, rounded(sums[level]), some[-1])
-            for level, some in enumerate(kept)
-            if some and (fell is None or level <= fell)
-        ]
-        return BeamTrace(self.named(item), beams, None if fell is None else fell + 1, tuple(shown))
-
-    def _prefix(self, level: int, node: int, log_prob: float) -> Prefix:
-        """A node below a level, in words."""
-        recommender = self._recommender
+    def _prefix(self, level: int, kept: KeptLevel, place: int) -> Prefix:
+        """One of what a level kept, in words."""
+        recommender, node, log_prob = self._recommender, int(kept.nodes[place]), float(kept.log_probs[place])
         trie = recommender.checkpoint.trie
         first, end = (int(leaf) for leaf in trie.leaves(torch.tensor([node], device=trie.order.device), level + 1))
         leaf = torch.tensor([first], device=trie.order.device)
@@ -296,7 +300,7 @@ class Explainer:
             steps.append(CodeStep(level + 1, token(level, code), words, items, rounded(log_prob), probability))
         return tuple(steps)
 
-    def _deletions(self, question: Question, item: int) -> tuple[tuple[Removal, ...], tuple[Preference, ...]]:
+    def _deletions(self, question: Question, item: int) -> tuple[tuple[Removal, ...], tuple[UserPreference, ...]]:
         """What the item's score loses without each item of the history, and without each preference; one batch."""
         history, groups = question.history, self.preferences(question.history)
         singles = range(max(len(history) - self.visible, 0), len(history))
@@ -314,7 +318,7 @@ class Explainer:
             members = [history[place] for place in group.places]
             fit = fitness(units, known, item, members)
             preferences.append(
-                Preference(
+                UserPreference(
                     self._label(group.branch, members[0]),
                     rounded(group.weight),
                     None if fit is None else rounded(fit),

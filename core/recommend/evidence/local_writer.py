@@ -186,4 +186,4 @@ def _common() -> frozenset[str]:
     """Words that anybody may use: English function words, and those of explanations."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return (ENGLISH_STOP_WORDS | set(_EXPLAINING.split())) - set(_COUNTED.split())
+    return frozenset({*ENGLISH_STOP_WORDS, *_EXPLAINING.split()} - set(_COUNTED.split()))

@@ -29,7 +29,7 @@ class ScorePart:
     Attributes:
         name: of the scorer.
         value: its log-probability of the item.
-        weight: of the scorer in the list, 0 to 1.
+        weight: of the scorer in the list, above 0.
         contribution: weight times value; the contributions of all scorers add up to the item's score.
         lead: weight times how far the value lies above its mean over the list; above 0, the scorer pulls the item up.
     """
@@ -78,7 +78,7 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Preference:
+class UserPreference:
     """Items of the history that lie in one branch of the index (after LANE, arXiv 2407.02833).
 
     Attributes:
@@ -213,7 +213,7 @@ class Evidence:
     path: tuple[CodeStep, ...]
     removals: tuple[Removal, ...]
     vectors: str
-    preferences: tuple[Preference, ...]
+    preferences: tuple[UserPreference, ...]
     transition: Transition | None
     baselines: tuple[BaselineRank, ...]
     beam: BeamTrace

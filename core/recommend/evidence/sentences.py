@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from core.recommend.evidence.record import BeamTrace, CodeStep, Evidence, Preference
+from core.recommend.evidence.record import BeamTrace, CodeStep, Evidence, UserPreference
 
 MOST_REMOVALS = 3
 """Items of the history that are named at most."""
@@ -22,8 +22,8 @@ def sentences(evidence: Evidence) -> list[str]:
         by_lead = sorted(evidence.parts, key=lambda part: -part.lead)
         best, worst = by_lead[0], by_lead[-1]
         said.append(
-            f"Among the scorers {best.name} (weight {percent(best.weight)}) speaks for it most, "
-            f"{worst.name} (weight {percent(worst.weight)}) least."
+            f"Among the scorers {best.name} (weight {best.weight:.2f}) speaks for it most, "
+            f"{worst.name} (weight {worst.weight:.2f}) least."
         )
     said.append(_removals(evidence))
     if evidence.preferences:
@@ -100,7 +100,7 @@ def _removals(evidence: Evidence) -> str:
     return f"Its score falls by {lost}."
 
 
-def _preferences(preferences: Sequence[Preference]) -> str:
+def _preferences(preferences: Sequence[UserPreference]) -> str:
     shown = ", ".join(f'"{", ".join(one.label)}" ({percent(one.weight)})' for one in preferences[:MOST_PREFERENCES])
     fitting = [one for one in preferences if one.fitness is not None]
     said = f"The history is about {shown}"

@@ -37,6 +37,7 @@ def explain(run: ServedRun, request: Request) -> dict[str, Any]:
     """
     began = time.perf_counter()
     answer = user_lists.recommend(run, request)
+    request.check()
     explainer = run.recommender.explainer
     question, target = question_of(run, request)
     item = request.get("item")
@@ -45,7 +46,7 @@ def explain(run: ServedRun, request: Request) -> dict[str, Any]:
     measured = load_faithfulness(run.folder)
     held_out = None
     if target is not None and target in run.recommender.listed:
-        trace = explainer.beam(question, [target])[1][0]
+        trace = explainer.traces(question, [target])[0]
         held_out = {**json_values(trace), "sentence": beam_sentence(trace)}
     return {
         **answer,

@@ -34,8 +34,9 @@ def test_measured_on_users_drawn_by_the_seed(recommender: Recommender) -> None:
     assert found == measure_faithfulness(recommender, NullReporter(), 20)
     assert found.users == 20 and found.low <= found.difference <= found.high
     assert found.difference == pytest.approx(found.preference - found.random, abs=2e-6)
-    # Everybody walks on from where they are, so what was taken last decides: the preference is what matters.
-    assert found.shown and "further" in found.sentence()
+    # Everybody walks on from where they are, so what was taken last decides.
+    assert found.newest > found.preference > found.random
+    assert ("further" in found.sentence()) == found.shown == (found.low > 0)
 
 
 def test_the_drops_are_those_of_the_evidence(recommender: Recommender) -> None:

@@ -141,10 +141,12 @@ def test_who_shares_a_batch_changes_nothing(parts: Parts) -> None:
     weights = np.array(WEIGHTS[-1], dtype=np.float32)
     items, scores = fused_lists(parts, weights, HISTORIES, 8)
     for user in range(len(HISTORIES)):
-        own, own_scores = (rows[0] for rows in fused_lists(parts, weights, HISTORIES[user : user + 1], 8))
-        count = int((own >= 0).sum())
-        assert items[user][:count].tolist() == own[:count].tolist() and (items[user][count:] < 0).all()
-        assert scores[user][:count] == pytest.approx(own_scores[:count], abs=1e-5)
+        row = HISTORIES[user : user + 1]
+        for alike in (row, np.pad(row, ((0, 0), (2, 0)), constant_values=-1)):  # alone, and behind padding
+            own, own_scores = (rows[0] for rows in fused_lists(parts, weights, alike, 8))
+            count = int((own >= 0).sum())
+            assert items[user][:count].tolist() == own[:count].tolist() and (items[user][count:] < 0).all()
+            assert scores[user][:count] == pytest.approx(own_scores[:count], abs=1e-5)
 
 
 def test_the_rate_of_repeats() -> None:
