@@ -132,7 +132,8 @@ STALE: list[tuple[str, set[str], set[str]]] = [
     ("tune.weight_decay=0.01", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
     ("evaluate.bootstrap=60", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
     ("evaluate.mask_seen=true", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
-    ("vectors.semantic_dim=5", {"semantic", "index", "tune", "evaluate"}, {"data", "sasrec", "behavior", "baselines"}),
+    ("vectors.semantic_dim=5", {"semantic", "index", "tune", "baselines", "evaluate"}, {"data", "sasrec", "behavior"}),
+    ('recommend.fusion=["dense"]', {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
     ("sasrec.epochs=4", {"sasrec", "behavior", "index", "tune", "baselines", "evaluate"}, {"data", "semantic"}),
     ("data.max_history=5", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
     ("data.min_user_interactions=6", {"data", "index", "tune", "baselines", "evaluate"} | VECTORS, set()),
@@ -157,7 +158,8 @@ def test_where_sasrec_is_only_a_baseline_its_settings_touch_no_model(trained_pro
     def prints(*overrides: str) -> dict[str, str]:
         return {s.name: s.fingerprint for s in plan(Project.load(trained_project.path or "", [*without, *overrides]))}
 
-    one, two, none = prints(), prints("sasrec.epochs=9"), prints('evaluate.baselines=["popularity"]')
+    none = prints('evaluate.baselines=["popularity"]', 'recommend.fusion=["dense"]')
+    one, two = prints(), prints("sasrec.epochs=9")
     assert one["sasrec"] != two["sasrec"] and "sasrec" not in none
     for stage in ("behavior", "index", "tune"):
         assert one[stage] == two[stage] == none[stage]
@@ -201,6 +203,8 @@ def test_the_sources_that_are_there_make_the_index(overrides: list[str], sources
 def test_what_a_needed_stage_reads_is_needed(world: Path) -> None:
     """The contrast asks for behaviour vectors, and these for SASRec, which nothing else reads."""
     overrides = ["index.sources=semantic", "tune.distill=0", "evaluate.baselines=popularity", "contrast.form=next"]
+    assert "teacher" in needed(Project.load(world, overrides)), "the fused list follows it"
+    overrides.append("recommend.fusion=transitions")
     project = Project.load(world, overrides)
     assert needed(project) == {"data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"}
     assert needed(Project.load(world, [*overrides, "run.goal=index"])) == {"data", "semantic", "index"}

@@ -1,9 +1,10 @@
 """How much of a figure is the order of equal times? Real logs hold whole days; what comes first inside one is chance.
 
-    python tests/benchmarks/experiments/ties.py beauty scientific [--seeds 3] [--methods transitions itemknn sasrec]
+    python tests/benchmarks/experiments/ties.py beauty [--code asin] [--seeds 3] [--methods transitions itemknn sasrec]
 
 Counts how many neighbouring interactions of a user ascend by the item's code (chance is one half), among all and right
-before the test item: logs that were sorted by code inside a day show it. Then every run of ascending codes is shuffled
+before the test item: logs that were sorted by code inside a day show it. The code is a column of the item table; of
+Scientific none is left, its ids are numbers. Then every run of ascending codes is shuffled
 inside itself, seeded, and baselines are fitted and measured on both logs: what they lose was read off the codes.
 Recall and NDCG at 10, over all users, seen items kept and seen items hidden; means over seeds with their spread.
 """
@@ -35,22 +36,28 @@ FIGURES = ("recall@10", "ndcg@10")
 
 
 def dataset_of(name: str, folder: Path) -> Dataset:
-    """The data set as a run sees it; item numbers follow the alphabet, and so the product codes."""
+    """The data set as a run sees it."""
     sets = ["run.goal=index", "index.method=random", "vectors.behavior=ppmi-svd", "vectors.semantic=none"]
     return Dataset.load(run_stages(Project.load(write_project(name, folder), sets), NullReporter())["data"])
 
 
-def ascending(sequences: Sequences) -> npt.NDArray[np.bool_]:
-    """Whether each interaction but a user's first has a higher code than the one before; shape (interactions,)."""
-    rising = np.zeros(len(sequences.items), dtype=bool)
-    rising[1:] = sequences.items[1:] > sequences.items[:-1]
+def ascending(sequences: Sequences, place: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether each interaction but a user's first has a higher code than the one before; shape (interactions,).
+
+    Args:
+        sequences: of item numbers.
+        place: of each item in the order of the codes; shape (items,).
+    """
+    codes = place[sequences.items]
+    rising = np.zeros(len(codes), dtype=bool)
+    rising[1:] = codes[1:] > codes[:-1]
     rising[sequences.offsets[:-1][sequences.lengths > 0]] = False
     return rising
 
 
-def shuffled(sequences: Sequences, seed: int) -> Sequences:
-    """Every run of ascending codes in a random order; shape as before."""
-    run = np.cumsum(~ascending(sequences))  # a run's number; it never goes over a user's end
+def shuffled(sequences: Sequences, rising: npt.NDArray[np.bool_], seed: int) -> Sequences:
+    """Every run of ascending codes in a random order."""
+    run = np.cumsum(~rising)  # a run's number; it never goes over a user's end
     order = np.lexsort((np.random.default_rng(seed).random(len(run)), run))
     return Sequences(sequences.items[order], sequences.offsets)
 
@@ -76,21 +83,27 @@ def main() -> None:
     """Count, shuffle, measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+")
+    parser.add_argument("--code", default="asin")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", nargs="*", default=["transitions", "itemknn"])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eagertui-ties-") as scratch:
         for name in args.names:
             dataset = dataset_of(name, Path(scratch) / name)
-            rising, sequences = ascending(dataset.sequences), dataset.sequences
+            if args.code not in dataset.items.columns:
+                print(f"{name}: the item table has no column {args.code}")
+                continue
+            sequences, codes = dataset.sequences, dataset.items[args.code].fill_null("")
+            rising = ascending(sequences, codes.rank("ordinal").to_numpy().astype(np.int64))
             later = np.ones(len(rising), dtype=bool)
             later[sequences.offsets[:-1]] = False
             last = sequences.offsets[1:][dataset.evaluated] - 1
-            print(f"{name}: {rising[later].mean():.1%} of neighbours ascend, {rising[last].mean():.1%} before test items")
+            said = f"{rising[later].mean():.1%} of neighbours ascend, {rising[last].mean():.1%} before test items"
+            print(f"{name}: {said}", flush=True)
             for method in args.methods:
                 plain = [figures(dataset, method, seed, Path(scratch)) for seed in range(args.seeds)]
                 mixed = [
-                    figures(replace(dataset, sequences=shuffled(sequences, seed)), method, seed, Path(scratch))
+                    figures(replace(dataset, sequences=shuffled(sequences, rising, seed)), method, seed, Path(scratch))
                     for seed in range(args.seeds)
                 ]
                 for key in plain[0]:
