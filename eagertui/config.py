@@ -9,13 +9,13 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
-from core.files import write_atomic
+from core.files import locked, write_atomic
 from core.safe_json import read_object
 
 SYMBOLS = ("braille", "block", "ascii")
@@ -104,8 +104,14 @@ class Memory:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._values: dict[str, Any] = {}
-        if path is not None:
-            self._values = read_object(path)
+        self._kept = path is not None
+        """Whether the file takes what is remembered; in a read-only home it is this process's alone."""
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Take what the file says now: another app may have written it."""
+        if self._path is not None and self._kept:
+            self._values = read_object(self._path)
 
     def get(self, key: str, default: Any = None) -> Any:
         """What was remembered under a name; the default where it is missing or of another type."""
@@ -115,34 +121,47 @@ class Memory:
     def set(self, key: str, value: Any) -> None:
         """Remember something that JSON can hold."""
         if self._values.get(key) != value:
-            self._values[key] = value
-            self._save()
+            self._change(lambda values: values.update({key: value}))
 
     @property
     def projects(self) -> list[tuple[Path, str]]:
         """Project files and their names, the one that was opened last at the front."""
-        return [(Path(str(entry["path"])), str(entry.get("name") or "")) for entry in self._entries]
-
-    @property
-    def _entries(self) -> list[dict[str, Any]]:
-        return [entry for entry in self.get("projects", []) if isinstance(entry, dict) and _is_path(entry.get("path"))]
+        return [(Path(str(entry["path"])), str(entry.get("name") or "")) for entry in _entries(self._values)]
 
     def opened(self, project: Path, name: str) -> None:
         """Put a project at the front of the list."""
-        others = [entry for entry in self._entries if entry["path"] != str(project)]
         fresh = {"path": str(project), "name": name, "at": round(time.time())}
-        self.set("projects", [fresh, *others][:MOST_PROJECTS])
+        self._change(lambda values: values.update(projects=[fresh, *_others(values, project)][:MOST_PROJECTS]))
 
     def forget(self, project: Path) -> None:
         """Take a project from the list; its files stay."""
-        self.set("projects", [entry for entry in self._entries if entry["path"] != str(project)])
+        self._change(lambda values: values.update(projects=_others(values, project)))
 
-    def _save(self) -> None:
-        if self._path is None:
+    def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change what the file says now, alone: another app may have written it since it was read."""
+        if self._path is None or not self._kept:
+            change(self._values)
             return
-        with contextlib.suppress(OSError):  # a read-only home is no reason to fail
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path, json.dumps(self._values, indent=1))
+            with locked(self._path.parent):
+                self.read_again()
+                change(self._values)
+                write_atomic(self._path, json.dumps(self._values, indent=1))
+        except OSError:  # a read-only home is no reason to fail
+            self._kept = False
+            change(self._values)
+
+
+def _entries(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    known = values.get("projects")
+    known = known if isinstance(known, list) else []
+    return [entry for entry in known if isinstance(entry, dict) and _is_path(entry.get("path"))]
+
+
+def _others(values: Mapping[str, Any], project: Path) -> list[dict[str, Any]]:
+    """The known projects but one."""
+    return [entry for entry in _entries(values) if entry["path"] != str(project)]
 
 
 def _is_path(value: object) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from core.units import between, duration, gigabytes, roughly, size
 
 __all__ = [
-    "between", "duration", "figure", "figures", "gigabytes", "near", "project_file", "roughly", "size", "steady",
-    "visible",
+    "between", "duration", "figure", "figures", "from_home", "gigabytes", "near", "project_file", "roughly", "size",
+    "steady", "visible",
 ]  # fmt: skip
 
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")
@@ -52,6 +52,13 @@ def near(path: Path) -> str:
     """A path as a person would type it here; the working folder itself may be gone."""
     with contextlib.suppress(OSError, ValueError):
         return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def from_home(path: Path) -> str:
+    """A path as a person knows it: `~` for the home folder."""
+    with contextlib.suppress(RuntimeError, ValueError):  # no home at all; not below it
+        return str("~" / path.relative_to(Path.home()))
     return str(path)
 
 

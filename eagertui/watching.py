@@ -118,6 +118,7 @@ class WatchingApp(PacedApp):
         known = ProjectList()
         while True:
             if self.current_mode == "home":
+                await asyncio.to_thread(self.memory.read_again)
                 files = [file for file, _ in self.memory.projects]
                 if self.bridge.project_file is not None and self.bridge.project_file not in files:
                     files.insert(0, self.bridge.project_file)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from core.errors import ProjectError
+from core.files import locked
 from eagertui.config import MOST_PROJECTS, Config, Memory
 
 IDS = frozenset({"quit", "help"})
@@ -55,6 +58,33 @@ def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
     assert [name for _, name in Memory(tmp_path / "deep" / "state.json").projects] == ["b"]
 
 
+def test_two_apps_keep_what_each_other_remembers(tmp_path: Path) -> None:
+    one, other = Memory(tmp_path / "state.json"), Memory(tmp_path / "state.json")
+    other.opened(Path("/b/project.toml"), "b")
+    one.opened(Path("/a/project.toml"), "a")
+    other.set("theme", "eager-light")
+    one.set("chart.smoothing", 0.5)
+    again = Memory(tmp_path / "state.json")
+    assert [name for _, name in again.projects] == ["a", "b"]
+    assert (again.get("theme"), again.get("chart.smoothing")) == ("eager-light", 0.5)
+    one.forget(Path("/b/project.toml"))
+    other.set("theme", "eager-dark")
+    other.read_again()
+    assert [name for _, name in other.projects] == ["a"]
+
+
+def test_a_change_waits_until_the_other_app_has_written(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "state.json")
+    with locked(tmp_path):
+        late = Thread(target=memory.set, args=("theme", "eager-light"))
+        late.start()
+        late.join(0.1)
+        assert late.is_alive()
+        (tmp_path / "state.json").write_text('{"place": "data"}')
+    late.join(5)
+    assert json.loads((tmp_path / "state.json").read_text()) == {"place": "data", "theme": "eager-light"}
+
+
 def test_a_broken_memory_is_an_empty_one(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     for text in ("", "{", "[1]", '{"projects": 7, "chart log": "yes"}', '{"projects": [3, {"path": ""}]}'):
@@ -68,6 +98,7 @@ def test_a_read_only_home_costs_comfort_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     memory = Memory(tmp_path / "file" / "state.json")
     memory.set("theme", "eager-light")
+    memory.read_again()
     assert memory.get("theme", "") == "eager-light"
 
 

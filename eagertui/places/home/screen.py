@@ -14,7 +14,8 @@ from textual.content import Content
 
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
-from eagertui.places.home.lines import project_row
+from eagertui.places.home.lines import folders, project_row
+from eagertui.places.home.projects import ProjectInfo
 from eagertui.places.place import Place
 from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.filter_bar import FilterBar
@@ -129,12 +130,12 @@ class HomeScreen(Place):
         self.projects.border_title = "Projects"
         self.projects.border_subtitle = Content(f"{len(known)} known" if len(known) > 1 else "")
         self.projects.styles.max_height = min(len(known), 8) + 2
-        self.projects.show(
-            [
-                Row(str(one.file), lambda width, one=one: project_row(one, one.file == open_file, width))  # type: ignore[misc]
-                for one in known
-            ]
-        )
+        ends = folders(known)
+
+        def row(one: ProjectInfo) -> Row:
+            return Row(str(one.file), lambda width: project_row(one, one.file == open_file, width, ends[one.file]))
+
+        self.projects.show([row(one) for one in known])
 
     def draw_detail(self) -> None:
         """Draw the lines below the lists."""
