@@ -63,6 +63,21 @@ async def test_a_live_run_at_every_size(open_app: Open, shop: Path, size: tuple[
         await eyes.see("✓ finished", *([] if size == (40, 12) else ["R@10"]))  # the figures follow the state
 
 
+async def test_on_a_small_screen_the_keys_reach_every_test_figure(open_app: Open, finished: RunFolder) -> None:
+    methods = ("model", "sasrec", "transitions", "itemknn", "markov", "popularity")
+    figures = {name: {"recall@10": 0.1, "ndcg@10": 0.09 - 0.01 * at} for at, name in enumerate(methods)}
+    (finished.path / "metrics.json").write_text(json.dumps({"test": figures}))
+    async with open_app(size=(60, 18), verb="train") as eyes:
+        text = await eyes.see("✓ finished", "sasrec")
+        assert "popularity" not in text
+        await eyes.press("end")
+        await eyes.see("popularity")
+        await eyes.press("o", "o", "o")  # the story, what was printed, the figures again
+        await eyes.see("Test")
+        await eyes.press("home")
+        await eyes.see("sasrec")
+
+
 async def test_the_curves_are_led_through_by_keys(open_app: Open, shop: Path) -> None:
     begin(shop, *WAITING)
     async with open_app(verb="train") as eyes:
