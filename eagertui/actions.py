@@ -61,6 +61,16 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui --headless control checkpoint --run ID"),
     Action("explore-run", "e", "app.explore", "Explore", "Recommendations of this run.", ("home", "train", "compare"),
            headless="eagertui --headless recommend --user ID --run ID"),
+    # what is there already
+    Action("delete", "D,delete", "delete", "Delete",
+           "Delete the run under the cursor, after a question; in the list of projects: forget one, its files stay.",
+           ("home",), footer=False, headless="eagertui runs --rm ID"),
+    Action("name-run", "N", "app.name_run", "Name", "Give the run under the cursor a name.", ("home",), footer=False,
+           headless="eagertui runs --name ID NAME"),
+    Action("pin-run", "P", "app.pin_run", "Pin", "Pin the run under the cursor, so that it stays, or unpin it.",
+           ("home",), footer=False, headless="eagertui runs --pin ID"),
+    Action("prune", "C", "app.prune", "Free disk", "Delete the artefacts that no run uses, after a question.",
+           ("home",), footer=False, headless="eagertui runs --prune"),
     # Train
     Action("hold", "space", "hold", "Hold view", "Hold the view still, or let it follow again; the run goes on.",
            ("train",)),

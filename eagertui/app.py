@@ -25,14 +25,28 @@ from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
 from eagertui.plain import visible
-from eagertui.running import RunningApp
 from eagertui.textual_private import Palette, knows_styles
 from eagertui.themes import THEMES
+from eagertui.tidying import TidyingApp
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
 
 OVER_A_PLACE = frozenset(
-    {"go", "go_back", "train", "build_index", "new_project", "sample", "explore", "resume", "stop_run"}
+    {
+        "go",
+        "go_back",
+        "train",
+        "build_index",
+        "new_project",
+        "sample",
+        "explore",
+        "resume",
+        "stop_run",
+        "delete_run",
+        "name_run",
+        "pin_run",
+        "prune",
+    }
 )
 """Actions of a place that must not begin below a form."""
 
@@ -46,7 +60,7 @@ def _screen(place: str) -> Callable[[], Screen[Any]]:
     return make
 
 
-class EagerApp(RunningApp):
+class EagerApp(TidyingApp):
     """EagerTUI.
 
     Args:
@@ -205,8 +219,10 @@ class EagerApp(RunningApp):
             return False  # a form or a question lies over the place
         if action == "sample":
             return not self.runs
-        if action in ("train", "build_index") and self.bridge.project_file is None:
+        if action in ("train", "build_index", "prune") and self.bridge.project_file is None:
             return False
+        if action in ("name_run", "pin_run"):
+            return self.meant() is not None
         if action in ("stop_run", "pause_run", "checkpoint_run", "resume", "explore"):
             folder = self.meant()
             status = self.status_of(folder) if folder else None

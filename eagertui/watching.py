@@ -128,7 +128,11 @@ class WatchingApp(PacedApp):
                     self.runs_changed.publish(None)
             await asyncio.sleep(PROJECTS_INTERVAL)
 
-    def open_project(self, path: Path) -> None:
+    def close_project(self) -> None:
+        """Have no project open."""
+        self.open_project(None)
+
+    def open_project(self, path: Path | None) -> None:
         """Turn to another project."""
         self.bridge.open(path)
         self.runs, self.runs_read = [], False

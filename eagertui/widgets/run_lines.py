@@ -14,6 +14,7 @@ from core.run.folder import RunInfo
 from core.run.rankings import OURS, headline
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number
+from eagertui.cli.output.lists import PIN
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
     FAINT,
@@ -58,9 +59,9 @@ def run_row(run: RunInfo, width: int) -> Content:
     glyph, style = status_parts(status)[0]
     left: list[Part] = [(fill(glyph, 12), style), (f" {fill(when(run.created), 11)} ", "")]
     if width >= 60:
-        left.append((f" {fill(run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
+        left.append((f" {fill(run.label or run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
     if width >= 74:
-        left.append((f" {fill(short_id(run), 5)} ", FAINT))
+        left.append((f" {fill(short_id(run) + PIN * run.pinned, 5)} ", FAINT))
     if status.live and status.total > 0:
         share = status.done / status.total
         best = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
@@ -89,7 +90,9 @@ def run_row(run: RunInfo, width: int) -> Content:
 def run_detail(run: RunInfo, width: int) -> list[Content]:
     """A few lines about one run, the next step named."""
     status = run.status
-    lines = [line([*status_parts(status), ("  " + safe(run.id), FAINT)], width)]
+    label: list[Part] = [("  " + clip(run.label, 30), "bold")] if run.label else []
+    pinned: list[Part] = [(f"  {PIN} pinned", FAINT)] if run.pinned else []
+    lines = [line([*status_parts(status), *label, ("  " + safe(run.id), FAINT), *pinned], width)]
     if status.live:
         lines.append(progress_line(status, width))
         if status.best:
@@ -108,6 +111,8 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
             lines.append(line([("last checkpoint  ", FAINT), safe(status.checkpoint)], width))
         if status.state in UNFINISHED:
             lines.append(hint("r", "goes on from there", "enter", "the whole story"))
+    if not status.live:
+        lines.append(hint("N", "name it", "P", "unpin it" if run.pinned else "pin it", "D", "delete it"))
     lines.append(line([(safe(near(run.folder.path)), FAINT)], width))
     return lines
 

@@ -173,6 +173,20 @@ class HomeScreen(Place):
         """Filter the runs."""
         self.query_one(FilterBar).open()
 
+    @property
+    def highlighted_project(self) -> ProjectInfo | None:
+        """The project under the cursor."""
+        current = self.projects.current
+        return next((one for one in self.eager.projects if str(one.file) == current), None)
+
+    def action_delete(self) -> None:
+        """Delete the run under the cursor; in the list of projects forget the one there."""
+        project = self.highlighted_project
+        if self.focused is self.projects and project is not None:
+            self.eager.forget_project(project)
+        else:
+            self.eager.action_delete_run()
+
     @on(FilterBar.Filtered)
     def _filtered(self) -> None:
         self.news()
@@ -193,17 +207,14 @@ class HomeScreen(Place):
 
     @on(RowList.OptionSelected, "#projects")
     def _opened(self) -> None:
-        chosen = self.projects.current
-        project = next((one for one in self.eager.projects if str(one.file) == chosen), None)
+        project = self.highlighted_project
         if project is None or project.file == self.eager.bridge.project_file:
             self.runs.focus()
         elif not project.there:
-            self.eager.memory.forget(project.file)
-            self.eager.tell(f"{project.file} is gone; taken from the list", severity="warning")
-            self.eager.poll_projects()
+            self.eager.forget_project(project)
         else:
             self.eager.open_project(project.file)
 
 
 def _words(run: RunInfo) -> str:
-    return f"{run.id} {run.name} {run.recipe} {run.status.state}".lower()
+    return f"{run.id} {run.label} {run.name} {run.recipe} {run.status.state}".lower()

@@ -8,10 +8,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo
-from tests.eagertui.app_tools import PROJECT
+from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
 Open = Callable[..., Any]
 
@@ -64,3 +65,68 @@ async def test_a_project_that_another_app_opened_is_listed(shop: Path, open_app:
             eyes.app.memory.opened(tmp_path / name / "bookshop" / "project.toml", "bookshop")
         eyes.app.poll_projects()
         await eyes.see("one/bookshop", "two/bookshop")
+
+
+async def test_a_run_is_named_pinned_and_deleted_by_keys(open_app: Open, finished: RunFolder) -> None:
+    artefact = finished.path.parent / ".store" / ("a" * 20)
+    artefact.mkdir(parents=True)
+    (artefact / "x").write_bytes(bytes(5_000_000))
+    (finished.path / "stages" / "index.json").write_text(f'{{"artefact": "../.store/{artefact.name}"}}')
+    async with open_app() as eyes:
+        await eyes.see("✓ finished")
+        await eyes.press("N", *"wide", "space", *"run", "enter")
+        await eyes.see("wide run")
+        await eyes.press("P")
+        await eyes.see("◆ pinned")
+        await eyes.press("D")
+        await eyes.see("is pinned")
+        await eyes.press("P")
+        await eyes.until(lambda: not finished.label()["pinned"] and not eyes.app.runs[0].pinned)
+        await eyes.press("D")
+        await eyes.see("Delete this run", "1 artefact that no other run uses", r"Delete 5\.\d MB")
+        await eyes.press("escape", "D")
+        await eyes.see("Delete this run")
+        await eyes.press("d")
+        await eyes.until(lambda: eyes.app.runs == [])
+        assert not finished.path.exists()
+        assert not artefact.exists()
+
+
+async def test_a_run_at_work_is_not_deleted(open_app: Open, shop: Path) -> None:
+    run = new_run(shop)
+    launch.launch(run, command=fake_engine(*SLOW))
+    async with open_app() as eyes:
+        await eyes.see("● running")
+        await eyes.press("D")
+        await eyes.see("is at work")
+        assert run.path.is_dir()
+
+
+async def test_what_no_run_uses_is_deleted_by_a_key(open_app: Open, finished: RunFolder) -> None:
+    artefact = finished.path.parent / ".store" / ("a" * 20)
+    artefact.mkdir(parents=True)
+    async with open_app() as eyes:
+        await eyes.see("✓ finished")
+        await eyes.press("C")
+        await eyes.see("Free the disk", "1 artefact that no run uses")
+        await eyes.press("d")
+        await eyes.until(lambda: not artefact.exists())
+        await eyes.press("C")
+        await eyes.see("nothing that no run uses")
+
+
+async def test_a_project_is_forgotten_and_its_files_stay(open_app: Open, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "project.toml").write_text(PROJECT)
+    async with open_app(project=tmp_path / "one") as eyes:
+        eyes.app.memory.opened(tmp_path / "two" / "project.toml", "two")
+        eyes.app.poll_projects()
+        await eyes.see("2 known")
+        eyes.app.screen.projects.focus()
+        eyes.app.screen.projects.go_to(str(tmp_path / "one" / "project.toml"))
+        await eyes.press("D")
+        await eyes.see("is forgotten: its files stay")
+        assert eyes.app.bridge.project_file is None
+        assert [name for _, name in eyes.app.memory.projects] == ["two"]
+    assert (tmp_path / "one" / "project.toml").is_file()
