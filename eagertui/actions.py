@@ -200,6 +200,22 @@ def shown_key(action: Action, own: Mapping[str, str]) -> str:
     return key_name(own.get(action.id, action.keys))
 
 
+def clashes(own: Mapping[str, str]) -> dict[str, str]:
+    """Of a person's own keys those that another action has in the same place or form, by an action's id, and why."""
+    found = {}
+    for place in (*PLACES, *FORMS):
+        users: dict[str, list[str]] = {}
+        for action in actions_of(place):
+            for key in {key.strip() for key in own.get(action.id, action.keys).split(",")}:
+                users.setdefault(key, []).append(action.id)
+        for key, ids in users.items():
+            mine = [one for one in ids if one in own]
+            if len(ids) > 1 and mine:
+                other = next(one for one in ids if one != mine[-1])
+                found[mine[-1]] = f"{key} is the key of {other} too"
+    return found
+
+
 def own_bindings(place: str) -> list[Binding]:
     """The bindings of one place's screen."""
     return bindings(action for action in ACTIONS if place in action.places)

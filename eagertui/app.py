@@ -19,7 +19,7 @@ from textual.screen import Screen
 
 from core.errors import EagerError, EnvironmentFault
 from core.run.status import UNFINISHED
-from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
+from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, clashes, shown_key
 from eagertui.bridge import Bridge
 from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.places.home.screen import HomeScreen
@@ -113,8 +113,11 @@ class EagerApp(TidyingApp):
 
     def on_ready(self) -> None:
         """Begin to look at the project, now that the first frame is there."""
+        problems = list(self.config.problems)
         if self.config.theme and self.theme != self.config.theme:
-            self.tell(f"no theme {self.config.theme}; {self.theme} is used", severity="warning")
+            problems.append(f"theme: there is no {self.config.theme}; {self.theme} is used")
+        if problems:
+            self.tell_list(f"{config_path().name}: the rest of it counts", problems)
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.set("theme", theme.name))
         self.poll_project()
         self.poll_projects()
@@ -287,14 +290,8 @@ def run_app(project: Path | None, place: str = "", overrides: Sequence[str] = ()
         raise EnvironmentFault("no terminal to draw the app on", "without a screen: eagertui --headless VERB")
     if project is None and Path("project.toml").is_file():
         project = Path("project.toml")
-    fault: EagerError | None = None
-    try:
-        config = Config.load(config_path(), frozenset(action.id for action in ACTIONS))
-    except EagerError as error:
-        config, fault = Config(), error
+    config = Config.load(config_path(), frozenset(action.id for action in ACTIONS), clashes)
     app = EagerApp(project, place, overrides, config=config, memory=Memory(state_path()), user=user)
-    if fault is not None:
-        app.call_later(app.complain, fault)
     app.run()
     for run in app.bridge.runs():
         if run.status.live:
