@@ -62,6 +62,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("explore-run", "e", "app.explore", "Explore", "Recommendations of this run.", ("home", "train", "compare"),
            headless="eagertui --headless recommend --user ID --run ID"),
     # what is there already
+    Action("edit-project", "E", "app.edit_project", "Edit file", "Open the project file in your own editor ($EDITOR).",
+           ("home", "data", "index", "train", "start"), footer=False),
     Action("delete", "D,delete", "delete", "Delete",
            "Delete the run under the cursor, after a question; in the list of projects: forget one, its files stay.",
            ("home",), footer=False, headless="eagertui runs --rm ID"),

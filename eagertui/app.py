@@ -222,7 +222,7 @@ class EagerApp(TidyingApp):
             return False  # a form or a question lies over the place
         if action == "sample":
             return not self.runs
-        if action in ("train", "build_index", "prune") and self.bridge.project_file is None:
+        if action in ("train", "build_index", "prune", "edit_project") and self.bridge.project_file is None:
             return False
         if action in ("name_run", "pin_run"):
             return self.meant() is not None

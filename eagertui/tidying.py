@@ -1,13 +1,20 @@
-"""What the keys do to what is there already: name, pin and delete runs, free the disk, forget projects."""
+"""What the keys do to what is there already: name, pin and delete runs, free the disk, edit and forget projects."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import shlex
+import shutil
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.app import SuspendNotSupported
 
+from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from eagertui.cli.verbs.runs import deletion_lines
 from eagertui.places.home.projects import ProjectInfo
@@ -17,6 +24,10 @@ from eagertui.widgets.draw import line
 
 if TYPE_CHECKING:
     from core.jobs.housekeeping import Deletion
+
+
+TAKES_LINE = frozenset({"vi", "vim", "nvim", "nano", "emacs", "micro", "kak"})
+"""Editors that open a file at the line N of `+N`."""
 
 
 class TidyingApp(RunningApp):
@@ -98,3 +109,36 @@ class TidyingApp(RunningApp):
         told = f"its files stay; `eagertui {where}` opens it again" if project.there else "its file is gone"
         self.tell(f"{from_home(project.file.parent)} is forgotten: {told}")
         self.poll_projects()
+
+    def action_edit_project(self) -> None:
+        """Open the project file in the person's own editor; what it says then counts everywhere."""
+        file = self.bridge.project_file
+        if file is None:
+            return
+        command = editor_command(file, self.project_error)
+        if command is None:
+            self.complain(EagerError("no editor is known", f"set EDITOR, such as EDITOR=nano; the file: {file}"))
+            return
+        try:
+            with self.suspend():
+                code = subprocess.run(command, check=False).returncode
+        except (SuspendNotSupported, OSError) as error:
+            self.complain(EagerError(f"{command[0]} cannot be started: {error}", "set EDITOR to another editor"))
+            return
+        if code != 0:
+            self.tell(f"{command[0]} ended with code {code}", severity="warning")
+        self.refresh(layout=True)
+        self.poll_project()
+
+
+def editor_command(file: Path, fault: EagerError | None) -> list[str] | None:
+    """The command that edits a file, at the line of its fault where the editor is known to take one.
+
+    It is VISUAL, else EDITOR, else nano or vi; None where there is none.
+    """
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    command = shlex.split(named) or [name for name in ("nano", "vi") if shutil.which(name)][:1]
+    if not command:
+        return None
+    at = re.match(rf"{re.escape(str(file))}:(\d+):", fault.message) if fault else None
+    return [*command, *([f"+{at[1]}"] if at and Path(command[0]).name in TAKES_LINE else []), str(file)]

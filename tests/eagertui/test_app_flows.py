@@ -176,7 +176,7 @@ async def test_a_wrong_project_file_is_shown_and_read_again(open_app: Open, shop
     file = shop / "project.toml"
     file.write_text(PROJECT + 'itms = "x"\n')
     async with open_app() as eyes:
-        await eyes.see(r"project\.toml:4", "data.itms", "Mend the file")
+        await eyes.see(r"project\.toml:4", "data.itms", "Mended, it is read again", "E opens the file")
         await eyes.press("t")
         await eyes.see("cannot be read", "data.itms", "did you mean")
         await eyes.press("t")

@@ -21,7 +21,7 @@ from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
-from eagertui.widgets.run_lines import run_detail, run_row
+from eagertui.widgets.run_lines import hint, run_detail, run_row
 
 BEGIN = (
     ("n", "new project", "your own logs: interactions, and a table of items"),
@@ -157,7 +157,7 @@ class HomeScreen(Place):
         if not self.eager.runs_read:
             return [line([("reading the runs", FAINT)])]
         if self.eager.project_error is not None:
-            return [line(["Mend the file; this screen reads it again by itself."])]
+            return [line(["Mended, it is read again by itself."]), hint("E", "opens the file in your editor")]
         if self.eager.bridge.project_file is None:
             known = (("enter", "open", "the project under the cursor"),) if self.eager.projects else ()
             return welcome((*known, *BEGIN), "eagertui init DIR --interactions FILE --items FILE", width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -229,3 +230,27 @@ async def test_the_filter_and_escape_one_after_the_other(start: Open) -> None:
         assert form.answers == []
         await form.press("escape")
         assert form.answers == [None]
+
+
+async def test_a_file_that_is_mended_while_the_form_is_open_is_read_again(
+    start: Callable[..., Any], shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_module, "FILE_INTERVAL", 0.05)
+    file = shop / "project.toml"
+    whole = file.read_text()
+    file.write_text(f"{whole}seed = = 3\n")
+    async with start(overrides=("recipe=light-large",)) as form:
+        text = await form.see("cannot be read", r"project\.toml:4: Invalid value, column 8", "line 4: seed = = 3")
+        assert not re.search("t Start|d Default", text)
+        assert "E opens the file in your editor" in text
+        await form.press("t")
+        assert form.answers == []
+        file.write_text(f"seed = 3\n{whole}")
+        text = await form.see("What it will do", "light-large", r"seed +3")
+        assert form.screen.overrides == ("recipe=light-large",)
+        file.write_text(f"seed = 4\n{whole}")  # one that is whole is looked at again, too
+        await form.see(r"seed +4")
+        file.write_text("[")
+        await form.see("cannot be read")
+        await form.press("t")
+        assert form.answers == []
