@@ -15,6 +15,7 @@ from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.screen import Screen
 
 from core.errors import EagerError, EnvironmentFault
@@ -142,6 +143,10 @@ class EagerApp(TidyingApp):
 
     # --- places -----------------------------------------------------------------------------------------------------
 
+    def action_move(self, key: str) -> None:
+        """Press another key instead: what has the focus moves by it."""
+        self.post_message(Key(key, None))
+
     def action_explore(self) -> None:
         """Go to the recommendations of the run that is meant."""
         self.chosen = self.meant() or self.chosen
@@ -239,6 +244,11 @@ class EagerApp(TidyingApp):
         return True
 
     # --- leaving ----------------------------------------------------------------------------------------------------
+
+    def action_help_quit(self) -> None:
+        """What ctrl+c does: it ends other programs, and a person may expect that here."""
+        quit_key = next(shown_key(action, self.config.keys) for action in ACTIONS if action.id == "quit")
+        self.tell(f"{quit_key} quits, ctrl+z goes to the shell; what trains goes on without the app")
 
     async def action_quit(self) -> None:
         """Textual's own quit, with our manners."""

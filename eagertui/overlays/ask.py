@@ -15,6 +15,7 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from eagertui.actions import MOVES
 from eagertui.widgets.draw import line
 from eagertui.widgets.typed_line import TypedLine
 
@@ -42,6 +43,7 @@ class AskScreen(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,left", "app.focus_previous", show=False),
         Binding("down,right", "app.focus_next", show=False),
+        *MOVES,
     ]
 
     def __init__(self, title: str, text: Content, answers: Sequence[Answer]) -> None:

@@ -85,7 +85,7 @@ async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
         await eyes.press("p")
         await eyes.until(lambda: eyes.app.follower.state.paused)
         await eyes.see("‖ paused", "p Go on")
-        await eyes.press("k", "p")
+        await eyes.press("w", "p")
         await eyes.see("◆ checkpoint", "● running")
 
 
