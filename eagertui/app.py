@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
+from textual.command import CommandPalette, Provider
 from textual.events import Key
 from textual.screen import Screen
 
 from core.errors import EagerError, EnvironmentFault
+from core.run.folder import RunFolder
 from core.run.status import UNFINISHED
 from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, clashes, shown_key
 from eagertui.bridge import Bridge
+from eagertui.catalogue import Catalogue
 from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
@@ -50,6 +52,13 @@ OVER_A_PLACE = frozenset(
     }
 )
 """Actions of a place that must not begin below a form."""
+
+
+def _content() -> type[Provider]:
+    """What the palette finds beside commands, loaded when it is opened."""
+    from eagertui.overlays.palette_content import ContentProvider
+
+    return ContentProvider
 
 
 def _screen(place: str) -> Callable[[], Screen[Any]]:
@@ -82,6 +91,7 @@ class EagerApp(TidyingApp):
         **{place: _screen(place) for place in PLACES if place != "home"},
     }
     DEFAULT_MODE = "home"
+    COMMANDS = App.COMMANDS | {_content}
     NOTIFICATION_TIMEOUT = 4.0
     # Textual declares these two as instance variables by mistake, so ClassVar is not possible.
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (78, "-normal"), (120, "-wide")]  # noqa: RUF012
@@ -99,6 +109,7 @@ class EagerApp(TidyingApp):
     ) -> None:
         super().__init__(Bridge(project, overrides, engine), memory or Memory(None))
         self.config = config or Config()
+        self.catalogue = Catalogue()
         self.user = user
         self._first_place = place or self.place_before()
         for theme in THEMES:
@@ -166,6 +177,35 @@ class EagerApp(TidyingApp):
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
+    def show_project(self, file: Path) -> None:
+        """Open a project, and show its runs."""
+        if file != self.bridge.project_file:
+            self.open_project(file)
+        self.action_go("home")
+
+    def show_run(self, folder: RunFolder) -> None:
+        """Show a run's story."""
+        self.look_at(folder)
+        self.action_go("train")
+
+    async def show_item(self, item_id: str) -> None:
+        """Show an item's code, siblings and neighbours."""
+        from eagertui.places.index.screen import IndexScreen
+
+        self.action_go("index")
+        if isinstance(self.screen, IndexScreen):
+            self.screen.show_item(item_id)
+
+    def show_document(self, path: Path) -> None:
+        """Show a page of the documentation."""
+        from eagertui.overlays.document import DocumentScreen
+
+        self.push_screen(DocumentScreen(path))
+
+    def set_theme(self, name: str) -> None:
+        """Draw the app in other colours."""
+        self.theme = name
+
     def action_about(self) -> None:
         """Show versions, machine and paths."""
         from eagertui.overlays.about import AboutScreen
@@ -198,14 +238,14 @@ class EagerApp(TidyingApp):
         return str(getattr(self.screen, "PLACE", "") or self.current_mode)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: our own actions with their keys, and Textual's themes and screenshot."""
+        """The palette: our own actions with their keys, and Textual's screenshot and panels."""
         for action in actions_of(str(getattr(screen, "PLACE", "") or self.current_mode)):
             if self._possible(action.run):
                 run = action.run if "." in action.run else f"screen.{action.run}"
                 label = f"{action.label}  ({shown_key(action, self.config.keys)})"
                 yield SystemCommand(label, action.help, lambda run=run: self.run_action(run))
         for command in super().get_system_commands(screen):
-            if command.title in ("Theme", "Screenshot", "Maximize", "Minimize"):
+            if command.title in ("Screenshot", "Maximize", "Minimize"):
                 yield command
 
     @property

@@ -64,14 +64,14 @@ class RunningApp(WatchingApp):
     # --- runs -------------------------------------------------------------------------------------------------------
 
     @work(group="act", exclusive=True, exit_on_error=False)
-    async def action_train(self) -> None:
-        """Look at the settings and the cost, then train the project and watch it."""
+    async def action_train(self, setting: str = "") -> None:
+        """Look at the settings and the cost, at first at one of them, then train the project and watch it."""
         from eagertui.forms.start_training import StartScreen
 
         file = self.bridge.project_file
         if file is None:
             return
-        screen = StartScreen(file, self.bridge.overrides if self.wanted is None else self.wanted)
+        screen = StartScreen(file, self.bridge.overrides if self.wanted is None else self.wanted, setting)
         choice = await self.push_screen_wait(screen)
         self.wanted = tuple(screen.overrides)
         if choice is not None:

@@ -60,6 +60,7 @@ class StartScreen(Screen[StartChoice | None]):
     Args:
         project_file: the project.
         overrides: `--set` texts that the form begins with.
+        setting: the key that the cursor stands on at first; of several stages the first one's.
     """
 
     PLACE = "start"
@@ -67,8 +68,9 @@ class StartScreen(Screen[StartChoice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("start")]
     AUTO_FOCUS = "SettingList"
 
-    def __init__(self, project_file: Path, overrides: Sequence[str]) -> None:
+    def __init__(self, project_file: Path, overrides: Sequence[str], setting: str = "") -> None:
         super().__init__()
+        self._first = setting.replace("tune.stages.", "tune.stages.0.")
         self.project_file = project_file
         self._given = tuple(overrides)
         self._form: RunForm | None = None
@@ -149,6 +151,9 @@ class StartScreen(Screen[StartChoice | None]):
         self.remove_class("-broken")
         self.query_one("#figures").border_title = "What it will do"
         self._show(0.0)
+        if self._first:
+            self.query_one("#settings", SettingsForm).go_to(self._first)
+            self._first = ""
         if was_broken:
             self.query_one("#settings", SettingsForm).focus_list()
 
