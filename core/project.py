@@ -24,6 +24,7 @@ from core.settings import (
     ContrastSettings,
     DataSettings,
     EvaluateSettings,
+    ExplainSettings,
     IndexSettings,
     LoraSettings,
     LossTables,
@@ -65,6 +66,7 @@ class Project:
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     baselines: BaselineTables = field(default_factory=BaselineTables)
     tasks: TaskTables = field(default_factory=TaskTables)
