@@ -16,7 +16,7 @@ from eagertui.config import Memory
 from eagertui.places.place import Place
 from eagertui.plain import duration
 from eagertui.watching import WatchingApp
-from eagertui.widgets.draw import line, safe
+from eagertui.widgets.draw import line
 
 
 class RunningApp(WatchingApp):
@@ -187,8 +187,8 @@ class RunningApp(WatchingApp):
             title = "Stop this run?"
         else:
             ago = f"{duration(time.monotonic() - asked)} ago " if asked is not None else ""
-            saved = safe(status.checkpoint)
-            lost = f"what it did since {saved}" if saved else "all it did: there is no checkpoint yet"
+            since = "what it did since its last checkpoint"
+            lost = since if status.checkpoint else "all it did: there is no checkpoint yet"
             text = line([f"It was asked {ago}to save and end. Ended at once, it loses {lost}."])
             answers = [
                 Answer("no", "esc", "Wait for it"),

@@ -10,7 +10,7 @@ from core.files import digest
 from core.project import Project
 from core.recommend.search_cost import BEAM, LIST, scores_catalogue, search_work
 from core.registry import BASELINES as BASELINE_METHODS
-from core.run.reporting import Reporter
+from core.run.reporting import Reporter, in_passes
 from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks
 
 BASELINE_SCORE = 11e-9
@@ -52,7 +52,8 @@ def make_evaluate(project: Project, made: Artefacts, folder: Path, reporter: Rep
     from core.data.dataset import Dataset
     from core.evaluate.measure import measure
 
-    return measure(project, Dataset.load(made["data"]), made, folder, best_reachable_file(project), reporter)
+    heard = in_passes(reporter, "ranking", 2)  # validation, test
+    return measure(project, Dataset.load(made["data"]), made, folder, best_reachable_file(project), heard)
 
 
 def best_reachable_file(project: Project) -> Path | None:

@@ -158,6 +158,12 @@ def short_id(run: RunInfo) -> str:
     return safe(run.id.rsplit("_", 1)[-1])
 
 
+def checkpoint_name(path: str) -> str:
+    """A checkpoint's path without the folders of the store: `best`; empty where nothing else is left of it."""
+    _, store, inside = path.partition(".store/")
+    return safe(inside.partition("/")[2] if store else path)
+
+
 def rule_of_three(done: float, total: float, unit: str) -> str:
     """How far: `9,200 / 20,000 steps`."""
     whole = f"{done:,.0f} / {total:,.0f}" if total > 0 else f"{done:,.0f}"

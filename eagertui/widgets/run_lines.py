@@ -20,6 +20,7 @@ from eagertui.widgets.draw import (
     FAINT,
     Part,
     bar,
+    checkpoint_name,
     clip,
     fill,
     line,
@@ -108,7 +109,7 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
         if status.remedy:
             lines.append(line([(safe(status.remedy), FAINT)], width))
         if status.checkpoint:
-            lines.append(line([("last checkpoint  ", FAINT), safe(status.checkpoint)], width))
+            lines.append(line([("last checkpoint  ", FAINT), checkpoint_name(status.checkpoint) or "saved"], width))
         if status.state in UNFINISHED:
             lines.append(hint("r", "goes on from there", "enter", "the whole story"))
     if not status.live:
@@ -134,9 +135,9 @@ def progress_line(status: Status, width: int) -> Content:
 def bar_line(task: str, share: float, count: str, eta: float | None, width: int) -> Content:
     """A task's bar, share and count, and the time that it still takes."""
     right: list[Part] = [(f"{duration(eta)} left", "bold")] if eta else []
-    name = f"{fill(task, 10)} " if width >= 70 else ""
+    name = f"{fill(task, max(10, min(16, cell_len(task))))} " if width >= 70 else ""
     middle = f" {share:4.0%}  {count}"
-    cells = max(6, width - len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
+    cells = max(6, width - cell_len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
     return spread([(name, "bold"), *progress_bar(share, min(cells, 60)), (middle, "")], right, width)
 
 

@@ -219,7 +219,10 @@ class TrainScreen(Place):
         head.styles.height = len(lines) + 2  # set by hand: "auto" would lay the whole screen out at every step
         head.show(lambda width, height: headline(state, status, asked, plan, width))
         head.border_subtitle = self._below_headline()
-        self._show_lines("#stage-text", lambda width: stage_lines(state.stages, plan, width, status.live))
+        self._show_lines(
+            "#stage-text",
+            lambda width: stage_lines(state.stages, plan, width, status.live, state if status.live else None),
+        )
         self._follow_stages(len(state.stages))
         self._show_lines("#metric-text", lambda width: metric_lines(seen.metrics, width))
         symbols = self.eager.config.symbols
