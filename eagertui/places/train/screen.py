@@ -294,8 +294,6 @@ class TrainScreen(Place):
         log.show(found)
 
     def _first_steps(self) -> list[Content]:
-        if self.eager.bridge.project_file is None:
-            return [line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own")]
         return [
             line([("No run yet.", "bold")]),
             Content(""),
