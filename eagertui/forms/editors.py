@@ -77,7 +77,23 @@ class ChoiceSelect(ToldSelect):
         typed = next((one for one in field.prefixes if isinstance(value, str) and value.startswith(one)), None)
         chosen = value if value in field.choices else typed
         options = [(one, safe(one) or "none") for one in field.choices] + [(one, f"{one}…") for one in field.prefixes]
-        shown = [(Text(f"{'●' if one == chosen else ' '} {label}"), one) for one, label in options]
+        longest = max((len(label) for _, label in options), default=0)
+        words = {
+            one: f"{'':{longest - len(safe(one)) + 2}}{safe(text)}"
+            for one, text in zip(field.choices, field.words, strict=False)
+        }
+        shown = [
+            (
+                Text.assemble(
+                    f"{'●' if one == chosen else ' '} {label}",
+                    (words.get(one, ""), "dim"),
+                    no_wrap=True,
+                    overflow="ellipsis",
+                ),
+                one,
+            )
+            for one, label in options
+        ]
         first = chosen if chosen is not None else options[0][0]  # where the cursor stands
         super().__init__(shown, allow_blank=False, value=first, type_to_search=False)
         self._field, self._rows = field, len(shown)

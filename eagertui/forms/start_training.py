@@ -22,7 +22,7 @@ from eagertui.actions import own_bindings
 from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.forms.form_model import RunForm, near, train_command
 from eagertui.forms.form_parts import button_label, copy_hint, folded_command, form_button, heading
-from eagertui.forms.plan_lines import plan_lines, short_plan_lines
+from eagertui.forms.plan_lines import plan_lines, refusal, short_plan_lines
 from eagertui.forms.settings_form import SettingsForm
 from eagertui.widgets.draw import error_lines, line
 from eagertui.widgets.key_bar import KeyBar
@@ -255,6 +255,10 @@ class StartScreen(Screen[StartChoice | None]):
             fault = form.trouble
             self.query_one("#settings", SettingsForm).go_to(fault.key)
             self.eager.tell(f"{fault.key}: {fault.message}" if fault.key else fault.message, severity="error")
+            return
+        message, remedy = refusal(self._plan or {})
+        if message:
+            self.eager.complain(EagerError(message, remedy))
             return
         self.dismiss(StartChoice(form.overrides, new))
 

@@ -221,7 +221,7 @@ class TrainScreen(Place):
         head.border_subtitle = self._below_headline()
         self._show_lines(
             "#stage-text",
-            lambda width: stage_lines(state.stages, plan, width, status.live, state if status.live else None),
+            lambda width: stage_lines(state.stages, plan, width, status.live, state),
         )
         self._follow_stages(len(state.stages))
         self._show_lines("#metric-text", lambda width: metric_lines(seen.metrics, width))

@@ -254,3 +254,23 @@ async def test_a_file_that_is_mended_while_the_form_is_open_is_read_again(
         await form.see("cannot be read")
         await form.press("t")
         assert form.answers == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_start_that_would_be_refused_is_refused_in_the_form(
+    start: Callable[..., Any], size: tuple[int, int]
+) -> None:
+    refused = {"message": "backbone.model needs big/model, which is not here", "remedy": "name a folder that holds it"}
+    async with start(size=size, plan={**FRESH, "refused": refused}) as form:
+        await form.see("✗ cannot start: +backbone.model|✗ cannot start")
+        await form.press("t")
+        await form.see("That did not work", "name a folder")
+        assert form.answers == []
+
+
+async def test_the_recipes_say_what_they_need(start: Callable[..., Any]) -> None:
+    async with start(size=(120, 40)) as form:
+        await form.see("What it will do")
+        await form.go_to("recipe")
+        await form.press("enter")
+        await form.see("lc-rec +GPUs, 6.7 billion", "light +two CPU cores, 1.9 million")
