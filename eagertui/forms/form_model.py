@@ -170,10 +170,12 @@ def problem(key: str, text: str) -> str:
 
 
 def recipe_words(card: RecipeCard) -> str:
-    """What a recipe needs and is, what matters most first: a narrow list cuts the end off."""
-    needs, size, download = card.needs.partition(";")[0], card.size.partition(" (")[0], card.download.rstrip(".")
-    asked = f", download {download}" if download not in ("", "none") else ""
-    return f"{needs.rstrip('.')}, {size.rstrip('.')}{asked}: {card.what}"
+    """What a recipe needs, in as few words as a narrow list has room for: machine, parameters, download."""
+    needs, size = re.split("[;.]", card.needs)[0], card.size.partition(" (")[0].rstrip(".")
+    for word, short in ((" million parameters", " M"), (" billion parameters", " B")):
+        size = size.replace(word, short)
+    loads = re.search(r"[\d.]+ GB", card.download)
+    return f"{needs}, {size}" + (f", {loads[0]} to load" if loads else "")
 
 
 def form_field(setting: Setting, key: str, value: Any) -> Field:

@@ -273,4 +273,6 @@ async def test_the_recipes_say_what_they_need(start: Callable[..., Any]) -> None
         await form.see("What it will do")
         await form.go_to("recipe")
         await form.press("enter")
-        await form.see("lc-rec +GPUs, 6.7 billion", "light +two CPU cores, 1.9 million")
+        await form.see("● light", "two CPU cores, 1.9 M")
+        await form.press("home")
+        await form.see("GPUs, 6.7 B, 13 GB to load")
