@@ -83,7 +83,9 @@ def figures(values: object) -> str:
     """The scalar entries of a mapping on one line: `users 22,363, items 12,101`."""
     if not isinstance(values, dict):
         return ""
-    flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    flat = {
+        k: v for k, v in values.items() if not isinstance(v, dict) and k != "base_id"
+    }  # an id tells nobody anything
     return ", ".join(f"{visible(k).replace('_', ' ')} {figure(v)}" for k, v in flat.items())
 
 

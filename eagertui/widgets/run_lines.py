@@ -128,7 +128,9 @@ def hint(*pairs: str) -> Content:
 
 def progress_line(status: Status, width: int) -> Content:
     """Bar, share, count and time left of the current task, from a status alone."""
-    share = status.done / status.total if status.total > 0 else 0.0
+    if status.total <= 0:
+        return line([(f"{safe(status.stage)} is at work" if status.stage else "the engine is starting", FAINT)], width)
+    share = status.done / status.total
     return bar_line(status.task, share, rule_of_three(status.done, status.total, status.unit), status.eta, width)
 
 

@@ -44,11 +44,13 @@ def welcome(keys: Sequence[tuple[str, str, str]], command: str, width: int) -> l
     """What can be done first, what comes then, and the same without a screen."""
     rows = [line([("From interaction logs to a model that recommends", "bold $primary")], width), Content("")]
     rows += [
-        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<16} ", "bold"), (text, FAINT)], width)
+        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<17} ", "bold"), (text, FAINT)], width)
         for key, name, text in keys
     ]
     rows += [Content(""), line([("        and then, place by place", FAINT)], width)]
-    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<16} ", (text, FAINT)], width) for key, name, text in STEPS]
+    named = [key for key, _, _ in keys]
+    later = [step for step in STEPS if step[0] not in named]
+    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<17} ", (text, FAINT)], width) for key, name, text in later]
     return [*rows, Content(""), line([("        without a screen ", FAINT), (command, "bold")], width)]
 
 
@@ -110,6 +112,7 @@ class HomeScreen(Place):
         count = f"{len(self.eager.runs)} in all" if self.eager.runs else ""
         self.runs.border_subtitle = Content(f"{len(wanted)} of {len(self.eager.runs)}" if word else count)
         self.set_class(not self.eager.runs, "-no-runs")
+        self.set_class(not self.has_class("-short") and len(wanted) <= self.size.height // 4, "-few-runs")
         self.runs.show([Row(run.id, lambda width, run=run: run_row(run, width)) for run in wanted])  # type: ignore[misc]
         self._take_focus()
         self.draw_detail()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,16 @@ async def test_a_project_is_forgotten_and_its_files_stay(open_app: Open, tmp_pat
         assert eyes.app.bridge.project_file is None
         assert [name for _, name in eyes.app.memory.projects] == ["two"]
     assert (tmp_path / "one" / "project.toml").is_file()
+
+
+async def test_the_panels_are_as_large_as_what_they_hold(open_app: Open, finished: RunFolder) -> None:
+    async with open_app(size=(120, 40)) as eyes:
+        await eyes.see("✓ finished", "This run")
+        await eyes.until(lambda: eyes.app.screen.runs.size.height <= 2)
+        assert eyes.app.screen.query_one("#detail").size.height > 20
+
+
+async def test_the_first_steps_name_each_key_once(open_app: Open) -> None:
+    async with open_app() as eyes:
+        text = await eyes.see("look at the data  what is in the logs")
+        assert len(re.findall(r"^│ +2 ", text, re.MULTILINE)) == 1
