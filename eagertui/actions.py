@@ -57,10 +57,22 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui --headless control stop --run ID"),
     Action("pause", "p", "app.pause_run", "Pause", "Pause the run, or let it go on.", ("train",),
            headless="eagertui --headless control pause --run ID"),
-    Action("checkpoint", "k", "app.checkpoint_run", "Checkpoint", "Save a checkpoint now.", ("train",),
+    Action("checkpoint", "w", "app.checkpoint_run", "Checkpoint", "Save a checkpoint now.", ("train",),
            headless="eagertui --headless control checkpoint --run ID"),
     Action("explore-run", "e", "app.explore", "Explore", "Recommendations of this run.", ("home", "train", "compare"),
            headless="eagertui --headless recommend --user ID --run ID"),
+    # what is there already
+    Action("edit-project", "E", "app.edit_project", "Edit file", "Open the project file in your own editor ($EDITOR).",
+           ("home", "data", "index", "train", "start"), footer=False),
+    Action("delete", "D,delete", "delete", "Delete",
+           "Delete the run under the cursor, after a question; in the list of projects: forget one, its files stay.",
+           ("home",), footer=False, headless="eagertui runs --rm ID"),
+    Action("name-run", "N", "app.name_run", "Name", "Give the run under the cursor a name.", ("home",), footer=False,
+           headless="eagertui runs --name ID NAME"),
+    Action("pin-run", "P", "app.pin_run", "Pin", "Pin the run under the cursor, so that it stays, or unpin it.",
+           ("home",), footer=False, headless="eagertui runs --pin ID"),
+    Action("prune", "C", "app.prune", "Free disk", "Delete the artefacts that no run uses, after a question.",
+           ("home",), footer=False, headless="eagertui runs --prune"),
     # Train
     Action("hold", "space", "hold", "Hold view", "Hold the view still, or let it follow again; the run goes on.",
            ("train",)),
@@ -190,6 +202,26 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", "q", "app.quit_app", "Quit", "Leave; what trains goes on without the app."),
 )  # fmt: skip
 
+MOVING = (
+    ("tab", "the next panel"),
+    ("↑ ↓  j k", "the row above, the row below"),
+    ("g G", "the first row, the last row; home and end as well"),
+    ("pgup dn", "a screenful up or down"),
+    ("enter", "open what is under the cursor"),
+    ("esc", "one step back"),
+    ("← →  h l", "in a table the column beside, in a tree in and out, in a chart its values"),
+    ("/", "filter: a text, !text for the rows without it, =EXPRESSION over a table's columns"),
+    ("ctrl+p", "find a command, project, run, item, setting or page of the documentation by its name"),
+    ("ctrl+z", "to the shell; fg comes back"),
+)
+"""How one moves in every list, table, text and chart: keys, and what they do."""
+
+MOVES = [
+    Binding(key, f"app.move('{real}')", show=False)
+    for key, real in (("j", "down"), ("k", "up"), ("g", "home"), ("G", "end"))
+]
+"""The keys of vi for those of every keyboard; a screen that lies over all others needs them of its own."""
+
 KEY_NAMES = {
     "question_mark": "?",
     "slash": "/",
@@ -231,6 +263,22 @@ def shown_key(action: Action, own: Mapping[str, str]) -> str:
     return key_name(own.get(action.id, action.keys))
 
 
+def clashes(own: Mapping[str, str]) -> dict[str, str]:
+    """Of a person's own keys those that another action has in the same place or form, by an action's id, and why."""
+    found = {}
+    for place in (*PLACES, *FORMS):
+        users: dict[str, list[str]] = {}
+        for action in actions_of(place):
+            for key in {key.strip() for key in own.get(action.id, action.keys).split(",")}:
+                users.setdefault(key, []).append(action.id)
+        for key, ids in users.items():
+            mine = [one for one in ids if one in own]
+            if len(ids) > 1 and mine:
+                other = next(one for one in ids if one != mine[-1])
+                found[mine[-1]] = f"{key} is the key of {other} too"
+    return found
+
+
 def own_bindings(place: str) -> list[Binding]:
     """The bindings of one place's screen."""
     return bindings(action for action in ACTIONS if place in action.places)
@@ -238,7 +286,8 @@ def own_bindings(place: str) -> list[Binding]:
 
 def app_bindings() -> list[Binding]:
     """The bindings that work everywhere."""
-    return bindings(action for action in ACTIONS if not action.places)
+    suspend = Binding("ctrl+z", "suspend_process", show=False)
+    return [*bindings(action for action in ACTIONS if not action.places), *MOVES, suspend]
 
 
 def markdown() -> str:
@@ -249,6 +298,12 @@ def markdown() -> str:
         "Made from the table of actions (`python -m eagertui.actions > assets/docs/keys.md`). For another key, write",
         "the action's name into the table `[keys]` of `config.toml` (`eagertui doctor` says where that lies), such as",
         '`quit = "f10"`. Every action also stands in the palette (ctrl+p) and, with its key, in the help (?).',
+        "",
+        "## Moving",
+        "",
+        "| key | what it does |",
+        "|---|---|",
+        *(f"| {', '.join(f'`{key}`' for key in keys.split())} | {text} |" for keys, text in MOVING),
     ]
     names = {**PLACES, **FORMS, "": "Everywhere"}
     for place, label in names.items():
