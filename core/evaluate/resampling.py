@@ -20,13 +20,13 @@ Counts = npt.NDArray[np.integer]
 SAMPLES = 10_000
 SLICE_SAMPLES = 2_000
 """Resamples of a slice of the users: there are many slices, and each is looked at for its order of size."""
-DIFFERING = 500
+DIFFERING = 300
 """Users apart from the most frequent value, from which on the percentiles are computed instead of drawn."""
 PROBABLE = 1.959963984540054
 """Quantile of the normal distribution at 97.5 %."""
 BLOCK = 4_000_000
 """Draws that are in memory at a time."""
-MOST_KINDS = 256
+MOST_KINDS = 48
 """Values above which near ones are drawn together."""
 STEPS = 8
 """Such values are rounded to an eighth of their standard deviation, which adds 1/768 to the variance."""

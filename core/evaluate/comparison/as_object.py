@@ -34,7 +34,7 @@ def comparison_object(comparison: Comparison, metric: str, with_users: int = 0) 
         `metric`; `runs`: `id`, `recipe`, `seed`; `settings`: those that differ, `key` and `values` by run;
         `protocol`: the card; `notes`: sentences; `users`: how many; `against`: key of the contender that all are held
         against; `best_reachable`: by metric, where it is known;
-        `results`: a list, both protocols one after the other: `protocol`, and `rows`: `key`, `label`, `method`, `runs`,
+        `results`: a list, both protocols one after the other: `protocol`, and `rows`: `key`, `label`, `method`, `main`, `runs`,
         `seeds`, `values` by metric, `intervals` (low, high) and `seed_values` by metric, `differences` by metric:
         `difference`, `low`, `high`, `verdict`, `in_full`;
         `slices`: by protocol and contender (the main ones and baselines): `family`, `name`, `users`, `value`,
@@ -80,6 +80,7 @@ def _row(comparison: Comparison, one: Contender, masked: bool, judged: Sequence[
         "key": one.key,
         "label": one.label,
         "method": one.method,
+        "main": one.main,
         "runs": [run.id for run in one.runs],
         "seeds": one.seeds,
         "values": {name: round(value, DIGITS) for name, value in values.items() if value is not None},
@@ -102,7 +103,7 @@ def _row(comparison: Comparison, one: Contender, masked: bool, judged: Sequence[
 
 def _difference(gain: JudgedDifference) -> dict[str, Any]:
     figures = {"difference": gain.value, "low": gain.low, "high": gain.high}
-    rounded = {name: round(value, DIGITS) for name, value in figures.items()}
+    rounded = {name: round(value, DIGITS) + 0.0 for name, value in figures.items()}  # no -0.0
     return {**rounded, "verdict": gain.verdict, "in_full": gain.in_full}
 
 
