@@ -101,7 +101,7 @@ def _expanded(values: Floats, share: Floats, users: int) -> tuple[float, float]:
 
     def quantile(z: float) -> float:
         bend = (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
-        return mean + (z + bend) * deviation / users**0.5
+        return float(mean + (z + bend) * deviation / users**0.5)
 
     return quantile(-PROBABLE), quantile(PROBABLE)
 
@@ -115,7 +115,7 @@ def _merged(values: Floats, counts: Counts) -> tuple[Floats, Counts]:
         return different, users
     mean = different @ users / users.sum()
     step = np.sqrt(((different - mean) ** 2) @ users / users.sum()) / STEPS
-    coarse, place = np.unique(np.round(different / step), return_inverse=True)
+    _, place = np.unique(np.round(different / step), return_inverse=True)
     merged = np.bincount(place, weights=users)
     rounded = np.bincount(place, weights=users * different) / merged  # each bin's own mean: the whole mean is kept
     return rounded, merged.astype(np.int64)

@@ -47,10 +47,11 @@ svg .whisker { stroke: var(--mark); stroke-width: 2; } svg .dot { fill: var(--ma
 svg .axis, svg .zero { stroke: var(--faint); } svg .zero { stroke-dasharray: 3 3; }
 svg .line { fill: none; stroke: var(--mark); stroke-width: 2; }
 svg .line1 { stroke: #b35900; } svg .line2 { stroke: #1a7f37; } svg .line3 { stroke: #8250df; }
-svg .line4 { stroke: #cf222e; } svg .line5 { stroke: #1b7c83; } svg .line6 { stroke: #bf3989; } svg .line7 { stroke: #7d6a00; }
+svg .line4 { stroke: #cf222e; } svg .line5 { stroke: #1b7c83; } svg .line6 { stroke: #bf3989; }
+svg .line7 { stroke: #7d6a00; }
 summary { cursor: pointer; } nav a { color: var(--mark); margin-right: 1rem; }
-@media print { body { max-width: none; padding: 0; font-size: 11px; } .scroll { overflow: visible; } nav { display: none; }
-  section, figure, tr { break-inside: avoid; } table { font-size: 9px; } details > * { display: block; } }
+@media print { body { max-width: none; padding: 0; font-size: 11px; } .scroll { overflow: visible; }
+  nav { display: none; } section, figure, tr { break-inside: avoid; } table { font-size: 9px; } details > * { display: block; } }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What the browser may load: nothing. There is no script either."""
@@ -121,11 +122,15 @@ def _results(found: Found) -> str:
         for row in result["rows"]:
             gain = row["differences"].get(metric)
             values = ((row["values"].get(c), best[c]) for c in columns)
-            cells = [_cell(written(v), "figure best" if v is not None and v >= top > 0 else "figure") for v, top in values]
+            cells = [
+                _cell(written(v), "figure best" if v is not None and v >= top > 0 else "figure") for v, top in values
+            ]
             cells[1:1] = [_cell(gain[words] if gain else "reference", ""), _cell(gain_text(gain), "gain")]
             label = _text(row["label"])
             if row["seeds"] > 1:
-                label += f"<br><small>{row['seeds']} seeds: {', '.join(map(written, row['seed_values'][metric]))}</small>"
+                label += (
+                    f"<br><small>{row['seeds']} seeds: {', '.join(map(written, row['seed_values'][metric]))}</small>"
+                )
             rows.append(_row(label, cells, "reference" if row["key"] == found["against"] else ""))
         reachable = found["best_reachable"] if not number else {}
         if metric in reachable:
@@ -178,7 +183,9 @@ def _slices(found: Found) -> str:
         table = _table(caption, ("users", "count", "value", "against", "verdict", "difference"), rows)
         marks = [Mark(row["name"], row["difference"], row["low"], row["high"]) for row in one["rows"]]
         text = "; ".join(f"{visible(m.label)} {written(m.value, '+')}" for m in marks)
-        chart = whiskers(f"slices{number}", f"Differences, {labels[one['key']]}, {one['protocol']}", text, marks, zero=True)
+        chart = whiskers(
+            f"slices{number}", f"Differences, {labels[one['key']]}, {one['protocol']}", text, marks, zero=True
+        )
         first = one["key"] in shown and one["protocol"] == found["results"][0]["protocol"]
         drawn = f"<figure>{chart}<figcaption>Differences with 95 % intervals</figcaption></figure>" if first else ""
         opened = " open" if first else ""
@@ -207,7 +214,8 @@ def _movers(found: Found) -> str:
         rows = [
             _row(_text(user["user"]), [
                 _cell(kind, ""), _cell(written(user["gain"], "+")),
-                _cell(f"{rank_text(user['against'])} → {rank_text(user['ranks'])}"), _cell(_text(user["title"] or user["item"]), ""),
+                _cell(f"{rank_text(user['against'])} → {rank_text(user['ranks'])}"),
+                _cell(_text(user["title"] or user["item"]), ""),
             ])
             for kind in ("gained", "lost")
             for user in one[kind]

@@ -34,9 +34,9 @@ def comparison_object(comparison: Comparison, metric: str, with_users: int = 0) 
         `metric`; `runs`: `id`, `recipe`, `seed`; `settings`: those that differ, `key` and `values` by run;
         `protocol`: the card; `notes`: sentences; `users`: how many; `against`: key of the contender that all are held
         against; `best_reachable`: by metric, where it is known;
-        `results`: a list, both protocols one after the other: `protocol`, and `rows`: `key`, `label`, `method`, `main`, `runs`,
-        `seeds`, `values` by metric, `intervals` (low, high) and `seed_values` by metric, `differences` by metric:
-        `difference`, `low`, `high`, `verdict`, `in_full`;
+        `results`: a list, both protocols one after the other: `protocol`, and `rows`: `key`, `label`, `method`,
+        `main`, `runs`, `seeds`, `values` by metric, `intervals` (low, high) and `seed_values` by metric, `differences`
+        by metric: `difference`, `low`, `high`, `verdict`, `in_full`;
         `slices`: by protocol and contender (the main ones and baselines): `family`, `name`, `users`, `value`,
         `against`, and the difference; `movers`: where users are named.
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from core.evaluate.metrics import CUTS, DEPTH
 from core.evaluate.resampling import SLICE_SAMPLES
 from core.safe_json import figures, number
 
+Found = TypeVar("Found")
 RANKING_METRICS = (*(f"ndcg@{k}" for k in CUTS), *(f"recall@{k}" for k in CUTS), f"mrr@{DEPTH}")
 EXPOSURE_METRICS = ("coverage@10", "gini@10", "popularity@10")
 """Of the lists and not of users: without intervals, from `metrics.json`."""
@@ -197,9 +198,7 @@ class Comparison:
                 return values[metric]
         return None
 
-    def _recorded(
-        self, contender: Contender, metric: str, masked: bool, pairs: PairedUsers
-    ) -> JudgedDifference | None:
+    def _recorded(self, contender: Contender, metric: str, masked: bool, pairs: PairedUsers) -> JudgedDifference | None:
         """What the run's own evaluation said of the pair, so that every table says the same; None where it did not.
 
         `metrics.json` holds the run's lists against each other method. An older one does not say under which protocol:
@@ -225,10 +224,10 @@ class Comparison:
             last = self._kept["pairs"] = (key, pair_users(contender, self.reference, metric, masked))
         return last[1]  # type: ignore[no-any-return]
 
-    def _once(self, key: object, find: Any) -> Any:
+    def _once(self, key: object, find: Callable[[], Found]) -> Found:
         if key not in self._kept:
             self._kept[key] = find()
-        return self._kept[key]
+        return self._kept[key]  # type: ignore[no-any-return]  # what `find` gave
 
     # --- users ------------------------------------------------------------------------------------------------------
 
@@ -263,7 +262,7 @@ class Comparison:
                     found.append(SliceResult(family.title, name, users, *means, gain))
             return found
 
-        return self._once(("slices", contender.key, self.reference.key, metric, masked), find)  # type: ignore[no-any-return]
+        return self._once(("slices", contender.key, self.reference.key, metric, masked), find)
 
     def movers(
         self, contender: Contender, metric: str, masked: bool, most: int = 20, within: tuple[str, str] | None = None
@@ -306,13 +305,9 @@ class Comparison:
         titles = self._titles
         found = []
         for user, row, (user_id, item_id) in zip(users.tolist(), rows.tolist(), ids.iter_rows(), strict=True):
-            ranks, others = (
-                tuple(int(r[user]) for r in one.ranks(masked)) for one in (contender, self.reference)
-            )
+            ranks, others = (tuple(int(r[user]) for r in one.ranks(masked)) for one in (contender, self.reference))
             history = int(self.runs[0].histories[row])
-            found.append(
-                Mover(user_id, item_id, titles.get(item_id, ""), history, float(gains[user]), ranks, others)
-            )
+            found.append(Mover(user_id, item_id, titles.get(item_id, ""), history, float(gains[user]), ranks, others))
         return tuple(found)
 
     @cached_property

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from core.errors import DataError
 from core.evaluate.comparison.measured_run import MeasuredRun, Ranks

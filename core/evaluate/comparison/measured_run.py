@@ -14,8 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError, EagerError
-from core.evaluate.metrics import DEPTH
 from core.evaluate.comparison.settings_that_differ import flat_settings
+from core.evaluate.metrics import DEPTH
 from core.run.folder import RunFolder
 from core.run.rankings import OURS
 from core.safe_json import moment, read_object
@@ -69,7 +69,7 @@ class MeasuredRun:
     @property
     def methods(self) -> list[str]:
         """Every method that it measured, its own rankings first."""
-        return sorted(self.kept, key=lambda name: (OURS.index(name) if name in OURS else len(OURS)))
+        return sorted(self.kept, key=lambda name: OURS.index(name) if name in OURS else len(OURS))
 
     @property
     def users(self) -> int:

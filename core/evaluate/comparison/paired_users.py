@@ -126,9 +126,7 @@ def seed_means(contender: Contender, metric: str, masked: bool) -> list[float]:
     return _means(contender, metric, masked, None)
 
 
-def _means(
-    contender: Contender, metric: str, masked: bool, chosen: npt.NDArray[np.bool_] | None
-) -> list[float]:
+def _means(contender: Contender, metric: str, masked: bool, chosen: npt.NDArray[np.bool_] | None) -> list[float]:
     table = worth(metric)
 
     def mean(ranks: Ranks) -> float:

@@ -21,7 +21,8 @@ NOBODY = -1
 """The label of a user that no slice of a family holds."""
 HISTORIES = (("1–5 items", 0, 5), ("6–10 items", 6, 10), ("11 items or more", 11, 1 << 30))
 POPULARITIES = (
-    ("never in training", 0, 0), ("tail: 1–4 times", 1, 4), ("middle: 5–9 times", 5, 9), ("head: 10 or more", 10, 1 << 40),
+    ("never in training", 0, 0), ("tail: 1–4 times", 1, 4), ("middle: 5–9 times", 5, 9),
+    ("head: 10 or more", 10, 1 << 40),
 )  # fmt: skip
 """Of the target: its interactions in the training prefixes."""
 STEPS = ("seen in training: memory", "never seen: generalisation")
@@ -101,7 +102,9 @@ def _by_transition(dataset: Dataset, questions: Evaluation) -> SliceFamily:
     rows = pl.DataFrame({"step": asked}).with_row_index().join(pl.DataFrame({"step": steps}), on="step", how="semi")
     known = np.zeros(len(asked), dtype=bool)
     known[rows["index"].to_numpy()] = True
-    return SliceFamily("last step to the target", STEPS, np.where(there, np.where(known, 0, 1), NOBODY).astype(np.int16))
+    return SliceFamily(
+        "last step to the target", STEPS, np.where(there, np.where(known, 0, 1), NOBODY).astype(np.int16)
+    )
 
 
 def _by_category(dataset: Dataset, questions: Evaluation) -> list[SliceFamily]:
@@ -112,7 +115,9 @@ def _by_category(dataset: Dataset, questions: Evaluation) -> list[SliceFamily]:
         targets = values.gather(questions.targets.astype(np.int64))
         counts = targets.drop_nulls().value_counts(name="users").sort("users", targets.name, descending=[True, False])
         names = counts[targets.name].head(CATEGORIES).cast(pl.String).to_list()
-        places = pl.DataFrame({"name": names, "place": range(len(names))}, schema={"name": pl.String, "place": pl.Int16})
+        places = pl.DataFrame(
+            {"name": names, "place": range(len(names))}, schema={"name": pl.String, "place": pl.Int16}
+        )
         asked = pl.DataFrame({"name": targets.cast(pl.String)})
         labels = asked.join(places, on="name", how="left", maintain_order="left")["place"].fill_null(NOBODY)
         families.append(SliceFamily(column, tuple(names), labels.to_numpy().astype(np.int16)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from core.evaluate.comparison.measured_run import MeasuredRun
-from core.run.follow import Follower
 from core.run.folder import RunFolder
+from core.run.follow import Follower
 from core.run.state import TARGET_METRIC, RunState
 
 Points = list[tuple[int, float]]

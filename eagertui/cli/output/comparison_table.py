@@ -11,11 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.evaluate.comparison.comparison_of_runs import METRICS
-from core.evaluate.comparison.settings_that_differ import MISSING
 from eagertui.cli.output.lists import output, plain_table
 from eagertui.plain import visible
 
+MISSING = "–"
 ONE_SEED = "one seed each: the words speak of these users, not of every run with these settings"
 _SHORT = {"recall": "R", "ndcg": "N", "mrr": "MRR"}
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
@@ -102,7 +101,9 @@ def _settings(console: Console, found: Mapping[str, Any]) -> None:
     table = plain_table("setting", "value", "runs")
     for one in found["settings"]:
         for place, (value, runs) in enumerate(by_value(one["values"])):
-            table.add_row(Text("" if place else visible(one["key"])), Text(visible(value)), Text(visible(", ".join(runs))))
+            table.add_row(
+                Text("" if place else visible(one["key"])), Text(visible(value)), Text(visible(", ".join(runs)))
+            )
     console.print(table)
 
 
@@ -120,7 +121,9 @@ def _slices(console: Console, found: Mapping[str, Any]) -> None:
     for one in found["slices"]:
         if one["protocol"] != first or one["key"] not in shown:
             continue  # --json and --html hold all
-        console.print(Text(f"{visible(labels[one['key']])} by part of the users, {short_metric(found['metric'])}, {first}"))
+        console.print(
+            Text(f"{visible(labels[one['key']])} by part of the users, {short_metric(found['metric'])}, {first}")
+        )
         table = plain_table("users", "", "count", "value", "against", "difference and 95 % interval", " ",
                             right=("count", "value", "against"))  # fmt: skip
         family = ""
@@ -178,20 +181,24 @@ def _records(found: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
                 gains = [gain.get(key, "") for key in ("difference", "low", "high", "verdict")]
                 ends = row["intervals"].get(name, ("", ""))
                 runs = " ".join(map(visible, row["runs"]))
-                yield (runs, visible(row["method"]), row["seeds"], result["protocol"], found["users"], name, value, *ends,
-                       *gains)  # fmt: skip
+                about = (runs, visible(row["method"]), row["seeds"], result["protocol"], found["users"])
+                yield (*about, name, value, *ends, *gains)
 
 
 def latex_text(found: Mapping[str, Any]) -> str:
     """Both protocols as one table (needs `booktabs`): recall and NDCG, and the metric that was asked for."""
-    names = [name for name in METRICS if name in dict.fromkeys(("recall@5", "recall@10", "ndcg@5", "ndcg@10", found["metric"]))]
+    from core.evaluate.comparison.comparison_of_runs import METRICS
+
+    wanted = {"recall@5", "recall@10", "ndcg@5", "ndcg@10", found["metric"]}
+    names = [name for name in METRICS if name in wanted]
     heads = " & ".join(_tex(short_metric(name)) for name in names)
+    judged = f"{_tex(short_metric(found['metric']))} against {_tex(reference_row(found)['label'])}"
     lines = [r"\begin{tabular}{l" + "r" * len(names) + "l}", r"\toprule"]
     for result in found["results"]:
         best = {name: max((row["values"].get(name, 0.0) for row in result["rows"]), default=0.0) for name in names}
-        lines += [rf"\multicolumn{{{len(names) + 2}}}{{l}}{{{_tex(result['protocol'])}, {found['users']:,} users}} \\",
-                  rf"method & {heads} & {_tex(short_metric(found['metric']))} against {_tex(reference_row(found)['label'])} \\",
-                  r"\midrule"]  # fmt: skip
+        protocol = f"{_tex(result['protocol'])}, {found['users']:,} users"
+        lines.append(rf"\multicolumn{{{len(names) + 2}}}{{l}}{{{protocol}}} \\")
+        lines += [rf"method & {heads} & {judged} \\", r"\midrule"]
         for row in result["rows"]:
             cells = []
             for name in names:

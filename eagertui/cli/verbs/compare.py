@@ -84,10 +84,14 @@ def _write_page(project: Project, runs: tuple[MeasuredRun, ...], found: dict[str
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", dest="runs", action="append", default=[], metavar="ID",
-                        help="a run, or a part of its id that only it has; repeatable; none: every finished run")  # fmt: skip
-    parser.add_argument("--against", metavar="ID", help="the run that the others are held against; the first one without")
-    parser.add_argument("--metric", default=METRIC, metavar="NAME", help=f"of differences and slices (default {METRIC})")
+    text = "a run, or a part of its id that only it has; repeatable; none: every finished run"
+    parser.add_argument("--run", dest="runs", action="append", default=[], metavar="ID", help=text)
+    parser.add_argument(
+        "--against", metavar="ID", help="the run that the others are held against; the first one without"
+    )
+    parser.add_argument(
+        "--metric", default=METRIC, metavar="NAME", help=f"of differences and slices (default {METRIC})"
+    )
     parser.add_argument("--csv", action="store_true", help="print a line a method, protocol and metric")
     parser.add_argument("--latex", action="store_true", help="print a table for a paper (booktabs)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write one page with tables and charts")

@@ -108,6 +108,9 @@ class ExploreScreen(Place):
             return
         if self.serving is None or self.serving.folder.path != folder.path:
             self._serve(folder)
+        elif self.eager.user and self.serving.ready:  # another place asked for somebody
+            user, self.eager.user = self.eager.user, ""
+            self._recommend(user)
 
     # --- the serving process ----------------------------------------------------------------------------------------
 

@@ -54,7 +54,9 @@ def made_up_dataset(users: int, items: int, seed: int = 0, say: str = "") -> Dat
             "category": [KINDS[n % 3] for n in range(items)],
         }
     )
-    return Dataset(pl.Series("user_id", [f"u{n}{say}" for n in range(users)]), table, Sequences(flat, offsets), DataReport())
+    return Dataset(
+        pl.Series("user_id", [f"u{n}{say}" for n in range(users)]), table, Sequences(flat, offsets), DataReport()
+    )
 
 
 def write_project(folder: Path) -> Path:

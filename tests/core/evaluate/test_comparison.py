@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,8 @@ def test_memory_is_a_step_that_somebody_made_in_training(project: Path) -> None:
     dataset = made_up_dataset(USERS, ITEMS)
     comparison = Comparison([load_run(write_run(project, 1, dataset, some_ranks(USERS)))])
     train = dataset.train()
-    made = {pair for user in range(USERS) for pair in zip(train[user][:-1].tolist(), train[user][1:].tolist(), strict=True)}
+    prefixes = [train[user].tolist() for user in range(USERS)]
+    made = {pair for one in prefixes for pair in pairwise(one)}
     questions = dataset.evaluation("test")
     wanted = [(int(questions.histories[u][-1]), int(questions.targets[u])) in made for u in range(USERS)]
     family = next(one for one in comparison.families if "step" in one.title)
@@ -190,12 +192,13 @@ def test_everything_as_json(project: Path) -> None:
     assert set(rows[0]["values"]) == set(METRICS) - {"gini@10", "popularity@10"} and rows[0]["differences"] == {}
     assert set(rows[1]["differences"]) == set(rows[1]["intervals"]) == {"mrr@50", "recall@10", "ndcg@10"}
     assert rows[1]["differences"]["recall@10"]["verdict"] == WORSE
-    assert found["settings"][0]["values"] == {run.id: value for run, value in zip(comparison.runs, ("50", "5"), strict=True)}
+    ids = [run.id for run in comparison.runs]
+    assert found["settings"][0]["values"] == dict(zip(ids, ("50", "5"), strict=True))
     assert len(found["slices"]) == 2 * 5 and "movers" not in found and "u0" not in json.dumps(found)
     assert found["protocol"]["users"] == "400" and "leave-one-out" in found["protocol"]["split"]
     named = comparison_object(comparison, "ndcg@10", with_users=2)
     assert len(named["movers"][0]["lost"]) == 2
-    assert validation_curves(list(comparison.runs)) == {run.id: [(10, 0.1), (20, 0.15), (30, 0.17)] for run in comparison.runs}
+    assert validation_curves(list(comparison.runs)) == {key: [(10, 0.1), (20, 0.15), (30, 0.17)] for key in ids}
 
 
 @pytest.mark.parametrize(
