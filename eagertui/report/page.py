@@ -51,7 +51,8 @@ svg .line4 { stroke: #cf222e; } svg .line5 { stroke: #1b7c83; } svg .line6 { str
 svg .line7 { stroke: #7d6a00; }
 summary { cursor: pointer; } nav a { color: var(--mark); margin-right: 1rem; }
 @media print { body { max-width: none; padding: 0; font-size: 11px; } .scroll { overflow: visible; }
-  nav { display: none; } section, figure, tr { break-inside: avoid; } table { font-size: 9px; } details > * { display: block; } }
+  nav { display: none; } section, figure, tr { break-inside: avoid; } table { font-size: 9px; }
+  details > * { display: block; } }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What the browser may load: nothing. There is no script either."""

@@ -222,12 +222,14 @@ class Comparison:
         last = self._kept.get("pairs")  # one pair at a time: eight bytes a user
         if last is None or last[0] != key:
             last = self._kept["pairs"] = (key, pair_users(contender, self.reference, metric, masked))
-        return last[1]  # type: ignore[no-any-return]
+        pairs: PairedUsers = last[1]
+        return pairs
 
     def _once(self, key: object, find: Callable[[], Found]) -> Found:
         if key not in self._kept:
             self._kept[key] = find()
-        return self._kept[key]  # type: ignore[no-any-return]  # what `find` gave
+        kept: Found = self._kept[key]
+        return kept
 
     # --- users ------------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,11 @@ class Contender:
     main: bool
 
     @property
+    def short(self) -> str:
+        """The label without the recipe."""
+        return self.label.removeprefix(f"{self.runs[0].recipe} ")
+
+    @property
     def own(self) -> bool:
         """Whether it is of a run's own model; all others are baselines."""
         return self.method in OURS

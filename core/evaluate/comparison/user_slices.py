@@ -25,8 +25,8 @@ POPULARITIES = (
     ("head: 10 or more", 10, 1 << 40),
 )  # fmt: skip
 """Of the target: its interactions in the training prefixes."""
-STEPS = ("seen in training: memory", "never seen: generalisation")
-"""Of the step from the last item of the history to the target, as neighbours in somebody's training prefix."""
+STEPS = ("memory: seen", "generalisation: new")
+"""Of the step from the last item of the history to the target: whether two neighbours of a training prefix made it."""
 CATEGORIES = 8
 """Categories of a column that get a slice: those of the most users."""
 COLUMNS = 2

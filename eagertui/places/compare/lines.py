@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
@@ -40,10 +41,13 @@ class MethodFigures(NamedTuple):
     reference: bool
 
 
-def run_row(run: RunInfo, marked: bool, best: float, width: int, sign: str) -> Content:
+def run_row(run: RunInfo, marked: bool, best: float, sign: str, width: int) -> Content:
     """A finished run: its mark, when, recipe, id, and both figures."""
     left: list[Part] = [(sign if marked else " ", "bold $accent"), (f" {fill(when(run.created), 11)} ", FAINT)]
-    left += [(fill(run.recipe, 14 if width >= NARROW else 6), "bold"), (f" {short_id(run)}", FAINT)]
+    left += [
+        (fill(run.recipe, 14 if width >= MIDDLE else 8 if width >= NARROW else 6), "bold"),
+        (f" {short_id(run)}", FAINT),
+    ]
     right: list[Part] = []
     for name, label in (("recall@10", "R@10"), ("ndcg@10", "N@10")):
         right += [(f"  {label} ", FAINT), (metric(run.metrics.get(name)), "bold")]
@@ -53,6 +57,10 @@ def run_row(run: RunInfo, marked: bool, best: float, width: int, sign: str) -> C
     return spread(left, right, width)
 
 
+def _head_row(text: str, width: int) -> Content:
+    return line([(safe(text), "bold $primary")], width)
+
+
 # --- methods ----------------------------------------------------------------------------------------------------------
 
 
@@ -60,11 +68,11 @@ def method_rows(found: Sequence[MethodFigures], reachable: float | None) -> list
     """Every method under one metric and protocol."""
     rows = [Row(f"{HEAD} methods", _method_head)]
     for one in found:
-        rows.append(Row(one.contender.key, lambda width, one=one: _method_row(one, width)))  # type: ignore[misc]
+        rows.append(Row(one.contender.key, partial(_method_row, one)))
         if one.contender.seeds > 1 and one.seed_values:
-            rows.append(Row(f"{HEAD} {one.contender.key}", lambda width, one=one: _seeds_row(one, width)))  # type: ignore[misc]
+            rows.append(Row(f"{HEAD} {one.contender.key}", partial(_seeds_row, one)))
     if reachable is not None:
-        rows.append(Row(f"{HEAD} best", lambda width: _reachable_row(reachable, width)))
+        rows.append(Row(f"{HEAD} best", partial(_reachable_row, reachable)))
     return rows
 
 
@@ -84,7 +92,7 @@ def _method_head(width: int) -> Content:
 def _method_row(one: MethodFigures, width: int) -> Content:
     cells, label = _label_cells(width), one.contender.label
     if cell_len(label) > cells:  # the id says more than the recipe
-        label = label.removeprefix(f"{one.contender.runs[0].recipe} ")
+        label = one.contender.short
     style = "bold" if one.reference else ""
     parts: list[Part] = [(fill(label, cells), style), (f"{metric(one.value):>7}", style)]
     if width >= MIDDLE:
@@ -134,8 +142,8 @@ def slice_rows(found: Sequence[SliceResult]) -> list[Row]:
     for row in found:
         if row.family != family:
             family = row.family
-            rows.append(Row(f"{HEAD} {family}", lambda width, family=family: _family_row(family, width)))  # type: ignore[misc]
-        rows.append(Row(slice_id(row), lambda width, row=row: _slice_row(row, width)))  # type: ignore[misc]
+            rows.append(Row(f"{HEAD} {family}", partial(_family_row, family)))
+        rows.append(Row(slice_id(row), partial(_slice_row, row)))
     return rows
 
 
@@ -164,18 +172,18 @@ def _slice_row(row: SliceResult, width: int) -> Content:
 # --- users ------------------------------------------------------------------------------------------------------------
 
 
-def user_rows(found: Movers) -> tuple[list[Row], dict[str, Mover]]:
-    """Those who lost, then those who gained; and the user of each row."""
-    rows: list[Row] = []
+def user_rows(found: Movers, within: str) -> tuple[list[Row], dict[str, Mover]]:
+    """Those who lost, then those who gained; and the user of each row. `within` names the part of the users."""
+    rows = [Row(f"{HEAD} within", partial(_head_row, within))] if within else []
     users: dict[str, Mover] = {}
     for word, count, movers in (("lost", found.lost_users, found.lost), ("gained", found.gained_users, found.gained)):
         shown = f", the {len(movers)} who {word} most" if len(movers) < count else ""
         text = f"{count:,} users {word}{shown}" + (f" · {found.same_users:,} neither" if word == "lost" else "")
-        rows.append(Row(f"{HEAD} {word}", lambda width, text=text: line([(text, "bold $primary")], width)))  # type: ignore[misc]
+        rows.append(Row(f"{HEAD} {word}", partial(_head_row, text)))
         for number, mover in enumerate(movers):
             key = f"{word} {number}"
             users[key] = mover
-            rows.append(Row(key, lambda width, mover=mover: _user_row(mover, width)))  # type: ignore[misc]
+            rows.append(Row(key, partial(_user_row, mover)))
     return rows, users
 
 
@@ -198,7 +206,7 @@ def setting_rows(found: Sequence[tuple[str, Sequence[tuple[str, Sequence[str]]]]
         return [Row(f"{HEAD} same", lambda width: line(["No setting differs between these runs."], width))]
     rows: list[Row] = []
     for key, values in found:
-        rows.append(Row(f"{HEAD} {key}", lambda width, key=key: line([(safe(key), "bold $primary")], width)))  # type: ignore[misc]
+        rows.append(Row(f"{HEAD} {key}", partial(_head_row, key)))
         for number, (value, names) in enumerate(values):
             shown = safe(value)
             pieces = [shown[at : at + CHUNK] for at in range(0, len(shown), CHUNK)] or [""]

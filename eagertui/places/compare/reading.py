@@ -13,7 +13,7 @@ from core.evaluate.comparison.validation_curves import Points, run_state, valida
 from core.run.folder import RunFolder
 from eagertui.cli.output.comparison_table import by_value, short_metric
 from eagertui.places.compare.lines import MethodFigures, method_rows, setting_rows, slice_rows, user_rows
-from eagertui.places.compare.wish import VIEWS, Wish
+from eagertui.places.compare.wish import VIEWS, CompareWish
 from eagertui.widgets.draw import line
 from eagertui.widgets.row_list import Row
 
@@ -23,7 +23,7 @@ KEPT = 12
 
 
 @dataclass(frozen=True)
-class Answer:
+class ComparedView:
     """What is to be drawn.
 
     Attributes:
@@ -37,7 +37,7 @@ class Answer:
         text: everything as lines with tabs.
     """
 
-    wish: Wish
+    wish: CompareWish
     title: str
     below: str
     rows: Sequence[Row] = ()
@@ -54,7 +54,7 @@ class Reader:
         self._lock = threading.Lock()
         self._kept: dict[Hashable, object] = {}
 
-    def answer(self, wish: Wish) -> Answer:
+    def answer(self, wish: CompareWish) -> ComparedView:
         """Everything to be drawn.
 
         Raises:
@@ -76,7 +76,7 @@ class Reader:
         assert isinstance(run, MeasuredRun)
         return run
 
-    def _curves(self, wish: Wish) -> Answer:
+    def _curves(self, wish: CompareWish) -> ComparedView:
         found = []
         for folder in wish.runs:
             points = validation_curve(run_state(folder), wish.metric)
@@ -84,7 +84,7 @@ class Reader:
                 found.append((folder.id.rsplit("_", 1)[-1], points))
         name = short_metric(wish.metric)
         text = "\n".join(f"{run}\t{step}\t{value}" for run, points in found for step, value in points)
-        return Answer(wish, f"{VIEWS['curves']} · validation {name}", "", curves=found, text=text)
+        return ComparedView(wish, f"{VIEWS['curves']} · validation {name}", "", curves=found, text=text)
 
     def _once(self, key: Hashable, make: Callable[[], object]) -> object:
         if key in self._kept:
@@ -103,12 +103,12 @@ def compared(runs: list[MeasuredRun], against: str) -> Comparison:
     return Comparison(runs, against) if against in keys else comparison
 
 
-def _answer(comparison: Comparison, wish: Wish) -> Answer:
+def _answer(comparison: Comparison, wish: CompareWish) -> ComparedView:
     name, protocol = short_metric(wish.metric), PROTOCOLS[wish.masked]
     subject, reference = subject_of(comparison, wish.subject), comparison.reference
     title = f"{VIEWS[wish.view]} · {name} · {protocol}"
-    below = f"against {reference.label} · {comparison.users:,} users"
-    of_users = f"{subject.label} {below}"
+    below = f"against {reference.short} · {comparison.users:,} users"
+    of_users = f"{subject.short} {below}"
     run = next((one.runs[0] for one in (subject, reference) if one.own), comparison.runs[0])
     note = f" · {comparison.notes[0]}" if comparison.notes else ""
     if wish.view == "settings":
@@ -116,12 +116,12 @@ def _answer(comparison: Comparison, wish: Wish) -> Answer:
                     for one in comparison.settings]  # fmt: skip
         text = "\n".join(f"{key}\t{value}\t{', '.join(names)}" for key, values in settings for value, names in values)
         count = f"{len(settings)} of {len(comparison.runs)} runs" if len(comparison.runs) > 1 else ""
-        return Answer(wish, VIEWS["settings"], count, setting_rows(settings, len(comparison.runs)), text=text)
+        return ComparedView(wish, VIEWS["settings"], count, setting_rows(settings, len(comparison.runs)), text=text)
     if wish.view == "methods":
         return _methods(comparison, wish, title, below + note)
     if wish.metric in EXPOSURE_METRICS:
         words = f"{name} is of all lists together, not of a user's; m shows another metric"
-        return Answer(wish, title, below, [Row("head none", lambda width: line([words], width))], text=words)
+        return ComparedView(wish, title, below, [Row("head none", lambda width: line([words], width))], text=words)
     if wish.view == "slices":
         slices = comparison.slices(subject, wish.metric, wish.masked)
         text = "\n".join(
@@ -130,16 +130,14 @@ def _answer(comparison: Comparison, wish: Wish) -> Answer:
             for one in slices
         )
         note = f" · {comparison.notes[0]}" if comparison.notes else ""
-        return Answer(wish, title, of_users + note, slice_rows(slices), folder=run.folder, text=text)
-    if wish.within is not None:
-        of_users = f"{wish.within[0]}: {wish.within[1]} · {of_users}"
+        return ComparedView(wish, title, of_users + note, slice_rows(slices), folder=run.folder, text=text)
     movers = comparison.movers(subject, wish.metric, wish.masked, MOVERS, wish.within)
-    rows, users = user_rows(movers)
+    rows, users = user_rows(movers, ": ".join(wish.within or ()))
     text = "\n".join(f"{m.user}\t{m.gain:.6f}\t{m.item}\t{m.title}" for m in users.values())
-    return Answer(wish, title, of_users, rows, users, folder=run.folder, text=text)
+    return ComparedView(wish, title, of_users, rows, users, folder=run.folder, text=text)
 
 
-def _methods(comparison: Comparison, wish: Wish, title: str, below: str) -> Answer:
+def _methods(comparison: Comparison, wish: CompareWish, title: str, below: str) -> ComparedView:
     figures = []
     for one in comparison.contenders:
         several = one.seeds > 1 and wish.metric not in EXPOSURE_METRICS
@@ -159,7 +157,7 @@ def _methods(comparison: Comparison, wish: Wish, title: str, below: str) -> Answ
         gains = (gain.value, gain.low, gain.high, gain.in_full) if gain else ("", "", "", "")
         lines.append("\t".join(str(cell) for cell in (f.contender.label, f.value, *ends, *gains)))
     rows = method_rows(figures, comparison.best_reachable(wish.metric, wish.masked))
-    return Answer(wish, title, below, rows, text="\n".join(lines))
+    return ComparedView(wish, title, below, rows, text="\n".join(lines))
 
 
 def subject_of(comparison: Comparison, key: str) -> Contender:

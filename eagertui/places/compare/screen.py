@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,7 +19,7 @@ from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.compare.lines import HEAD, run_row
-from eagertui.places.compare.wish import VIEWS, Wish
+from eagertui.places.compare.wish import VIEWS, CompareWish
 from eagertui.places.place import Place
 from eagertui.plain import near
 from eagertui.widgets.chart.chart import Chart
@@ -31,7 +32,7 @@ from eagertui.widgets.run_lines import hint
 from eagertui.widgets.waiting import Waiting
 
 if TYPE_CHECKING:
-    from eagertui.places.compare.reading import Answer, Reader
+    from eagertui.places.compare.reading import ComparedView, Reader
 
 METRICS = ("recall@10", "ndcg@10")
 STEADY = 0.08
@@ -53,11 +54,11 @@ class CompareScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self._marked: list[str] = []
-        self._trail: list[Wish] = []
+        self._trail: list[CompareWish] = []
         """Views that lead to the one of now."""
         self._reader: Reader | None = None
-        self._wish: Wish | None = None
-        self._answer: Answer | None = None
+        self._wish: CompareWish | None = None
+        self._answer: ComparedView | None = None
         self._waiting = Waiting(self, self._tick)
 
     def body(self) -> ComposeResult:
@@ -117,12 +118,8 @@ class CompareScreen(Place):
         marked = f"{len(self._marked)} marked" if self._marked else "space marks"
         table.border_title = Content("Finished runs, the best first")
         table.border_subtitle = Content(f"test · {marked}")
-        table.show(
-            [
-                Row(run.id, lambda width, run=run: run_row(run, run.id in self._marked, best, width, sign))
-                for run in runs
-            ]  # type: ignore[misc]
-        )
+        rows = [Row(run.id, partial(run_row, run, run.id in self._marked, best, sign)) for run in runs]
+        table.show(rows)
         empty = self.query_one("#empty", Lines)
         empty.border_title = "Compare"
         none = self.eager.bridge.project_file is None
@@ -133,9 +130,9 @@ class CompareScreen(Place):
             self._wish = None
         self.refresh_keys()
 
-    def wish(self) -> Wish:
+    def wish(self) -> CompareWish:
         """What is wanted now."""
-        return replace(self._wish or Wish(), runs=self.compared)
+        return replace(self._wish or CompareWish(), runs=self.compared)
 
     def _look(self, **changes: object) -> None:
         """Show something else, or the same anew where its runs have changed."""
@@ -143,13 +140,14 @@ class CompareScreen(Place):
         self._compare(self._wish)
 
     @work(group="compare", exclusive=True, exit_on_error=False)
-    async def _compare(self, wish: Wish) -> None:
+    async def _compare(self, wish: CompareWish) -> None:
         if not wish.runs:
             return
         await asyncio.sleep(STEADY)
         self._waiting.start("comparing")
         try:
-            reader = self._reader = self._reader or await asyncio.to_thread(_new_reader)
+            reader = await asyncio.to_thread(_new_reader) if self._reader is None else self._reader
+            self._reader = reader
             answer = await asyncio.to_thread(reader.answer, wish)
         except EagerError as error:
             self._waiting.stop()
@@ -168,7 +166,7 @@ class CompareScreen(Place):
         self.query_one("#message").border_title = "Compare"
         self.query_one("#message-text", Lines).show(lambda width: lines)
 
-    def _show(self, answer: Answer) -> None:
+    def _show(self, answer: ComparedView) -> None:
         before, self._answer = self._answer, answer
         self.remove_class("-message")
         self.set_class(answer.wish.view == "curves", "-curves")
@@ -185,7 +183,7 @@ class CompareScreen(Place):
         if self.focused is None or not self.focused.display:
             self._to_view()
 
-    def _draw_curves(self, answer: Answer) -> None:
+    def _draw_curves(self, answer: ComparedView) -> None:
         chart, found = self.query_one(Chart), answer.curves
         colours = zip(found, COLOURS, strict=False)
         drawn = [Curve(safe(name), points, colour) for (name, points), colour in colours]
@@ -322,7 +320,7 @@ def _new_reader() -> Reader:
     return Reader()
 
 
-def _write_page(file: Path, name: str, wish: Wish) -> Path:
+def _write_page(file: Path, name: str, wish: CompareWish) -> Path:
     """Everything that was compared, whatever view it is; blocks."""
     from core.evaluate.comparison.as_object import comparison_object
     from core.evaluate.comparison.comparison_of_runs import HEAD_METRIC, RANKING_METRICS

@@ -14,7 +14,7 @@ HEAD_METRIC = "ndcg@10"
 
 
 @dataclass(frozen=True)
-class Wish:
+class CompareWish:
     """What somebody wants to see.
 
     Attributes:

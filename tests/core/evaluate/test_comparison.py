@@ -91,7 +91,7 @@ def test_slices_part_the_users(project: Path) -> None:
     families: dict[str, int] = {}
     for row in rows:
         families[row.family] = families.get(row.family, 0) + row.users
-    assert families == dict.fromkeys(("history", "target in training", "last step to the target", "category"), USERS)
+    assert families == dict.fromkeys(("history", "target in training", "step to the target", "category"), USERS)
     whole = sum(row.value * row.users for row in rows if row.family == "category") / USERS
     assert whole == pytest.approx(comparison.value(second, "recall@10", False))
     assert all(row.difference is not None and row.difference.value <= 0 for row in rows)
