@@ -102,9 +102,7 @@ def _by_transition(dataset: Dataset, questions: Evaluation) -> SliceFamily:
     rows = pl.DataFrame({"step": asked}).with_row_index().join(pl.DataFrame({"step": steps}), on="step", how="semi")
     known = np.zeros(len(asked), dtype=bool)
     known[rows["index"].to_numpy()] = True
-    return SliceFamily(
-        "last step to the target", STEPS, np.where(there, np.where(known, 0, 1), NOBODY).astype(np.int16)
-    )
+    return SliceFamily("step to the target", STEPS, np.where(there, np.where(known, 0, 1), NOBODY).astype(np.int16))
 
 
 def _by_category(dataset: Dataset, questions: Evaluation) -> list[SliceFamily]:
