@@ -24,7 +24,9 @@ DIFFERING = 300
 """Users apart from the most frequent value, from which on the percentiles are computed instead of drawn."""
 PROBABLE = 1.959963984540054
 """Quantile of the normal distribution at 97.5 %."""
-BLOCK = 4_000_000
+DIRECT = 15
+"""Users a kind below which drawing users is cheaper than drawing how many are of each kind."""
+BLOCK = 2_000_000
 """Draws that are in memory at a time."""
 MOST_KINDS = 48
 """Values above which near ones are drawn together."""
@@ -53,14 +55,17 @@ def resampled_interval(values: Floats, counts: Counts, samples: int = SAMPLES, s
     if users - int(counts.max()) >= DIFFERING:
         return _expanded(values, counts / users, users)
     rng, share = np.random.default_rng(seed), counts / users
-    rows = max(1, BLOCK // len(values))
-    # The mean of each resample, block by block; shape (samples,).
-    means = np.concatenate(
-        [
-            rng.multinomial(users, share, size=min(rows, samples - start)) @ values / users
-            for start in range(0, samples, rows)
-        ]
-    )
+    few = users < DIRECT * len(values)
+    everybody = np.repeat(values, counts) if few else values
+    rows = max(1, BLOCK // len(everybody))
+
+    def block(size: int) -> Floats:
+        """The mean of each of `size` resamples; shape (size,)."""
+        if few:
+            return np.asarray(everybody[rng.integers(0, users, (size, users))].mean(axis=1))
+        return np.asarray(rng.multinomial(users, share, size=size) @ values / users)
+
+    means = np.concatenate([block(min(rows, samples - start)) for start in range(0, samples, rows)])
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
