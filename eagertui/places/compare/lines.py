@@ -178,7 +178,9 @@ def user_rows(found: Movers, within: str) -> tuple[list[Row], dict[str, Mover]]:
     users: dict[str, Mover] = {}
     for word, count, movers in (("lost", found.lost_users, found.lost), ("gained", found.gained_users, found.gained)):
         shown = f", the {len(movers)} who {word} most" if len(movers) < count else ""
-        text = f"{count:,} users {word}{shown}" + (f" · {found.same_users:,} neither" if word == "lost" else "")
+        text = f"{count:,} user{'s' * (count != 1)} {word}{shown}" + (
+            f" · {found.same_users:,} neither" if word == "lost" else ""
+        )
         rows.append(Row(f"{HEAD} {word}", partial(_head_row, text)))
         for number, mover in enumerate(movers):
             key = f"{word} {number}"

@@ -54,8 +54,9 @@ class CompareScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self._marked: list[str] = []
-        self._trail: list[CompareWish] = []
-        """Views that lead to the one of now."""
+        self._trail: list[tuple[CompareWish, str]] = []
+        """Views that lead to the one of now, and the row that was entered in each."""
+        self._return_to = ""
         self._reader: Reader | None = None
         self._wish: CompareWish | None = None
         self._answer: ComparedView | None = None
@@ -180,6 +181,8 @@ class CompareScreen(Place):
             if before is None or before.wish.view != answer.wish.view:
                 first = (n for n, row in enumerate(answer.rows) if not row.id.startswith(HEAD))
                 view.highlighted = next(first, 0) if answer.rows else None
+                view.go_to(self._return_to)
+                self._return_to = ""
         if self.focused is None or not self.focused.display:
             self._to_view()
 
@@ -250,7 +253,7 @@ class CompareScreen(Place):
     def action_step_back(self) -> None:
         """To the view that led here, or to the place before."""
         if self._trail:
-            before = self._trail.pop()
+            before, self._return_to = self._trail.pop()
             self._look(view=before.view, within=before.within)
             self._to_view()
         else:
@@ -298,17 +301,17 @@ class CompareScreen(Place):
         view = answer.wish.view
         if row.startswith(HEAD):
             if view == "slices":  # above all parts: all users
-                self._trail.append(self.wish())
+                self._trail.append((self.wish(), row))
                 self._look(view="users", within=None)
             return
         if view == "users" and answer.folder is not None:
             self.eager.chosen, self.eager.user = answer.folder, answer.users[row].user
             self.eager.action_go("explore")
         elif view == "methods":
-            self._trail.append(self.wish())
+            self._trail.append((self.wish(), row))
             self._look(view="slices", subject=row)
         elif view == "slices":
-            self._trail.append(self.wish())
+            self._trail.append((self.wish(), row))
             family, _, name = row.partition("\0")
             self._look(view="users", within=(family, name))
 
