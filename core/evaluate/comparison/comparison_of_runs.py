@@ -25,12 +25,13 @@ from core.evaluate.comparison.paired_users import (
 )
 from core.evaluate.comparison.settings_that_differ import SettingDifference, settings_that_differ
 from core.evaluate.comparison.user_slices import NOBODY, SliceFamily, slice_families
-from core.evaluate.metrics import CUTS, DEPTH
+from core.evaluate.metrics import DEPTH
 from core.evaluate.resampling import SLICE_SAMPLES
 from core.safe_json import figures, number
 
 Found = TypeVar("Found")
-RANKING_METRICS = (*(f"ndcg@{k}" for k in CUTS), *(f"recall@{k}" for k in CUTS), f"mrr@{DEPTH}")
+RANKING_METRICS = (*(f"{kind}@{k}" for k in (10, 5, 20, 50, 1) for kind in ("ndcg", "recall")), f"mrr@{DEPTH}")
+"""In the order in which somebody asks for them."""
 EXPOSURE_METRICS = ("coverage@10", "gini@10", "popularity@10")
 """Of the lists and not of users: without intervals, from `metrics.json`."""
 METRICS = (*RANKING_METRICS, *EXPOSURE_METRICS)

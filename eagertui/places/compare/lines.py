@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
@@ -55,6 +56,16 @@ def run_row(run: RunInfo, marked: bool, best: float, sign: str, width: int) -> C
         away = run.metrics["ndcg@10"] - best
         right.append((f"  {'most' if away >= 0 else written(away):>7}", FAINT))
     return spread(left, right, width)
+
+
+def note_rows(notes: Sequence[str]) -> list[Row]:
+    """What somebody should know who reads the figures, on lines that fit every screen."""
+    pieces = [piece for note in notes for piece in wrap(f"! {safe(note)}", CHUNK)]
+    return [Row(f"{HEAD} note {number}", partial(_note_row, piece)) for number, piece in enumerate(pieces)]
+
+
+def _note_row(piece: str, width: int) -> Content:
+    return line([(piece, "$warning")], width)
 
 
 def _head_row(text: str, width: int) -> Content:

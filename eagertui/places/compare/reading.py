@@ -12,7 +12,7 @@ from core.evaluate.comparison.measured_run import MeasuredRun, load_run, stamp
 from core.evaluate.comparison.validation_curves import Points, run_state, validation_curve
 from core.run.folder import RunFolder
 from eagertui.cli.output.comparison_table import by_value, short_metric
-from eagertui.places.compare.lines import MethodFigures, method_rows, setting_rows, slice_rows, user_rows
+from eagertui.places.compare.lines import MethodFigures, method_rows, note_rows, setting_rows, slice_rows, user_rows
 from eagertui.places.compare.wish import VIEWS, CompareWish
 from eagertui.widgets.draw import line
 from eagertui.widgets.row_list import Row
@@ -110,7 +110,6 @@ def _answer(comparison: Comparison, wish: CompareWish) -> ComparedView:
     below = f"against {reference.short} · {comparison.users:,} users"
     of_users = f"{subject.short} {below}"
     run = next((one.runs[0] for one in (subject, reference) if one.own), comparison.runs[0])
-    note = f" · {comparison.notes[0]}" if comparison.notes else ""
     if wish.view == "settings":
         settings = [(one.key, by_value(dict(zip((r.id for r in comparison.runs), one.values, strict=True))))
                     for one in comparison.settings]  # fmt: skip
@@ -118,7 +117,7 @@ def _answer(comparison: Comparison, wish: CompareWish) -> ComparedView:
         count = f"{len(settings)} of {len(comparison.runs)} runs" if len(comparison.runs) > 1 else ""
         return ComparedView(wish, VIEWS["settings"], count, setting_rows(settings, len(comparison.runs)), text=text)
     if wish.view == "methods":
-        return _methods(comparison, wish, title, below + note)
+        return _methods(comparison, wish, title, below)
     if wish.metric in EXPOSURE_METRICS:
         words = f"{name} is of all lists together, not of a user's; m shows another metric"
         return ComparedView(wish, title, below, [Row("head none", lambda width: line([words], width))], text=words)
@@ -129,8 +128,8 @@ def _answer(comparison: Comparison, wish: CompareWish) -> ComparedView:
             + (f"\t{one.difference.value:.6f}\t{one.difference.verdict}" if one.difference else "")
             for one in slices
         )
-        note = f" · {comparison.notes[0]}" if comparison.notes else ""
-        return ComparedView(wish, title, of_users + note, slice_rows(slices), folder=run.folder, text=text)
+        rows = [*slice_rows(slices), *note_rows(comparison.notes)]
+        return ComparedView(wish, title, of_users, rows, folder=run.folder, text=text)
     movers = comparison.movers(subject, wish.metric, wish.masked, MOVERS, wish.within)
     rows, users = user_rows(movers, ": ".join(wish.within or ()))
     text = "\n".join(f"{m.user}\t{m.gain:.6f}\t{m.item}\t{m.title}" for m in users.values())
@@ -156,7 +155,7 @@ def _methods(comparison: Comparison, wish: CompareWish, title: str, below: str) 
         gain, ends = f.difference, f.interval or ("", "")
         gains = (gain.value, gain.low, gain.high, gain.in_full) if gain else ("", "", "", "")
         lines.append("\t".join(str(cell) for cell in (f.contender.label, f.value, *ends, *gains)))
-    rows = method_rows(figures, comparison.best_reachable(wish.metric, wish.masked))
+    rows = [*method_rows(figures, comparison.best_reachable(wish.metric, wish.masked)), *note_rows(comparison.notes)]
     return ComparedView(wish, title, below, rows, text="\n".join(lines))
 
 

@@ -68,7 +68,7 @@ async def test_two_marked_runs_from_the_table_to_a_user(shop: Path, tmp_path: Pa
         await eyes.press("h")
         await eyes.see("seen items hidden")
         await eyes.press("m")
-        await eyes.see("Methods · N@20")
+        await eyes.see("Methods · R@10")
         await eyes.press("a")  # the run under the cursor
         await eyes.see("against 0002 model", r"light 0001 model .* better")
         await eyes.press("tab", "down", "down", "a")  # a baseline
@@ -118,7 +118,7 @@ async def test_settings_curves_and_the_page(shop: Path) -> None:
         assert "recommend.beams" in page.read_text()
         await eyes.press("v")
         await eyes.see("Methods")
-        for _ in range(9):
+        for _ in range(10):
             await eyes.press("m")
         await eyes.see("Methods · MRR@50")
         await eyes.press("m")
