@@ -222,6 +222,13 @@ class ExploreScreen(WhatIf):
             other.border_subtitle = Content(f"{len(common)} of {len(items)} in both")
             other.show(item_rows(self._beside.get("items") or [], target, None, ranks_of(items)))
         self._why_soon()
+        self.call_after_refresh(self._unfold)
+
+    def _unfold(self) -> None:
+        """Where the users are folded away, the keys belong to the list."""
+        hidden = not self.query_one("#who").display
+        if self.is_current and hidden and (self.focused is None or self.focused.id in ("users", "user")):
+            self.query_one("#items").focus()
 
     def _true_rank(self, question: Question) -> int | None:
         """The rank that the test gave the held-out item; None where it is not known of this very list."""
@@ -298,7 +305,9 @@ class ExploreScreen(WhatIf):
     def action_filter(self) -> None:
         """Type a user's id or an item's title."""
         self.add_class("-finding")
-        self.query_one(Input).focus()
+        typed = self.query_one(Input)
+        typed.action_select_all()  # what is typed now takes the place of what was
+        self.call_after_refresh(typed.focus)  # a folded pane takes the focus once it is there
 
     def action_next_kind(self) -> None:
         """Users by another outcome of the test."""
@@ -309,7 +318,7 @@ class ExploreScreen(WhatIf):
         self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
         self.add_class("-finding")
         self._list(self.query_one(Input).value.strip())
-        self.query_one("#users").focus()
+        self.call_after_refresh(self.query_one("#users").focus)
         self.eager.tell(KINDS[self._kind], title=self._kind)
 
     def action_restart(self) -> None:
