@@ -9,7 +9,7 @@ from typing import Any
 from textual import work
 from textual.content import Content
 
-from core.errors import EagerError
+from core.errors import EagerError, EnvironmentFault
 from core.run.folder import RunFolder
 from core.serve.client import ServingClient
 from eagertui.places.explore.lines import took
@@ -28,7 +28,6 @@ class Asking(Place):
     def __init__(self) -> None:
         super().__init__()
         self._waiting = Waiting(self, self._tick)
-        self._broken = False
         self._question: Question | None = None
         self._undo: list[Question] = []
         self._answer: dict[str, Any] = {}
@@ -125,7 +124,8 @@ class Asking(Place):
 
     def _tell(self, error: EagerError) -> None:
         """Say what went wrong; an answer that is on the screen stays there."""
-        if self.has_class("-answered") and self.serving is not None and self.serving.alive:
+        gone = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
+        if self.has_class("-answered") and not gone:
             self._rest()
             self.query_one("#next").border_subtitle = Content(took(self._answer))
             self.eager.complain(error)
@@ -134,8 +134,8 @@ class Asking(Place):
 
     def _fail(self, error: EagerError) -> None:
         self._rest()
-        self._broken = self.serving is None or not self.serving.alive
-        key = [hint("^r", "starts it again")] if self._broken else [hint("/", "another user")]
+        broken = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
+        key = [hint("^r", "starts it again")] if broken else [hint("/", "another user")]
         self._say(
             line([("✗ ", "bold $error"), safe(error.message)]), line([(safe(error.remedy), FAINT)]), Content(""), *key
         )

@@ -131,7 +131,6 @@ class ExploreScreen(WhatIf):
 
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
-        self._broken = False
         self._waiting.start("starting the model's process")
         self._outcomes = await asyncio.to_thread(_outcomes_of, folder)
         serving = await self.eager.serve(folder, self._progress)
