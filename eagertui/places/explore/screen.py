@@ -20,6 +20,8 @@ from textual.widgets import Input
 from core.errors import EagerError
 from core.run.folder import RunFolder
 from eagertui.actions import own_bindings
+from eagertui.places.explore.evidence_lines import why_lines
+from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
 from eagertui.places.explore.lines import (
     ITEM,
     USER,
@@ -33,9 +35,7 @@ from eagertui.places.explore.lines import (
 )
 from eagertui.places.explore.outcomes import KINDS, Outcomes
 from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
-from eagertui.places.explore.question import Question, Taken, ranks_of, taken
 from eagertui.places.explore.what_if import WhatIf
-from eagertui.places.explore.why import why_lines
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
@@ -155,7 +155,7 @@ class ExploreScreen(WhatIf):
     def _take_user(self) -> None:
         if self.eager.user and self.serving is not None and self.serving.ready:
             user, self.eager.user = self.eager.user, ""
-            self._begin(Question(user=user))
+            self._begin(ExploreQuestion(user=user))
 
     @work(group="users", exclusive=True, exit_on_error=False)
     async def _list(self, text: str) -> None:
@@ -229,7 +229,7 @@ class ExploreScreen(WhatIf):
         if self.is_current and hidden and (self.focused is None or self.focused.id in ("users", "user")):
             self.query_one("#items").focus()
 
-    def _true_rank(self, question: Question) -> int | None:
+    def _true_rank(self, question: ExploreQuestion) -> int | None:
         """The rank that the test gave the held-out item; None where it is not known of this very list."""
         plain = not (question.edited or question.hide_seen or question.only or question.deny or question.more)
         if not plain or question.less or not question.as_tested or self._outcomes is None:
@@ -237,7 +237,7 @@ class ExploreScreen(WhatIf):
         outcome = self._outcomes.of(question.user or "")
         return outcome.rank if outcome is not None else None
 
-    def _show_empty(self, question: Question) -> None:
+    def _show_empty(self, question: ExploreQuestion) -> None:
         self._question, self._answer, self._history, self._before, self._beside = question, {}, (), None, {}
         self.remove_class("-beside")
         self.query_one("#history", RowList).show([])
@@ -275,7 +275,7 @@ class ExploreScreen(WhatIf):
 
     def _asker(self, item: Taken) -> Callable[[str], Awaitable[dict[str, Any]]]:
         """Asks about an item in the list that is on the screen."""
-        question = self._question or Question()
+        question = self._question or ExploreQuestion()
         own: dict[str, dict[str, Any]] = {
             "explain": {"item": item.item_id},
             "smallest_change": {"item": item.item_id},
@@ -386,7 +386,7 @@ class ExploreScreen(WhatIf):
         """Ask about a user; of an item see why it is or is not in the list, or begin a basket with it."""
         if row.startswith(USER):
             self.remove_class("-finding")
-            self._begin(Question(user=row.removeprefix(USER)))
+            self._begin(ExploreQuestion(user=row.removeprefix(USER)))
             return
         item = self._found.get(row)
         if item is None:
