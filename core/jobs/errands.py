@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from core.errors import EagerError
 Tell = Callable[[str], None]
 TICK = 1.0
 """Seconds between two words on how far a long job is."""
+CACHED = 3
+"""Data sets of projects that cannot be written, at most."""
 
 
 def main(argv: list[str]) -> int:
@@ -76,6 +79,7 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     from core import pipeline
     from core.data import profile
     from core.data.dataset import Dataset
+    from core.jobs.start import writable
     from core.project import Project
     from core.run.reporter import NullReporter
     from core.store import Store, fingerprint
@@ -85,6 +89,8 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     stage = pipeline.STAGES[0]
     recipe = pipeline.recipe_of(stage, project, {})
     store, mark = Store(project.runs_dir / ".store"), fingerprint(recipe)
+    if not store.has(mark) and not writable(store.path):
+        store = Store(_cache())
     reused = store.has(mark)
     if not reused:
         store.make(mark, recipe, lambda folder: stage.work(project, {}, folder, NullReporter()))
@@ -98,18 +104,35 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     }
 
 
+def _cache() -> Path:
+    """Where data are kept of a project whose folder cannot be written, the newest few."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("eagertui") / "data"
+    with contextlib.suppress(OSError):
+        kept = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in kept[CACHED:]:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
 def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
-    """What training would do and about what it would cost; changes nothing."""
+    """What training would do and about what it would cost, and why it would be refused; changes nothing."""
     from core.estimate import estimate
     from core.jobs.machine_needs import missing_models
-    from core.jobs.start import find_unfinished
+    from core.jobs.start import check_start, find_unfinished
     from core.project import Project
 
     project = Project.load(args.project, args.overrides)
     found = find_unfinished(project)
     cost = estimate(project).to_dict()
     cost["warnings"] = [*(one.words for one in missing_models(project)), *cost["warnings"]]
-    return {**cost, "continues": found.id if found else None}
+    refused = None
+    try:
+        check_start(project)
+    except EagerError as error:
+        refused = {"message": error.message, "remedy": error.remedy}
+    return {**cost, "continues": found.id if found else None, "refused": refused}
 
 
 def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:

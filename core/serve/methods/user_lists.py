@@ -27,9 +27,10 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
 
     Returns:
         `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
-        `items` (the fields of `core.recommend.recommender.Ranked`), `target`: the held-out item, null to date; `short`:
-        whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no item has, the first
-        `UNKNOWN` of them; `source`: "model" or "cache", then with its `state` and when it was `made`; `seconds`.
+        `items` (the fields of `core.recommend.recommender.Ranked`), `target` and `target_title`: the held-out item,
+        null to date; `short`: whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no
+        item has, the first `UNKNOWN` of them; `source`: "model" or "cache", then with its `state` and when it was
+        `made`; `seconds`.
     """
     began = time.perf_counter()
     if params.get("cached") and params.get("user") is not None:
@@ -50,6 +51,7 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
         "history_kind": answer.history_kind,
         "items": [asdict(item) for item in answer.items],
         "target": answer.target,
+        "target_title": recommender.named(recommender.number(answer.target))[1] if answer.target else None,
         "short": answer.short,
         "unknown": recommender.unknown([*(allow or ()), *deny])[:UNKNOWN],
         "source": "model",

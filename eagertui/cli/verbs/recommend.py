@@ -39,6 +39,9 @@ def add_list_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             name, metavar="FILE|ID,ID", action="append", help=f"{text}: ids, or a file with one a line; repeatable"
         )
+    parser.add_argument(
+        "--why", nargs="?", const="", metavar="ITEM", help="why an item is listed or is not (default: the list's first)"
+    )
     seen = parser.add_mutually_exclusive_group()
     seen.add_argument("--hide-seen", action="store_true", default=None, help="leave items of the history out")
     seen.add_argument("--keep-seen", dest="hide_seen", action="store_false", help="list them like any other")
@@ -80,12 +83,15 @@ def recommend(args: argparse.Namespace) -> int:
     if args.as_tested and args.user is None:
         raise ProjectError("--as-tested is about a user's history: give --user ID")
     folder = find_run(load_project(args.project).runs_dir, args.run)
-    show_list(folder, ask_once(folder, "recommend", request, tell_progress, engine_command()), args.json)
+    if args.why:
+        request["item"] = args.why
+    method = "recommend" if args.why is None else "explain"
+    show_list(folder, ask_once(folder, method, request, tell_progress, engine_command()), args.json)
     return 0
 
 
 def show_list(folder: RunFolder, result: dict[str, Any], as_json: bool) -> None:
-    """Print the answer of a serving process, and on stderr what is to be said about it."""
+    """Print the answer of a serving process, with the evidence where it has any, and on stderr what is to be said."""
     from eagertui.cli.engine_process import tell_progress
     from eagertui.cli.output.lists import remarks, show_recommendation
 
@@ -93,6 +99,10 @@ def show_list(folder: RunFolder, result: dict[str, Any], as_json: bool) -> None:
         print(json.dumps({"run": str(folder.path.resolve()), **result}))
     else:
         show_recommendation(result)
+        if "evidence" in result:
+            from eagertui.cli.output.why import show_evidence
+
+            show_evidence(result)
     for sentence in remarks(result):
         tell_progress(sentence)
 
