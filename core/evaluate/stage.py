@@ -11,7 +11,7 @@ from core.files import digest
 from core.project import Project
 from core.recommend.search_cost import BEAM, LIST, scores_catalogue, search_work
 from core.registry import BASELINES as BASELINE_METHODS
-from core.run.reporting import Reporter
+from core.run.reporting import Reporter, in_passes
 from core.settings import OTHER_PARTS
 from core.stage import Artefacts, Settings, Stage, computing, options_for, plugin_marks
 from core.vectors.stage import sources_there
@@ -93,7 +93,8 @@ def make_evaluate(project: Project, made: Artefacts, folder: Path, reporter: Rep
     from core.evaluate.measure import measure
 
     dataset, best = Dataset.load(made["data"]), best_reachable_file(project)
-    return measure(project, dataset, made, measured(project), fused(project), folder, best, reporter)
+    heard = in_passes(reporter, "ranking", 2)  # validation, test
+    return measure(project, dataset, made, measured(project), fused(project), folder, best, heard)
 
 
 def best_reachable_file(project: Project) -> Path | None:

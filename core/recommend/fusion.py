@@ -146,9 +146,7 @@ class FusedSearch:
         allowed: the items that may be listed; None = every item of the trie.
     """
 
-    def __init__(
-        self, parts: Parts, histories: Histories, beams: int, allowed: Allowed | None = None
-    ) -> None:
+    def __init__(self, parts: Parts, histories: Histories, beams: int, allowed: Allowed | None = None) -> None:
         self._parts, self._beams, self._allowed = parts, beams, allowed
         with torch.inference_mode():
             self._read = encode(parts.checkpoint.model, histories)

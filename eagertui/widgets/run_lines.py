@@ -14,11 +14,13 @@ from core.run.folder import RunInfo
 from core.run.rankings import OURS, both_protocols, headline, protocol_of
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number
+from eagertui.cli.output.lists import PIN
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
     FAINT,
     Part,
     bar,
+    checkpoint_name,
     clip,
     fill,
     line,
@@ -58,9 +60,9 @@ def run_row(run: RunInfo, width: int) -> Content:
     glyph, style = status_parts(status)[0]
     left: list[Part] = [(fill(glyph, 12), style), (f" {fill(when(run.created), 11)} ", "")]
     if width >= 60:
-        left.append((f" {fill(run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
+        left.append((f" {fill(run.label or run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
     if width >= 74:
-        left.append((f" {fill(short_id(run), 5)} ", FAINT))
+        left.append((f" {fill(short_id(run) + PIN * run.pinned, 5)} ", FAINT))
     if status.live and status.total > 0:
         share = status.done / status.total
         best = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
@@ -89,7 +91,9 @@ def run_row(run: RunInfo, width: int) -> Content:
 def run_detail(run: RunInfo, width: int) -> list[Content]:
     """A few lines about one run, the next step named."""
     status = run.status
-    lines = [line([*status_parts(status), ("  " + safe(run.id), FAINT)], width)]
+    label: list[Part] = [("  " + clip(run.label, 30), "bold")] if run.label else []
+    pinned: list[Part] = [(f"  {PIN} pinned", FAINT)] if run.pinned else []
+    lines = [line([*status_parts(status), *label, ("  " + safe(run.id), FAINT), *pinned], width)]
     if status.live:
         lines.append(progress_line(status, width))
         if status.best:
@@ -105,9 +109,11 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
         if status.remedy:
             lines.append(line([(safe(status.remedy), FAINT)], width))
         if status.checkpoint:
-            lines.append(line([("last checkpoint  ", FAINT), safe(status.checkpoint)], width))
+            lines.append(line([("last checkpoint  ", FAINT), checkpoint_name(status.checkpoint) or "saved"], width))
         if status.state in UNFINISHED:
             lines.append(hint("r", "goes on from there", "enter", "the whole story"))
+    if not status.live:
+        lines.append(hint("N", "name it", "P", "unpin it" if run.pinned else "pin it", "D", "delete it"))
     lines.append(line([(safe(near(run.folder.path)), FAINT)], width))
     return lines
 
@@ -122,16 +128,18 @@ def hint(*pairs: str) -> Content:
 
 def progress_line(status: Status, width: int) -> Content:
     """Bar, share, count and time left of the current task, from a status alone."""
-    share = status.done / status.total if status.total > 0 else 0.0
+    if status.total <= 0:
+        return line([(f"{safe(status.stage)} is at work" if status.stage else "the engine is starting", FAINT)], width)
+    share = status.done / status.total
     return bar_line(status.task, share, rule_of_three(status.done, status.total, status.unit), status.eta, width)
 
 
 def bar_line(task: str, share: float, count: str, eta: float | None, width: int) -> Content:
     """A task's bar, share and count, and the time that it still takes."""
     right: list[Part] = [(f"{duration(eta)} left", "bold")] if eta else []
-    name = f"{fill(task, 10)} " if width >= 70 else ""
+    name = f"{fill(task, max(10, min(16, cell_len(task))))} " if width >= 70 else ""
     middle = f" {share:4.0%}  {count}"
-    cells = max(6, width - len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
+    cells = max(6, width - cell_len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
     return spread([(name, "bold"), *progress_bar(share, min(cells, 60)), (middle, "")], right, width)
 
 

@@ -105,7 +105,8 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "[backbone]\nheads = 5\n", "project.toml:4: backbone.heads: backbone.hidden_size (192) must be a"),
         (MINIMAL + "[index]\nsources = []\n", "project.toml:4: index.sources: needs at least one source"),
         (MINIMAL + "[index]\nsources = ['semantic', 'semantic']\n", '"semantic" stands there twice'),
-        (MINIMAL + "x = = 1\n", "project.toml:3: "),
+        (MINIMAL + "x = = 1\n", "project.toml:3: Invalid value, column 5\nline 3: x = = 1"),
+        (MINIMAL + 'x = """\n', "project.toml:4: "),
     ],
 )  # fmt: skip
 def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) -> None:

@@ -16,7 +16,8 @@ from core.run.folder import RunFolder, run_info
 from core.run.rankings import SEEN_HIDDEN, SEEN_KEPT, both_protocols, protocol_card, protocol_of
 from core.run.status import STATES, Status
 from eagertui.cli.output.metrics_table import metrics_table
-from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
+from eagertui.places.explore.lines import history_rows, item_rows, target_line, took, user_row
+from eagertui.places.explore.question import Taken
 from eagertui.places.train.log_view import fold
 from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
 from eagertui.widgets.run_lines import metric_lines, run_detail, run_row
@@ -155,12 +156,18 @@ def test_ranked_items(width: int) -> None:
     rows = [row.draw(width) for row in item_rows(items, "a")]
     assert "held out" in rows[0].plain or width < 30
     assert all(row.cell_length <= width or width < 30 for row in rows)
-    assert [row.draw(width).plain.strip()[:1] for row in history_rows([{"title": "x"}, {"title": "y"}])] == ["2", "1"]
-    assert all(row.draw(width).cell_length <= width for row in user_rows(["u" * 100, 7]))
+    history = [Taken("x", "x"), Taken("y", "y")]
+    assert [row.draw(width).plain.strip()[:1] for row in history_rows(history)] == ["2", "1"]
+    assert user_row("u" * 100, None).draw(width).cell_length <= width
 
 
-def test_verdict() -> None:
+def test_the_held_out_item_is_always_in_sight() -> None:
     items = [{"rank": 1, "item_id": "a"}]
-    assert verdict({"items": items, "target": "a", "seconds": 0.038}) == "live, 38 ms · held-out item at 1"
-    assert verdict({"items": items, "target": "z", "seconds": 2}).endswith("held-out item not in the list")
-    assert verdict({"items": items}) == ""
+
+    def told(target: object, tested: int | None) -> str:
+        return target_line(target, "Title", items, 20, tested, 60).plain
+
+    assert told("a", 5).endswith("place 1") and told("z", 34).endswith("place 34")
+    assert told("z", 0).endswith("behind the first 50") and told("z", None).endswith("behind the first 20")
+    assert told(None, 3) == ""
+    assert (took({"seconds": 0.038}), took({"seconds": 2}), took({})) == ("live, 38 ms", "live, 2.0 s", "")

@@ -346,12 +346,30 @@ class Explainer:
 
     def _baseline_ranks(self, question: Question, item: int) -> tuple[BaselineRank, ...]:
         count = self._recommender.dataset.n_items
-        hidden = np.ones(count, dtype=bool)  # what was removed does not count
+        hidden = self._not_counted(question)
+        ranks = baseline_places.places(self._baselines, question.history, item, count, hidden)
+        return tuple(BaselineRank(name, rank) for name, rank in ranks.items())
+
+    def _not_counted(self, question: Question) -> npt.NDArray[np.bool_]:
+        """Items that no baseline's list holds: removed ones, and seen ones where these are hidden; shape (items,)."""
+        count = self._recommender.dataset.n_items
+        hidden = np.ones(count, dtype=bool)
         hidden[self._recommender.listed[self._recommender.listed < count]] = False
         if question.hide_seen:
             hidden[[one for one in question.history if one < count]] = True
-        ranks = baseline_places.places(self._baselines, question.history, item, count, hidden)
-        return tuple(BaselineRank(name, rank) for name, rank in ranks.items())
+        return hidden
+
+    @property
+    def baseline_names(self) -> list[str]:
+        """The baselines of the run that can still be asked."""
+        return list(self._baselines)
+
+    def baseline_list(self, question: Question, name: str) -> list[int]:
+        """What a baseline would list under the same restrictions: item numbers, best first, at most `question.k`."""
+        hidden = self._not_counted(question)
+        if question.allowed is not None:
+            hidden |= ~question.allowed[: len(hidden)]
+        return baseline_places.best(self._baselines[name], question.history, len(hidden), hidden, question.k)
 
     def _visible(self, history: Sequence[int]) -> npt.NDArray[np.int64]:
         """What the model sees of a history, padded as a list's row is; shape (length,)."""

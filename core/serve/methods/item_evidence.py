@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError
-from core.recommend.evidence.explain import Question
 from core.recommend.evidence.faithfulness_figure import NOT_MEASURED, load_faithfulness
 from core.recommend.evidence.record import json_values
 from core.recommend.evidence.sentences import beam_sentence
@@ -14,6 +13,9 @@ from core.serve.methods import user_lists
 from core.serve.methods.params import ids_of, length_of
 from core.serve.request import Request
 from core.serve.served_run import ServedRun
+
+if TYPE_CHECKING:
+    from core.recommend.evidence.explain import Question
 
 MOST_KEPT = 200
 """Prefixes of a level that an answer tells at most."""
@@ -35,8 +37,9 @@ def explain(run: ServedRun, request: Request) -> dict[str, Any]:
     """
     began = time.perf_counter()
     answer = user_lists.recommend(run, request)
+    request.check()
     explainer = run.recommender.explainer
-    question, target = _question(run, request)
+    question, target = question_of(run, request)
     item = request.get("item")
     evidence = explainer.explain(question, None if item is None else run.recommender.number(str(item)))
     text = explainer.writer.written(evidence)
@@ -71,7 +74,7 @@ def smallest_change(run: ServedRun, request: Request) -> dict[str, Any]:
     from core.recommend.evidence.smallest_change import smallest_change as find
 
     began = time.perf_counter()
-    question, _ = _question(run, request)
+    question, _ = question_of(run, request)
     if request.get("item") is None:
         raise DataError("which item?", "give its id as item")
     recommender = run.recommender
@@ -91,7 +94,7 @@ def beam(run: ServedRun, request: Request) -> dict[str, Any]:
         `core.recommend.evidence.record.Prefix`); `items`: the fields of `BeamTrace`, and a `sentence`.
     """
     recommender = run.recommender
-    question, target = _question(run, request)
+    question, target = question_of(run, request)
     limit = min(max(int(request.get("limit", MOST_KEPT)), 0), MOST_KEPT)
     items = [recommender.number(one) for one in ids_of(request, "items") or ()]
     if target is not None and target in recommender.listed:
@@ -103,7 +106,7 @@ def beam(run: ServedRun, request: Request) -> dict[str, Any]:
     }
 
 
-def _question(run: ServedRun, request: Request) -> tuple[Question, int | None]:
+def question_of(run: ServedRun, request: Request) -> tuple[Question, int | None]:
     """The list that is meant, in the parameters of `recommend`."""
     hide_seen, recommender = request.get("hide_seen"), run.recommender
     allow, deny = ids_of(request, "allow"), ids_of(request, "deny") or []

@@ -4,7 +4,8 @@
 
 Users are drawn by a seed. Bars on two quiet cores, Beauty by `light`: p99 of a list 100 ms, with evidence 400 ms, of a
 smallest change 2 s. Every second change is asked of the list's first item (out of the list), every other of one that
-the list does not hold (into it). With --faithfulness also the deletion test, which is not kept.
+the list does not hold (into it). Beside the time that the asker waited stands the process's processor time, which says
+more where other programs keep the machine busy. With --faithfulness also the deletion test, which is not kept.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 
 from core.run.folder import RunFolder
 from core.serve.client import ServingClient
@@ -24,16 +26,21 @@ from core.serve.client import ServingClient
 BARS = {"list": 0.1, "with evidence": 0.4, "smallest change": 2.0}
 
 
-async def measure(folder: RunFolder, users: int, changes: int) -> dict[str, list[float]]:
-    """Seconds of each question, from asking to the answer."""
+async def measure(folder: RunFolder, users: int, changes: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of each question, from asking to the answer, and of the serving process's processor time."""
     client = ServingClient(folder, lambda text: None)
     await client.start()
-    seconds: dict[str, list[float]] = {name: [] for name in BARS}
+    (child,) = psutil.Process().children()
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in BARS}
+
+    def busy() -> float:
+        times = child.cpu_times()
+        return float(times.user + times.system)
 
     async def ask(name: str, method: str, **params: object) -> dict[str, object]:
-        began = time.perf_counter()
+        began, before = time.perf_counter(), busy()
         answer = await client.ask(method, **params)
-        seconds[name].append(time.perf_counter() - began)
+        seconds[name].append((time.perf_counter() - began, busy() - before))
         return answer
 
     try:
@@ -65,10 +72,10 @@ def main() -> None:
     args = parser.parse_args()
     for name, seconds in asyncio.run(measure(RunFolder(args.run), args.users, args.changes)).items():
         if seconds:
-            median, slow = np.percentile(seconds, [50, 99])
-            verdict = "ok" if slow <= BARS[name] else f"above {BARS[name] * 1000:.0f}"
-            print(f"{name:16} {len(seconds):4} asked, p50 {median * 1000:7.1f}, p99 {slow * 1000:7.1f}, "
-                  f"worst {max(seconds) * 1000:7.1f} ms  {verdict}")  # fmt: skip
+            (median, work), (slow, most) = np.percentile(seconds, [50, 99], axis=0) * 1000
+            verdict = "ok" if slow <= BARS[name] * 1000 else f"above {BARS[name] * 1000:.0f}"
+            print(f"{name:16} {len(seconds):4} asked, p50 {median:7.1f}, p99 {slow:7.1f} ms  {verdict}; "
+                  f"processor time p50 {work:7.1f}, p99 {most:7.1f} ms")  # fmt: skip
     if args.faithfulness:
         from core.evaluate.faithfulness import measure_faithfulness
         from core.recommend.recommender import Recommender

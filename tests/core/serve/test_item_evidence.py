@@ -14,7 +14,8 @@ from core.recommend.evidence.faithfulness_figure import Faithfulness, save_faith
 from core.recommend.evidence.record import Evidence
 from core.recommend.evidence.sentences import sentences
 from core.run.folder import RunFolder
-from core.serve.methods import answer
+from core.serve.methods import METHODS, answer
+from core.serve.request import Request, Withdrawn
 from core.serve.served_run import ServedRun
 from tests.core.engine_tools import N_ITEMS, walks
 
@@ -72,6 +73,14 @@ def test_the_beam(served: ServedRun) -> None:
         log_probs = [one["log_prob"] for one in level["prefixes"]]
         assert log_probs == sorted(log_probs, reverse=True)
     assert ask(served, "beam", user=USER)["items"] == []
+
+
+@pytest.mark.parametrize("method", ["explain", "smallest_change"])
+def test_nobody_waits_any_more(served: ServedRun, method: str) -> None:
+    request = Request(method, {"user": USER, "item": "i05"})
+    request.withdraw("a newer question took its place", "replaced")
+    with pytest.raises(Withdrawn, match="newer"):
+        METHODS[method](served, request)
 
 
 def test_what_is_no_question(served: ServedRun) -> None:

@@ -1,16 +1,16 @@
-"""Every recipe that fits a CPU, from logs to metrics, through the command line."""
+"""Every recipe that fits a CPU, from logs to metrics."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from core.jobs.start import create_run
+from core.jobs.work import train_run
 from core.project import Project
 from core.recipes import recipe_paths
 from core.recommend.recommender import Recommender
@@ -32,12 +32,9 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     text = "\n".join(line for line in file.read_text().splitlines() if not line.startswith("[[tune"))
     text = text.partition("[index]")[0].partition("[sasrec]")[0]
     file.write_text(f'recipe = "{name}"\n{text}')
-    sets = [part for one in QUICK for part in ("--set", one)]
-    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(file), *sets, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    run = Path(json.loads(done.stdout.splitlines()[-1])["run"])
-    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    folder = create_run(Project.load(file, QUICK))
+    assert train_run(folder) == 0, folder.status().error
+    run, metrics = folder.path, folder.metrics()["test"]
     assert metrics["model"]["recall@10"] > metrics["popularity"]["recall@10"] / 2
     project = Project.load(run / "project.resolved.toml")
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]

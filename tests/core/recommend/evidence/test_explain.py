@@ -78,9 +78,8 @@ def test_preferences_are_groups_of_the_history(recommender: Recommender, evidenc
     visible = history[-recommender.project.data.max_history :]
     codes = recommender.checkpoint.index.codes
     assert sum(one.weight for one in evidence.preferences) == pytest.approx(1, abs=1e-5)
-    assert [one.weight for one in evidence.preferences] == sorted(
-        (o.weight for o in evidence.preferences), reverse=True
-    )
+    weights = [one.weight for one in evidence.preferences]
+    assert weights == sorted(weights, reverse=True)
     kind, units, known = recommender.explainer.vectors
     assert kind == evidence.vectors == "semantic" and known.all()
     for one in evidence.preferences:
