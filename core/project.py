@@ -32,6 +32,7 @@ from core.settings import (
     RunSettings,
     SasrecSettings,
     StageSettings,
+    SteerSettings,
     TaskTables,
     TextSettings,
     TuneSettings,
@@ -64,6 +65,7 @@ class Project:
     negatives: NegativeSettings = field(default_factory=NegativeSettings)
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
+    steer: SteerSettings = field(default_factory=SteerSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     baselines: BaselineTables = field(default_factory=BaselineTables)

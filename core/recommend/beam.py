@@ -26,7 +26,12 @@ Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 @torch.inference_mode()
 def beam_search(
-    model: Generator, trie: Trie, histories: npt.NDArray[np.integer], beams: int, allowed: Allowed | None = None
+    model: Generator,
+    trie: Trie,
+    histories: npt.NDArray[np.integer],
+    beams: int,
+    allowed: Allowed | None = None,
+    prompt: Tensor | None = None,
 ) -> Lists:
     """The best items after each history.
 
@@ -36,6 +41,7 @@ def beam_search(
         histories: item numbers, all of one length; shape (users, length).
         beams: codes kept at every level.
         allowed: the items that may be listed, for all users or for each; None = every item.
+        prompt: token ids that ask for an item, instead of those of the histories; int64, shape (users, tokens).
 
     Returns:
         Item numbers and log-probabilities, shape (users, min(beams, items)), best first, equal scores by item number;
@@ -44,7 +50,8 @@ def beam_search(
     device = trie.item_nodes.device
     # The history, once for all beams: its keys and values stay in the cache, and `states` is what predicts the first
     # code; (users, 1, hidden).
-    prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
+    if prompt is None:
+        prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
     users, length = prompt.shape
     # Without the configuration: layers of a sliding window would drop keys by their place, which here is no position.
     cache = DynamicCache()

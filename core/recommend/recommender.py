@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import torch
 
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset
+from core.data.known_ids import unknown_id
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
@@ -26,8 +25,12 @@ from core.model.trie import Allowed, Trie
 from core.project import Project
 from core.recommend.beam import Lists, beam_search
 from core.recommend.fusion import fused_lists, load_fusion_weight
+from core.recommend.open_question import MODEL, open_list
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
 from core.recommend.search_batches import Places, is_seen, search_batches
+from core.recommend.steered_lists import steered_lists
+from core.recommend.steering.steerer import Steering
+from core.recommend.words_of_run import WordsOfRun
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
 
@@ -62,6 +65,9 @@ class Recommendation:
         items: the list, best first.
         target: id of the held-out test target; None unless the history is the one as tested.
         short: whether fewer items than asked for may be listed.
+        source: what the list comes from: the `model`, a `wish`, or `popularity`.
+        weights: of the scorers of a wish; empty for other lists.
+        notes: sentences for a person, e.g. about words that nobody knows.
     """
 
     user: str | None
@@ -70,9 +76,12 @@ class Recommendation:
     items: tuple[Ranked, ...]
     target: str | None
     short: bool
+    source: str = MODEL
+    weights: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-class Recommender:
+class Recommender(WordsOfRun):
     """A trained run, loaded. Make it with `load`.
 
     It knows the items that the run was trained on, numbered from 0, and after them those that `core.add_items` added up
@@ -102,6 +111,7 @@ class Recommender:
         self.items = items
         """The item table; the position is the item number, also in histories, masks and lists."""
         self._lock = threading.Lock()
+        self.run = None
         self._item_ids: list[str] = items["item_id"].to_list()
         self._titles = [title or item for title, item in zip(items["title"], self._item_ids, strict=True)]
         self._item_number = {item: number for number, item in enumerate(self._item_ids)}
@@ -125,7 +135,9 @@ class Recommender:
         prepare(project.run)
         dataset = Dataset.load(folder.artefact("data"))
         checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
-        return cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
+        loaded = cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
+        loaded.run = folder
+        return loaded
 
     @property
     def n_items(self) -> int:
@@ -157,8 +169,13 @@ class Recommender:
         hide_seen: bool | None = None,
         allowed: Mask | None = None,
         as_tested: bool = False,
+        more: Sequence[str] = (),
+        less: Sequence[str] = (),
+        wish: str | None = None,
+        like: Sequence[str] = (),
+        unlike: Sequence[str] = (),
     ) -> Recommendation:
-        """The best next items for a user of the logs, or after any history of item ids.
+        """The best next items for a user of the logs, after any history of item ids, for a wish, or for nobody.
 
         Args:
             user: id of a user; the history is then everything they took.
@@ -167,22 +184,39 @@ class Recommender:
             hide_seen: leave items of the history out of the list; the project's own rule where not given.
             allowed: which items may be listed, e.g. as `allowed` makes it; bool, shape (items,).
             as_tested: leave the user's held-out test target out of the history, as evaluation does.
+            more: words for what is wanted more of (`core.recommend.steering`).
+            less: words for what is wanted less of.
+            wish: words to find items by, with a history or without (`core.recommend.wish`).
+            like: ids or titles of items; more like them.
+            unlike: ids or titles of items; less like them.
 
         Raises:
-            DataError: unknown user or item, or an empty history; says what to do.
+            DataError: unknown user or item, or an empty history or wish; says what to do.
         """
-        if (user is None) == (history is None):
+        if user is not None and history is not None:
             raise DataError("give either a user or a history")
         target: str | None = None
         if user is not None:
             items, held_out = self.history_of(user, as_tested)
             target = None if held_out is None else self._item_ids[held_out]
+        elif history is not None:
+            items = [self._find(item, self._item_number, "item") for item in history if item]
+            if not items:
+                raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
         else:
-            items = [self._find(item, self._item_number, "item") for item in history or () if item]
-        if not items:
-            raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
+            items = []
+        if wish is not None and not wish.strip():
+            raise DataError("the wish is empty", 'say what, e.g. --wish "something for dry hair"')
         k = max(k or self.project.recommend.k, 1)
-        lists, scores = self.recommend_many([items], allowed, hide_seen, k)
+        steering = self.steering(more, less, like, unlike) if more or less or like or unlike else None
+        source, weights, notes = MODEL, dict[str, float](), () if steering is None else steering.notes
+        if items and wish is None:
+            lists, scores = self.recommend_many([items], allowed, hide_seen, k, steering)
+        else:
+            may = self._without(allowed, [] if steering is None else [steering])
+            found = open_list(self, items, wish, steering, may, hide_seen, k)
+            lists, scores = found.items[None], found.scores[None]
+            source, weights, notes = found.source, found.weights, (*notes, *found.notes)
         seen = set(items)
         ranked = tuple(
             Ranked(rank, self._item_ids[i], self._titles[i], round(s, 6), i in seen, self.checkpoint.index.text(i))
@@ -191,7 +225,7 @@ class Recommender:
         )
         titled = tuple((self._item_ids[i], self._titles[i]) for i in items)
         kind = None if user is None else AS_TESTED if as_tested else TO_DATE
-        return Recommendation(user, titled, kind, ranked, target, len(ranked) < k)
+        return Recommendation(user, titled, kind, ranked, target, len(ranked) < k, source, weights, notes)
 
     def recommend_many(
         self,
@@ -199,6 +233,7 @@ class Recommender:
         allowed: Mask | None = None,
         hide_seen: bool | None = None,
         k: int | None = None,
+        steer: Steering | Sequence[Steering] | None = None,
     ) -> Lists:
         """The best next items after each of many histories; several threads may ask at once.
 
@@ -210,13 +245,14 @@ class Recommender:
             allowed: which items may be listed; bool, shape (items,), or (histories, items) for each its own.
             hide_seen: leave items of the history out of the list; the project's own rule where not given.
             k: length of the lists; the project's own where not given.
+            steer: more and less of what, as `steering` makes it: for all lists, or one for each.
 
         Returns:
             Item numbers and scores (as `Ranked` has them), shape (histories, k), best first; -1 and -inf where fewer
             than `k` items may be listed.
 
         Raises:
-            DataError: an empty history, a number that no item has, or a mask of another shape.
+            DataError: an empty history, a number that no item has, a mask of another shape, or too few steerings.
         """
         settings = self.project.recommend
         k = max(k or settings.k, 1)
@@ -229,7 +265,11 @@ class Recommender:
         if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
             raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
         beams = max(settings.beams, k)
-        items, scores = self._search(given, np.arange(len(given)), allowed, beams)
+        asked = [steer] if isinstance(steer, Steering) else list(steer or ())
+        if len(asked) not in (0, 1, len(given)):
+            raise DataError(f"{len(asked)} steerings for {len(given)} histories", "give one, or one for each")
+        allowed, moved = self._without(allowed, asked), asked if any(one.moves for one in asked) else []
+        items, scores = self._search(given, np.arange(len(given)), allowed, beams, steer=moved)
         if settings.hide_seen if hide_seen is None else hide_seen:
             seen = is_seen(given, items, count)
             cut = (items >= 0).all(axis=1) & (items.shape[1] < self.n_items)
@@ -241,7 +281,7 @@ class Recommender:
             items[gone], scores[gone] = -1, -np.inf
             # Where the search stopped at its width, there are more items for what is now too short a list.
             short = np.flatnonzero(cut & (items[:, :k] < 0).any(axis=1))
-            items[short], scores[short] = self._search(given, short, allowed, beams, unseen=True)
+            items[short], scores[short] = self._search(given, short, allowed, beams, True, moved)
         width = min(k, items.shape[1])
         padding = ((0, 0), (0, k - width))
         return (
@@ -286,9 +326,19 @@ class Recommender:
         """Ids of users that start with a prefix, in the order of the logs."""
         return [user for user in self._user_number if user.startswith(prefix)][:limit]
 
+    def _without(self, allowed: Mask | None, steer: Sequence[Steering]) -> Mask | None:
+        """The mask of allowed items without those that the hard rule leaves out, for all lists or for each."""
+        if all(one.denied is None for one in steer):
+            return allowed
+        none = np.zeros(len(self._item_ids), dtype=bool)
+        left = ~np.stack([none if one.denied is None else one.denied for one in steer])
+        left = left[0] if len(left) == 1 else left
+        return left if allowed is None else allowed & left
+
     def _search(
-        self, histories: Sequences, chosen: Places, allowed: Mask | None, beams: int, unseen: bool = False
-    ) -> Lists:
+        self, histories: Sequences, chosen: Places, allowed: Mask | None, beams: int, unseen: bool = False,
+        steer: Sequence[Steering] = (),
+    ) -> Lists:  # fmt: skip
         """The lists after some of the histories; shape (chosen, min(beams, `n_items`)), -1 behind the last.
 
         Args:
@@ -297,18 +347,29 @@ class Recommender:
             allowed: see `recommend_many`.
             beams: width of the search.
             unseen: items of a history may not be listed after it.
+            steer: more and less of what, for all histories or for each; none = plain lists.
         """
         model, trie, dense = self.checkpoint.model, self.checkpoint.trie, self.checkpoint.dense
         weight, listed = self._fusion_weight, self._listed
-        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
+        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self.of_trie(allowed))
+
+        def plain(rows: npt.NDArray[np.integer], mask: Allowed | None, width: int) -> Lists:
+            if dense is not None and weight:
+                return fused_lists(self.checkpoint, rows, width, weight, listed, mask)
+            return beam_search(model, trie, rows, width, mask)
+
+        asked = list(steer[:1])
+        """The steerings of the batch at hand: one for all its rows, or one for each."""
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
-                if dense is not None and weight:
-                    return fused_lists(self.checkpoint, rows, beams, weight, listed, mask)
-                return beam_search(model, trie, rows, beams, mask)
+                if not asked:
+                    return plain(rows, mask, beams)
+                return steered_lists(plain, trie, self.steerer.space, asked, rows, beams, listed, mask)
 
         def mask_of(places: Places) -> Allowed | None:
+            if len(steer) > 1:
+                asked[:] = [steer[place] for place in chosen[places]]
             if shared is not None or (allowed is None and not unseen):
                 return shared
             own = chosen[places]
@@ -318,7 +379,7 @@ class Recommender:
             if unseen:
                 for row, place in enumerate(own):
                     masks[row, histories[int(place)]] = False
-            return trie.allow(self._of_trie(masks))
+            return trie.allow(self.of_trie(masks))
 
         width = min(beams, self.n_items)
         items = np.full((len(chosen), width), -1, dtype=np.int32)
@@ -330,16 +391,10 @@ class Recommender:
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
         return items if listed is None else np.where(items < 0, -1, listed[items]), scores
 
-    def _of_trie(self, mask: Mask) -> torch.Tensor:
-        """A mask of all items, (..., items), as one of the items that can be recommended."""
-        return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
-
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:
             return numbers[name]
-        near = difflib.get_close_matches(name, numbers, n=3, cutoff=0.6) if len(numbers) <= 200_000 else []
-        hint = f"did you mean {', '.join(near)}?" if near else f"ids look like {', '.join(list(numbers)[:3])}"
-        raise DataError(f"no {kind} {name!r} among the {len(numbers):,} of this run", hint)
+        raise unknown_id(name, numbers, kind)
 
 
 def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:

@@ -17,6 +17,7 @@ Method = Callable[[ServedRun, Params], dict[str, Any]]
 
 METHODS: dict[str, Method] = {
     "recommend": user_lists.recommend,
+    "steer": user_lists.steer,
     "users": user_lists.users,
     "index.item": index_lookup.item,
     "index.branch": index_lookup.branch,
