@@ -44,7 +44,7 @@ from core.run.folder import find_run
 from core.run.reporting import NullReporter
 
 RESULTS = Path(__file__).parent / "results" / "steering.json"
-DEEP, K, LEAST = 1000, 10, 5
+DEEP, K, LEAST, SLICE = 1000, 10, 5, 8
 UNSEEN = 5  # one tag in so many is kept from the experts
 OTHERS = ("I would like to see more {} if you have any", "{}, please, and plenty of it", "what about {} this time",
           "show me items that belong to {}")  # fmt: skip
@@ -126,7 +126,11 @@ def main() -> None:
 
     plain, _ = recommender.recommend_many(histories, k=50, hide_seen=False)
     began = time.perf_counter()
-    deep, _ = recommender.recommend_many(histories, k=min(DEEP, n_items), hide_seen=False)
+    deep = np.full((len(users), min(DEEP, n_items)), -1)
+    order = sorted(range(len(users)), key=lambda place: len(histories[place]))
+    for start in range(0, len(users), SLICE):  # a thousand beams take memory
+        some = order[start : start + SLICE]
+        deep[some] = recommender.recommend_many([histories[p] for p in some], k=deep.shape[1], hide_seen=False)[0]
     print(f"plain top {DEEP:,}: {time.perf_counter() - began:.0f} s", flush=True)
     filtered = np.full((len(users), K), -1)
     for row, (items, number) in enumerate(zip(deep, chosen, strict=True)):

@@ -187,6 +187,9 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         ask(12, "recommend", user=USER, only="title LIKE '%part 1%' AND title LIKE '%amber%'", deny=["i01", "no"], k=9),
         ask(13, "recommend", user=USER, only="titel = 'x'"),
         ask(14, "recommend", user=USER, allow="i01"),
+        ask(15, "recommend", more=["amber"], wish="tale", k=3),
+        ask(16, "steer", more=["zzzz"], less=["zzzz", "ambr"]),
+        ask(17, "recommend", wish=["tale"]),
         ask(10, "quit"),
         ask(11, "users"),
     )
@@ -209,6 +212,14 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         assert by_id[number]["error"]["message"]
     assert [answer["id"] for answer in answers if answer["id"] is None] == [None] * 4  # broken lines get an answer too
     assert len(by_id[9]["result"]["items"]) == 5 and 11 not in by_id
+    wished, steered = by_id[15]["result"], by_id[16]["result"]
+    assert wished["source"] == "wish" and set(wished["weights"]) == {"words", "text", "steering"}
+    assert len(wished["items"]) == 3 and wished["notes"] == [] and wished["history"] == []
+    assert (steered["method"], steered["strength"], steered["left_out"]) == ("vector", 1.0, 0)
+    assert [(one["text"], one["direction"]) for one in steered["texts"]] == [
+        ("zzzz", "more"), ("zzzz", "less"), ("ambr", "less")]  # fmt: skip
+    assert "cancel out" in steered["notes"][0] and "ambr" in steered["notes"][1]
+    assert "no text" in by_id[17]["error"]["message"]
     assert (result["history_kind"], by_id[9]["result"]["history_kind"]) == ("as tested", "to date")
     assert by_id[2]["result"]["history_kind"] is None and by_id[9]["result"]["target"] is None
     assert not result["short"] and result["unknown"] == []
