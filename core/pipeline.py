@@ -23,7 +23,7 @@ from core.evaluate.stage import BASELINES, EVALUATE
 from core.files import write_atomic
 from core.index.stage import INDEX
 from core.project import Project
-from core.recommend.steering.stage import STEER
+from core.recommend.stage import STEER
 from core.registry import QUANTIZERS
 from core.run.folder import RunFolder
 from core.run.reporter import Reporter

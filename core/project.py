@@ -24,6 +24,7 @@ from core.settings import (
     ContrastSettings,
     DataSettings,
     EvaluateSettings,
+    ExplainSettings,
     IndexSettings,
     LoraSettings,
     LossTables,
@@ -67,6 +68,7 @@ class Project:
     tune: TuneSettings = field(default_factory=TuneSettings)
     steer: SteerSettings = field(default_factory=SteerSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     baselines: BaselineTables = field(default_factory=BaselineTables)
     tasks: TaskTables = field(default_factory=TaskTables)

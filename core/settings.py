@@ -330,6 +330,20 @@ class RecommendSettings:
 
 
 @dataclass(frozen=True)
+class ExplainSettings:
+    """Why an item stands in a list."""
+
+    preferences: int = opt(5, "groups of the history's items that are shown at most", low=1, high=100)
+    writer: str = opt(
+        "template",
+        "who says the evidence in words: template, or local:PATH, a local language model whose text is shown where "
+        "it holds nothing that the evidence does not",
+        choices=("template",),
+        prefixes=("local:",),
+    )
+
+
+@dataclass(frozen=True)
 class EvaluateSettings:
     """The measurement."""
 

@@ -106,6 +106,6 @@ BASELINES = Stage(
     Cost(_baselines_work, _baselines_memory, lambda job: job.sizes.evaluated * 8 * 2 * MB),
 )  # fmt: skip
 EVALUATE = Stage(
-    "evaluate", 3, evaluate_settings, inputs("data", "tune", "baselines"), make_evaluate,
+    "evaluate", 4, evaluate_settings, inputs("data", "tune", "baselines"), make_evaluate,
     Cost(_evaluate_work, _evaluate_memory, lambda job: job.sizes.evaluated * 24 * 2 * MB, gpu=True),
 )  # fmt: skip

@@ -18,7 +18,8 @@ from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.model.trie import Allowed, Trie
 from core.recommend.beam import Lists, beam_search
-from core.recommend.exact import encode, exact_log_probs
+from core.recommend.encoded import Histories, encode
+from core.recommend.exact import exact_log_probs
 from core.safe_json import number, read_object
 
 WEIGHT_FILE = "blend.json"
@@ -42,7 +43,7 @@ def candidates(
     model: Generator,
     trie: Trie,
     dense: DenseHead,
-    histories: npt.NDArray[np.integer],
+    histories: Histories,
     beams: int,
     listed: npt.NDArray[np.integer] | None = None,
     allowed: Allowed | None = None,
@@ -53,7 +54,7 @@ def candidates(
         model: the generator.
         trie: of the items that may be listed.
         dense: knows all items of the histories.
-        histories: item numbers; shape (users, length).
+        histories: item numbers.
         beams: width of the search, and how many favourites of the dense head are added.
         listed: number of each of the trie's items; None = the same.
         allowed: the items that may be listed; None = every item of the trie.
@@ -63,9 +64,10 @@ def candidates(
         first what the beams found, best first, then the dense head's favourites; an item that both found stands there
         twice, the second time as -1 with -inf.
     """
-    beam_items, beam_log_probs = beam_search(model, trie, histories, beams, allowed)
+    read = encode(model, histories)
+    beam_items, beam_log_probs = beam_search(model, trie, read, beams, allowed)
     # The dense head's log-probabilities of all items that may be listed; (users, trie's items).
-    states, cache = encode(model, histories)
+    states = read.states
     dense_log_probs = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
     if listed is not None:
         columns = torch.as_tensor(listed, dtype=torch.long, device=states.device)
@@ -85,7 +87,7 @@ def candidates(
     # The generator's log-probabilities: known of the beams' items, computed exactly of the favourites.
     log_probs = torch.as_tensor(beam_log_probs, device=favourites.device)
     if favourites.shape[1]:
-        log_probs = torch.cat([log_probs, exact_log_probs(model, trie, states, cache, favourites)], dim=1)
+        log_probs = torch.cat([log_probs, exact_log_probs(model, trie, read, favourites)], dim=1)
     dense_log_probs = dense_log_probs.gather(1, items)
     return (
         items.masked_fill(missing, -1).cpu().numpy(),
@@ -112,7 +114,7 @@ def fuse(items: npt.NDArray[np.int64], log_probs: LogProbs, dense_log_probs: Log
 
 def fused_lists(
     checkpoint: TunedModel,
-    histories: npt.NDArray[np.integer],
+    histories: Histories,
     beams: int,
     weight: float,
     listed: npt.NDArray[np.integer] | None = None,

@@ -15,7 +15,6 @@ from core.recommend.wish import DEPTH, Intent, Items, Mask, WishSearch, best_ite
 
 if TYPE_CHECKING:
     from core.recommend.recommender import Recommender
-    from core.recommend.words_of_run import WordsOfRun
 
 MODEL, POPULARITY, WISH = "model", "popularity", "wish"
 """Where a list comes from."""
@@ -57,14 +56,16 @@ def open_list(
         hide_seen: see `Recommender.recommend_many`.
         k: items at most.
     """
-    may = recommender.listable() if allowed is None else allowed & recommender.listable()
+    may = np.zeros(recommender.items.height, dtype=bool)
+    may[recommender.listed] = True
+    may = may if allowed is None else may & allowed
     hides = recommender.project.recommend.hide_seen if hide_seen is None else hide_seen
     if history and hides:
         may[history] = False
     rankings: dict[str, Items] = {}
     notes: tuple[str, ...] = ()
     if wish is not None:
-        rankings = recommender.wishes.rankings(wish, may)
+        rankings = recommender.words.wishes.rankings(wish, may)
         if not rankings:
             notes = (_unknown(recommender, wish),)
     if not rankings:
@@ -101,23 +102,23 @@ def _popularity(recommender: Recommender, steering: Steering | None) -> npt.NDAr
     return scores
 
 
-def _unknown(recommender: WordsOfRun, wish: str) -> str:
+def _unknown(recommender: Recommender, wish: str) -> str:
     try:
-        return recommender.steerer.unknown(wish)
+        return recommender.words.steerer.unknown(wish)
     except ProjectError:  # steering is off
         return f'nothing is known by "{wish[:80]}"'
 
 
-def wish_search(recommender: WordsOfRun) -> WishSearch:
+def wish_search(recommender: Recommender) -> WishSearch:
     """The search of a run: its items' words and text vectors, and its model where that learnt to be asked."""
-    items, space = recommender.items, recommender.text_space
+    items, space = recommender.items, recommender.words.texts
     texts = [text or title or "" for text, title in zip(items["text"], items["title"], strict=True)]
     added = texts[recommender.dataset.n_items :]
     vectors = None if space is None else space.grown(added)
     return WishSearch(texts, space, vectors, _intent(recommender))
 
 
-def _intent(recommender: WordsOfRun) -> Intent | None:
+def _intent(recommender: Recommender) -> Intent | None:
     """Asks the model by words; None where no stage trained it to answer."""
     project, checkpoint = recommender.project, recommender.checkpoint
     trained = any(stage.tasks.get(ASKED) for stage in project.tune.stages)
@@ -128,6 +129,7 @@ def _intent(recommender: WordsOfRun) -> Intent | None:
     from core.prompts.texts import item_texts
     from core.prompts.wordings import wordings_of
     from core.recommend.beam import beam_search
+    from core.recommend.encoded import encode_tokens
 
     model, trie, vocabulary = checkpoint.model, checkpoint.trie, checkpoint.vocabulary
     renderer = Renderer(
@@ -139,15 +141,14 @@ def _intent(recommender: WordsOfRun) -> Intent | None:
         tokens = renderer.prompt(ASKED, {"intent": wish}, 0, room=model.levels)
         mask = None if allowed is None else trie.allow(recommender.of_trie(allowed))
         prompt = torch.from_numpy(tokens)[None].to(trie.item_nodes.device)
-        nothing = np.zeros((1, 0), dtype=np.int64)
-        with recommender.turn():
-            items, _ = beam_search(model, trie, nothing, min(DEPTH, trie.n_items), mask, prompt)
-        return recommender.numbers(items[0][items[0] >= 0])
+        with recommender.computing():
+            items, _ = beam_search(model, trie, encode_tokens(model, prompt), min(DEPTH, trie.n_items), mask)
+        return recommender.listed[items[0][items[0] >= 0]].astype(np.int64)
 
     return ask
 
 
-def find_item(recommender: WordsOfRun, text: str) -> tuple[int, str]:
+def find_item(recommender: Recommender, text: str) -> tuple[int, str]:
     """The item that an id or words of a title mean, and what is to be said of it.
 
     Raises:
@@ -161,7 +162,7 @@ def find_item(recommender: WordsOfRun, text: str) -> tuple[int, str]:
     holding = [number for number, title in enumerate(titles) if title.rstrip(".") == wanted.rstrip(".")]
     holding = holding or [number for number, title in enumerate(titles) if wanted and wanted in title]
     if not holding:
-        scores = recommender.wishes.lexical(text)
+        scores = recommender.words.wishes.lexical(text)
         if scores is None or scores.max() <= 0:
             raise DataError(f"no item is called {text[:80]!r}", "give an id, or words of its title")
         holding = [int(scores.argmax())]

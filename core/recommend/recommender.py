@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import torch
 
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset
@@ -27,12 +30,17 @@ from core.recommend.beam import Lists, beam_search
 from core.recommend.fusion import fused_lists, load_fusion_weight
 from core.recommend.open_question import MODEL, open_list
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
+from core.recommend.scoring import DENSE, GENERATOR, ItemScores, score_batch
 from core.recommend.search_batches import Places, is_seen, search_batches
 from core.recommend.steered_lists import steered_lists
 from core.recommend.steering.steerer import Steering
 from core.recommend.words_of_run import WordsOfRun
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
+
+if TYPE_CHECKING:
+    from core.recommend.evidence.explain import Explainer
+    from core.recommend.evidence.record import Evidence
 
 TO_DATE, AS_TESTED = "to date", "as tested"
 """The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
@@ -81,7 +89,7 @@ class Recommendation:
     notes: tuple[str, ...] = ()
 
 
-class Recommender(WordsOfRun):
+class Recommender:
     """A trained run, loaded. Make it with `load`.
 
     It knows the items that the run was trained on, numbered from 0, and after them those that `core.add_items` added up
@@ -111,7 +119,6 @@ class Recommender(WordsOfRun):
         self.items = items
         """The item table; the position is the item number, also in histories, masks and lists."""
         self._lock = threading.Lock()
-        self.run = None
         self._item_ids: list[str] = items["item_id"].to_list()
         self._titles = [title or item for title, item in zip(items["title"], self._item_ids, strict=True)]
         self._item_number = {item: number for number, item in enumerate(self._item_ids)}
@@ -121,6 +128,8 @@ class Recommender(WordsOfRun):
         if growth is not None and growth.number:
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
+        self.folder: RunFolder | None = None
+        """Of the run that it was loaded from."""
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
@@ -136,7 +145,7 @@ class Recommender(WordsOfRun):
         dataset = Dataset.load(folder.artefact("data"))
         checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
         loaded = cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
-        loaded.run = folder
+        loaded.folder = folder
         return loaded
 
     @property
@@ -255,15 +264,8 @@ class Recommender(WordsOfRun):
             DataError: an empty history, a number that no item has, a mask of another shape, or too few steerings.
         """
         settings = self.project.recommend
-        k = max(k or settings.k, 1)
-        given = histories if isinstance(histories, Sequences) else _sequences(histories)
-        if len(given) and given.lengths.min() < 1:
-            raise DataError("a history is empty", "a list follows at least one item")
-        count = len(self._item_ids)
-        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
-            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
-        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
-            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
+        k, count = max(k or settings.k, 1), len(self._item_ids)
+        given = self._checked(histories, allowed)
         beams = max(settings.beams, k)
         asked = [steer] if isinstance(steer, Steering) else list(steer or ())
         if len(asked) not in (0, 1, len(given)):
@@ -288,6 +290,49 @@ class Recommender(WordsOfRun):
             np.pad(items[:, :width], padding, constant_values=-1),
             np.pad(scores[:, :width], padding, constant_values=-np.inf),
         )
+
+    def score_items(
+        self,
+        histories: Sequence[Sequence[int]] | Sequences,
+        items: npt.NDArray[np.integer],
+        allowed: Mask | None = None,
+        hide_seen: bool | None = None,
+    ) -> ItemScores:
+        """What each scorer of the lists says of some items after each of many histories; several threads may ask.
+
+        Args:
+            histories: item numbers, oldest first, of any lengths; added items too.
+            items: item numbers; shape (histories, items).
+            allowed: see `recommend_many`.
+            hide_seen: the rule of the lists whose weights are meant; seen items are scored like others.
+
+        Raises:
+            DataError: as `recommend_many` does, or an item is no longer recommended.
+        """
+        given = self._checked(histories, allowed)
+        wanted = self.trie_places(items)
+        fused = self.checkpoint.dense is not None and self._fusion_weight > 0
+        names = (GENERATOR, DENSE) if fused else (GENERATOR,)
+        weights = [1 - self._fusion_weight, self._fusion_weight] if fused else [1.0]
+        values = np.zeros((len(names), *items.shape), dtype=np.float32)
+        batch = np.zeros(0, dtype=np.int64)  # whose histories `search` gets: `noted` is asked just before
+
+        def noted(places: Places) -> None:
+            nonlocal batch
+            batch = places
+
+        def search(rows: npt.NDArray[np.integer], _: Allowed | None) -> list[npt.NDArray[np.float32]]:
+            with self._lock:
+                return score_batch(self.checkpoint, rows, wanted[batch], self._listed)
+
+        trie, max_history, bf16 = self.checkpoint.trie, self.project.data.max_history, use_bf16(self.project.run)
+        for places, scores in search_batches(search, trie, given, max_history, bf16, noted, shrink=True):
+            for part in range(len(names)):
+                values[part, places] = scores[part]
+        if allowed is not None:
+            rows = np.broadcast_to(allowed, (len(given), len(self._item_ids)))
+            values[:, ~np.take_along_axis(rows, items, axis=1)] = -np.inf
+        return ItemScores(names, values, np.array(weights, dtype=np.float32))
 
     def allowed(self, only: str = "", allow: Collection[str] | None = None, deny: Collection[str] = ()) -> Mask | None:
         """The mask of the items that satisfy every restriction; None where there is none.
@@ -365,7 +410,7 @@ class Recommender(WordsOfRun):
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
                 if not asked:
                     return plain(rows, mask, beams)
-                return steered_lists(plain, trie, self.steerer.space, asked, rows, beams, listed, mask)
+                return steered_lists(plain, trie, self.words.space, asked, rows, beams, listed, mask)
 
         def mask_of(places: Places) -> Allowed | None:
             if len(steer) > 1:
@@ -390,6 +435,111 @@ class Recommender(WordsOfRun):
             many = min(found.shape[1], width)  # few are found where few may be listed
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
         return items if listed is None else np.where(items < 0, -1, listed[items]), scores
+
+    def _checked(self, histories: Sequence[Sequence[int]] | Sequences, allowed: Mask | None) -> Sequences:
+        """Histories, and a mask that fits them; refuses others."""
+        given = histories if isinstance(histories, Sequences) else _sequences(histories)
+        if len(given) and given.lengths.min() < 1:
+            raise DataError("a history is empty", "a list follows at least one item")
+        count = len(self._item_ids)
+        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
+            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
+        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
+            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
+        return given
+
+    @property
+    def listed(self) -> npt.NDArray[np.int32]:
+        """Numbers of the items that can be recommended, rising; the place is the trie's number."""
+        return np.arange(len(self._item_ids), dtype=np.int32) if self._listed is None else self._listed
+
+    def named(self, item: int) -> tuple[str, str]:
+        """Id and title of an item number; the title of one without is its id."""
+        return self._item_ids[item], self._titles[item]
+
+    def item_number(self, item_id: str) -> int | None:
+        """The number of an item id; None where no item has it."""
+        return self._item_number.get(item_id)
+
+    def number(self, item_id: str) -> int:
+        """The number of an item id.
+
+        Raises:
+            DataError: unknown item.
+        """
+        return self._find(item_id, self._item_number, "item")
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """The model for one thread at a time, in the run's number format, without gradients."""
+        device, bf16 = self.checkpoint.trie.item_nodes.device.type, use_bf16(self.project.run)
+        with self._lock, torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+            yield
+
+    @cached_property
+    def words(self) -> WordsOfRun:
+        """What this run can do with words: steer lists, and find items for a wish.
+
+        Raises:
+            ProjectError: it was not loaded from a run.
+        """
+        return WordsOfRun(self)
+
+    def steering(
+        self,
+        more: Sequence[str] = (),
+        less: Sequence[str] = (),
+        like: Sequence[str] = (),
+        unlike: Sequence[str] = (),
+        strength: float | None = None,
+        hard_less: bool | None = None,
+    ) -> Steering:
+        """More and less of what, for `recommend_many`; see `core.recommend.words_of_run.WordsOfRun.steering`."""
+        return self.words.steering(more, less, like, unlike, strength, hard_less)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Evidence for the items of its lists.
+
+        Raises:
+            ProjectError: it was not loaded from a run.
+        """
+        from core.recommend.evidence.explain import Explainer
+
+        if self.folder is None:
+            raise ProjectError(
+                "a recommender without its run has no words, vectors and baselines", "load it from a run"
+            )
+        return Explainer(self, self.folder)
+
+    def explain(self, item: str | None = None, **question: Any) -> Evidence:
+        """Why an item stands where it stands, listed or not.
+
+        Args:
+            item: its id; None = the first of the list.
+            question: what `recommend` is asked: `user` or `history`, `k`, `hide_seen`, `allowed`, `as_tested`.
+
+        Raises:
+            DataError: as `recommend` does, or the item is no longer recommended.
+        """
+        asked, _ = self.explainer.question(**question)
+        return self.explainer.explain(asked, None if item is None else self.number(item))
+
+    def trie_places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Items as the trie numbers them; refuses those that it has not."""
+        listed = self.listed
+        places = np.searchsorted(listed, items)
+        wrong = listed[np.minimum(places, len(listed) - 1)] != items
+        if wrong.any():
+            number = int(np.asarray(items)[wrong][0])
+            if not 0 <= number < len(self._item_ids):
+                raise DataError(f"no item has the number {number}", f"they go from 0 to {len(self._item_ids) - 1}")
+            raise DataError(f"item {self._item_ids[number]!r} is no longer recommended", "it was removed")
+        return places.astype(np.int64)
+
+    def of_trie(self, mask: Mask) -> torch.Tensor:
+        """A mask of all items, (..., items), as one of the items that can be recommended."""
+        return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
 
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:

@@ -16,7 +16,7 @@ import torch
 from core.model.trie import Allowed, Trie
 from core.recommend.beam import Lists
 from core.recommend.steering.steerer import Steering
-from core.recommend.steering.user_space import UserSpace
+from core.recommend.user_space import UserSpace
 
 PlainSearch = Callable[[npt.NDArray[np.integer], Allowed | None, int], Lists]
 """Histories of one length, what may be listed, the width of the search -> items as the trie numbers them, scores."""

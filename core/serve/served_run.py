@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from core.data.dataset import Dataset
 from core.errors import DataError, EagerError, ProjectError
 from core.index.lookup import Lookup
 from core.index.revisions.changes import load_revisions, newest_revision
@@ -95,6 +96,17 @@ class ServedRun:
     def users(self) -> pl.Series:
         """Ids of all users, in the order of the logs."""
         return self._table("users", ["user_id"])["user_id"]
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """What the run was trained on.
+
+        Raises:
+            DataError: one of its files is damaged.
+        """
+        if self._recommender is not None:
+            return self._recommender.dataset
+        return Dataset.load(self.folder.artefact("data"))
 
     @cached_property
     def _base(self) -> Lookup:

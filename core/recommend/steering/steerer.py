@@ -1,8 +1,8 @@
 """From words to a move of the user's vector.
 
 After the abstract of DPR (arXiv 2602.18929), of which neither code nor details are known: sizes, losses and the
-space are ours. A user is h in the space of users and items (`user_space`); words move h before anything is retrieved.
-An item's coordinates in the space are [its vector; its text vector; its tags], a user's are [h; 0; 0], and words add
+space are ours. A user is h in the space of users and items (`core.recommend.user_space`); words move h before anything
+is retrieved. An item's coordinates are [its vector; its text vector; its tags], a user's are [h; 0; 0], and words add
 `strength` times [DENSE d; TEXT t; TAG e]: d the direction of what is asked for, t its text vector, e its tag. A score
 is an inner product, so an item gains the same for every user, in proportion to the strength; `experts` add to h what
 depends on the user (`core.recommend.steering.experts`). Less of something is the same with the other sign.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ from core.index.words.terms import terms_of
 from core.recommend.steering.experts import Experts
 from core.recommend.steering.tags import LOOKED_AT, Tag, TagTable, key_of, mask_of
 from core.recommend.steering.text_space import Matrix, TextSpace
-from core.recommend.steering.user_space import UserSpace
 
 Method = Literal["vector", "experts"]
 Mask = npt.NDArray[np.bool_]
@@ -44,6 +43,18 @@ OF_TAG, OF_WORDS, OF_ITEM = Weights(0.05, 1.0, 8.0), Weights(0.25, 8.0, 0.0), We
 """Of a known tag and of free words, chosen on the validation split of Scientific; and of an item."""
 MOST = 32
 """Wishes of one question at most."""
+
+
+class ItemSpace(Protocol):
+    """What is to be known of the users' space (`core.recommend.user_space`)."""
+
+    @property
+    def items(self) -> Tensor:
+        """Unit vectors of the items; fp32, shape (items, dim)."""
+
+    @property
+    def temperature(self) -> float:
+        """Inner products are divided by it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ class Steering:
 
 
 class Steerer:
-    """What a run knows to steer by. `core.recommend.steering.stage` fits and loads it.
+    """What a run knows to steer by. `core.recommend.stage` fits and loads it.
 
     Args:
         space: of users and items, added ones included.
@@ -121,7 +132,7 @@ class Steerer:
 
     def __init__(
         self,
-        space: UserSpace,
+        space: ItemSpace,
         tags: TagTable,
         texts: TextSpace | None,
         text_items: Matrix | None,

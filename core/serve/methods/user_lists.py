@@ -6,8 +6,10 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from core.serve.methods.params import Params, ids_of, limit_of, wish_of
+from core.errors import DataError
+from core.serve.methods.params import Params, ids_of, length_of, limit_of, wish_of
 from core.serve.served_run import ServedRun
+from core.settings import MIN_EVALUATED
 
 UNKNOWN = 20
 """Ids that no item has which an answer names at most."""
@@ -32,11 +34,11 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
     """
     recommender = run.recommender
     began = time.perf_counter()
-    k, hide_seen = params.get("k"), params.get("hide_seen")
+    hide_seen = params.get("hide_seen")
     allow, deny = ids_of(params, "allow"), ids_of(params, "deny") or []
     allowed = recommender.allowed(str(params.get("only") or ""), allow, deny)
     answer = recommender.recommend(
-        params.get("user"), ids_of(params, "history"), int(k) if k else None,
+        params.get("user"), ids_of(params, "history"), length_of(params),
         None if hide_seen is None else bool(hide_seen), allowed, bool(params.get("as_tested")),
         ids_of(params, "more") or (), ids_of(params, "less") or (), wish_of(params),
         ids_of(params, "like") or (), ids_of(params, "unlike") or (),
@@ -64,7 +66,7 @@ def steer(run: ServedRun, params: Params) -> dict[str, Any]:
         (`name`, `columns`, `items`: how many); `left_out`: items that the hard rule leaves out; `notes`.
     """
     more, less = (ids_of(params, name) or [] for name in ("more", "less"))
-    known, steering = run.recommender.steerer, run.recommender.steering(more, less)
+    known, steering = run.recommender.words.steerer, run.recommender.steering(more, less)
     texts = []
     for direction, some in (("more", more), ("less", less)):
         for text in some:
@@ -74,6 +76,29 @@ def steer(run: ServedRun, params: Params) -> dict[str, Any]:
     left_out = 0 if steering.denied is None else int(steering.denied.sum())
     about = {"method": known.method, "strength": steering.strength, "left_out": left_out}
     return {**about, "texts": texts, "notes": list(steering.notes)}
+
+
+def user(run: ServedRun, params: Params) -> dict[str, Any]:
+    """What `user` (id) took.
+
+    Returns:
+        `user`, `to_date` and `as_tested`: items (`item_id`, `title`), the oldest first; `target`: the held-out item of
+        the test, null where the user is not evaluated. Times are not among the data of a run.
+    """
+    user, dataset = str(params.get("user", "")), run.dataset
+    places = (run.users == user).arg_true()
+    if not len(places):
+        near = run.users.filter(run.users.str.starts_with(user[:3])).head(3).to_list() or run.users.head(3).to_list()
+        raise DataError(f"no user {user[:80]!r} among the {len(run.users):,} of this run", f"e.g. {', '.join(near)}")
+    items = dataset.sequences[places[0]]
+    titled = dataset.items.select("item_id", "title")[items].to_dicts()
+    evaluated = len(items) >= MIN_EVALUATED
+    return {
+        "user": user,
+        "to_date": titled,
+        "as_tested": titled[:-1] if evaluated else titled,
+        "target": titled[-1]["item_id"] if evaluated else None,
+    }
 
 
 def users(run: ServedRun, params: Params) -> dict[str, Any]:

@@ -37,7 +37,7 @@ import torch
 from core.evaluate.metrics import bootstrap_interval, paired_difference, values_of
 from core.project import Project
 from core.recommend.recommender import Recommender
-from core.recommend.steering.stage import train_experts
+from core.recommend.stage import train_experts
 from core.recommend.steering.steerer import Steerer, Steering
 from core.recommend.steering.tags import BRANCH, Tag, TagTable
 from core.run.folder import find_run
@@ -88,7 +88,7 @@ def experts_of(recommender: Recommender, base: Steerer, tags: TagTable) -> Steer
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         trained = train_experts(
-            recommender.project, recommender.dataset, recommender.checkpoint, base.space, tags, recommender.text_space,
+            recommender.project, recommender.dataset, recommender.checkpoint, base.space, tags, recommender.words.texts,
             Path(folder), NullReporter(),
         )  # fmt: skip
     print(f"experts: {time.perf_counter() - began:.0f} s, {len(tags.tags)} tags", flush=True)
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     recommender = Recommender.load(find_run(Project.load(args.project).runs_dir).path)
-    base, draw = recommender.steerer, np.random.default_rng(args.seed)
+    base, draw = recommender.words.steerer, np.random.default_rng(args.seed)
     cells: dict[str, object] = {"users": args.users, "seed": args.seed}
     n_items = recommender.n_items
 

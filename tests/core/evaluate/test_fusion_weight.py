@@ -15,7 +15,8 @@ from core.model.checkpoint import generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
-from core.recommend.exact import encode, exact_log_probs
+from core.recommend.encoded import encode
+from core.recommend.exact import exact_log_probs
 from core.recommend.fusion import candidates
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
@@ -36,8 +37,7 @@ def test_scores_are_those_of_scoring_every_item(family: str, levels: int, tmp_pa
     model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
     histories = np.array([[4, 9], [0, 29]])
     items = torch.tensor([[3, 3, 17, 0, 29], [1, 2, 28, 5, 0]])
-    states, cache = encode(model, histories)
-    found = exact_log_probs(model, trie, states, cache, items)
+    found = exact_log_probs(model, trie, encode(model, histories), items)
     for user, history in enumerate(histories.tolist()):
         wanted = exhaustive(lm, vocabulary, index, history).sum(axis=1)
         assert found[user].numpy() == pytest.approx(wanted[items[user].numpy()], abs=1e-4)
@@ -64,7 +64,7 @@ def test_fusion_goes_from_the_generator_to_the_dense_head(tmp_path: Path) -> Non
     assert mixed[0.0].ranks.tolist() == alone.ranks.tolist() and mixed[0.0].masked.tolist() == alone.masked.tolist()
     for user in range(4):
         history = np.array([histories[user]])
-        states, _ = encode(model, history)
+        states = encode(model, history).states
         liked = dense.scores(states, torch.from_numpy(history.astype(np.int64)))[0].numpy()
         found, spoken = beam_search(model, trie, history, COUNT)
         table = np.empty(COUNT)

@@ -120,7 +120,7 @@ def test_a_batch_that_does_not_fit_is_halved(
 
     monkeypatch.setattr(recommender_module, "fused_lists", tight)
     assert_same(recommender.recommend_many(histories, k=K), expected)
-    assert {size for size, _ in sizes} >= {1, 2, 4} and {beams for _, beams in sizes} == {60}
+    assert {size for size, _ in sizes} >= {2, 4, 8} and {beams for _, beams in sizes} == {60}
     assert len([size for size, _ in sizes if size > 2]) <= len(search_batches.SIZES)  # it learns
 
     def broken(*_: Any) -> Any:

@@ -15,7 +15,7 @@ from core.errors import DataError
 from core.index.revisions.add import add_items, remove_items
 from core.index.revisions.changes import load_revisions
 from core.model.checkpoint import load_checkpoint
-from core.recommend.exact import encode
+from core.recommend.encoded import encode
 from core.recommend.fusion import fused_lists
 from core.recommend.recommender import Recommendation, Recommender
 from core.run.folder import RunFolder
@@ -82,7 +82,7 @@ def test_the_scorer_knows_where_new_items_are(grown: Recommender) -> None:
         assert dense.items[number].numpy() == pytest.approx((near / near.norm()).numpy(), abs=1e-5)
     history = np.array([[3, N_ITEMS + 2, 4]])
     found, scores = (rows[0] for rows in fused_lists(grown.checkpoint, history, EVERY, 1.0))
-    states, _ = encode(grown.checkpoint.model, history)
+    states = encode(grown.checkpoint.model, history).states
     wanted = dense.scores(states, torch.from_numpy(history))[0].numpy()
     assert scores == pytest.approx(wanted[found], abs=1e-4) and sorted(found.tolist()) == list(range(EVERY))
 

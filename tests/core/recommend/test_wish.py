@@ -82,7 +82,7 @@ def test_the_model_is_asked_where_it_learnt_to_answer(recommender: Recommender) 
     (stage,) = recommender.project.tune.stages
     tune = replace(recommender.project.tune, stages=(replace(stage, tasks={**stage.tasks, "intent-to-code": 1.0}),))
     asked = Recommender(replace(recommender.project, tune=tune), recommender.dataset, recommender.checkpoint)
-    asked.run = recommender.run
+    asked.folder = recommender.folder
     allowed = np.arange(N_ITEMS) % 3 > 0
     first, again = (wish_search(asked).rankings("amber tale", allowed) for _ in range(2))
     assert set(first) == {"words", "text", "intent"} and first["intent"].tolist() == again["intent"].tolist()

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from core.errors import StopRequested
 from core.model.dense import DenseHead
-from core.recommend.exact import encode
+from core.recommend.encoded import encode
 from core.recommend.recommender import Recommender
 from core.recommend.steering import experts
 from core.recommend.steering.experts import Experts, Lessons, fit_experts, positions
@@ -94,5 +94,5 @@ def test_positions_are_what_the_lists_follow(trained: RunFolder) -> None:
     assert len(queries) == len(targets) == len(past) == 3 + 0 + 1 + 140 + 6
     assert past[len(past) - 1].tolist() == [3, 4, 5, 6, 7, 8] and targets[-1] == 9  # the newest part alone
     for place in (0, 1, 70, 143, len(past) - 1):
-        states, _ = encode(model, past[place][None])
+        states = encode(model, past[place][None]).states
         assert np.allclose(head.queries(states).numpy(), queries[place].numpy(), atol=1e-5)

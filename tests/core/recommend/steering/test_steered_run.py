@@ -80,7 +80,7 @@ def test_words_lift_what_they_say(recommender: Recommender) -> None:
 
 
 def test_less_of_a_known_tag_is_exact(recommender: Recommender) -> None:
-    tag = max(recommender.steerer.tags.tags, key=lambda tag: len(tag.items))
+    tag = max(recommender.words.steerer.tags.tags, key=lambda tag: len(tag.items))
     asked = recommender.steering(less=[tag.name])
     lists, _ = recommender.recommend_many(histories(recommender), k=N_ITEMS, steer=asked)
     assert not np.isin(lists, tag.items).any() and (lists[:, : N_ITEMS - len(tag.items)] >= 0).all()
@@ -93,7 +93,7 @@ def test_less_of_a_known_tag_is_exact(recommender: Recommender) -> None:
 
 
 def test_every_history_may_ask_for_something_else(recommender: Recommender) -> None:
-    tag = max(recommender.steerer.tags.tags, key=lambda tag: len(tag.items))
+    tag = max(recommender.words.steerer.tags.tags, key=lambda tag: len(tag.items))
     ways = [{"more": ["amber"]}, {}, {"less": [tag.name]}, {"more": ["coral"], "less": [tag.name]}, {"more": ["amber"]}]
     each = [recommender.steering(**way) for way in ways]
     some = histories(recommender)
@@ -189,7 +189,7 @@ def test_experts_are_a_stage_that_reuses_the_rest(trained_project: Project, trai
     run = RunFolder.create(project.runs_dir, project.to_toml(), project.name)
     run_stages(project, NullReporter(), run)
     loaded = Recommender.load(run.path)
-    assert loaded.steerer.method == "experts"
+    assert loaded.words.steerer.method == "experts"
     lists, _ = loaded.recommend_many(histories(loaded), k=10)
     plain, _ = Recommender.load(trained.path).recommend_many(histories(loaded), k=10)
     assert np.array_equal(lists, plain)

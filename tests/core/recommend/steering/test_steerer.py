@@ -13,7 +13,7 @@ from core.errors import DataError
 from core.recommend.steering.experts import Experts
 from core.recommend.steering.steerer import OF_TAG, Steerer, Steering
 from core.recommend.steering.tags import Tag, TagTable
-from core.recommend.steering.user_space import HistorySpace
+from core.recommend.user_space import HistorySpace
 
 ACROSS = torch.tensor([0.0, 0.1, 0.2])
 CRIME = torch.stack([torch.ones(3), torch.zeros(3), ACROSS], dim=1)

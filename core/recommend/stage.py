@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.cost import MB, Cost, Job, Work
 from core.errors import DataError, ProjectError
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import polars as pl
     import torch
 
+    from core.data.dataset import Dataset
     from core.model.checkpoint import TunedModel
     from core.recommend.steering.experts import Experts
     from core.recommend.steering.steerer import Steerer
     from core.recommend.steering.tags import TagTable
     from core.recommend.steering.text_space import TextSpace
-    from core.recommend.steering.user_space import UserSpace
-    from core.run.folder import RunFolder
+    from core.recommend.user_space import UserSpace
 
 FILE = "steer.safetensors"
 RIDGE = 1.0
@@ -57,7 +57,7 @@ def make_steer(project: Project, made: Artefacts, folder: Path, reporter: Report
     from core.machine import device_of
     from core.model.checkpoint import load_checkpoint
     from core.recommend.steering.text_space import TextSpace
-    from core.recommend.steering.user_space import user_space
+    from core.recommend.user_space import user_space
 
     dataset = Dataset.load(made["data"])
     checkpoint = load_checkpoint(made["tune"] / "best", device_of(project.run))
@@ -87,14 +87,14 @@ def _no_experts(checkpoint: TunedModel, n_items: int) -> str:
 
 
 def train_experts(
-    project: Project, dataset: Any, checkpoint: TunedModel, space: UserSpace | None, tags: TagTable,
+    project: Project, dataset: Dataset, checkpoint: TunedModel, space: UserSpace | None, tags: TagTable,
     texts: TextSpace | None, folder: Path, reporter: Reporter,
 ) -> Experts:  # fmt: skip
     """Experts that learn from the training positions of a data set and some tags.
 
     Args:
         project: all settings.
-        dataset: logs and catalogue (`core.data.dataset.Dataset`).
+        dataset: logs and catalogue.
         checkpoint: the tuned model, which has a dense head.
         space: that of the dense head.
         tags: those of at least `LEAST` items, and of half the catalogue at most, are learnt; `TAGS` of them.
@@ -153,19 +153,20 @@ def fit_text_map(texts: TextSpace, space: UserSpace) -> torch.Tensor:
 
 
 def load_steerer(
-    run: RunFolder, project: Project, dataset: Any, checkpoint: TunedModel, items: pl.DataFrame
+    made: Artefacts, project: Project, dataset: Dataset, space: UserSpace, texts: TextSpace | None, items: pl.DataFrame
 ) -> Steerer:
     """What a run knows to steer by; of a run without the stage, fitted on the spot by the method `vector`.
 
     Args:
-        run: its folder.
+        made: artefacts of the run; `steer` is read where it is there.
         project: of the run.
         dataset: what it was trained on.
-        checkpoint: the model, with the items added since.
+        space: of users and items, with the items added since.
+        texts: the text space; None = none.
         items: the item table, with the items added since.
 
     Raises:
-        ProjectError: steering is off, or there is nothing to steer in.
+        ProjectError: steering is off.
         DataError: the artefact is damaged, or belongs to another model.
     """
     import torch
@@ -174,15 +175,9 @@ def load_steerer(
     from core.recommend.steering.experts import Experts
     from core.recommend.steering.steerer import Steerer
     from core.recommend.steering.tags import TagTable
-    from core.recommend.steering.text_space import TextSpace, artefacts_of
-    from core.recommend.steering.user_space import user_space
 
     if project.steer.method == "none":
         raise ProjectError("this run is not to be steered: steer.method is none", 'set it to "vector" and train again')
-    made = artefacts_of(run, (*READS, "steer"))
-    space, texts = user_space(checkpoint, made), TextSpace.of(project, dataset, made)
-    if space is None:
-        raise ProjectError("there is nothing to steer in: no dense head and no vectors", "set vectors.behavior")
     added = (items["text"].fill_null("").to_list())[dataset.n_items :]
     text_items = None if texts is None else texts.grown(added)
     experts, notes = None, ()

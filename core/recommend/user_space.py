@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,6 +14,7 @@ from torch.nn import functional
 from core.model.checkpoint import TunedModel
 from core.model.dense import DenseHead
 from core.model.generator import Generator
+from core.recommend.encoded import Histories, encode
 from core.stage import Artefacts
 from core.vectors import KINDS, ItemVectors
 
@@ -35,8 +35,8 @@ class UserSpace(Protocol):
     def temperature(self) -> float:
         """Inner products are divided by it before the softmax."""
 
-    def read(self, histories: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
-        """Histories of one length, (users, length) -> queries (users, dim) and log-probabilities (users, items)."""
+    def read(self, histories: Histories) -> tuple[Tensor, Tensor]:
+        """What `core.recommend.encoded` reads -> queries (users, dim) and log-probabilities (users, items)."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class DenseSpace:
         return self.head.temperature
 
     @torch.inference_mode()
-    def read(self, histories: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
+    def read(self, histories: Histories) -> tuple[Tensor, Tensor]:
         """See `UserSpace`."""
-        past = torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=self.items.device)
-        states = self.model.states(self.model.embed(self.model.prompt(past)))[:, -1]  # before the next code
+        states = encode(self.model, histories).states
+        past = torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=states.device)
         return self.head.queries(states), self.head.scores(states, past)
 
 
@@ -76,11 +76,12 @@ class HistorySpace:
     temperature: float = TEMPERATURE
 
     @torch.inference_mode()
-    def read(self, histories: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
+    def read(self, histories: Histories) -> tuple[Tensor, Tensor]:
         """See `UserSpace`."""
         past = torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=self.items.device)
-        weights = FADING ** torch.arange(past.shape[1] - 1, -1, -1, device=past.device)
-        queries = functional.normalize((self.items[past] * weights[:, None]).sum(dim=1), dim=1)  # (users, dim)
+        weights = FADING ** torch.arange(past.shape[1] - 1, -1, -1, device=past.device) * (past >= 0)
+        summed = (self.items[past.clamp_min(0)] * weights[..., None]).sum(dim=1)
+        queries = functional.normalize(summed, dim=1)  # (users, dim)
         return queries, torch.log_softmax(queries @ self.items.T / self.temperature, dim=1)
 
 
