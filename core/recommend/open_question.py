@@ -70,9 +70,9 @@ def open_list(
             notes = (_unknown(recommender, wish),)
     if not rankings:
         if history:
-            lists, scores = recommender.recommend_many([history], may, False, k, steering)
+            lists, found = recommender.recommend_many([history], may, False, k, steering)
             real = lists[0] >= 0
-            return OpenList(lists[0][real].astype(np.int64), scores[0][real].astype(np.float64), MODEL, {}, notes)
+            return OpenList(lists[0][real].astype(np.int64), found[0][real].astype(np.float64), MODEL, {}, notes)
         scores = _popularity(recommender, steering)
         items = best_items(scores, may, k)
         return OpenList(items, scores[items], POPULARITY, {}, notes)
@@ -99,7 +99,7 @@ def _popularity(recommender: Recommender, steering: Steering | None) -> npt.NDAr
         nobody = torch.zeros(1, steering.items.shape[1], device=steering.items.device)
         scores = scores + steering.gains(nobody)[0].double().cpu().numpy()
         scores -= np.logaddexp.reduce(scores)
-    return scores
+    return np.asarray(scores)
 
 
 def _unknown(recommender: Recommender, wish: str) -> str:
@@ -143,7 +143,7 @@ def _intent(recommender: Recommender) -> Intent | None:
         prompt = torch.from_numpy(tokens)[None].to(trie.item_nodes.device)
         with recommender.computing():
             items, _ = beam_search(model, trie, encode_tokens(model, prompt), min(DEPTH, trie.n_items), mask)
-        return recommender.listed[items[0][items[0] >= 0]].astype(np.int64)
+        return np.asarray(recommender.listed[items[0][items[0] >= 0]], dtype=np.int64)
 
     return ask
 

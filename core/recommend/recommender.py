@@ -224,7 +224,7 @@ class Recommender:
         else:
             may = self._without(allowed, [] if steering is None else [steering])
             found = open_list(self, items, wish, steering, may, hide_seen, k)
-            lists, scores = found.items[None], found.scores[None]
+            lists, scores = found.items[None].astype(np.int32), found.scores[None].astype(np.float32)
             source, weights, notes = found.source, found.weights, (*notes, *found.notes)
         seen = set(items)
         ranked = tuple(

@@ -180,7 +180,7 @@ def load_steerer(
         raise ProjectError("this run is not to be steered: steer.method is none", 'set it to "vector" and train again')
     added = (items["text"].fill_null("").to_list())[dataset.n_items :]
     text_items = None if texts is None else texts.grown(added)
-    experts, notes = None, ()
+    experts, notes = None, tuple[str, ...]()
     if "steer" in made:
         try:
             with safe_open(made["steer"] / FILE, framework="pt") as file:

@@ -74,6 +74,6 @@ def steered_lists(
     gained = gains.gather(1, torch.from_numpy(items.astype(np.int64)).clamp_min(0).to(gains.device)).cpu().numpy()
     scores = np.where(items < 0, -np.inf, scores + gained).astype(np.float32)
     order = np.lexsort((items, -scores), axis=1)
-    items, scores = (np.take_along_axis(array, order, axis=1) for array in (items, scores))
+    items, scores = np.take_along_axis(items, order, axis=1), np.take_along_axis(scores, order, axis=1)
     total = np.logaddexp.reduce(scores, axis=1, keepdims=True)
     return items, scores - np.where(np.isfinite(total), total, 0.0).astype(scores.dtype)

@@ -92,7 +92,7 @@ def best_items(scores: npt.NDArray[np.floating], allowed: Mask | None, most: int
     if allowed is not None:
         scores = np.where(allowed, scores, -np.inf)
     order = np.lexsort((np.arange(len(scores)), -scores))[:most]
-    return order[np.isfinite(scores[order])].astype(np.int64)
+    return np.asarray(order[np.isfinite(scores[order])], dtype=np.int64)
 
 
 def weights_of(rankings: Mapping[str, Items]) -> dict[str, float]:

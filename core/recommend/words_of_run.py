@@ -92,7 +92,7 @@ class WordsOfRun:
             ProjectError: steering is off.
         """
         wanted, unwanted = ([find_item(self._recommender, text) for text in texts] for texts in (like, unlike))
-        numbers = [[number for number, _ in some] for some in (wanted, unwanted)]
-        steering = self.steerer.steering(more, less, *numbers, strength, hard_less)
+        numbers, others = ([number for number, _ in some] for some in (wanted, unwanted))
+        steering = self.steerer.steering(more, less, numbers, others, strength, hard_less)
         said = tuple(note for _, note in (*wanted, *unwanted) if note)
         return replace(steering, notes=(*said, *steering.notes))

@@ -52,7 +52,7 @@ class Experts(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    __call__: Callable[[Tensor, Tensor, int], Tensor]
+    __call__: Callable[..., Tensor]
 
     def forward(self, queries: Tensor, prompts: Tensor, sign: int) -> Tensor:
         """The move of each user; (users, dim) both -> (users, dim). `sign`: 1 = more, -1 = less."""
@@ -112,8 +112,8 @@ class _Objective(nn.Module):
         queries, targets = known.queries[rows], known.targets[rows]
         # Plain logits of every item, (rows, items), those of the history with their offset.
         offset = torch.zeros(len(rows), len(known.items))
-        for place, row in enumerate(draw.rows.tolist()):
-            offset[place, torch.from_numpy(known.past[row]).long()] = known.repeat
+        for number, row in enumerate(draw.rows.tolist()):
+            offset[number, torch.from_numpy(known.past[row]).long()] = known.repeat
         plain = (queries @ known.items.T + offset) / known.temperature
         # Tags that may be drawn, (rows, tags): of the next item; or others that the user would get much of.
         own = known.members[:, targets].T
