@@ -1,6 +1,9 @@
 """Do words steer? More and less of a category, and wishes, on a finished run; nothing of the run is changed.
 
-    python tests/benchmarks/experiments/steering.py PROJECT [--users 1000] [--seed 0]
+    python tests/benchmarks/experiments/steering.py PROJECT [--users 1000] [--seed 0] [--served]
+
+Lists are those of the users' space alone (the dense head's), over the whole catalogue, so that thousands of users cost
+seconds; `--served` measures those that the run serves, fused with the generator, in as many minutes.
 
 More: each user of the test split asks for a category of the item that is held out, "given the right category". NDCG@10
 over the whole catalogue, seen items kept, histories as tested, with 95 % bootstrap intervals over the users:
@@ -57,10 +60,72 @@ def rank_of(lists: np.ndarray, targets: np.ndarray) -> Ranks:
     return np.where(hit.any(axis=1), hit.argmax(axis=1) + 1, 0).astype(np.int32)
 
 
-def steered(recommender: Recommender, histories: list, asked: Sequence[Steering], chosen: Sequence[int]) -> np.ndarray:
-    """Top K of every history; `chosen`: number of each one's question."""
-    each = [asked[number] for number in chosen]
-    return recommender.recommend_many(histories, k=K, steer=each, hide_seen=False)[0]
+class Served:
+    """The lists that the run serves.
+
+    Args:
+        recommender: the run.
+        histories: item numbers.
+    """
+
+    def __init__(self, recommender: Recommender, histories: list[list[int]]) -> None:
+        self.recommender, self.histories = recommender, histories
+
+    def plain(self, k: int) -> np.ndarray:
+        """The best k items of every history; a thousand beams take memory, so users of like length, a few at a time."""
+        lists = np.full((len(self.histories), k), -1)
+        order = sorted(range(len(lists)), key=lambda place: len(self.histories[place]))
+        for start in range(0, len(order), SLICE):
+            some = order[start : start + SLICE]
+            rows = [self.histories[place] for place in some]
+            lists[some] = self.recommender.recommend_many(rows, k=k, hide_seen=False)[0]
+        return lists
+
+    def steered(self, asked: Sequence[Steering], chosen: Sequence[int]) -> np.ndarray:
+        """Top K of every history; `chosen`: number of each one's question."""
+        each = [asked[number] for number in chosen]
+        return self.recommender.recommend_many(self.histories, k=K, steer=each, hide_seen=False)[0]
+
+
+class Alone:
+    """The lists of the users' space alone (the dense head's, where there is one), whole catalogue, no search."""
+
+    def __init__(self, recommender: Recommender, histories: list[list[int]]) -> None:
+        most, space = recommender.project.data.max_history, recommender.words.space
+        lengths = np.array([min(len(history), most) for history in histories])
+        n_items = len(space.items)
+        self.queries = torch.zeros(len(histories), space.items.shape[1])
+        self.scores = np.zeros((len(histories), n_items), dtype=np.float32)
+        for length in np.unique(lengths):
+            group = np.flatnonzero(lengths == length)
+            for start in range(0, len(group), 64):
+                some = group[start : start + 64]
+                rows = np.array([histories[place][-length:] for place in some])
+                queries, log_probs = space.read(rows)
+                self.queries[some], self.scores[some] = queries.float().cpu(), log_probs.float().cpu().numpy()
+
+    def plain(self, k: int) -> np.ndarray:
+        """See `Served`."""
+        return _best(self.scores, k)
+
+    def steered(self, asked: Sequence[Steering], chosen: Sequence[int]) -> np.ndarray:
+        """See `Served`."""
+        lists, numbers = np.full((len(self.scores), K), -1), np.asarray(chosen)
+        for number in np.unique(numbers):
+            some, steering = np.flatnonzero(numbers == number), asked[number]
+            scores = self.scores[some]
+            if steering.moves:
+                scores = scores + steering.gains(self.queries[some]).numpy()
+            if steering.denied is not None:
+                scores = np.where(steering.denied, -np.inf, scores)
+            lists[some] = _best(scores, K)
+        return lists
+
+
+def _best(scores: np.ndarray, k: int) -> np.ndarray:
+    """The best k of every row, equal ones by number; -1 for what may not be listed."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.where(np.isfinite(np.take_along_axis(scores, order, axis=1)), order, -1)
 
 
 def line(name: str, ranks: Ranks, against: dict[str, Ranks] | None = None) -> dict[str, object]:
@@ -103,10 +168,11 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--served", action="store_true", help="the served lists; else those of the users' space alone")
     args = parser.parse_args()
     recommender = Recommender.load(find_run(Project.load(args.project).runs_dir).path)
     base, draw = recommender.words.steerer, np.random.default_rng(args.seed)
-    cells: dict[str, object] = {"users": args.users, "seed": args.seed}
+    cells: dict[str, object] = {"users": args.users, "seed": args.seed, "served": args.served}
     n_items = recommender.n_items
 
     # Categories of the held-out items, and users who have one; a maker is no category, nor is a branch.
@@ -124,14 +190,10 @@ def main() -> None:
     members = np.stack([base.mask(tag) for tag in kinds])
     print(f"{len(users)} of {len(split)} users, {len(kinds)} categories, seen items kept, histories as tested")
 
-    plain, _ = recommender.recommend_many(histories, k=50, hide_seen=False)
     began = time.perf_counter()
-    deep = np.full((len(users), min(DEEP, n_items)), -1)
-    order = sorted(range(len(users)), key=lambda place: len(histories[place]))
-    for start in range(0, len(users), SLICE):  # a thousand beams take memory
-        some = order[start : start + SLICE]
-        deep[some] = recommender.recommend_many([histories[p] for p in some], k=deep.shape[1], hide_seen=False)[0]
-    print(f"plain top {DEEP:,}: {time.perf_counter() - began:.0f} s", flush=True)
+    lists_of = (Served if args.served else Alone)(recommender, histories)
+    plain, deep = lists_of.plain(50), lists_of.plain(min(DEEP, n_items))
+    print(f"plain top 50 and {DEEP:,}: {time.perf_counter() - began:.0f} s", flush=True)
     filtered = np.full((len(users), K), -1)
     for row, (items, number) in enumerate(zip(deep, chosen, strict=True)):
         inside = [item for item in items[items >= 0] if members[number, item]][:K]
@@ -150,7 +212,7 @@ def main() -> None:
     for name, steerer in methods.items():
         began = time.perf_counter()
         asked = [steerer.steering(more=[tag.name], strength=1.0) for tag in kinds]
-        lists = steered(recommender, histories, asked, chosen)
+        lists = lists_of.steered(asked, chosen)
         ranks = rank_of(lists, targets)
         cells[name] = line(name, ranks, beside)
         share = np.mean([members[number, row[row >= 0]].mean() for number, row in zip(chosen, lists, strict=True)])
@@ -162,13 +224,13 @@ def main() -> None:
         worded = [OTHERS[place % len(OTHERS)].format(kinds[number].name) for place, number in enumerate(chosen)]
         others = [steerer.steering(more=[text], strength=1.0) for text in worded]
         cells[f"{name}, other words"] = line(
-            f"{name}, other words", rank_of(steered(recommender, histories, others, range(len(users))), targets), beside
+            f"{name}, other words", rank_of(lists_of.steered(others, range(len(users))), targets), beside
         )
     free = copy.copy(base)
     free.tags = TagTable(())
     asked = [free.steering(more=[tag.name], strength=1.0) for tag in kinds]
     cells["only words"] = line(
-        "vector, only words", rank_of(steered(recommender, histories, asked, chosen), targets), beside
+        "vector, only words", rank_of(lists_of.steered(asked, chosen), targets), beside
     )
 
     # Less: the tag that fills most of the plain top 10, but none of the held-out item's.
@@ -182,7 +244,7 @@ def main() -> None:
         lists = plain[:, :K]
         if steerer is not None:
             asked = [steerer.steering(less=[tag.name], strength=1.0, hard_less=firm) for tag in kinds]
-            lists = steered(recommender, histories, asked, unwanted)
+            lists = lists_of.steered(asked, unwanted)
         share = float(
             np.mean([members[number, row[row >= 0]].mean() for number, row in zip(unwanted, lists, strict=True)])
         )
@@ -212,7 +274,7 @@ def main() -> None:
         cells["series"] = round(float(np.mean(shares)), 4)
         print(f"{len(series)} series by name: {np.mean(shares):.4f} of their volumes stand first")
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    kept[recommender.project.name] = cells
+    kept[f"{recommender.project.name}, {'served' if args.served else 'alone'}"] = cells
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
