@@ -18,6 +18,8 @@ PIPE_WIDTH = 120
 CODED_WIDTH = 110
 """Columns of a terminal that shows codes beside titles."""
 
+PIN = "◆"
+"""A run that must not be deleted."""
 GLYPHS = {"running": "●", "queued": "◌", "finished": "✓", "failed": "✗", "stopped": "■", "lost": "?"}
 
 
@@ -37,7 +39,9 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def show_runs(runs: list[RunInfo]) -> None:
     """One line a run, the newest first."""
-    table = plain_table("", "run", "state", "recipe", "took", "R@10", "N@10", right=("took", "R@10", "N@10"))
+    labelled = any(run.label or run.pinned for run in runs)
+    columns = ("", "run", *(["name"] if labelled else []), "state", "recipe", "took", "R@10", "N@10")
+    table = plain_table(*columns, right=("took", "R@10", "N@10"))
     for run in runs:
         status = run.status
         at_work = status.state == "running" and status.total > 0
@@ -45,6 +49,7 @@ def show_runs(runs: list[RunInfo]) -> None:
         table.add_row(
             GLYPHS.get(status.state, "?"),
             Text(visible(run.id)),
+            *([Text(f"{PIN} {visible(run.label)}" if run.pinned else visible(run.label))] if labelled else []),
             Text(visible(state)),
             Text(visible(run.recipe)),
             duration(status.seconds) if status.started else "–",
@@ -61,6 +66,8 @@ def run_row(run: RunInfo) -> dict[str, Any]:
         "id": run.id,
         "path": str(run.folder.path.resolve()),
         "name": run.name,
+        "label": run.label or None,
+        "pinned": run.pinned,
         "recipe": run.recipe,
         "state": status.state,
         "created": datetime.fromtimestamp(run.created).astimezone().isoformat() if run.created else None,
@@ -94,9 +101,12 @@ def show_recommendation(result: dict[str, Any]) -> None:
     """A user's history, which of the two it is, and the ranked items; seen ones and the held-out one are marked."""
     console = output()
     history = result.get("history", [])
-    if history:
-        owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
-        kind = f" {visible(result['history_kind'])}" if result.get("history_kind") else ""
+    owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
+    kind = f" {visible(result['history_kind'])}" if result.get("history_kind") else ""
+    if result.get("source") == "cache":  # which keeps no histories
+        made = datetime.fromtimestamp(result["made"]).strftime("%Y-%m-%d %H:%M")
+        console.print(Text(f"{owner}{kind}, from the cache, made {made}"))
+    elif history:
         console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
         table = plain_table("", "item", "title", right=("",))
         for number, item in enumerate(history, start=1):
