@@ -98,9 +98,18 @@ class SasRec(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
+        self._fixed: Tensor | None = None
+
+    def frozen(self) -> SasRec:
+        """The model with its item vectors computed once, for scoring alone."""
+        with torch.no_grad():
+            self._fixed = self.item_vectors()
+        return self.eval()
 
     def item_vectors(self) -> Tensor:
         """One unit vector an item, and one for padding; (items + 1, width)."""
+        if self._fixed is not None:
+            return self._fixed
         vectors = self.items.weight
         if self.features is not None:
             vectors = vectors + self.project_items(self.features)
@@ -152,8 +161,9 @@ class SasRec(nn.Module):
                 for i in range(start, min(start + SCORE_BATCH, len(histories)))
             ]
             last = torch.tensor([len(items) - 1 for items in lists])
-            states = self.states(_padded(lists, self.n_items))
-            rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
+            with torch.autocast("cpu", enabled=False):
+                states = self.states(_padded(lists, self.n_items))
+                rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
         return np.concatenate(rows)
 
     def vectors(self, train: Sequences) -> ItemVectors:
