@@ -3,7 +3,7 @@
     python tests/benchmarks/engine/busy.py RUN [--steps 100]
 
 RUN is a finished run; a child trains its SASRec with two threads (`softmax.py --memory`), once as engines wait for
-their threads and once as OpenMP waits by itself, spinning; each alone, and beside two processes that spin at the same nice.
+their threads and once as OpenMP does by itself, spinning; each alone, and beside two processes that spin at its nice.
 Seconds are those of the wall, for the second half of the steps (bar: at most 2.5 times those of a quiet machine; two
 threads beside two others have half of two processors, so 2 is the least). It wants a machine that is otherwise quiet.
 """
