@@ -39,7 +39,7 @@ from core.settings import (
     VectorSettings,
     opt,
 )
-from core.spellings import modernised, new_key
+from core.spellings import FLAGS, modernised, new_key
 from core.toml_lines import key_line
 
 Key = tuple[str, ...]
@@ -231,10 +231,10 @@ def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
 def _override(text: str) -> _Layer:
     key_text, equals, value_text = text.partition("=")
     label = f"--set {text}"
-    if key_text.strip() == "index.paper":  # a flag of version 0.1, see `core.spellings`
-        flag, renamed = modernised({"index": {"paper": value_text.strip() == "true"}})
-        return _Layer(label, flag, renamed=renamed)
     typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
+    if typed in FLAGS:
+        flag, renamed = modernised({typed[0]: {typed[1]: value_text.strip() == "true"}})
+        return _Layer(label, flag, renamed=renamed)
     key = fields.with_every(Project, new_key(typed))
     if not equals or not all(key):
         raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")

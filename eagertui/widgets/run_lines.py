@@ -11,7 +11,7 @@ from textual.content import Content
 
 from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE, read_difference
 from core.run.folder import RunInfo
-from core.run.rankings import OURS, headline
+from core.run.rankings import OURS, both_protocols, headline, protocol_of
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number
 from eagertui.cli.output.lists import PIN
@@ -144,20 +144,25 @@ def bar_line(task: str, share: float, count: str, eta: float | None, width: int)
 
 
 def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
-    """Model and baselines on the test split: figures, half their 95 % intervals where there is room, and a bar."""
-    test = metrics.get("test")
-    if not isinstance(test, Mapping):
+    """Model and baselines on the test split: figures, half their 95 % intervals where there is room, and a bar.
+
+    They are those of the protocol that stands first, which is named; of the other one the model's own are said.
+    """
+    splits = both_protocols(metrics)
+    if not splits:
         return []
+    test = metrics[splits[0]]
     rows = [(str(name), values) for name, values in test.items() if isinstance(values, Mapping)]
     ours = headline(test)
     rows.sort(key=lambda row: (row[0] != ours, row[0] not in OURS, -_value(row[1], "ndcg@10")))
     most = max((_value(values, "ndcg@10") for _, values in rows), default=0.0) or 1.0
-    halves = {(name, key): _half(metrics, name, key) for name, _ in rows for key in ("recall@10", "ndcg@10")}
+    halves = {(name, key): _half(metrics, splits[0], name, key) for name, _ in rows for key in ("recall@10", "ndcg@10")}
     wide = width >= 12 + 2 * 15 and any(halves.values())
     column = 15 if wide else 8
     cells = max(0, width - 12 - 2 * column)
     head = "".join(f"{label:>8}{'':{column - 8}}" for label in ("R@10", "N@10"))
-    lines = [line([(f"{'method':<12}{head}", FAINT)], width)]
+    lines = [line([(f"test, {protocol_of(splits[0], metrics)}", FAINT)], width)]
+    lines.append(line([(f"{'method':<12}{head}", FAINT)], width))
     for name, values in rows:
         style = "bold" if name == ours else ""
         parts: list[Part] = [(fill(name, 12), style)]
@@ -167,14 +172,19 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
                 parts.append((f"{halves[name, key]:<7}", FAINT))
         drawn = bar(_value(values, "ndcg@10") / most, cells - 1) if cells > 4 else ""
         lines.append(line([*parts, (" " + drawn, "$primary")], width))
-    return [*lines, *_standing(metrics, [name for name, _ in rows if name not in OURS], width)]
+    lines += _standing(metrics, splits[0], [name for name, _ in rows if name not in OURS], width)
+    for split in splits[1:]:
+        own = metrics[split].get(ours)
+        figures = scores(own) if isinstance(own, Mapping) else []
+        lines.append(line([(f"{protocol_of(split, metrics)}: {ours} ", FAINT), *figures], width))
+    return lines
 
 
-def _standing(metrics: Mapping[str, Any], others: Sequence[str], width: int) -> list[Content]:
+def _standing(metrics: Mapping[str, Any], split: str, others: Sequence[str], width: int) -> list[Content]:
     """What the figures mean for somebody who sees them for the first time: a line for each verdict."""
     verdicts: dict[str, list[str]] = {WORSE: [], NOT_CLEAR: [], BETTER: []}
     for name in others:
-        if gain := read_difference(metrics, "test", name, "ndcg@10"):
+        if gain := read_difference(metrics, split, name, "ndcg@10"):
             verdicts[gain.verdict].append(clip(name, 12))
     if others and not any(verdicts.values()):
         return [line([("no paired test in this run", FAINT)], width)]
@@ -185,10 +195,10 @@ def _standing(metrics: Mapping[str, Any], others: Sequence[str], width: int) -> 
     ]
 
 
-def _half(metrics: Mapping[str, Any], method: str, key: str) -> str:
+def _half(metrics: Mapping[str, Any], split: str, method: str, key: str) -> str:
     """Half the width of a figure's interval; empty where there is none."""
     found: Any = metrics.get("intervals")
-    for name in ("test", method, key):
+    for name in (split, method, key):
         found = found.get(name) if isinstance(found, Mapping) else None
     ends = found if isinstance(found, list) and len(found) == 2 else (None, None)
     low, high = (number(end, math.nan) for end in ends)

@@ -87,7 +87,7 @@ def test_what_trains_ranks_or_reads_names_its_twin_without_a_screen() -> None:
 
 async def test_a_persons_own_key_works_and_is_the_one_that_is_shown(shop: Path) -> None:
     app = EagerApp(shop, config=Config(keys={"place-compare": "f8", "help": "f9"}))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 60)) as pilot:
         eyes = Eyes(app, pilot)
         await eyes.until(lambda: app.runs_read)
         await eyes.press("f8")

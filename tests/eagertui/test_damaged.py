@@ -107,6 +107,7 @@ RUN_FILES = {
     "run.json": ("finished", JSON),
     "status.json": ("live", JSON),
     "metrics.json": ("finished", JSON),
+    "ranks.parquet": ("finished", ANY),
     "events.jsonl": ("live", JSON),
     "estimate.json": ("live", JSON),
     "stages/index.json": ("finished", {name: one for name, one in JSON.items() if name != "deep"}),

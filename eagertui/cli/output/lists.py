@@ -95,11 +95,15 @@ def show_recommendation(result: dict[str, Any]) -> None:
     history = result.get("history", [])
     owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
     kind = f" {visible(result['history_kind'])}" if result.get("history_kind") else ""
-    console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
-    table = plain_table("", "item", "title", right=("",))
-    for number, item in enumerate(history, start=1):
-        table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
-    console.print(table)
+    if result.get("source") == "cache":  # which keeps no histories
+        made = datetime.fromtimestamp(result["made"]).strftime("%Y-%m-%d %H:%M")
+        console.print(Text(f"{owner}{kind}, from the cache, made {made}"))
+    else:
+        console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
+        table = plain_table("", "item", "title", right=("",))
+        for number, item in enumerate(history, start=1):
+            table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
+        console.print(table)
     target = result.get("target")
     table = plain_table("rank", "item", "title", "score", "", right=("rank", "score"))
     for item in result.get("items", []):

@@ -40,10 +40,8 @@ def test_ten_thousand_requests_of_strangers(served: ServedRun) -> None:
         answers = talk.wait(10_000)
         assert len(answers) == 10_000 and all(("result" in one) != ("error" in one) for one in answers)
         assert sum("result" in one for one in answers) > 3_000
-        assert {"refused", "malformed", "unknown method"} <= kinds(answers) and not kinds(answers) & {
-            "busy",
-            "internal",
-        }
+        assert {"refused", "malformed", "unknown method"} <= kinds(answers)
+        assert not kinds(answers) & {"busy", "internal"}
         figures = talk.ask(1, "stats")["result"]
         assert figures["waiting"] == 0 and figures["requests"]["item"] > 500
         assert figures["milliseconds"]["item"]["p50"] > 0

@@ -316,8 +316,8 @@ def test_intervals_stand_beside_the_metrics() -> None:
         "test": {"model": {"recall@10": 0.08, "ndcg@10": 0.04}},
         "intervals": {"test": {"model": {"recall@10": [0.07, 0.09], "ndcg@10": "bad"}}},
     }
-    assert ".0800 ±.0100" in metric_lines(metrics, 60)[1].plain
-    assert "±" not in metric_lines(metrics, 40)[1].plain
+    assert ".0800 ±.0100" in metric_lines(metrics, 60)[2].plain
+    assert "±" not in metric_lines(metrics, 40)[2].plain
 
 
 def test_the_machine_s_readings() -> None:
