@@ -122,10 +122,10 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
             try:
                 about = store.make(mark, recipe, work)
             except StopRequested as stop:
-                where = f"; checkpoint {stop.checkpoint}" if stop.checkpoint else ""
+                saved = "; its checkpoint is saved" if stop.checkpoint else ""
                 if stop.checkpoint:
                     reporter.checkpoint(stop.checkpoint, 0)
-                raise Interrupted(f"stopped in stage {name}{where}", "the same command goes on from there") from stop
+                raise Interrupted(f"stopped in stage {name}{saved}", "the same command goes on from there") from stop
             reporter.stage_finished(name, about["seconds"], about["summary"])
             release()
         if name == "data" and project.run.goal == "metrics":

@@ -305,23 +305,45 @@ class TuneSettings:
     stages: tuple[StageSettings, ...] = opt((StageSettings(),), "the stages of training, in order")
 
 
+OTHER_PARTS = ("dense", "repeats")
+"""What `recommend.fusion` may name besides baselines: the dense head, and how often people come back to an item."""
+
+
 @dataclass(frozen=True)
 class RecommendSettings:
     """The search for the best items."""
 
     beams: int = opt(50, "candidate code words kept at every step", low=1, high=10000)
     k: int = opt(10, "items in a list", low=1, high=10000)
-    dense: bool = opt(True, "lists follow the dense scorer too, where the contrast `next` taught one")
+    fusion: tuple[str, ...] = opt(
+        ("dense", "sasrec", "sasrec-text", "transitions", "itemknn", "repeats"),
+        "scorers that lists follow beside the model, as far as the project has them; none = the model alone",
+        choices=(*OTHER_PARTS, BASELINES),
+    )
     hide_seen: bool = opt(False, "leave items of the user's history out of the lists")
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """Why an item stands in a list."""
+
+    preferences: int = opt(5, "groups of the history's items that are shown at most", low=1, high=100)
+    writer: str = opt(
+        "template",
+        "who says the evidence in words: template, or local:PATH, a local language model whose text is shown where "
+        "it holds nothing that the evidence does not",
+        choices=("template",),
+        prefixes=("local:",),
+    )
 
 
 @dataclass(frozen=True)
 class EvaluateSettings:
     """The measurement."""
 
-    mask_seen: bool = opt(False, "leave items of the user's history out of the headline lists")
+    mask_seen: bool = opt(False, "lists without the items of the user's history stand first, not those with them")
     baselines: tuple[str, ...] = opt(
-        ("popularity", "transitions", "itemknn", "sasrec"),
+        ("popularity", "transitions", "itemknn", "sasrec", "sasrec-text"),
         "methods measured beside the model",
         choices=(BASELINES,),
     )

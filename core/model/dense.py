@@ -42,12 +42,13 @@ class DenseHead:
 
         Args:
             states: before the next item's code; shape (rows, hidden).
-            histories: item numbers, shape (rows, length).
+            histories: item numbers, shape (rows, length); below zero = padding before the first.
         """
         with torch.autocast(states.device.type, enabled=False):
             queries = functional.normalize(functional.linear(states.float(), self.query), dim=1)
             cosines = queries @ self.items.T  # (rows, items)
-            # An item that stands in the history twice gains once: scatter, not add.
+            # An item that stands in the history twice gains once, so padding may stand for the last: scatter, not add.
+            histories = torch.where(histories < 0, histories[:, -1:], histories)
             had = torch.zeros_like(cosines).scatter_(1, histories, self.repeat)
             return torch.log_softmax((cosines + had) / self.temperature, dim=1)
 

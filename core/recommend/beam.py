@@ -11,31 +11,42 @@ Where items share a code they all get its score, and stand in the list by number
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from core.model.generator import Generator
 from core.model.masks import masks
 from core.model.trie import Allowed, Trie
+from core.recommend.encoded import Encoded, Histories, encode
 
 Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
+Watch = Callable[[int, Tensor, Tensor, Tensor], None]
+"""Is shown every level of a search: its number from 0; of what was kept, (users, kept) each, the node below the level's
+code (of finished ones any), the leaf (-1 of open ones) and the score (-inf = nothing)."""
 
 
 @torch.inference_mode()
 def beam_search(
-    model: Generator, trie: Trie, histories: npt.NDArray[np.integer], beams: int, allowed: Allowed | None = None
+    model: Generator,
+    trie: Trie,
+    histories: Histories | Encoded,
+    beams: int,
+    allowed: Allowed | None = None,
+    watch: Watch | None = None,
 ) -> Lists:
     """The best items after each history.
 
     Args:
         model: the tuned generator, in evaluation mode.
         trie: legal codes.
-        histories: item numbers, all of one length; shape (users, length).
+        histories: item numbers, or what `encode` made of them.
         beams: codes kept at every level.
         allowed: the items that may be listed, for all users or for each; None = every item.
+        watch: is shown what every level kept; None = nobody asks.
 
     Returns:
         Item numbers and log-probabilities, shape (users, min(beams, items)), best first, equal scores by item number;
@@ -44,11 +55,9 @@ def beam_search(
     device = trie.item_nodes.device
     # The history, once for all beams: its keys and values stay in the cache, and `states` is what predicts the first
     # code; (users, 1, hidden).
-    prompt = model.prompt(torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=device))
-    users, length = prompt.shape
-    # Without the configuration: layers of a sliding window would drop keys by their place, which here is no position.
-    cache = DynamicCache()
-    states = model.states(model.embed(prompt), cache=cache)[:, -1:]
+    read = histories if isinstance(histories, Encoded) else encode(model, histories)
+    users, length = read.is_token.shape
+    states, cache = read.states[:, None], read.branch()
     # The open beams: score and node of the trie, (users, beams), and where in the cache the codes of each one's path
     # stand, (users, beams, level). At first one beam at the root.
     scores = torch.zeros(users, 1, device=device)
@@ -58,7 +67,7 @@ def beam_search(
     # -inf as long as it is open; (users, kept).
     leaves = torch.full((users, 0), -1, dtype=torch.long, device=device)
     done_scores = torch.zeros(users, 0, device=device)
-    at = torch.arange(length, device=device)  # position of every key in the cache
+    at = read.position  # position of every key in the cache; (users, keys)
     written = length  # keys in the cache
     for level, branching in enumerate(trie.levels):
         # Log-probability of every legal continuation of every open beam; (users, beams, branches).
@@ -81,6 +90,8 @@ def beam_search(
         if leaves.shape[1]:
             reached = torch.where(finished, leaves.gather(1, picked.clamp_max(leaves.shape[1] - 1)), reached)
         leaves, done_scores = reached.masked_fill(scores.isneginf(), -1), scores
+        if watch is not None:
+            watch(level, below, leaves, scores)
         if level == len(trie) - 1:
             break
         # Open beams first, so that only as many columns are computed as some user needs; (users, width).
@@ -101,11 +112,11 @@ def beam_search(
         # The tree mask, (users, 1, width, written): a code sees the history and its own path, itself included.
         embedded = model.embed(model.code_tokens(token, level))
         seen = torch.zeros(users, 1, width, written, dtype=torch.bool, device=device)
-        seen[..., :length] = True
+        seen[..., :length] = read.is_token[:, None, None]
         seen[:, 0].scatter_(2, paths, True)
         # All codes of a level have the same position, whatever their place in the cache.
-        position = torch.full((users, width), length + level, device=device)
-        at = torch.cat([at, position[0]])
+        position = (read.next_position + level)[:, None].expand(users, width)
+        at = torch.cat([at, position], dim=1)
         mask = masks(model.lm.config, seen, position, at, embedded.dtype)
         states = model.states(embedded, cache=cache, mask=mask, position=position)
     # Leaves to items, (users, kept, items of a leaf): all items of a leaf have its score. Paths that are no items lie

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +26,20 @@ from core.model.checkpoint import TunedModel, load_checkpoint
 from core.model.generator import Generator
 from core.model.trie import Allowed, Trie
 from core.project import Project
-from core.recommend.beam import Lists, beam_search
-from core.recommend.fusion import fused_lists, load_fusion_weight
+from core.recommend.beam import Lists
+from core.recommend.catalogue_parts import FittedPart, fitted_parts, most_like
+from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
-from core.recommend.search_batches import Places, is_seen, search_batches
+from core.recommend.scoring import ItemScores
+from core.recommend.search_batches import Items, Places, is_seen, search_batches
+from core.registry import BASELINES
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
+
+if TYPE_CHECKING:
+    from core.recommend.evidence.explain import Explainer
+    from core.recommend.evidence.record import Evidence
+    from core.recommend.evidence.smallest_change import SmallestChange
 
 TO_DATE, AS_TESTED = "to date", "as tested"
 """The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
@@ -39,8 +49,7 @@ TO_DATE, AS_TESTED = "to date", "as tested"
 class Ranked:
     """One item of a list; `score` is its log-probability among the whole catalogue.
 
-    Where a dense head has a say, it is the weighted mean of the generator's and the dense head's, among the candidates
-    of both.
+    Where scorers are fused, it is the weighted mean of all parts' log-probabilities, among the candidates of all.
     """
 
     rank: int
@@ -83,7 +92,8 @@ class Recommender:
         dataset: what it was trained on.
         checkpoint: the tuned model.
         growth: what was added and removed since; None = nothing.
-        fusion_weight: of the checkpoint's dense head; 0 = it has no say.
+        fusion: the parts that lists follow and their weights; None = the generator alone.
+        fitted: those of the parts that are not the checkpoint's own.
     """
 
     def __init__(
@@ -92,10 +102,11 @@ class Recommender:
         dataset: Dataset,
         checkpoint: TunedModel,
         growth: Growth | None = None,
-        fusion_weight: float = 0.0,
+        fusion: Fusion | None = None,
+        fitted: Mapping[str, FittedPart] | None = None,
     ) -> None:
         self.project, self.dataset = project, dataset
-        self._fusion_weight = fusion_weight if project.recommend.dense else 0.0
+        self._fusion = fusion or Fusion.alone()
         items = dataset.items
         if growth is not None and growth.number:
             items = pl.concat([items, growth.items.select("item_id", "title", "text")], how="diagonal")
@@ -108,9 +119,16 @@ class Recommender:
         self._user_number = {user: number for number, user in enumerate(dataset.users.to_list())}
         self._listed: npt.NDArray[np.int32] | None = None
         """Item number of each item of the trie, where these are not the same."""
+        later = None
         if growth is not None and growth.number:
+            if len(growth.codes):
+                later = most_like(checkpoint.index.codes, growth.codes)
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
+        self.parts = Parts.of(self._fusion.parts, checkpoint, fitted or {}, self._listed, later)
+        """What lists follow."""
+        self.folder: RunFolder | None = None
+        """Of the run that it was loaded from."""
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
@@ -125,7 +143,13 @@ class Recommender:
         prepare(project.run)
         dataset = Dataset.load(folder.artefact("data"))
         checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
-        return cls(project, dataset, checkpoint, load_revisions(folder), _fusion_weight(folder))
+        fusion = _fusion(project, folder)
+        stages = {stage for name in fusion.baselines for stage in BASELINES.get(name).inputs}
+        artefacts = {stage: folder.artefact(stage) for stage in stages}
+        fitted = fitted_parts(fusion.parts, project, dataset, artefacts)
+        loaded = cls(project, dataset, checkpoint, load_revisions(folder), fusion, fitted)
+        loaded.folder = folder
+        return loaded
 
     @property
     def n_items(self) -> int:
@@ -219,18 +243,13 @@ class Recommender:
             DataError: an empty history, a number that no item has, or a mask of another shape.
         """
         settings = self.project.recommend
-        k = max(k or settings.k, 1)
-        given = histories if isinstance(histories, Sequences) else _sequences(histories)
-        if len(given) and given.lengths.min() < 1:
-            raise DataError("a history is empty", "a list follows at least one item")
-        count = len(self._item_ids)
-        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
-            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
-        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
-            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
+        k, count = max(k or settings.k, 1), len(self._item_ids)
+        given = self._checked(histories, allowed)
         beams = max(settings.beams, k)
-        items, scores = self._search(given, np.arange(len(given)), allowed, beams)
-        if settings.hide_seen if hide_seen is None else hide_seen:
+        hide = settings.hide_seen if hide_seen is None else hide_seen
+        weights = self.parts.weighted(self._fusion, hide)
+        items, scores = self._search(given, np.arange(len(given)), allowed, beams, weights)
+        if hide:
             seen = is_seen(given, items, count)
             cut = (items >= 0).all(axis=1) & (items.shape[1] < self.n_items)
             # What is left moves up; (histories, beams).
@@ -241,13 +260,52 @@ class Recommender:
             items[gone], scores[gone] = -1, -np.inf
             # Where the search stopped at its width, there are more items for what is now too short a list.
             short = np.flatnonzero(cut & (items[:, :k] < 0).any(axis=1))
-            items[short], scores[short] = self._search(given, short, allowed, beams, unseen=True)
+            items[short], scores[short] = self._search(given, short, allowed, beams, weights, unseen=True)
         width = min(k, items.shape[1])
         padding = ((0, 0), (0, k - width))
         return (
             np.pad(items[:, :width], padding, constant_values=-1),
             np.pad(scores[:, :width], padding, constant_values=-np.inf),
         )
+
+    def score_items(
+        self,
+        histories: Sequence[Sequence[int]] | Sequences,
+        items: npt.NDArray[np.integer],
+        allowed: Mask | None = None,
+        hide_seen: bool | None = None,
+    ) -> ItemScores:
+        """What each part of the lists says of some items after each of many histories; several threads may ask.
+
+        Args:
+            histories: item numbers, oldest first, of any lengths; added items too.
+            items: item numbers; shape (histories, items).
+            allowed: see `recommend_many`.
+            hide_seen: the rule of the lists whose weights are meant; seen items are scored like others.
+
+        Raises:
+            DataError: as `recommend_many` does, not a row of items a history, or an item is no longer recommended.
+        """
+        given = self._checked(histories, allowed)
+        if items.ndim != 2 or len(items) != len(given):
+            raise DataError(f"items of the shape {items.shape} for {len(given)} histories", "give a row a history")
+        asked, trie = self.trie_places(items), self.checkpoint.trie
+        values = np.zeros((len(self.parts.names), *items.shape), dtype=np.float32)
+
+        def search(rows: Items, some: npt.NDArray[np.int64] | None) -> list[npt.NDArray[np.float32]]:
+            with self._lock:
+                wanted = torch.as_tensor(some, dtype=torch.long, device=trie.item_nodes.device)
+                found = FusedSearch(self.parts, rows, self.project.recommend.beams).values(wanted)
+            return [found.transpose(0, 1).float().cpu().numpy()]
+
+        max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
+        for places, (found,) in search_batches(search, trie, given, max_history, bf16, asked.__getitem__, shrink=True):
+            values[:, places] = found.swapaxes(0, 1)
+        if allowed is not None:
+            rows = np.broadcast_to(allowed, (len(given), len(self._item_ids)))
+            values[:, ~np.take_along_axis(rows, items, axis=1)] = -np.inf
+        hide = self.project.recommend.hide_seen if hide_seen is None else hide_seen
+        return ItemScores(self.parts.names, values, self.parts.weighted(self._fusion, hide))
 
     def allowed(self, only: str = "", allow: Collection[str] | None = None, deny: Collection[str] = ()) -> Mask | None:
         """The mask of the items that satisfy every restriction; None where there is none.
@@ -287,7 +345,13 @@ class Recommender:
         return [user for user in self._user_number if user.startswith(prefix)][:limit]
 
     def _search(
-        self, histories: Sequences, chosen: Places, allowed: Mask | None, beams: int, unseen: bool = False
+        self,
+        histories: Sequences,
+        chosen: Places,
+        allowed: Mask | None,
+        beams: int,
+        weights: npt.NDArray[np.float32],
+        unseen: bool = False,
     ) -> Lists:
         """The lists after some of the histories; shape (chosen, min(beams, `n_items`)), -1 behind the last.
 
@@ -296,17 +360,15 @@ class Recommender:
             chosen: places in it.
             allowed: see `recommend_many`.
             beams: width of the search.
+            weights: of the parts.
             unseen: items of a history may not be listed after it.
         """
-        model, trie, dense = self.checkpoint.model, self.checkpoint.trie, self.checkpoint.dense
-        weight, listed = self._fusion_weight, self._listed
-        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self._of_trie(allowed))
+        trie, listed = self.checkpoint.trie, self._listed
+        shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self.of_trie(allowed))
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
-                if dense is not None and weight:
-                    return fused_lists(self.checkpoint, rows, beams, weight, listed, mask)
-                return beam_search(model, trie, rows, beams, mask)
+                return fused_lists(self.parts, weights, rows, beams, mask)
 
         def mask_of(places: Places) -> Allowed | None:
             if shared is not None or (allowed is None and not unseen):
@@ -318,7 +380,7 @@ class Recommender:
             if unseen:
                 for row, place in enumerate(own):
                     masks[row, histories[int(place)]] = False
-            return trie.allow(self._of_trie(masks))
+            return trie.allow(self.of_trie(masks))
 
         width = min(beams, self.n_items)
         items = np.full((len(chosen), width), -1, dtype=np.int32)
@@ -330,7 +392,99 @@ class Recommender:
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
         return items if listed is None else np.where(items < 0, -1, listed[items]), scores
 
-    def _of_trie(self, mask: Mask) -> torch.Tensor:
+    def _checked(self, histories: Sequence[Sequence[int]] | Sequences, allowed: Mask | None) -> Sequences:
+        """Histories, and a mask that fits them; refuses others."""
+        given = histories if isinstance(histories, Sequences) else _sequences(histories)
+        if len(given) and given.lengths.min() < 1:
+            raise DataError("a history is empty", "a list follows at least one item")
+        count = len(self._item_ids)
+        if len(given.items) and not 0 <= given.items.min() <= given.items.max() < count:
+            raise DataError("a history holds a number that no item has", f"they go from 0 to {count - 1}")
+        if allowed is not None and allowed.shape not in ((count,), (len(given), count)):
+            raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
+        return given
+
+    @property
+    def listed(self) -> npt.NDArray[np.int32]:
+        """Numbers of the items that can be recommended, rising; the place is the trie's number."""
+        return np.arange(len(self._item_ids), dtype=np.int32) if self._listed is None else self._listed
+
+    def named(self, item: int) -> tuple[str, str]:
+        """Id and title of an item number; the title of one without is its id."""
+        return self._item_ids[item], self._titles[item]
+
+    def number(self, item_id: str) -> int:
+        """The number of an item id.
+
+        Raises:
+            DataError: unknown item.
+        """
+        return self._find(item_id, self._item_number, "item")
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """The model for one thread at a time, in the run's number format, without gradients."""
+        device, bf16 = self.checkpoint.trie.item_nodes.device.type, use_bf16(self.project.run)
+        with self._lock, torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+            yield
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Evidence for the items of its lists.
+
+        Raises:
+            ProjectError: it was not loaded from a run.
+        """
+        from core.recommend.evidence.explain import Explainer
+
+        if self.folder is None:
+            raise ProjectError(
+                "a recommender without its run has no words, vectors and baselines", "load it from a run"
+            )
+        return Explainer(self, self.folder)
+
+    def explain(self, item: str | None = None, **question: Any) -> Evidence:
+        """Why an item stands where it stands, listed or not.
+
+        Args:
+            item: its id; None = the first of the list.
+            question: what `recommend` is asked: `user` or `history`, `k`, `hide_seen`, `allowed`, `as_tested`.
+
+        Raises:
+            DataError: as `recommend` does, or the item is no longer recommended.
+        """
+        asked, _ = self.explainer.question(**question)
+        return self.explainer.explain(asked, None if item is None else self.number(item))
+
+    def smallest_change(self, item: str, check: Callable[[], None] = lambda: None, **question: Any) -> SmallestChange:
+        """Few edits of the history that bring an item into its list, or out of it.
+
+        Args:
+            item: its id.
+            check: is called between steps; raises where nobody wants the answer any more.
+            question: as `explain` takes it.
+
+        Raises:
+            DataError: as `explain` does, or the item may not be listed whatever the history.
+        """
+        from core.recommend.evidence.smallest_change import smallest_change
+
+        asked, _ = self.explainer.question(**question)
+        return smallest_change(self.explainer, asked, self.number(item), check)
+
+    def trie_places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Items as the trie numbers them; refuses those that it has not."""
+        listed = self.listed
+        places = np.searchsorted(listed, items)
+        wrong = listed[np.minimum(places, len(listed) - 1)] != items
+        if wrong.any():
+            number = int(np.asarray(items)[wrong][0])
+            if not 0 <= number < len(self._item_ids):
+                raise DataError(f"no item has the number {number}", f"they go from 0 to {len(self._item_ids) - 1}")
+            raise DataError(f"item {self._item_ids[number]!r} is no longer recommended", "it was removed")
+        return places.astype(np.int64)
+
+    def of_trie(self, mask: Mask) -> torch.Tensor:
         """A mask of all items, (..., items), as one of the items that can be recommended."""
         return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
 
@@ -348,8 +502,10 @@ def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:
     return Sequences(np.array(flat, dtype=np.int32), np.cumsum([0, *lengths], dtype=np.int64))
 
 
-def _fusion_weight(folder: RunFolder) -> float:
-    """What validation gave the dense head, as the run's evaluation wrote it down; 0 where it did not."""
+def _fusion(project: Project, folder: RunFolder) -> Fusion:
+    """What the run's evaluation wrote down; the generator alone where it did not, or the project asks for that."""
+    if not project.recommend.fusion:
+        return Fusion.alone()
     with contextlib.suppress(ProjectError):
-        return load_fusion_weight(folder.artefact("evaluate")) or 0.0
-    return 0.0
+        return load_fusion(folder.artefact("evaluate")) or Fusion.alone()
+    return Fusion.alone()

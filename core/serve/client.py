@@ -95,8 +95,13 @@ class ServingClient:
         self.users, self.items = int(ready.get("users") or 0), int(ready.get("items") or 0)
         self.ready = True
 
-    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """Ask one question and wait for its answer; a caller that is cancelled leaves no trace.
+    async def ask(self, method: str, *, channel: str = "", **params: Any) -> dict[str, Any]:
+        """Ask one question and wait for its answer; where the caller is cancelled, so is the question.
+
+        Args:
+            method: see `core.serve.methods`.
+            channel: of the questions of one channel only the newest is answered.
+            **params: of the method.
 
         Raises:
             EagerError: the process's own error, or that it is gone.
@@ -110,9 +115,15 @@ class ServingClient:
         try:
             async with self._lock:
                 with contextlib.suppress(ConnectionError):  # the reader tells that it ended
-                    self._child.stdin.write(protocol.line(protocol.request(number, method, params)).encode())
+                    question = protocol.request(number, method, params, channel)
+                    self._child.stdin.write(protocol.line(question).encode())
                     await self._child.stdin.drain()
             return await answer
+        except asyncio.CancelledError:
+            with contextlib.suppress(ConnectionError, RuntimeError):  # nobody waits for what comes of it
+                cancel = protocol.request(HELLO, protocol.CANCEL, {"id": number})
+                self._child.stdin.write(protocol.line(cancel).encode())
+            raise
         finally:
             self._waiting.pop(number, None)
 

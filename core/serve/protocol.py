@@ -2,32 +2,45 @@
 
 The process speaks first: any number of `progress`, then `ready`, or `failure` without an id where the run cannot be
 opened; it then ends. After that every `request` is answered by a `result` or a `failure` of the same id, in any order;
-`progress` may come in between. It ends at `quit` and at the end of its stdin. Lines that are no JSON object are what
-some library printed, and mean nothing.
+`progress` may come in between. It ends at `quit`, and after the last answer where its stdin ends. Lines of the process
+that are no JSON object are what some library printed, and mean nothing.
 
 | message | fields |
 |---|---|
 | progress | `id` 0, `progress`: `{text}` |
 | ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about |
-| request | `id` from 1, `method`, `params`: `{name: value}` |
+| request | `id`: a number from 1, or a text; `method`, `params`: `{name: value}`; `channel`: see below |
 | result | `id`, `result`: `{name: value}` |
-| failure | `id`, `error`: `{message, remedy, exit_code}` |
+| failure | `id`, `error`: `{message, remedy, exit_code, kind}` |
 
-`core.serve.methods` lists the methods.
+Where a request names a `channel`, it takes the place of those of the same channel that are not answered yet: these
+fail as `replaced`. A line of more than `MAX_REQUEST` bytes fails as `too long`; one that is no JSON object, or names no
+method, as `malformed` or `unknown method`, with the id null where none could be read; a request that would have to wait
+behind `MAX_WAITING` others as `busy`. `core.serve.methods` lists the methods; assets/docs/serving.md explains them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import EagerError
 
 Message = dict[str, Any]
+Kind = Literal["refused", "malformed", "too long", "unknown method", "busy", "cancelled", "replaced", "internal"]
+"""Why a request failed; `refused`: the method itself says why."""
 
 QUIT = "quit"
 """The method that ends the process; it has no answer."""
+CANCEL, STATS = "cancel", "stats"
+"""Methods that are answered at once, also while others are at work."""
+MAX_REQUEST = 1 << 20
+"""Bytes of a request at most."""
+MAX_WAITING = 64
+"""Requests that wait at most."""
+MAX_NAME = 100
+"""Characters of an id or a channel at most."""
 
 
 def progress(text: str) -> Message:
@@ -40,14 +53,16 @@ def ready(run: str, users: int, items: int, has: Sequence[str]) -> Message:
     return {"ready": True, "run": run, "users": users, "items": items, "has": list(has)}
 
 
-def request(number: int, method: str, params: Mapping[str, Any] | None = None) -> Message:
+def request(number: int, method: str, params: Mapping[str, Any] | None = None, channel: str = "") -> Message:
     """A question."""
-    return {"id": number, "method": method, "params": dict(params or {})}
+    message = {"id": number, "method": method, "params": dict(params or {})}
+    return {**message, "channel": channel} if channel else message
 
 
-def failure(error: EagerError) -> Message:
+def failure(error: EagerError, kind: Kind = "refused") -> Message:
     """Why the run cannot be opened; with an `id` beside it, why a question has no answer."""
-    return {"error": {"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code}}
+    words = {"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code}
+    return {"error": {**words, "kind": kind}}
 
 
 def error_of(message: Message) -> EagerError | None:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from core.data.dataset import Dataset
 from core.errors import DataError, EagerError, ProjectError
 from core.index.lookup import Lookup
 from core.index.revisions.changes import load_revisions, newest_revision
+from core.recommend.cache.cached_lists import CachedLists
+from core.recommend.cache.list_database import CACHE_FILE
 from core.run.folder import RunFolder
 from core.serve import protocol
 from core.vectors import KINDS
@@ -43,6 +46,7 @@ class ServedRun:
         self.has = [name for name, stage in STAGES.items() if self._is_made(stage)]
         self._recommender: Recommender | None = None
         self._grown: Lookup | None = None
+        self._cache: CachedLists | None = None
         if "model" in self.has and not lookup:
             progress("loading the libraries")
             from core.recommend.recommender import Recommender
@@ -97,6 +101,17 @@ class ServedRun:
         return self._table("users", ["user_id"])["user_id"]
 
     @cached_property
+    def dataset(self) -> Dataset:
+        """What the run was trained on.
+
+        Raises:
+            DataError: one of its files is damaged.
+        """
+        if self._recommender is not None:
+            return self._recommender.dataset
+        return Dataset.load(self.folder.artefact("data"))
+
+    @cached_property
     def _base(self) -> Lookup:
         return Lookup.load(self.folder.artefact("index"), self.folder.artefact("data"))
 
@@ -108,6 +123,22 @@ class ServedRun:
             known = self._base.grown(load_revisions(self.folder))
         self._grown = known
         return known
+
+    def close(self) -> None:
+        """Write down what is not written yet."""
+        if self._cache is not None:
+            self._cache.close()
+
+    @property
+    def cache(self) -> CachedLists | None:
+        """The lists that were made beforehand; None where there are none.
+
+        Raises:
+            DataError: the cache is damaged.
+        """
+        if self._cache is None and (self.folder.path / CACHE_FILE).is_file():
+            self._cache = CachedLists(self.folder)
+        return self._cache
 
     @cached_property
     def nearest(self) -> Nearest:

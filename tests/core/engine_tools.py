@@ -56,6 +56,9 @@ batch_users = 32
 max_history = 8
 [index]
 width = 8
+[index.rq-vae]
+layers = [32]
+epochs = 12
 [backbone]
 hidden_size = 32
 layers = 1

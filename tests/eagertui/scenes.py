@@ -29,7 +29,7 @@ from tests.eagertui.app_tools import Eyes, fake_engine, screen_text
 from tests.eagertui.forms.form_tools import Errands
 from tests.eagertui.world import PLAN, World
 
-ENDLESS = {"project", "projects", "watch", "files", "act", "quit", "pick", "user"}
+ENDLESS = {"project", "projects", "watch", "file", "files", "act", "quit", "pick", "user"}
 """Groups of workers that look again and again, or wait for a person."""
 FRAMES = 0.02
 """Seconds in which Textual lays out and draws whatever changed: a little more than one of its frames."""

@@ -13,7 +13,7 @@ from core.safe_json import number
 Grade = Literal["good", "fair", "poor"]
 
 EVEN = (0.5, 0.2)
-"""Perplexity over the codes there are: from which it is good, and from which it is fair. Rules of thumb, all of these."""
+"""Perplexity over the codes there are: from which it is good, and from which fair. Rules of thumb, all of these."""
 OVER_CHANCE = (5.0, 2.0)
 """How many times as often as by chance neighbours, or items of one category, share their first code."""
 CROWDED = (3.0, 6.0)

@@ -99,7 +99,8 @@ def load_revisions(run: RunFolder | Path | str) -> Growth:
     rows = pl.concat(tables)
     last = rows.unique("item_id", keep="last", maintain_order=True)
     first = rows.unique("item_id", keep="first", maintain_order=True).filter(~pl.col("removed"))
-    codes = np.array(first["codes"].to_list(), dtype=np.int32).reshape(len(first), -1)
+    levels = len(rows["codes"][0])  # where nothing was added there is no row to tell
+    codes = np.array(first["codes"].to_list(), dtype=np.int32).reshape(len(first), levels)
     removed = frozenset(last.filter(pl.col("removed"))["item_id"].to_list())
     return Growth(len(tables), bases[0], first.select("item_id", "title", "text"), codes, removed)
 

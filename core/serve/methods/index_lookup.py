@@ -14,12 +14,25 @@ NEAREST = 10
 """Neighbours of an item by each source."""
 
 
+def search_items(run: ServedRun, params: Params) -> dict[str, Any]:
+    """At most `limit` items whose id begins with `text` or whose title holds it."""
+    text, lookup = str(params.get("text", "")), run.lookup
+    return {"items": [_row(lookup, number) for number in lookup.search(text, limit_of(params))]}
+
+
 def item(run: ServedRun, params: Params) -> dict[str, Any]:
-    """`item` (id or number) as `Lookup.about` describes it, and its nearest by each source that has a vector of it.
+    """`item` (id or number) as `Lookup.about` describes it."""
+    lookup = run.lookup
+    return lookup.about(_number(lookup, params))
+
+
+def neighbors(run: ServedRun, params: Params) -> dict[str, Any]:
+    """The nearest items of `item` (id or number) by each source that has a vector of it.
 
     Returns:
-        And `near`: for each source the nearest items, each with its cosine `similarity` and how many codes it `shared`
-        from the first on; `kept`: for each source and depth the share of them that have the same prefix.
+        The fields of `item`, and `near`: for each source the nearest items, each with its cosine `similarity` and how
+        many codes it `shared` from the first on; `kept`: for each source and depth the share of them that have the
+        same prefix.
     """
     lookup = run.lookup
     number, nearest = _number(lookup, params), run.nearest
@@ -65,20 +78,6 @@ def branch(run: ServedRun, params: Params) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def find(run: ServedRun, params: Params) -> dict[str, Any]:
-    """At most `limit` items whose id begins with `text` or whose title holds it."""
-    text, lookup = str(params.get("text", "")), run.lookup
-    return {"items": [_row(lookup, number) for number in lookup.search(text, limit_of(params))]}
-
-
-def siblings(run: ServedRun, params: Params) -> dict[str, Any]:
-    """The items that share the longest prefix that `item` shares with any other: a page (`offset`, `limit`)."""
-    offset, limit = offset_of(params), limit_of(params)
-    lookup = run.lookup
-    count, numbers = lookup.siblings(_number(lookup, params), limit, offset)
-    return {"count": count, "offset": offset, "items": [_row(lookup, number) for number in numbers]}
-
-
 def _number(lookup: Lookup, params: Params) -> int:
     """The number of the item that is meant by an id or a number."""
     wanted = params.get("item")
@@ -89,7 +88,7 @@ def _number(lookup: Lookup, params: Params) -> int:
     number = lookup.number(str(wanted))
     if number is None:
         near = [lookup.item_id(other) for other in lookup.search(str(wanted), 3)]
-        hint = f"did you mean {', '.join(near)}?" if near else "index.find looks for ids and titles"
+        hint = f"did you mean {', '.join(near)}?" if near else "search_items looks for ids and titles"
         raise DataError(f"no item {str(wanted)[:80]!r} in the index of this run", hint)
     return number
 

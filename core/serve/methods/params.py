@@ -9,11 +9,27 @@ Params = Mapping[str, Any]
 
 MAX_ROWS = 1000
 """Rows of an answer at most."""
+MAX_LIST = 10_000
+"""Items of a list at most."""
 
 
 def limit_of(params: Params, default: int = 50) -> int:
     """`limit`: how many rows are wanted, 0 to `MAX_ROWS`."""
     return min(max(int(params.get("limit", default)), 0), MAX_ROWS)
+
+
+def length_of(params: Params) -> int | None:
+    """`k`: items in a list, 1 to `MAX_LIST`; None where it is not given.
+
+    Raises:
+        ValueError: it is another number.
+    """
+    k = params.get("k")
+    if k is None:
+        return None
+    if isinstance(k, bool) or not 1 <= int(k) <= MAX_LIST:
+        raise ValueError(f"k is {k}, not 1 to {MAX_LIST:,}")
+    return int(k)
 
 
 def offset_of(params: Params) -> int:

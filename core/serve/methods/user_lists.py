@@ -6,8 +6,10 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from core.serve.methods.params import Params, ids_of, limit_of
+from core.errors import DataError
+from core.serve.methods.params import Params, ids_of, length_of, limit_of
 from core.serve.served_run import ServedRun
+from core.settings import MIN_EVALUATED
 
 UNKNOWN = 20
 """Ids that no item has which an answer names at most."""
@@ -20,21 +22,27 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
         run: needs its model.
         params: `user` or `history`; `k`: length of the list; `hide_seen`: leave the history's items out (the project's
             rule where not given); `as_tested`: the user's history without the held-out item; `only`: condition of SQL
-            on the item table; `allow` and `deny`: item ids.
+            on the item table; `allow` and `deny`: item ids; `cached`: a user's list from the cache, where it has one to
+            serve, which needs no model.
 
     Returns:
         `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
-        `items` (the fields of `core.recommend.recommender.Ranked`), `target`: the held-out item, null to date; `short`:
-        whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no item has, the first
-        `UNKNOWN` of them; `seconds`.
+        `items` (the fields of `core.recommend.recommender.Ranked`), `target` and `target_title`: the held-out item,
+        null to date; `short`: whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no
+        item has, the first `UNKNOWN` of them; `source`: "model" or "cache", then with its `state` and when it was
+        `made`; `seconds`.
     """
-    recommender = run.recommender
     began = time.perf_counter()
-    k, hide_seen = params.get("k"), params.get("hide_seen")
+    if params.get("cached") and params.get("user") is not None:
+        told = _from_cache(run, params)
+        if told is not None:
+            return {**told, "seconds": round(time.perf_counter() - began, 6)}
+    recommender = run.recommender
+    hide_seen = params.get("hide_seen")
     allow, deny = ids_of(params, "allow"), ids_of(params, "deny") or []
     allowed = recommender.allowed(str(params.get("only") or ""), allow, deny)
     answer = recommender.recommend(
-        params.get("user"), ids_of(params, "history"), int(k) if k else None,
+        params.get("user"), ids_of(params, "history"), length_of(params),
         None if hide_seen is None else bool(hide_seen), allowed, bool(params.get("as_tested")),
     )  # fmt: skip
     return {
@@ -43,9 +51,65 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
         "history_kind": answer.history_kind,
         "items": [asdict(item) for item in answer.items],
         "target": answer.target,
+        "target_title": recommender.named(recommender.number(answer.target))[1] if answer.target else None,
         "short": answer.short,
         "unknown": recommender.unknown([*(allow or ()), *deny])[:UNKNOWN],
+        "source": "model",
         "seconds": round(time.perf_counter() - began, 4),
+    }
+
+
+def _from_cache(run: ServedRun, params: Params) -> dict[str, Any] | None:
+    """The fields of `recommend` from the cache; None where it has no list to serve."""
+    cache = run.cache
+    if cache is None:
+        return None
+    asked = {"k": length_of(params), "allow": ids_of(params, "allow"), "deny": ids_of(params, "deny")}
+    question = cache.question({**params, **asked})
+    found = cache.get(str(params.get("user")), question)
+    if not found.served:
+        return None
+    try:
+        told = user(run, params)
+    except DataError:  # the cache may know users that the data do not
+        told = {"to_date": [], "as_tested": [], "target": None}
+    history = told["as_tested" if question.as_tested else "to_date"]
+    seen, lookup = {one["item_id"] for one in history}, run.lookup
+    ids = [lookup.item_id(item) for item in found.items.tolist()]
+    items = [
+        {
+            "rank": rank, "item_id": ids[rank - 1], "title": lookup.title(item), "score": round(score, 6),
+            "seen": ids[rank - 1] in seen, "code": lookup.index.text(item),
+        }
+        for rank, (item, score) in enumerate(zip(found.items.tolist(), found.scores.tolist(), strict=True), 1)
+    ]  # fmt: skip
+    return {
+        "user": found.user, "history": history, "history_kind": found.history_kind, "items": items,
+        "target": told["target"] if question.as_tested else None, "short": found.short, "unknown": [],
+        "source": "cache", "state": found.state, "made": found.made,
+    }  # fmt: skip
+
+
+def user(run: ServedRun, params: Params) -> dict[str, Any]:
+    """What `user` (id) took.
+
+    Returns:
+        `user`, `to_date` and `as_tested`: items (`item_id`, `title`), the oldest first; `target`: the held-out item of
+        the test, null where the user is not evaluated. Times are not among the data of a run.
+    """
+    user, dataset = str(params.get("user", "")), run.dataset
+    places = (run.users == user).arg_true()
+    if not len(places):
+        near = run.users.filter(run.users.str.starts_with(user[:3])).head(3).to_list() or run.users.head(3).to_list()
+        raise DataError(f"no user {user[:80]!r} among the {len(run.users):,} of this run", f"e.g. {', '.join(near)}")
+    items = dataset.sequences[places[0]]
+    titled = dataset.items.select("item_id", "title")[items].to_dicts()
+    evaluated = len(items) >= MIN_EVALUATED
+    return {
+        "user": user,
+        "to_date": titled,
+        "as_tested": titled[:-1] if evaluated else titled,
+        "target": titled[-1]["item_id"] if evaluated else None,
     }
 
 

@@ -16,6 +16,8 @@ from eagertui.plain import duration, visible
 
 PIPE_WIDTH = 120
 
+PIN = "◆"
+"""A run that must not be deleted."""
 GLYPHS = {"running": "●", "queued": "◌", "finished": "✓", "failed": "✗", "stopped": "■", "lost": "?"}
 
 
@@ -35,7 +37,9 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def show_runs(runs: list[RunInfo]) -> None:
     """One line a run, the newest first."""
-    table = plain_table("", "run", "state", "recipe", "took", "R@10", "N@10", right=("took", "R@10", "N@10"))
+    labelled = any(run.label or run.pinned for run in runs)
+    columns = ("", "run", *(["name"] if labelled else []), "state", "recipe", "took", "R@10", "N@10")
+    table = plain_table(*columns, right=("took", "R@10", "N@10"))
     for run in runs:
         status = run.status
         at_work = status.state == "running" and status.total > 0
@@ -43,6 +47,7 @@ def show_runs(runs: list[RunInfo]) -> None:
         table.add_row(
             GLYPHS.get(status.state, "?"),
             Text(visible(run.id)),
+            *([Text(f"{PIN} {visible(run.label)}" if run.pinned else visible(run.label))] if labelled else []),
             Text(visible(state)),
             Text(visible(run.recipe)),
             duration(status.seconds) if status.started else "–",
@@ -59,6 +64,8 @@ def run_row(run: RunInfo) -> dict[str, Any]:
         "id": run.id,
         "path": str(run.folder.path.resolve()),
         "name": run.name,
+        "label": run.label or None,
+        "pinned": run.pinned,
         "recipe": run.recipe,
         "state": status.state,
         "created": datetime.fromtimestamp(run.created).astimezone().isoformat() if run.created else None,
@@ -88,11 +95,15 @@ def show_recommendation(result: dict[str, Any]) -> None:
     history = result.get("history", [])
     owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
     kind = f" {visible(result['history_kind'])}" if result.get("history_kind") else ""
-    console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
-    table = plain_table("", "item", "title", right=("",))
-    for number, item in enumerate(history, start=1):
-        table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
-    console.print(table)
+    if result.get("source") == "cache":  # which keeps no histories
+        made = datetime.fromtimestamp(result["made"]).strftime("%Y-%m-%d %H:%M")
+        console.print(Text(f"{owner}{kind}, from the cache, made {made}"))
+    else:
+        console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
+        table = plain_table("", "item", "title", right=("",))
+        for number, item in enumerate(history, start=1):
+            table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
+        console.print(table)
     target = result.get("target")
     table = plain_table("rank", "item", "title", "score", "", right=("rank", "score"))
     for item in result.get("items", []):

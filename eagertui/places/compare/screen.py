@@ -118,7 +118,7 @@ class CompareScreen(Place):
         sign = "*" if self.eager.config.symbols == "ascii" else "●"
         marked = f"{len(self._marked)} marked" if self._marked else "space marks"
         table.border_title = Content("Finished runs, the best first")
-        table.border_subtitle = Content(f"test · {marked}")
+        table.border_subtitle = Content(f"test, seen items kept · {marked}")
         rows = [Row(run.id, partial(run_row, run, run.id in self._marked, best, sign)) for run in runs]
         table.show(rows)
         empty = self.query_one("#empty", Lines)

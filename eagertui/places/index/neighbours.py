@@ -31,7 +31,7 @@ class Neighbours:
             EagerError: it cannot start, or does not know.
         """
         serving = await self._child(run)
-        return await serving.ask("index.item", item=item_id)
+        return await serving.ask("neighbors", item=item_id)
 
     async def _child(self, run: RunFolder) -> ServingClient:
         old, start = self._serving, self._start

@@ -94,7 +94,7 @@ def open_index(at: Artefact) -> OpenIndex:
     except EagerError as error:
         trouble["report"] = error
     try:
-        lookup = _lookup(at)
+        lookup = open_lookup(at)
         usage = _usage(lookup)
     except EagerError as error:
         trouble["tree"] = error
@@ -128,7 +128,12 @@ def _report(path: Path) -> Mapping[str, Any]:
     return report
 
 
-def _lookup(at: Artefact) -> Lookup:
+def open_lookup(at: Artefact) -> Lookup:
+    """Codes, branches and titles of an index. Blocks.
+
+    Raises:
+        EagerError: it has no tree, or the run does not say where its items lie.
+    """
     from core.index.branches import TABLE
     from core.index.lookup import Lookup
     from core.index.revisions.changes import load_revisions

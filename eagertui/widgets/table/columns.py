@@ -35,14 +35,25 @@ def need(text: str | None) -> int:
     return 1 if text is None else min(LONGEST, cell_len(safe(text[: 2 * LONGEST])))
 
 
-def fit(needs: Sequence[int], room: int) -> list[int]:
-    """Widths for a room: what every column needs where that fits, else titles share what the others leave."""
+def fit(needs: Sequence[int], room: int, usual: Sequence[int] = ()) -> list[int]:
+    """Widths for a room: what every column needs where that fits, else titles share what the others leave.
+
+    Args:
+        needs: cells for the longest text of each column.
+        room: cells for all.
+        usual: cells that are enough for most texts of each column; where titles would be short, the others make do
+            with these.
+    """
     room = max(1, room)
     if sum(needs) + GAP * len(needs) <= room + GAP:
         return [max(1, n) for n in needs]
     widths = [min(n, SHORT) for n in needs]
     left = room - sum(n for n in needs if n <= SHORT) - GAP * (len(needs) - 1)
     titles = sorted((n, i) for i, n in enumerate(needs) if n > SHORT)
+    for index, enough in enumerate(usual):
+        if titles and needs[index] <= SHORT and left < SHORT * len(titles) and enough < widths[index]:
+            left += widths[index] - enough
+            widths[index] = enough
     for number, (wish, index) in enumerate(titles):  # the smallest first: what it leaves goes to the others
         share = max(LEAST, left // (len(titles) - number))
         widths[index] = min(wish, share)

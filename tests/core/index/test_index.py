@@ -12,6 +12,7 @@ import pytest
 from core.errors import DataError
 from core.index.build import build_index
 from core.index.measure.report import index_report
+from core.index.quantize.methods.rq_vae import RqVaeOptions
 from core.index.table import ItemIndex
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
@@ -25,12 +26,13 @@ def vectors(items: int, seed: int, dim: int = 6) -> ItemVectors:
 
 
 BOTH = ("semantic", "behavior")
+QUICK = {"rq-vae": RqVaeOptions(layers=(32,), epochs=12)}
 
 
 def build(items: int = 50, sources: tuple[str, ...] = BOTH, seed: int = 0, **changed: object) -> ItemIndex:
     held = {name: vectors(items, n) for n, name in enumerate(BOTH)}
     settings = IndexSettings(**changed)  # type: ignore[arg-type]
-    return build_index(item_ids(items), held, sources, settings, seed, NullReporter()).index
+    return build_index(item_ids(items), held, sources, settings, seed, NullReporter(), QUICK).index
 
 
 def test_what_is_no_index_is_refused() -> None:
@@ -113,7 +115,7 @@ def test_depth_and_width_are_obeyed() -> None:
 def test_both_sources_matter() -> None:
     """Items alike in one source share that source's first code more often than chance."""
     held = {"semantic": vectors(120, 0), "behavior": vectors(120, 1)}
-    index = build_index(item_ids(120), held, ("semantic", "behavior"), IndexSettings(width=8), 0, NullReporter()).index
+    index = build_index(item_ids(120), held, BOTH, IndexSettings(width=8), 0, NullReporter(), QUICK).index
     report = index_report(index, held)
     first = {name: index.sources.index(name) for name in held}
     for name, level in first.items():
@@ -127,7 +129,8 @@ def test_both_sources_matter() -> None:
 def test_broken_vectors_do_not_break_it() -> None:
     """Zero rows, and rows that are all the same, still get different codes."""
     held = {"semantic": ItemVectors(np.zeros((40, 3), np.float32), np.zeros(40, dtype=bool), "lsa")}
-    assert len(build_index(item_ids(40), held, ("semantic",), IndexSettings(), 0, NullReporter()).index.codes) == 40
+    built = build_index(item_ids(40), held, ("semantic",), IndexSettings(), 0, NullReporter(), QUICK)
+    assert len(built.index.codes) == 40
 
 
 def test_the_report() -> None:

@@ -17,6 +17,8 @@ from core.model.generator import Generator
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary
 from core.recommend.beam import beam_search
+from core.recommend.encoded import encode
+from core.recommend.exact import exact_log_probs
 from core.tune.soft_targets import SoftTargets
 from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import (
@@ -83,11 +85,27 @@ def test_users_together_are_users_alone(small: Small) -> None:
             assert own[0] == pytest.approx(scores[user], abs=1e-5)
 
 
-def test_the_search_leaves_the_model_alone(small: Small) -> None:
+def test_a_shorter_history_is_read_alike_in_a_longer_row(small: Small) -> None:
+    model, trie = ready(small)
+    padded = np.full((len(HISTORIES), 8), -1)
+    for row, history in zip(padded, HISTORIES, strict=True):
+        row[-len(history) :] = history
+    items, scores = beam_search(model, trie, padded, 13)
+    every = torch.arange(COUNT).expand(len(HISTORIES), -1)
+    exact = exact_log_probs(model, trie, encode(model, padded), every).numpy()
+    for user, history in enumerate(HISTORIES):
+        alone, own = beam_search(model, trie, np.array([history]), 13)
+        assert alone[0].tolist() == items[user].tolist()
+        assert own[0] == pytest.approx(scores[user], abs=1e-5)
+        wanted = exhaustive(*small, history).sum(axis=1)
+        assert exact[user] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_search_leaves_the_model_and_what_it_read_alone(small: Small) -> None:
     model, trie = ready(small)
     before = [parameter.clone() for parameter in model.parameters()]
-    first = beam_search(model, trie, np.array([[1, 2]]), 7)
-    again = beam_search(model, trie, np.array([[1, 2]]), 7)
+    read = encode(model, np.array([[1, 2]]))
+    first, again = (beam_search(model, trie, read, 7) for _ in range(2))
     assert first[0].tobytes() == again[0].tobytes() and first[1].tobytes() == again[1].tobytes()
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 

@@ -76,8 +76,8 @@ def test_ready(served: ServedRun, indexed: RunFolder) -> None:
 
 
 def test_an_item(served: ServedRun, lookup: Lookup) -> None:
-    told = ask(served, "index.item", item="i07")
-    assert told == ask(served, "index.item", item=7)
+    told = ask(served, "neighbors", item="i07")
+    assert told == ask(served, "neighbors", item=7)
     about = lookup.about(7)
     assert {name: told[name] for name in about} == about
     assert list(told["near"]) == ["semantic", "behavior"]
@@ -96,29 +96,25 @@ def test_an_item(served: ServedRun, lookup: Lookup) -> None:
 
 
 def test_branches(served: ServedRun, lookup: Lookup) -> None:
-    root = ask(served, "index.branch", limit=3)
+    root = ask(served, "branch", limit=3)
     assert (root["count"], root["depth"], len(root["items"])) == (N_ITEMS, 0, 3)
     assert sum(child["items"] for child in root["children"]) == N_ITEMS
     assert sum(child["rows"] for child in root["children"]) == root["rows"]
     child = root["children"][1]
-    below = ask(served, "index.branch", prefix=[child["code"]], offset=1, limit=1000)
+    below = ask(served, "branch", prefix=[child["code"]], offset=1, limit=1000)
     assert (below["branch"], below["count"], below["words"]) == (child["branch"], child["items"], child["words"])
     expected = lookup.branches.items(child["branch"])[1:].tolist()
     assert [row["number"] for row in below["items"]] == expected
     assert child["token"] == f"<a_{child['code']}>"
     for prefix in ([999], [child["code"], 999], lookup.index.codes[0].tolist(), [-1], [2**70]):
         with pytest.raises(DataError, match="branch"):
-            answer(served, "index.branch", {"prefix": prefix})
+            answer(served, "branch", {"prefix": prefix})
 
 
-def test_find_and_siblings(served: ServedRun, lookup: Lookup) -> None:
-    assert [row["item_id"] for row in ask(served, "index.find", text="part 7")["items"]] == ["i07"]
-    assert len(ask(served, "index.find", text="the", limit=4)["items"]) == 4
-    assert ask(served, "index.find", text="no such book")["items"] == []
-    count, every = lookup.siblings(7, None)
-    told = ask(served, "index.siblings", item="i07", limit=1)
-    assert told["count"] == count and [row["number"] for row in told["items"]] == every[:1]
-    assert ask(served, "index.siblings", item=7, offset=count)["items"] == []
+def test_search(served: ServedRun) -> None:
+    assert [row["item_id"] for row in ask(served, "search_items", text="part 7")["items"]] == ["i07"]
+    assert len(ask(served, "search_items", text="the", limit=4)["items"]) == 4
+    assert ask(served, "search_items", text="no such book")["items"] == []
 
 
 def test_items_that_come_and_go_are_known_at_once(indexed: RunFolder, tmp_path: Path) -> None:
@@ -126,22 +122,21 @@ def test_items_that_come_and_go_are_known_at_once(indexed: RunFolder, tmp_path: 
     shutil.copytree(indexed.path, folder.path)
     (tmp_path / "runs" / ".store").symlink_to(indexed.path.parent / ".store")
     served = ServedRun(folder.path, True, quiet)
-    assert ask(served, "index.find", text="later")["items"] == []
+    assert ask(served, "search_items", text="later")["items"] == []
     rows = {"item_id": ["late"], "title": ["A later book of amber"], "blurb": ["A tale of amber and amber weather"]}
     pl.DataFrame(rows).write_parquet(tmp_path / "new.parquet")
     add_items(folder, tmp_path / "new.parquet")
     remove_items(folder, ["i07"])
-    (row,) = ask(served, "index.find", text="later")["items"]
+    (row,) = ask(served, "search_items", text="later")["items"]
     assert (row["item_id"], row["number"], row["added"], row["removed"]) == ("late", N_ITEMS, True, False)
-    told = ask(served, "index.item", item="late")
+    told = ask(served, "neighbors", item="late")
     assert told["near"] == {} and told["code"] == row["code"] and told["added"] and len(told["path"]) > 0
-    assert ask(served, "index.item", item="i07")["removed"] and served.ready()["items"] == N_ITEMS + 1
-    root = ask(served, "index.branch", limit=1000)
+    assert ask(served, "item", item="i07")["removed"] and served.ready()["items"] == N_ITEMS + 1
+    root = ask(served, "branch", limit=1000)
     assert (root["count"], root["added"], root["removed"]) == (N_ITEMS + 1, 1, 1)
     assert sum(child["items"] for child in root["children"]) == N_ITEMS + 1
-    under = ask(served, "index.branch", prefix=told["codes"][:1], limit=1000)
+    under = ask(served, "branch", prefix=told["codes"][:1], limit=1000)
     assert under["added"] == 1 and "late" in [item["item_id"] for item in under["items"]]
-    assert ask(served, "index.siblings", item="late")["count"] == told["sibling_count"]
 
 
 def test_users_and_refusals(served: ServedRun) -> None:
@@ -149,16 +144,16 @@ def test_users_and_refusals(served: ServedRun) -> None:
     with pytest.raises(ProjectError, match="index alone"):
         answer(served, "recommend", {"user": "u001"})
     with pytest.raises(DataError, match="no item") as error:
-        answer(served, "index.item", {"item": "i0"})
+        answer(served, "item", {"item": "i0"})
     assert "i00" in error.value.remedy
     for item in (-1, 60, None, [], True):
         with pytest.raises(DataError):
-            answer(served, "index.item", {"item": item})
+            answer(served, "item", {"item": item})
     for method in ("dance", None, 7, "_item"):
         with pytest.raises(ValueError, match="method"):
             answer(served, method, {})
     with pytest.raises(ValueError):
-        answer(served, "index.find", {"text": "x", "limit": "many"})
+        answer(served, "search_items", {"text": "x", "limit": "many"})
 
 
 def test_a_run_without_a_model_still_starts(indexed: RunFolder) -> None:
@@ -166,7 +161,7 @@ def test_a_run_without_a_model_still_starts(indexed: RunFolder) -> None:
     assert "model" not in served.ready()["has"]
     with pytest.raises(ProjectError, match="no model yet"):
         answer(served, "recommend", {"user": "u001"})
-    assert ask(served, "index.item", item="i07")["number"] == 7
+    assert ask(served, "item", item="i07")["number"] == 7
 
 
 def test_a_run_with_data_alone_starts(tmp_path: Path) -> None:
@@ -179,7 +174,7 @@ def test_a_run_with_data_alone_starts(tmp_path: Path) -> None:
     served = ServedRun(folder.path, True, quiet)
     assert served.ready()["has"] == ["data"] and served.ready()["items"] == N_ITEMS
     with pytest.raises(ProjectError, match="index"):
-        answer(served, "index.item", {"item": "i07"})
+        answer(served, "item", {"item": "i07"})
 
 
 def test_a_damaged_index_is_told_when_it_is_asked(tmp_path: Path) -> None:
@@ -189,20 +184,20 @@ def test_a_damaged_index_is_told_when_it_is_asked(tmp_path: Path) -> None:
     served = ServedRun(folder.path, True, quiet)
     assert "index" in served.ready()["has"]
     with pytest.raises(DataError, match="branches"):
-        answer(served, "index.item", {"item": "i07"})
+        answer(served, "item", {"item": "i07"})
 
 
 def test_a_trained_run_answers_both(trained: RunFolder) -> None:
     served = ServedRun(trained.path, False, quiet)
     assert len(ask(served, "recommend", user="u001", k=3)["items"]) == 3
-    assert ask(served, "index.item", item="i07")["near"].keys() == {"semantic", "behavior"}
+    assert ask(served, "neighbors", item="i07")["near"].keys() == {"semantic", "behavior"}
 
 
 def test_the_process_without_a_model_loads_no_torch(indexed: RunFolder) -> None:
     lines = [
-        {"id": 1, "method": "index.item", "params": {"item": "i07"}},
-        {"id": 2, "method": "index.branch", "params": {"prefix": "x"}},
-        {"id": 3, "method": "index.find", "params": [1]},
+        {"id": 1, "method": "item", "params": {"item": "i07"}},
+        {"id": 2, "method": "branch", "params": {"prefix": "x"}},
+        {"id": 3, "method": "search_items", "params": [1]},
         {"id": 4, "method": "recommend", "params": {"user": "u001"}},
     ]
     code = (

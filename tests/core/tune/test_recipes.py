@@ -1,16 +1,16 @@
-"""Every recipe that fits a CPU, from logs to metrics, through the command line."""
+"""Every recipe that fits a CPU, from logs to metrics."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from core.jobs.start import create_run
+from core.jobs.work import train_run
 from core.project import Project
 from core.recipes import recipe_paths
 from core.recommend.recommender import Recommender
@@ -32,12 +32,9 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     text = "\n".join(line for line in file.read_text().splitlines() if not line.startswith("[[tune"))
     text = text.partition("[index]")[0].partition("[sasrec]")[0]
     file.write_text(f'recipe = "{name}"\n{text}')
-    sets = [part for one in QUICK for part in ("--set", one)]
-    command = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(file), *sets, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    run = Path(json.loads(done.stdout.splitlines()[-1])["run"])
-    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    folder = create_run(Project.load(file, QUICK))
+    assert train_run(folder) == 0, folder.status().error
+    run, metrics = folder.path, folder.metrics()["test"]
     assert metrics["model"]["recall@10"] > metrics["popularity"]["recall@10"] / 2
     project = Project.load(run / "project.resolved.toml")
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
@@ -46,14 +43,13 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     asked = {task for stage in project.tune.stages for task in stage.tasks}
     if len(asked) > 1:
         assert {f"epoch_loss/{task}" for task in asked} <= names
-    assert ("model+dense" in metrics) == (project.contrast.form == "next")
-    if "model+dense" in metrics:
-        asks_both(run)
+    assert ("dense" in metrics) == (project.contrast.form == "next")
+    asks_all(run)
 
 
-def asks_both(run: Path) -> None:
-    """Lists follow both scorers, by the weight that the evaluation chose; or the model's alone."""
-    weight = json.loads((RunFolder(run).artefact("evaluate") / "blend.json").read_text())["weight"]
+def asks_all(run: Path) -> None:
+    """Lists follow every part, by the weights that the evaluation chose; or the model's alone."""
+    weights = json.loads((RunFolder(run).artefact("evaluate") / "fusion.json").read_text())["kept"]
     both = Recommender.load(run)
     user = both.users()[0]
     items = both.recommend(user=user).items
@@ -61,7 +57,7 @@ def asks_both(run: Path) -> None:
     assert [item.score for item in items] == sorted((item.score for item in items), reverse=True)
     alone = Recommender(both.project, both.dataset, both.checkpoint).recommend(user=user).items
     same = [item.score for item in items] == [item.score for item in alone]
-    assert same == (weight == 0)
+    assert same == (weights[0] == 1)
 
 
 PAPERS = {"lc-rec": "2311.09049", "eager-llm": "2502.14735", "semantic-convergence": "2412.13771"}

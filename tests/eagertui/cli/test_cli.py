@@ -13,7 +13,7 @@ import pytest
 
 from eagertui.cli import parser
 from eagertui.cli.verbs import all_verbs
-from tests.eagertui.cli.cli_tools import PROJECT, eager, environment
+from tests.eagertui.cli.cli_tools import PROJECT, eager, eager_process, environment
 
 
 def test_help_names_every_verb():
@@ -37,14 +37,14 @@ def test_help_of_train_lists_the_settings_of_the_recipe(tmp_path):
 
 
 def test_version_is_plain():
-    done = eager("--version")
+    done = eager_process("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("eagertui ")
 
 
 @pytest.mark.parametrize("verb", [[], ["train"], ["open"], ["open", "data"]])
 def test_without_a_terminal_the_app_does_not_open(verb):
-    done = eager(*verb)
+    done = eager_process(*verb)
     assert done.returncode == 3
     assert "no terminal" in done.stderr
     assert "--headless" in done.stderr

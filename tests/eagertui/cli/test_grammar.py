@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,20 +19,22 @@ from eagertui.no_project import fault_at
 from tests.eagertui.cli.cli_tools import PROJECT, eager, environment
 
 OPENED = """
-import sys, eagertui.app
+import json, sys, eagertui.app
 eagertui.app.run_app = lambda project, place="", overrides=(), user="": print(
     "opened", project, place or "-", *overrides, user or "-") or 0
 from eagertui.cli import main
-sys.exit(main(sys.argv[1:]))
+for argv in json.loads(sys.argv[1]):
+    code = main(argv)
+    print(f"\\0{code}", flush=True)
 """
 
 
-def on_a_terminal(*args: object, cwd: Path) -> tuple[int, str]:
-    """`eagertui ARGS` on a terminal, and what it printed; the app only says how it was opened."""
+def on_a_terminal(*commands: list[str], cwd: Path) -> list[tuple[int, str]]:
+    """What came of each `eagertui ARGS` on a terminal, and what it printed; the app only says how it was opened."""
     leader, follower = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-c", OPENED, *map(str, args)], stdin=follower, stdout=follower, stderr=follower, cwd=cwd,
-        env={**environment(), "TERM": "xterm"},
+        [sys.executable, "-c", OPENED, json.dumps(commands)], stdin=follower, stdout=follower, stderr=follower,
+        cwd=cwd, env={**environment(), "TERM": "xterm"},
     )  # fmt: skip
     os.close(follower)
     text = b""
@@ -42,7 +45,9 @@ def on_a_terminal(*args: object, cwd: Path) -> tuple[int, str]:
         pass
     finally:
         os.close(leader)
-    return child.wait(60), text.decode().replace("\r\n", "\n")
+    assert child.wait(60) == 0, text
+    ends = re.findall(r"(.*?)\0(\d+)\n", text.decode().replace("\r\n", "\n"), re.S)
+    return [(int(code), printed) for printed, code in ends]
 
 
 @pytest.fixture
@@ -56,19 +61,25 @@ def shop(tmp_path: Path) -> Path:
 
 def test_train_alone_opens_the_app_on_a_terminal(shop: Path) -> None:
     assert [verb.name for verb in all_verbs().values() if verb.opens] == ["train"]
-    code, text = on_a_terminal("train", "shop", "--set", "seed=3", cwd=shop.parent)
-    assert (code, text) == (0, "opened shop/project.toml train seed=3 -\n")
-    for args in (["runs", "shop"], ["runs", "shop", "--headless"], ["--headless", "runs", "shop"]):
-        code, text = on_a_terminal(*args, cwd=shop.parent)
-        assert code == 0 and "no runs yet" in text, text
-    code, text = on_a_terminal("recommend", "shop", "--user", "1", cwd=shop.parent)
-    assert code == 2 and "no finished run" in text
-    code, text = on_a_terminal("check", "shop", "--set", "data.min_user_interactions=0", cwd=shop.parent)
-    assert "opened" not in text and "70" in text
+    ends = on_a_terminal(
+        ["train", "shop", "--set", "seed=3"],
+        ["runs", "shop"],
+        ["runs", "shop", "--headless"],
+        ["--headless", "runs", "shop"],
+        ["recommend", "shop", "--user", "1"],
+        ["check", "shop", "--set", "data.min_user_interactions=0"],
+        cwd=shop.parent,
+    )
+    assert [code for code, _ in ends] == [0, 0, 0, 0, 2, 0]
+    trained, *listed, recommended, checked = (text for _, text in ends)
+    assert trained == "opened shop/project.toml train seed=3 -\n"
+    assert all("no runs yet" in text for text in listed)
+    assert "no finished run" in recommended
+    assert "opened" not in checked and "70" in checked
 
 
 def test_a_project_opens_the_app_where_it_was_left_or_at_a_place(shop: Path) -> None:
-    for args, said in (
+    opened = [
         ([], "None - -"),
         (["shop"], "shop/project.toml - -"),
         (["shop/project.toml"], "shop/project.toml - -"),
@@ -77,12 +88,12 @@ def test_a_project_opens_the_app_where_it_was_left_or_at_a_place(shop: Path) -> 
         (["open", "shop", "explore", "--user", "r1"], "shop/project.toml explore r1"),
         (["shop", "data"], "shop/project.toml data -"),
         (["open", "index"], "None index -"),
-    ):
-        assert on_a_terminal(*args, cwd=shop.parent) == (0, f"opened {said}\n"), args
-    code, text = on_a_terminal("open", "shop", "indx", cwd=shop.parent)
-    assert code == 2 and "did you mean index?" in text
-    code, text = on_a_terminal("shop", "kitchen", cwd=shop.parent)
-    assert code == 2 and all(place in text for place in PLACES)
+    ]
+    wrong = [["open", "shop", "indx"], ["shop", "kitchen"]]
+    *ends, near, far = on_a_terminal(*(args for args, _ in opened), *wrong, cwd=shop.parent)
+    assert ends == [(0, f"opened {said}\n") for _, said in opened]
+    assert near[0] == 2 and "did you mean index?" in near[1]
+    assert far[0] == 2 and all(place in far[1] for place in PLACES)
 
 
 def test_a_verb_prints_into_a_pipe(shop: Path) -> None:

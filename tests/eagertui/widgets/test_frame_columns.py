@@ -42,6 +42,13 @@ def test_titles_share_what_the_others_leave(short: list[int], long: list[int]) -
     assert min(widths[len(short) :]) >= LEAST
 
 
+def test_a_title_takes_what_most_texts_of_the_others_do_not_need() -> None:
+    needs, usual = [6, 60, 23, 19], [6, 30, 13, 19]  # id, title, author, a moment that is as long in every row
+    assert fit(needs, 76) == [6, 22, 23, 19]
+    assert fit(needs, 76, usual) == [6, 32, 13, 19]
+    assert fit(needs, 200, usual) == needs
+
+
 @given(ANY, st.integers(0, 60), st.booleans())
 def test_a_cell_is_exactly_as_wide_as_asked(text: str, width: int, right: bool) -> None:
     shown = cell(text, width, right)
