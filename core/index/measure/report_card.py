@@ -36,7 +36,7 @@ def report_card(report: Mapping[str, Any], branches: BranchTable | None = None) 
     """
     levels = [level for level in _list(report.get("levels")) if isinstance(level, Mapping)]
     findings = [_use(level) for level in levels]
-    findings += [found for level in levels if (found := _forced(level, level is levels[-1]))]
+    findings += [found for level in levels[1:] if (found := _forced(level, level is levels[-1]))]
     if (conflicts := _conflicts(report)) is not None:
         findings.append(conflicts)
     for source, depths in _mapping(report.get("preserved")).items():
