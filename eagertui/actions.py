@@ -131,6 +131,8 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui recommend --more TEXT"),
     Action("less", "l", "less", "Less of", "Steer the list away from words.", ("explore",), footer=False,
            headless="eagertui recommend --less TEXT"),
+    Action("wish", "i", "wish", "Wish", "Find items by a wish, for this history or for nobody.", ("explore",),
+           footer=False, headless="eagertui recommend --wish TEXT"),
     Action("plain", "r", "plain", "As it was", "The user's own history and the whole catalogue again.", ("explore",),
            footer=False),
     Action("new-basket", "n", "new_basket", "New basket", "An empty basket: a customer of whom nothing is known.",

@@ -62,8 +62,8 @@ class Candidates:
     def reachable(self, hide_seen: bool) -> npt.NDArray[np.bool_]:
         """Whether a user's held-out item can be listed at all; shape (users,)."""
         place = np.maximum(self.target, 0)
-        hidden = self.seen[np.arange(len(self)), place] if hide_seen else False
-        return (self.target >= 0) & ~hidden
+        there: npt.NDArray[np.bool_] = self.target >= 0
+        return there & ~self.seen[np.arange(len(self)), place] if hide_seen else there
 
     def ranks(self, weights: Weights, hide_seen: bool) -> Ranks:
         """Rank of every user's held-out item among the candidates, 0 = it cannot be listed; shape (users,)."""

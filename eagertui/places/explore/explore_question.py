@@ -35,6 +35,7 @@ class ExploreQuestion:
         deny: items that may not be listed.
         more: words that the list is steered towards.
         less: words that it is steered away from.
+        wish: words to find items by.
     """
 
     user: str | None = None
@@ -46,6 +47,7 @@ class ExploreQuestion:
     deny: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     less: tuple[str, ...] = ()
+    wish: str = ""
 
     @property
     def edited(self) -> bool:
@@ -55,18 +57,19 @@ class ExploreQuestion:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to ask about."""
-        return not self.basket if self.basket is not None else self.user is None
+        return not self.wish and (not self.basket if self.basket is not None else self.user is None)
 
     def params(self, depth: int | None = None) -> dict[str, Any]:
         """The parameters of the serving process's `recommend` and of what explains a list; `depth` instead of `k`."""
         params: dict[str, Any] = {"k": depth or self.k}
-        if self.basket is not None:
+        if self.basket:
             params["history"] = [item.item_id for item in self.basket]
-        else:
+        elif self.user is not None and self.basket is None:
             params |= {"user": self.user, "as_tested": self.as_tested}
         if self.hide_seen is not None:
             params["hide_seen"] = self.hide_seen
         optional = {"only": self.only, "deny": list(self.deny), "more": list(self.more), "less": list(self.less)}
+        optional |= {"wish": self.wish}
         return params | {name: value for name, value in optional.items() if value}
 
     # --- edits; `history` is the one that is on the screen, oldest first ---------------------------------------------
@@ -98,6 +101,7 @@ class ExploreQuestion:
         said = [] if self.hide_seen is None else ["seen hidden" if self.hide_seen else "seen kept"]
         said += [f"only {self.only}"] if self.only else []
         said += [f"{len(self.deny)} denied"] if self.deny else []
+        said += [f"wish {self.wish}"] if self.wish else []
         return said + [f"more {words}" for words in self.more] + [f"less {words}" for words in self.less]
 
 

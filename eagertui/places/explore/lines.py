@@ -139,10 +139,12 @@ def target_line(
     return spread([("held out ", FAINT), name], [(place, "bold $success" if listed else "$warning")], width)
 
 
-def asked_line(question: ExploreQuestion) -> Content:
-    """What narrows or steers the list; empty where nothing does."""
+def asked_lines(question: ExploreQuestion, notes: object) -> list[Content]:
+    """What narrows or steers the list, and what the model says of it; none where there is nothing."""
     parts = question.restrictions()
-    return line([("asked: ", FAINT), safe(" · ".join(parts))]) if parts else Content("")
+    said = notes if isinstance(notes, list) else []
+    lines = [line([("asked: ", FAINT), safe(" · ".join(parts))])] if parts else []
+    return [*lines, *(line([("i ", "$primary"), safe(note)]) for note in said)]
 
 
 def took(result: Mapping[str, Any]) -> str:

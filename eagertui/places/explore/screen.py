@@ -25,7 +25,7 @@ from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ran
 from eagertui.places.explore.lines import (
     ITEM,
     USER,
-    asked_line,
+    asked_lines,
     found_item_row,
     history_rows,
     item_rows,
@@ -206,9 +206,9 @@ class ExploreScreen(WhatIf):
         others = ranks_of(self._beside.get("items")) if self._beside else None
         below.show(item_rows(items, target, self._before, others))
         below.highlighted = 0 if items else None
-        asked = asked_line(question)
-        self.query_one("#asked").display = bool(asked.plain)
-        self.query_one("#asked", Lines).show(lambda width: [asked])
+        asked = asked_lines(question, answer.get("notes"))
+        self.query_one("#asked").display = bool(asked)
+        self.query_one("#asked", Lines).show(lambda width: asked)
         rank = self._true_rank(question)
         self.query_one("#target").display = target is not None
         self.query_one("#target", Lines).show(
@@ -244,6 +244,7 @@ class ExploreScreen(WhatIf):
         self._say(
             line([("An empty basket", "bold"), "  a customer of whom nothing is known yet"]),
             hint("a", "adds an item: find it by its title"),
+            hint("i", "a wish, in words"),
             hint("/", "a user, or an item to begin with"),
         )
 

@@ -127,6 +127,10 @@ class WhatIf(Asking):
         hint_text = "a condition on the item table, e.g.  title LIKE '%oil%' AND brand = 'Acme'"
         self._type("Only items where", hint_text, "only")
 
+    def action_wish(self) -> None:
+        """Find items by a wish, for the history on the screen or for nobody."""
+        self._type("A wish", "what somebody would say, e.g.  something for dry hair", "wish")
+
     def action_more(self) -> None:
         """Steer the list towards words."""
         self._type("More of", "words, e.g. a category or a brand; several are parted by ;", "more")
@@ -137,18 +141,24 @@ class WhatIf(Asking):
 
     @work(group="type", exclusive=True, exit_on_error=False)
     async def _type(self, title: str, hint_text: str, field: str) -> None:
-        question = self._question
-        if question is None or question.empty:
+        question = self._question or ExploreQuestion(basket=())
+        if question.empty and field != "wish":
             self.eager.tell("choose a user or fill the basket first", severity="warning")
             return
         value = getattr(question, field)
         told = await self.app.push_screen_wait(
             WordsScreen(title, hint_text, value if isinstance(value, str) else "; ".join(value))
         )
-        if told is None or self._question is None:
+        if told is None:
             return
-        words: Any = told if field == "only" else tuple(part for one in told.split(";") if (part := one.strip()))
-        self._edit(replace(self._question, **{field: words}))
+        words: Any = (
+            told if field in ("only", "wish") else tuple(part for one in told.split(";") if (part := one.strip()))
+        )
+        asked = replace(self._question or question, **{field: words})
+        if self._question is None:
+            self._begin(asked)
+        else:
+            self._edit(asked)
 
     def _make(self, edits: Sequence[tuple[str, Taken]]) -> None:
         """Make the edits of a smallest change."""

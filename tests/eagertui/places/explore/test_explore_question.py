@@ -44,6 +44,8 @@ def test_moving_an_item_keeps_all_of_them(place: int, by: int) -> None:
 def test_an_empty_basket_asks_nothing() -> None:
     assert ExploreQuestion(basket=()).empty and ExploreQuestion().empty
     assert not PLAIN.empty and not ExploreQuestion(basket=OWN).empty
+    wish = ExploreQuestion(basket=(), wish="something for dry hair")
+    assert not wish.empty and wish.params() == {"k": 20, "wish": "something for dry hair"}
     assert PLAIN.dropped(OWN, 1).params()["history"] == ["i0", "i2", "i3"]
 
 
