@@ -12,8 +12,8 @@ from core.evaluate.comparison.measured_run import MeasuredRun, load_run, stamp
 from core.evaluate.comparison.validation_curves import Points, run_state, validation_curve
 from core.run.folder import RunFolder
 from eagertui.cli.output.comparison_table import by_value, short_metric
+from eagertui.places.compare.compare_wish import VIEWS, CompareWish
 from eagertui.places.compare.lines import MethodFigures, method_rows, note_rows, setting_rows, slice_rows, user_rows
-from eagertui.places.compare.wish import VIEWS, CompareWish
 from eagertui.widgets.draw import line
 from eagertui.widgets.row_list import Row
 

@@ -18,8 +18,8 @@ from textual.content import Content
 from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
+from eagertui.places.compare.compare_wish import VIEWS, CompareWish
 from eagertui.places.compare.lines import HEAD, run_row
-from eagertui.places.compare.wish import VIEWS, CompareWish
 from eagertui.places.place import Place
 from eagertui.plain import near
 from eagertui.widgets.chart.chart import Chart
