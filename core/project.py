@@ -33,13 +33,14 @@ from core.settings import (
     RunSettings,
     SasrecSettings,
     StageSettings,
+    SteerSettings,
     TaskTables,
     TextSettings,
     TuneSettings,
     VectorSettings,
     opt,
 )
-from core.spellings import modernised, new_key
+from core.spellings import FLAGS, modernised, new_key
 from core.toml_lines import key_line
 
 Key = tuple[str, ...]
@@ -65,6 +66,7 @@ class Project:
     negatives: NegativeSettings = field(default_factory=NegativeSettings)
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
+    steer: SteerSettings = field(default_factory=SteerSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
@@ -203,13 +205,20 @@ def _read_layer(file: Path, is_recipe: bool = False) -> _Layer:
     try:
         tree = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        at = getattr(error, "lineno", None)
-        what = getattr(error, "msg", None) or str(error)
-        raise ProjectError(f"{file}:{at}: {what}" if at else f"{file}: {what}") from None
+        at, row = error.lineno, _line_at(text, error.lineno)
+        if not row:  # the end of the file: something was never closed
+            raise ProjectError(f"{file}:{at}: {error.msg}", "the file ends too early") from None
+        raise ProjectError(f"{file}:{at}: {error.msg}, column {error.colno}", f"line {at}: {row}") from None
     except RecursionError:
         raise ProjectError(f"{file}: nested too deeply") from None
     tree, renamed = modernised(tree)
     return _Layer(str(file), tree, text.replace("\r\n", "\n"), is_recipe, renamed)
+
+
+def _line_at(text: str, number: int) -> str:
+    """A line of a text, counted from 1, as much of it as is read at a glance."""
+    lines = text.split("\n")
+    return lines[number - 1].strip()[:200] if number <= len(lines) else ""
 
 
 def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
@@ -224,10 +233,10 @@ def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
 def _override(text: str) -> _Layer:
     key_text, equals, value_text = text.partition("=")
     label = f"--set {text}"
-    if key_text.strip() == "index.paper":  # a flag of version 0.1, see `core.spellings`
-        flag, renamed = modernised({"index": {"paper": value_text.strip() == "true"}})
-        return _Layer(label, flag, renamed=renamed)
     typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
+    if typed in FLAGS:
+        flag, renamed = modernised({typed[0]: {typed[1]: value_text.strip() == "true"}})
+        return _Layer(label, flag, renamed=renamed)
     key = fields.with_every(Project, new_key(typed))
     if not equals or not all(key):
         raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")

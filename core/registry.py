@@ -188,7 +188,7 @@ BEHAVIOR_VECTORS: Registry[Any] = Registry(
 )  # fmt: skip
 BASELINES: Registry[Any] = Registry(
     "baseline", "core.baselines", "eagertui.baselines", "evaluate.baselines", "core.baselines:Baseline",
-    first=("popularity", "transitions", "itemknn", "sasrec"), table="baselines",
+    first=("popularity", "transitions", "itemknn", "sasrec", "sasrec-text"), table="baselines",
 )  # fmt: skip
 TASKS: Registry[Any] = Registry(
     "task", "core.prompts.tasks", "eagertui.tasks", "tune.stages.tasks", "core.prompts.tasks:TextTask", table="tasks",

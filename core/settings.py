@@ -305,13 +305,35 @@ class TuneSettings:
     stages: tuple[StageSettings, ...] = opt((StageSettings(),), "the stages of training, in order")
 
 
+OTHER_PARTS = ("dense", "repeats")
+"""What `recommend.fusion` may name besides baselines: the dense head, and how often people come back to an item."""
+
+
+@dataclass(frozen=True)
+class SteerSettings:
+    """Lists that follow words: more of this, less of that."""
+
+    method: str = opt(
+        "vector",
+        "what words do: vector = they move the user's vector, fitted in seconds; experts = trained moves that depend "
+        "on the user; none = nothing",
+        choices=("none", "vector", "experts"),
+    )
+    strength: float = opt(1.0, "how far one wish moves; 0 = not at all", low=0.0, high=100.0)
+    hard_less: bool = opt(True, "less of a known tag leaves all its items out")
+
+
 @dataclass(frozen=True)
 class RecommendSettings:
     """The search for the best items."""
 
     beams: int = opt(50, "candidate code words kept at every step", low=1, high=10000)
     k: int = opt(10, "items in a list", low=1, high=10000)
-    dense: bool = opt(True, "lists follow the dense scorer too, where the contrast `next` taught one")
+    fusion: tuple[str, ...] = opt(
+        ("dense", "sasrec", "sasrec-text", "transitions", "itemknn", "repeats"),
+        "scorers that lists follow beside the model, as far as the project has them; none = the model alone",
+        choices=(*OTHER_PARTS, BASELINES),
+    )
     hide_seen: bool = opt(False, "leave items of the user's history out of the lists")
 
 
@@ -333,9 +355,9 @@ class ExplainSettings:
 class EvaluateSettings:
     """The measurement."""
 
-    mask_seen: bool = opt(False, "leave items of the user's history out of the headline lists")
+    mask_seen: bool = opt(False, "lists without the items of the user's history stand first, not those with them")
     baselines: tuple[str, ...] = opt(
-        ("popularity", "transitions", "itemknn", "sasrec"),
+        ("popularity", "transitions", "itemknn", "sasrec", "sasrec-text"),
         "methods measured beside the model",
         choices=(BASELINES,),
     )

@@ -57,10 +57,22 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui --headless control stop --run ID"),
     Action("pause", "p", "app.pause_run", "Pause", "Pause the run, or let it go on.", ("train",),
            headless="eagertui --headless control pause --run ID"),
-    Action("checkpoint", "k", "app.checkpoint_run", "Checkpoint", "Save a checkpoint now.", ("train",),
+    Action("checkpoint", "w", "app.checkpoint_run", "Checkpoint", "Save a checkpoint now.", ("train",),
            headless="eagertui --headless control checkpoint --run ID"),
     Action("explore-run", "e", "app.explore", "Explore", "Recommendations of this run.", ("home", "train", "compare"),
            headless="eagertui --headless recommend --user ID --run ID"),
+    # what is there already
+    Action("edit-project", "E", "app.edit_project", "Edit file", "Open the project file in your own editor ($EDITOR).",
+           ("home", "data", "index", "train", "start"), footer=False),
+    Action("delete", "D,delete", "delete", "Delete",
+           "Delete the run under the cursor, after a question; in the list of projects: forget one, its files stay.",
+           ("home",), footer=False, headless="eagertui runs --rm ID"),
+    Action("name-run", "N", "app.name_run", "Name", "Give the run under the cursor a name.", ("home",), footer=False,
+           headless="eagertui runs --name ID NAME"),
+    Action("pin-run", "P", "app.pin_run", "Pin", "Pin the run under the cursor, so that it stays, or unpin it.",
+           ("home",), footer=False, headless="eagertui runs --pin ID"),
+    Action("prune", "C", "app.prune", "Free disk", "Delete the artefacts that no run uses, after a question.",
+           ("home",), footer=False, headless="eagertui runs --prune"),
     # Train
     Action("hold", "space", "hold", "Hold view", "Hold the view still, or let it follow again; the run goes on.",
            ("train",)),
@@ -98,8 +110,64 @@ ACTIONS: tuple[Action, ...] = (
     Action("index-sort", "o", "sort", "Sort", "Sort the conflicts by the column under their cursor.", ("index",),
            footer=False),
     # Explore
-    Action("find", "slash", "filter", "Find user", "Type a user's id, or its beginning.", ("explore",)),
-    Action("restart", "ctrl+r", "restart", "Reload model", "End the serving process and start it again.", ("explore",)),
+    Action("find", "slash", "filter", "Find", "Type the beginning of a user's id, or a part of an item's title.",
+           ("explore",), headless="eagertui recommend --user ID"),
+    Action("outcome", "o", "next_kind", "Outcome", "Users by the test: missed, hit, ahead of baselines, behind one.",
+           ("explore",)),
+    Action("beside", "b", "beside", "Beside", "A baseline's list beside the model's; again for the next one.",
+           ("explore",)),
+    Action("beam", "t", "beam", "Beam", "How the search came to the item under the cursor, level by level.",
+           ("explore",), headless="eagertui recommend --user ID --why ITEM"),
+    Action("add-item", "a", "add", "Add", "Add an item to the end of the history; the list answers at once.",
+           ("explore",), headless="eagertui recommend --history ID,ID"),
+    Action("drop-item", "d", "drop", "Drop", "Take the item under the cursor out of the history, or out of the list.",
+           ("explore",), headless="eagertui recommend --deny ID"),
+    Action("undo", "u", "undo", "Undo", "Take the last change back.", ("explore",)),
+    Action("hide-seen", "h", "hide_seen", "Hide seen", "Leave items of the history out of the list, or let them in.",
+           ("explore",), headless="eagertui recommend --hide-seen"),
+    Action("only", "f", "only", "Only", "Only items that fulfil a condition on the item table.", ("explore",),
+           footer=False, headless="eagertui recommend --only CONDITION"),
+    Action("more", "m", "more", "More of", "Steer the list towards words.", ("explore",), footer=False,
+           headless="eagertui recommend --more TEXT"),
+    Action("less", "l", "less", "Less of", "Steer the list away from words.", ("explore",), footer=False,
+           headless="eagertui recommend --less TEXT"),
+    Action("plain", "r", "plain", "As it was", "The user's own history and the whole catalogue again.", ("explore",),
+           footer=False),
+    Action("new-basket", "n", "new_basket", "New basket", "An empty basket: a customer of whom nothing is known.",
+           ("explore",), footer=False, headless="eagertui recommend --history ID,ID"),
+    Action("change", "g", "change", "Smallest change",
+           "The smallest change of the history that brings the item under the cursor in, or out.", ("explore",),
+           footer=False),
+    Action("history-kind", "w", "history_kind", "As tested, to date",
+           "The history without the held-out item, or all of it.", ("explore",), footer=False,
+           headless="eagertui recommend --as-tested"),
+    Action("earlier", "J,shift+down", "move(-1)", "Earlier", "Move the item under the cursor of the history back.",
+           ("explore",), footer=False),
+    Action("later", "K,shift+up", "move(1)", "Later", "Move the item under the cursor of the history forward.",
+           ("explore",), footer=False),
+    Action("longer", "plus", "length(1)", "Longer", "A longer list: 10, 20, 50.", ("explore",), footer=False,
+           headless="eagertui recommend --k 50"),
+    Action("shorter", "minus", "length(-1)", "Shorter", "A shorter list.", ("explore",), footer=False),
+    Action("next-run", "v", "next_run", "Next run", "Ask another finished run the same.", ("explore",), footer=False),
+    Action("export-list", "x", "export", "Export", "Write the question and its answer into a file.", ("explore",),
+           footer=False, headless="eagertui recommend --user ID --json"),
+    Action("restart", "ctrl+r", "restart", "Reload model", "End the serving process and start it again.", ("explore",),
+           footer=False),
+    # Compare
+    Action("mark-run", "space", "mark", "Mark", "Mark this run, or take its mark away; the marked ones are compared.",
+           ("compare",), headless="eagertui compare --run ID --run ID"),
+    Action("compare-view", "v", "next_view", "View",
+           "The next view: methods, parts of the users, settings that differ, users, curves.", ("compare",)),
+    Action("compare-metric", "m", "next_metric", "Metric", "Judge by the next metric.", ("compare",),
+           headless="eagertui compare --metric NAME"),
+    Action("compare-seen", "h", "seen", "Seen items", "Seen items kept in the lists, or hidden from them.",
+           ("compare",)),
+    Action("compare-against", "a", "against", "Against", "Hold all others against the run or method under the cursor.",
+           ("compare",), headless="eagertui compare --against ID"),
+    Action("compare-page", "x", "page", "Page", "Write the comparison as one HTML page beside the project.",
+           ("compare",), headless="eagertui compare --html FILE"),
+    Action("compare-back", "escape", "step_back", "Back", "The view that led here, then the place before.",
+           ("compare",), footer=False),
     # lists
     Action("filter", "slash", "filter", "Filter", "Keep the rows that hold a text; !text those that do not.",
            ("home", "data", "train", "compare"), footer=False),
@@ -138,7 +206,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("place-explore", "5", "app.go('explore')", "Go to Explore", "What a user gets, and from which history.",
            footer=False),
     Action("place-compare", "6", "app.go('compare')", "Go to Compare", "Runs and baselines side by side.",
-           footer=False, headless="eagertui --headless runs"),
+           footer=False, headless="eagertui compare"),
     Action("copy", "c", "app.copy", "Copy", "Copy what is under the cursor to the clipboard.", footer=False),
     Action("back", "escape", "app.go_back", "Back", "Back to where you were.", footer=False),
     Action("help", "question_mark,f1", "app.help", "Help", "Every key of this place."),
@@ -148,6 +216,26 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui doctor"),
     Action("quit", "q", "app.quit_app", "Quit", "Leave; what trains goes on without the app."),
 )  # fmt: skip
+
+MOVING = (
+    ("tab", "the next panel"),
+    ("↑ ↓  j k", "the row above, the row below"),
+    ("g G", "the first row, the last row; home and end as well"),
+    ("pgup dn", "a screenful up or down"),
+    ("enter", "open what is under the cursor"),
+    ("esc", "one step back"),
+    ("← →  h l", "in a table the column beside, in a tree in and out, in a chart its values"),
+    ("/", "filter: a text, !text for the rows without it, =EXPRESSION over a table's columns"),
+    ("ctrl+p", "find a command, project, run, item, setting or page of the documentation by its name"),
+    ("ctrl+z", "to the shell; fg comes back"),
+)
+"""How one moves in every list, table, text and chart: keys, and what they do."""
+
+MOVES = [
+    Binding(key, f"app.move('{real}')", show=False)
+    for key, real in (("j", "down"), ("k", "up"), ("g", "home"), ("G", "end"))
+]
+"""The keys of vi for those of every keyboard; a screen that lies over all others needs them of its own."""
 
 KEY_NAMES = {
     "question_mark": "?",
@@ -190,6 +278,22 @@ def shown_key(action: Action, own: Mapping[str, str]) -> str:
     return key_name(own.get(action.id, action.keys))
 
 
+def clashes(own: Mapping[str, str]) -> dict[str, str]:
+    """Of a person's own keys those that another action has in the same place or form, by an action's id, and why."""
+    found = {}
+    for place in (*PLACES, *FORMS):
+        users: dict[str, list[str]] = {}
+        for action in actions_of(place):
+            for key in {key.strip() for key in own.get(action.id, action.keys).split(",")}:
+                users.setdefault(key, []).append(action.id)
+        for key, ids in users.items():
+            mine = [one for one in ids if one in own]
+            if len(ids) > 1 and mine:
+                other = next(one for one in ids if one != mine[-1])
+                found[mine[-1]] = f"{key} is the key of {other} too"
+    return found
+
+
 def own_bindings(place: str) -> list[Binding]:
     """The bindings of one place's screen."""
     return bindings(action for action in ACTIONS if place in action.places)
@@ -197,7 +301,8 @@ def own_bindings(place: str) -> list[Binding]:
 
 def app_bindings() -> list[Binding]:
     """The bindings that work everywhere."""
-    return bindings(action for action in ACTIONS if not action.places)
+    suspend = Binding("ctrl+z", "suspend_process", show=False)
+    return [*bindings(action for action in ACTIONS if not action.places), *MOVES, suspend]
 
 
 def markdown() -> str:
@@ -208,6 +313,12 @@ def markdown() -> str:
         "Made from the table of actions (`python -m eagertui.actions > assets/docs/keys.md`). For another key, write",
         "the action's name into the table `[keys]` of `config.toml` (`eagertui doctor` says where that lies), such as",
         '`quit = "f10"`. Every action also stands in the palette (ctrl+p) and, with its key, in the help (?).',
+        "",
+        "## Moving",
+        "",
+        "| key | what it does |",
+        "|---|---|",
+        *(f"| {', '.join(f'`{key}`' for key in keys.split())} | {text} |" for keys, text in MOVING),
     ]
     names = {**PLACES, **FORMS, "": "Everywhere"}
     for place, label in names.items():

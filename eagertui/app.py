@@ -12,29 +12,53 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
+from textual.command import CommandPalette, Provider
+from textual.events import Key
 from textual.screen import Screen
 
 from core.errors import EagerError, EnvironmentFault
+from core.run.folder import RunFolder
 from core.run.status import UNFINISHED
-from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, shown_key
+from eagertui.actions import ACTIONS, PLACES, actions_of, app_bindings, clashes, shown_key
 from eagertui.bridge import Bridge
+from eagertui.catalogue import Catalogue
 from eagertui.config import Config, Memory, config_path, state_path
 from eagertui.places.home.screen import HomeScreen
 from eagertui.places.place import Place
 from eagertui.plain import visible
-from eagertui.running import RunningApp
 from eagertui.textual_private import Palette, knows_styles
 from eagertui.themes import THEMES
+from eagertui.tidying import TidyingApp
 from eagertui.widgets.draw import line
 from eagertui.widgets.run_lines import summary
 
 OVER_A_PLACE = frozenset(
-    {"go", "go_back", "train", "build_index", "new_project", "sample", "explore", "resume", "stop_run"}
+    {
+        "go",
+        "go_back",
+        "train",
+        "build_index",
+        "new_project",
+        "sample",
+        "explore",
+        "resume",
+        "stop_run",
+        "delete_run",
+        "name_run",
+        "pin_run",
+        "prune",
+    }
 )
 """Actions of a place that must not begin below a form."""
+
+
+def _content() -> type[Provider]:
+    """What the palette finds beside commands, loaded when it is opened."""
+    from eagertui.overlays.palette_content import ContentProvider
+
+    return ContentProvider
 
 
 def _screen(place: str) -> Callable[[], Screen[Any]]:
@@ -46,7 +70,7 @@ def _screen(place: str) -> Callable[[], Screen[Any]]:
     return make
 
 
-class EagerApp(RunningApp):
+class EagerApp(TidyingApp):
     """EagerTUI.
 
     Args:
@@ -67,6 +91,7 @@ class EagerApp(RunningApp):
         **{place: _screen(place) for place in PLACES if place != "home"},
     }
     DEFAULT_MODE = "home"
+    COMMANDS = App.COMMANDS | {_content}
     NOTIFICATION_TIMEOUT = 4.0
     # Textual declares these two as instance variables by mistake, so ClassVar is not possible.
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (78, "-normal"), (120, "-wide")]  # noqa: RUF012
@@ -84,6 +109,7 @@ class EagerApp(RunningApp):
     ) -> None:
         super().__init__(Bridge(project, overrides, engine), memory or Memory(None))
         self.config = config or Config()
+        self.catalogue = Catalogue()
         self.user = user
         self._first_place = place or self.place_before()
         for theme in THEMES:
@@ -99,8 +125,11 @@ class EagerApp(RunningApp):
 
     def on_ready(self) -> None:
         """Begin to look at the project, now that the first frame is there."""
+        problems = list(self.config.problems)
         if self.config.theme and self.theme != self.config.theme:
-            self.tell(f"no theme {self.config.theme}; {self.theme} is used", severity="warning")
+            problems.append(f"theme: there is no {self.config.theme}; {self.theme} is used")
+        if problems:
+            self.tell_list(f"{config_path().name}: the rest of it counts", problems)
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.set("theme", theme.name))
         self.poll_project()
         self.poll_projects()
@@ -125,6 +154,10 @@ class EagerApp(RunningApp):
 
     # --- places -----------------------------------------------------------------------------------------------------
 
+    def action_move(self, key: str) -> None:
+        """Press another key instead: what has the focus moves by it."""
+        self.post_message(Key(key, None))
+
     def action_explore(self) -> None:
         """Go to the recommendations of the run that is meant."""
         self.chosen = self.meant() or self.chosen
@@ -143,6 +176,35 @@ class EagerApp(RunningApp):
         """Show every action that can be done now, by name."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
+
+    def show_project(self, file: Path) -> None:
+        """Open a project, and show its runs."""
+        if file != self.bridge.project_file:
+            self.open_project(file)
+        self.action_go("home")
+
+    def show_run(self, folder: RunFolder) -> None:
+        """Show a run's story."""
+        self.look_at(folder)
+        self.action_go("train")
+
+    async def show_item(self, item_id: str) -> None:
+        """Show an item's code, siblings and neighbours."""
+        from eagertui.places.index.screen import IndexScreen
+
+        self.action_go("index")
+        if isinstance(self.screen, IndexScreen):
+            self.screen.show_item(item_id)
+
+    def show_document(self, path: Path) -> None:
+        """Show a page of the documentation."""
+        from eagertui.overlays.document import DocumentScreen
+
+        self.push_screen(DocumentScreen(path))
+
+    def set_theme(self, name: str) -> None:
+        """Draw the app in other colours."""
+        self.theme = name
 
     def action_about(self) -> None:
         """Show versions, machine and paths."""
@@ -176,14 +238,14 @@ class EagerApp(RunningApp):
         return str(getattr(self.screen, "PLACE", "") or self.current_mode)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: our own actions with their keys, and Textual's themes and screenshot."""
+        """The palette: our own actions with their keys, and Textual's screenshot and panels."""
         for action in actions_of(str(getattr(screen, "PLACE", "") or self.current_mode)):
             if self._possible(action.run):
                 run = action.run if "." in action.run else f"screen.{action.run}"
                 label = f"{action.label}  ({shown_key(action, self.config.keys)})"
                 yield SystemCommand(label, action.help, lambda run=run: self.run_action(run))
         for command in super().get_system_commands(screen):
-            if command.title in ("Theme", "Screenshot", "Maximize", "Minimize"):
+            if command.title in ("Screenshot", "Maximize", "Minimize"):
                 yield command
 
     @property
@@ -205,8 +267,10 @@ class EagerApp(RunningApp):
             return False  # a form or a question lies over the place
         if action == "sample":
             return not self.runs
-        if action in ("train", "build_index") and self.bridge.project_file is None:
+        if action in ("train", "build_index", "prune", "edit_project") and self.bridge.project_file is None:
             return False
+        if action in ("name_run", "pin_run"):
+            return self.meant() is not None
         if action in ("stop_run", "pause_run", "checkpoint_run", "resume", "explore"):
             folder = self.meant()
             status = self.status_of(folder) if folder else None
@@ -220,6 +284,11 @@ class EagerApp(RunningApp):
         return True
 
     # --- leaving ----------------------------------------------------------------------------------------------------
+
+    def action_help_quit(self) -> None:
+        """What ctrl+c does: it ends other programs, and a person may expect that here."""
+        quit_key = next(shown_key(action, self.config.keys) for action in ACTIONS if action.id == "quit")
+        self.tell(f"{quit_key} quits, ctrl+z goes to the shell; what trains goes on without the app")
 
     async def action_quit(self) -> None:
         """Textual's own quit, with our manners."""
@@ -271,14 +340,8 @@ def run_app(project: Path | None, place: str = "", overrides: Sequence[str] = ()
         raise EnvironmentFault("no terminal to draw the app on", "without a screen: eagertui --headless VERB")
     if project is None and Path("project.toml").is_file():
         project = Path("project.toml")
-    fault: EagerError | None = None
-    try:
-        config = Config.load(config_path(), frozenset(action.id for action in ACTIONS))
-    except EagerError as error:
-        config, fault = Config(), error
+    config = Config.load(config_path(), frozenset(action.id for action in ACTIONS), clashes)
     app = EagerApp(project, place, overrides, config=config, memory=Memory(state_path()), user=user)
-    if fault is not None:
-        app.call_later(app.complain, fault)
     app.run()
     for run in app.bridge.runs():
         if run.status.live:

@@ -25,6 +25,7 @@ from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.plain import near
 
 if TYPE_CHECKING:
+    from core.jobs.housekeeping import Deletion
     from core.project import Project
 
 CHUNK = 4 << 20
@@ -162,6 +163,36 @@ class Bridge:
     def resume(self, folder: RunFolder) -> None:
         """Let a run's engine go on where it was."""
         launch.launch(folder, command=self.engine)
+
+    def removal(self, folder: RunFolder) -> Deletion:
+        """What deleting a run takes away.
+
+        Raises:
+            ProjectError: it is at work or pinned.
+        """
+        from core.jobs.housekeeping import removal
+
+        return removal(folder.path.parent, [folder])
+
+    def pruning(self) -> Deletion:
+        """What the store holds that no run uses.
+
+        Raises:
+            ProjectError: no project is open, or it is not known what a run at work still needs.
+        """
+        from core.jobs.housekeeping import pruning
+
+        return pruning(self._load().runs_dir)
+
+    def delete(self, deletion: Deletion) -> None:
+        """Delete what was planned.
+
+        Raises:
+            EagerError: a run has come to need it, or the disk refuses.
+        """
+        from core.jobs.housekeeping import delete
+
+        delete(deletion)
 
     def send(self, folder: RunFolder, command: str) -> None:
         """Ask a run's engine: pause, resume, checkpoint, stop."""

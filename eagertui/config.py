@@ -9,17 +9,20 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import ProjectError
-from core.files import write_atomic
+from core.fields import nearest
+from core.files import locked, write_atomic
 from core.safe_json import read_object
 
+Clashes = Callable[[Mapping[str, str]], Mapping[str, str]]
 SYMBOLS = ("braille", "block", "ascii")
 MOST_PROJECTS = 30
+MOST_PROBLEMS = 20
+"""Lines that are no TOML in a file of which the rest is still read."""
 
 
 def config_path() -> Path:
@@ -58,40 +61,71 @@ class Config:
     """What curves are drawn with: braille, block, ascii."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Own keys by an action's id, comma-separated: `[keys] quit = "ctrl+x"`."""
+    problems: tuple[str, ...] = ()
+    """What is wrong in the file, a sentence each; such a line is left out, and no other."""
 
     @classmethod
-    def load(cls, path: Path, actions: frozenset[str] = frozenset()) -> Config:
-        """Read the file; where there is none, everything has its default.
+    def load(cls, path: Path, actions: frozenset[str] = frozenset(), clashes: Clashes = lambda keys: {}) -> Config:
+        """Read the file; where there is none, and where a line is wrong, the default counts.
 
         Args:
             path: the file.
             actions: ids that keys may be given to.
-
-        Raises:
-            ProjectError: what is wrong in it, and how to mend it.
+            clashes: of own keys those that another action has in the same place, and why they cannot be.
         """
-        import tomli
-
-        try:
-            raw = tomli.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            return cls()
-        except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-            raise ProjectError(f"{path}: {error}", "mend or remove the file; the defaults are used") from None
-        unknown = sorted(set(raw) - {"theme", "symbols", "keys"})
-        if unknown:
-            raise ProjectError(f"{path}: unknown key {unknown[0]}", "known are theme, symbols and the table keys")
+        raw, problems = _parsed(path)
         theme, symbols, keys = raw.get("theme", ""), raw.get("symbols", "braille"), raw.get("keys", {})
+        for name in sorted(set(raw) - {"theme", "symbols", "keys"}):
+            problems.append(f"{name}: no such key; known are theme, symbols and the table keys")
+        if not isinstance(theme, str):
+            problems.append("theme: not a text")
+            theme = ""
         if symbols not in SYMBOLS:
-            raise ProjectError(f"{path}: symbols is none of {', '.join(SYMBOLS)}", "mend the file")
-        if not isinstance(theme, str) or not isinstance(keys, dict):
-            raise ProjectError(f"{path}: theme is a text and keys a table", 'such as [keys] quit = "ctrl+x"')
+            problems.append(f"symbols: none of {', '.join(SYMBOLS)}")
+            symbols = "braille"
+        if not isinstance(keys, dict):
+            problems.append('keys: not a table, such as [keys] and below it quit = "ctrl+x"')
+            keys = {}
+        own: dict[str, str] = {}
         for name, key in keys.items():
             if actions and name not in actions:
-                raise ProjectError(f"{path}: keys.{name}: no such action", "`?` in the app shows the names")
-            if not isinstance(key, str) or not key.strip():
-                raise ProjectError(f"{path}: keys.{name}: a key is a text", 'such as "ctrl+x" or "f5,g"')
-        return cls(theme, symbols, {str(name): key.strip() for name, key in keys.items()})
+                near = nearest(name, actions)
+                hint = f"did you mean {near}?" if near else "`?` in the app shows the names"
+                problems.append(f"keys.{name}: no such action; {hint}")
+            elif not isinstance(key, str) or not key.strip():
+                problems.append(f'keys.{name}: not a text, such as "ctrl+x" or "f5,g"')
+            else:
+                own[name] = key.strip()
+        while bad := clashes(own):
+            problems += [f"keys.{name}: {why}" for name, why in bad.items()]
+            own = {name: key for name, key in own.items() if name not in bad}
+        return cls(theme, symbols, own, tuple(problems))
+
+
+def _parsed(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The file's tables without the lines that are no TOML, and what is wrong with those."""
+    import tomli
+
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, []
+    except (OSError, ValueError) as error:
+        return {}, [f"cannot be read: {error}"]
+    problems: list[str] = []
+    while True:
+        try:
+            return tomli.loads("\n".join(lines)), problems
+        except tomli.TOMLDecodeError as error:
+            at = min(error.lineno, len(lines)) - 1
+            while at > 0 and not lines[at].strip():
+                at -= 1  # what was never closed is missed at the end
+            if not lines[at].strip() or len(problems) == MOST_PROBLEMS:
+                return {}, [*problems, f"nothing of it can be read: {error}"]
+            problems.append(f"line {at + 1}: {error.msg}: {lines[at].strip()}")
+            lines[at] = ""
+        except RecursionError:
+            return {}, ["nested too deeply"]
 
 
 class Memory:
@@ -104,8 +138,14 @@ class Memory:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._values: dict[str, Any] = {}
-        if path is not None:
-            self._values = read_object(path)
+        self._kept = path is not None
+        """Whether the file takes what is remembered; in a read-only home it is this process's alone."""
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Take what the file says now: another app may have written it."""
+        if self._path is not None and self._kept:
+            self._values = read_object(self._path)
 
     def get(self, key: str, default: Any = None) -> Any:
         """What was remembered under a name; the default where it is missing or of another type."""
@@ -115,34 +155,47 @@ class Memory:
     def set(self, key: str, value: Any) -> None:
         """Remember something that JSON can hold."""
         if self._values.get(key) != value:
-            self._values[key] = value
-            self._save()
+            self._change(lambda values: values.update({key: value}))
 
     @property
     def projects(self) -> list[tuple[Path, str]]:
         """Project files and their names, the one that was opened last at the front."""
-        return [(Path(str(entry["path"])), str(entry.get("name") or "")) for entry in self._entries]
-
-    @property
-    def _entries(self) -> list[dict[str, Any]]:
-        return [entry for entry in self.get("projects", []) if isinstance(entry, dict) and _is_path(entry.get("path"))]
+        return [(Path(str(entry["path"])), str(entry.get("name") or "")) for entry in _entries(self._values)]
 
     def opened(self, project: Path, name: str) -> None:
         """Put a project at the front of the list."""
-        others = [entry for entry in self._entries if entry["path"] != str(project)]
         fresh = {"path": str(project), "name": name, "at": round(time.time())}
-        self.set("projects", [fresh, *others][:MOST_PROJECTS])
+        self._change(lambda values: values.update(projects=[fresh, *_others(values, project)][:MOST_PROJECTS]))
 
     def forget(self, project: Path) -> None:
         """Take a project from the list; its files stay."""
-        self.set("projects", [entry for entry in self._entries if entry["path"] != str(project)])
+        self._change(lambda values: values.update(projects=_others(values, project)))
 
-    def _save(self) -> None:
-        if self._path is None:
+    def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change what the file says now, alone: another app may have written it since it was read."""
+        if self._path is None or not self._kept:
+            change(self._values)
             return
-        with contextlib.suppress(OSError):  # a read-only home is no reason to fail
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path, json.dumps(self._values, indent=1))
+            with locked(self._path.parent):
+                self.read_again()
+                change(self._values)
+                write_atomic(self._path, json.dumps(self._values, indent=1))
+        except OSError:  # a read-only home is no reason to fail
+            self._kept = False
+            change(self._values)
+
+
+def _entries(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    known = values.get("projects")
+    known = known if isinstance(known, list) else []
+    return [entry for entry in known if isinstance(entry, dict) and _is_path(entry.get("path"))]
+
+
+def _others(values: Mapping[str, Any], project: Path) -> list[dict[str, Any]]:
+    """The known projects but one."""
+    return [entry for entry in _entries(values) if entry["path"] != str(project)]
 
 
 def _is_path(value: object) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from core.units import between, duration, gigabytes, roughly, size
 
 __all__ = [
-    "between", "duration", "figure", "figures", "gigabytes", "near", "project_file", "roughly", "size", "steady",
-    "visible",
+    "between", "duration", "figure", "figures", "from_home", "gigabytes", "near", "project_file", "roughly", "size",
+    "steady", "visible",
 ]  # fmt: skip
 
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")
@@ -55,6 +55,13 @@ def near(path: Path) -> str:
     return str(path)
 
 
+def from_home(path: Path) -> str:
+    """A path as a person knows it: `~` for the home folder."""
+    with contextlib.suppress(RuntimeError, ValueError):  # no home at all; not below it
+        return str("~" / path.relative_to(Path.home()))
+    return str(path)
+
+
 def figure(value: object) -> str:
     """A value from a summary: thousands grouped, four digits of a fraction, everything else as visible text."""
     if isinstance(value, bool) or value is None:
@@ -76,7 +83,9 @@ def figures(values: object) -> str:
     """The scalar entries of a mapping on one line: `users 22,363, items 12,101`."""
     if not isinstance(values, dict):
         return ""
-    flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    flat = {
+        k: v for k, v in values.items() if not isinstance(v, dict) and k != "base_id"
+    }  # an id tells nobody anything
     return ", ".join(f"{visible(k).replace('_', ' ')} {figure(v)}" for k, v in flat.items())
 
 

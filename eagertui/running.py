@@ -16,7 +16,7 @@ from eagertui.config import Memory
 from eagertui.places.place import Place
 from eagertui.plain import duration
 from eagertui.watching import WatchingApp
-from eagertui.widgets.draw import line, safe
+from eagertui.widgets.draw import line
 
 
 class RunningApp(WatchingApp):
@@ -64,14 +64,14 @@ class RunningApp(WatchingApp):
     # --- runs -------------------------------------------------------------------------------------------------------
 
     @work(group="act", exclusive=True, exit_on_error=False)
-    async def action_train(self) -> None:
-        """Look at the settings and the cost, then train the project and watch it."""
+    async def action_train(self, setting: str = "") -> None:
+        """Look at the settings and the cost, at first at one of them, then train the project and watch it."""
         from eagertui.forms.start_training import StartScreen
 
         file = self.bridge.project_file
         if file is None:
             return
-        screen = StartScreen(file, self.bridge.overrides if self.wanted is None else self.wanted)
+        screen = StartScreen(file, self.bridge.overrides if self.wanted is None else self.wanted, setting)
         choice = await self.push_screen_wait(screen)
         self.wanted = tuple(screen.overrides)
         if choice is not None:
@@ -187,8 +187,8 @@ class RunningApp(WatchingApp):
             title = "Stop this run?"
         else:
             ago = f"{duration(time.monotonic() - asked)} ago " if asked is not None else ""
-            saved = safe(status.checkpoint)
-            lost = f"what it did since {saved}" if saved else "all it did: there is no checkpoint yet"
+            since = "what it did since its last checkpoint"
+            lost = since if status.checkpoint else "all it did: there is no checkpoint yet"
             text = line([f"It was asked {ago}to save and end. Ended at once, it loses {lost}."])
             answers = [
                 Answer("no", "esc", "Wait for it"),

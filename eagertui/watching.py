@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +72,11 @@ class WatchingApp(PacedApp):
         """A message at the corner of the screen; foreign text in it is never markup."""
         self.notify(safe(text), title=title, severity=severity, markup=False)
 
+    def tell_list(self, title: str, rows: Sequence[str]) -> None:
+        """A message of several lines, for as long as it takes to read them."""
+        text = "\n".join(safe(row) for row in rows)
+        self.notify(text, title=title, severity="warning", markup=False, timeout=10 + 2 * len(rows))
+
     def complain(self, error: EagerError) -> None:
         """Say what went wrong and what can be done."""
         text = safe(error.message) + (f"\n{safe(error.remedy)}" if error.remedy else "")
@@ -118,6 +123,7 @@ class WatchingApp(PacedApp):
         known = ProjectList()
         while True:
             if self.current_mode == "home":
+                await asyncio.to_thread(self.memory.read_again)
                 files = [file for file, _ in self.memory.projects]
                 if self.bridge.project_file is not None and self.bridge.project_file not in files:
                     files.insert(0, self.bridge.project_file)
@@ -127,7 +133,11 @@ class WatchingApp(PacedApp):
                     self.runs_changed.publish(None)
             await asyncio.sleep(PROJECTS_INTERVAL)
 
-    def open_project(self, path: Path) -> None:
+    def close_project(self) -> None:
+        """Have no project open."""
+        self.open_project(None)
+
+    def open_project(self, path: Path | None) -> None:
         """Turn to another project."""
         self.bridge.open(path)
         self.runs, self.runs_read = [], False
@@ -159,8 +169,7 @@ class WatchingApp(PacedApp):
         if notes and notes != before:
             more = (f"and {len(notes) - NOTES} more",) if len(notes) > NOTES else ()
             here = f"{self.bridge.project_file.parent}/" if self.bridge.project_file else ""
-            text = "\n".join((*(safe(note.removeprefix(here)) for note in notes[:NOTES]), *more))
-            self.notify(text, title="The project file", severity="warning", markup=False, timeout=10)
+            self.tell_list("The project file", [*(note.removeprefix(here) for note in notes[:NOTES]), *more])
 
     def _tell_ended(self, before: list[RunInfo], now: list[RunInfo]) -> None:
         live = {run.id for run in before if run.status.live}

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import core.run.reporter
 from core.errors import DataError, Interrupted
@@ -150,6 +151,11 @@ def serve(args: argparse.Namespace) -> int:
         if method == "users":
             say(id=number, result={"users": [u for u in users if u.startswith(params["prefix"])][: params["limit"]]})
             continue
+        if method in ("search_items", "neighbors"):
+            found = [{"item_id": f"b{n}", "title": f"The Lighthouse, volume {n}"} for n in range(30)]
+            found = [row for row in found if params.get("text", "") in row["title"]][: params.get("limit", 3)]
+            say(id=number, result={"items": found, "near": {"semantic": found}})
+            continue
         user = params.get("user")
         if user and user == args.die_on:
             os._exit(9)
@@ -170,10 +176,51 @@ def serve(args: argparse.Namespace) -> int:
             }
             for n in range(params.get("k", 10))
         ]
+        if "history" in params:
+            history = [{"item_id": item, "title": f"Title of {item}"} for item in params["history"]]
+            items = items[1:] + items[:1]  # an edit changes the list
+            items = [{**item, "rank": rank} for rank, item in enumerate(items, 1)]
         result = {"user": user, "history": history, "items": items, "seconds": 0.038, "target": "b9", **told}
         result["history_kind"] = None if user is None else "as tested" if params.get("as_tested") else "to date"
-        say(id=number, result=result)
+        result["target_title"] = "The Lighthouse, volume 9"
+        say(id=number, result=_about(method, params, result, history))
     return 0
+
+
+def _about(
+    method: str, params: dict[str, Any], result: dict[str, Any], history: list[dict[str, str]]
+) -> dict[str, Any]:
+    """What is told of one item of a list, in the shapes of the real engine."""
+    item = {"item_id": str(params.get("item") or "b4"), "title": f"Why {params.get('item')} {HOSTILE}"}
+    last = {"code": "<a_1>", "words": ["sea", "storm"], "items": 9, "title": "", "log_prob": -4.5}
+    levels = [{"level": 1, "kept": 20, "alive": True, "log_prob": -1.0, "last": last},
+              {"level": 2, "kept": 20, "alive": False, "log_prob": -5.5, "last": last}]  # fmt: skip
+    trace = {"item": item, "beams": 20, "fell": 2, "levels": levels, "sentence": "It fell off the search at level 2."}
+    if method == "explain":
+        evidence = {
+            "item": item, "rank": 1, "k": params.get("k", 10), "score": -0.7, "margin": 1.2, "seen": False,
+            "listable": True, "beam": trace,
+            "parts": [{"name": "model", "value": -0.5, "weight": 0.6, "contribution": -0.3, "lead": 0.9},
+                      {"name": "sasrec", "value": -0.9, "weight": 0.4, "contribution": -0.4, "lead": -0.2}],
+            "path": [{"level": 1, "token": "<a_7>", "words": ["harbour", "light"], "items": 12, "log_prob": -0.4,
+                      "probability": 0.67}],
+            "removals": [{"place": 1, "item": one, "drop": 0.9} for one in history[:2]],
+            "preferences": [{"label": ["harbour"], "weight": 0.7, "fitness": 0.55, "drop": 1.0, "items": history[:2]}],
+            "transition": {"item": history[0], "count": 12, "total": 40},
+            "baselines": [{"name": "sasrec", "rank": 4}],
+        }  # fmt: skip
+        return {**result, "evidence": evidence, "sentences": [], "writer": "template", "faith": "not measured"}
+    if method == "beam":
+        prefix = {**last, "title": "The Lighthouse, volume 4", "items": 1}
+        return {"levels": [{"kept": 20, "prefixes": [last] * 9}, {"kept": 20, "prefixes": [prefix]}], "items": [trace]}
+    if method == "smallest_change":
+        edit = {"kind": "remove", "item": history[0], "score": -3.0, "rank": None}
+        attempt = {"kind": "remove", "edits": [edit], "reached": True, "most": 5}
+        return {"item": item, "wanted": "out", "k": 10, "attempts": [attempt], "sentence": "It comes out of the list."}
+    if method == "baseline_list":
+        name = params.get("baseline") or "sasrec"
+        return {**result, "items": result["items"][::-1], "baseline": name, "baselines": ["sasrec", "popularity"]}
+    return result
 
 
 if __name__ == "__main__":

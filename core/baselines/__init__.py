@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +59,14 @@ class Baseline(ABC):
         version: raised when the code changes its scores.
         options: a frozen dataclass of settings, each declared with `core.settings.opt`; None = it has none.
         inputs: stages besides `data` whose artefacts it reads, e.g. `sasrec`.
+        scale: how its scores become probabilities where lists are fused (`core.recommend.catalogue_parts`): `logits` go
+            through a softmax, `counts` are divided by their sum.
     """
 
     version: ClassVar[int] = 1
     options: ClassVar[type | None] = None
     inputs: ClassVar[tuple[str, ...]] = ()
+    scale: ClassVar[Literal["logits", "counts"]] = "logits"
 
     @classmethod
     @abstractmethod

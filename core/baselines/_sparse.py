@@ -24,6 +24,8 @@ class ItemToItem(Baseline):
         n_items: size of the catalogue.
     """
 
+    scale = "counts"
+
     def __init__(self, matrix: sparse.csr_array, train: Sequences, n_items: int) -> None:
         self.matrix = matrix
         counts = popularity_of(train, n_items)

@@ -11,6 +11,8 @@ from core.data.arrays import Sequences
 class Popularity(Baseline):
     """Scores are training interactions."""
 
+    scale = "counts"
+
     def __init__(self, train: Sequences, n_items: int) -> None:
         self.counts = popularity_of(train, n_items).astype(np.float32)
 

@@ -18,12 +18,14 @@ class SasRecBaseline(Baseline):
         """Load the fitted model."""
         from core.vectors.sasrec_model import SasRec
 
-        return SasRec.load(task.inputs["sasrec"] / "sasrec.safetensors", task.n_items, task.options)
+        (stage,) = cls.inputs
+        return SasRec.load(task.inputs[stage] / "sasrec.safetensors", task.n_items, task.options).frozen()
 
     @classmethod
     def work(cls, job: Job) -> Work:
         """The histories read, and every item scored by a product."""
-        settings, asked = job.settings("sasrec"), 2.0 * job.sizes.evaluated
+        (stage,) = cls.inputs
+        settings, asked = job.settings(stage), 2.0 * job.sizes.evaluated
         width, layers = int(settings["hidden_size"]), int(settings["layers"])
         padded = min(int(settings["max_history"]), job.sizes.longest)
         return Work(shared=asked * (padded * layers * 24.0 * width**2 + 2.0 * job.sizes.items * width) / FP32)

@@ -224,11 +224,7 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
     Raises:
         DataError: nothing is left.
     """
-    if data.min_rating > 0:
-        kept = rows.filter(pl.col(_RATING) >= data.min_rating)
-        report.below_rating = rows.height - kept.height
-        rows = kept
-    rows = rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows  # streaming may mix a file's pieces
+    rows = _rated(rows, data, report)
 
     # From here on ids are numbers: users (rows,) and items (rows,), int32. Users count by their first row, items by the
     # alphabet; order (rows,) is the time or position, empty where the file's order is all there is.
@@ -279,6 +275,39 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
     numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[left_users], dtype=np.int64)])
     return Log(user_ids[left_users], item_ids[np.flatnonzero(taken)], numbers, offsets)
+
+
+def read_in_order(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
+    """Read interactions that come to a finished data set: `user` and `item` of the usable rows, the oldest first.
+
+    Ids, times, ratings and duplicates are read as for training; nothing is dropped for a k-core.
+
+    Args:
+        data: Which file, which columns.
+        root: The folder that relative paths start from.
+        report: Filled in.
+
+    Raises:
+        ProjectError: a file or column is not there.
+        DataError: unreadable content, or too many bad rows.
+    """
+    rows = _rated(read_rows(data, root, report), data, report)
+    timed = _ORDER in rows.columns
+    if timed:
+        rows = rows.sort(_ORDER, maintain_order=True)
+    if data.duplicates != "keep":
+        same = [_USER, _ITEM, *([_ORDER] if timed and data.duplicates == "exact" else [])]
+        rows = rows.unique(same, keep="first", maintain_order=True)
+    return rows.select(_USER, _ITEM)
+
+
+def _rated(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> pl.DataFrame:
+    """The rows with a rating that is high enough, in the order of the files."""
+    if data.min_rating > 0:
+        kept = rows.filter(pl.col(_RATING) >= data.min_rating)
+        report.below_rating = rows.height - kept.height
+        rows = kept
+    return rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows  # streaming may mix a file's pieces
 
 
 def _in_file_order(rows: pl.DataFrame) -> bool:

@@ -85,7 +85,8 @@ def table_files(where: Path, key: str) -> list[Path]:
         raise EnvironmentFault(f"{key}: no permission to read {where}") from None
     except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
         raise ProjectError(f"{key}: {text[:200]!r} is not a file name ({error})") from None
-    raise ProjectError(f"{key}: there is no file {where}", "Relative paths start at the project file's folder.")
+    start = "the folder that you are in" if key.startswith("--") else "the project file's folder"
+    raise ProjectError(f"{key}: there is no file {where}", f"Relative paths start at {start}.")
 
 
 def _glob(pattern: Path) -> Iterator[Path]:

@@ -11,9 +11,8 @@ from core.data.dataset import Dataset
 from core.evaluate.metrics import DEPTH, ranking_metrics
 from core.evaluate.ranks import load_ranking, rank_by_scores, save_ranking
 from core.registry import BASELINES
+from core.run.rankings import SPLITS
 from core.run.reporter import Reporter
-
-SPLITS = ("valid", "test")
 
 
 def measure_baselines(

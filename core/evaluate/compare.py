@@ -28,6 +28,21 @@ def verdict(low: float, high: float) -> Verdict:
     return BETTER if low > 0 else WORSE if high < 0 else NOT_CLEAR
 
 
+def in_full(word: Verdict, seeds: int, other_seeds: int) -> str:
+    """A verdict and how far it reaches: with one seed of each it is about these users, not about the method.
+
+    Args:
+        word: of `verdict`.
+        seeds: runs that differ only in their seed, of the one that is judged.
+        other_seeds: of the one that it is held against.
+    """
+    if word == NOT_CLEAR:
+        return word
+    if seeds == other_seeds == 1:
+        return f"{word} on these users, one seed"
+    return f"{word}, {seeds} seed{'s' * (seeds > 1)} against {other_seeds}"
+
+
 @dataclass(frozen=True)
 class Difference:
     """How far a metric of the run's own lists lies above another method's, over the same users.

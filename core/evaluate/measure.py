@@ -1,4 +1,4 @@
-"""The evaluation stage: the model's ranks beside the baselines', as `metrics.json` and `ranks.parquet`."""
+"""The evaluation stage: every method's ranks under both protocols, as `metrics.json` and `ranks.parquet`."""
 
 from __future__ import annotations
 
@@ -9,45 +9,52 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from core.baselines import popularity_of
 from core.data.dataset import Dataset, Evaluation
-from core.evaluate.fusion_weight import WEIGHTS, best_weight, ranks_by_weight
+from core.evaluate.fusion_weights import ask, fit_fusion
 from core.evaluate.metrics import (
     INTERVAL_METRICS,
+    Ranks,
     bootstrap_interval,
     exposure_metrics,
     paired_difference,
     ranking_metrics,
     sliced,
 )
-from core.evaluate.ranks import Ranking, load_ranking, ranks_of, save_ranking
+from core.evaluate.ranks import Ranking, load_ranking, rank_by_lists, ranks_of, save_ranking
+from core.evaluate.stage import FUSION_USERS
 from core.machine import device_of, use_bf16
-from core.model.checkpoint import TunedModel, load_checkpoint
+from core.model.checkpoint import load_checkpoint
 from core.project import Project
-from core.recommend.fusion import load_fusion_weight, save_fusion_weight
-from core.run.rankings import OURS, headline
+from core.recommend.catalogue_parts import DENSE, GENERATOR, fitted_parts
+from core.recommend.fusion import FusedSearch, Fusion, Parts, load_fusion, save_fusion
+from core.run.rankings import FUSED, SPLITS, headline, masked_split
 from core.run.reporter import Reporter
 
 HISTORY_SLICES = {"history<=5": (0, 5), "history 6-10": (6, 10), "history>10": (11, 1 << 30)}
-FUSED, MODEL, DENSE = OURS
 
 
 def measure(
     project: Project,
     dataset: Dataset,
     artefacts: Mapping[str, Path],
+    baselines: tuple[str, ...],
+    fused: tuple[str, ...],
     folder: Path,
     best_reachable: Path | None,
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Rank both splits with the model and write the two files.
+    """Rank both splits with the model and write the files.
 
     Args:
         project: the settings.
         dataset: logs and catalogue.
-        artefacts: artefacts of the stages `tune` and `baselines`.
+        artefacts: artefacts of the stages `tune` and `baselines`, and those that fused baselines read.
+        baselines: the methods that the stage `baselines` ranked.
+        fused: the parts of the fused list beside the generator, as far as the model has them.
         folder: where to write.
         best_reachable: JSON of the best metrics that synthetic data allow, where they are known.
         reporter: hears the progress; may ask to stop.
@@ -55,84 +62,123 @@ def measure(
     Returns:
         The model's headline figures.
     """
-    device, bf16 = device_of(project.run), use_bf16(project.run)
-    checkpoint = load_checkpoint(artefacts["tune"] / "best", device)
-    metrics: dict[str, Any] = {}
-    tables: list[pl.DataFrame] = []
-    intervals: dict[str, Any] = {}
-    differences: dict[str, Any] = {}
-    slices: dict[str, Any] = {}
-    speed: dict[str, float] = {}
+    bf16 = use_bf16(project.run)
+    checkpoint = load_checkpoint(artefacts["tune"] / "best", device_of(project.run))
+    parts = Parts.of(fused, checkpoint, fitted_parts(fused, project, dataset, artefacts))
+    fusion = _fusion(project, dataset, parts, folder, bf16, reporter)
+    # The run's own methods: the fused list first, the generator, and the dense head where there is one.
+    own = [*([FUSED] if parts.catalogue else []), GENERATOR, *([DENSE] if DENSE in parts.names else [])]
     popularity = popularity_of(dataset.train(), dataset.n_items)
-    for split in ("valid", "test"):
+    metrics: dict[str, Any] = {}
+    about: dict[str, dict[str, Any]] = {"intervals": {}, "differences": {}, "slices": {}}
+    tables: list[pl.DataFrame] = []
+    speed: dict[str, float] = {}
+    for split in SPLITS:
         questions = dataset.evaluation(split)
-        names = [MODEL] if checkpoint.dense is None else [FUSED, MODEL, DENSE]
-        files = {name: folder / f"{name}-{split}.npz" for name in names}
+        files = {name: folder / f"{name}-{split}.npz" for name in own}
         if not all(file.is_file() for file in files.values()):
             began = time.monotonic()
-            for name, ranking in _ranked(project, checkpoint, questions, folder, bf16, reporter).items():
+            for name, ranking in zip(own, _ranked(project, parts, fusion, questions, bf16, reporter), strict=True):
                 save_ranking(files[name], ranking)
             speed[f"{split}_users_per_second"] = round(len(questions) / (time.monotonic() - began), 1)
         rankings = {name: load_ranking(file) for name, file in files.items()}
-        for name in project.evaluate.baselines:
+        for name in baselines:
             rankings[name] = load_ranking(artefacts["baselines"] / f"{name}-{split}.npz")
         tables.append(ranks_frame(dataset, split, rankings))
-        metrics[split] = {
-            name: _figures(r, popularity, masked=project.evaluate.mask_seen) for name, r in rankings.items()
-        }
-        if split == "test":
-            metrics["test_masked"] = {name: _figures(r, popularity, masked=True) for name, r in rankings.items()}
-            samples = project.evaluate.bootstrap
-            heads = {n: r.masked if project.evaluate.mask_seen else r.ranks for n, r in rankings.items()}
-            if samples and len(questions):
-                intervals[split] = _intervals(heads, samples)
-                differences[split] = _differences(heads)
+        for masked, protocol in ((False, split), (True, masked_split(split))):
+            metrics[protocol] = {name: _figures(r, popularity, masked) for name, r in rankings.items()}
+            heads = {name: r.masked if masked else r.ranks for name, r in rankings.items()}
+            if project.evaluate.bootstrap and len(questions):
+                about["intervals"][protocol] = _intervals(heads, project.evaluate.bootstrap)
+                about["differences"][protocol] = _differences(heads)
             lengths = questions.histories.lengths
-            for name, ranks in heads.items():
-                slices.setdefault(split, {})[name] = sliced("ndcg@10", ranks, lengths, HISTORY_SLICES)
-    metrics |= {"intervals": intervals, "differences": differences, "slices": slices}
+            about["slices"][protocol] = {
+                name: sliced("ndcg@10", ranks, lengths, HISTORY_SLICES) for name, ranks in heads.items()
+            }
+    metrics |= about
+    if parts.catalogue:
+        metrics["fusion"] = json.loads((folder / _FITTED).read_text(encoding="utf-8"))
+    metrics["protocol"] = _protocol(project, dataset)
     if best_reachable is not None:
         metrics["best_reachable"] = json.loads(best_reachable.read_text(encoding="utf-8"))
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     pl.concat(tables).write_parquet(folder / "ranks.parquet")
-    summary = {name: metrics["test"][MODEL][name] for name in INTERVAL_METRICS}
-    if (weight := load_fusion_weight(folder)) is not None:
-        fused = {f"{FUSED} {name}": metrics["test"][FUSED][name] for name in INTERVAL_METRICS}
-        summary |= {**fused, "fusion weight": weight}
-    reporter.evaluation(0, "test", summary)
+    summary: dict[str, Any] = {}
+    for protocol, said in (("test", "seen kept"), (masked_split("test"), "seen hidden")):
+        for name in own[:2]:
+            summary |= {f"{name} {key}, {said}": metrics[protocol][name][key] for key in INTERVAL_METRICS}
+    reporter.evaluation(0, "test", {name: metrics["test"][GENERATOR][name] for name in INTERVAL_METRICS})
     return {**summary, **speed}
 
 
+_FITTED = "fitted.json"
+"""What `metrics.json` says of the fusion."""
+
+
+def _fusion(project: Project, dataset: Dataset, parts: Parts, folder: Path, bf16: bool, reporter: Reporter) -> Fusion:
+    """The weights that validation chooses, kept in the folder."""
+    if not parts.catalogue:
+        return Fusion.alone()
+    fusion = load_fusion(folder)
+    if fusion is None:
+        split = dataset.evaluation("valid")
+        # Drawn, not the first ones: logs are often sorted by something.
+        chosen = np.random.default_rng(project.seed).permutation(len(split))[:FUSION_USERS]
+        candidates = ask(parts, split, chosen, project.data.max_history, bf16, reporter)
+        fusion, about = fit_fusion(parts.names, candidates, project.evaluate.bootstrap)
+        (folder / _FITTED).write_text(json.dumps(about), encoding="utf-8")
+        save_fusion(folder, fusion)
+    return fusion
+
+
 def _ranked(
-    project: Project, checkpoint: TunedModel, questions: Evaluation, folder: Path, bf16: bool, reporter: Reporter
-) -> dict[str, Ranking]:
-    """The model; and where it has a dense head, that alone, and both with the weight that is best on `valid`."""
+    project: Project, parts: Parts, fusion: Fusion, questions: Evaluation, bf16: bool, reporter: Reporter
+) -> list[Ranking]:
+    """The fused list, the generator alone, and the dense head alone, as far as there are such."""
     everybody, history, beams = np.arange(len(questions)), project.data.max_history, project.recommend.beams
-    model, trie, dense = checkpoint.model, checkpoint.trie, checkpoint.dense
-    if dense is None:
-        return {MODEL: ranks_of(model, trie, questions, everybody, history, beams, bf16, reporter)}
-    weight = load_fusion_weight(folder)  # `valid` comes first, and settles it
-    weights = WEIGHTS if weight is None else (weight, 1.0)
-    alone, fused = ranks_by_weight(model, trie, dense, questions, everybody, history, beams, weights, bf16, reporter)
-    if weight is None:
-        weight = best_weight(fused, project.evaluate.mask_seen)
-        save_fusion_weight(folder, weight)
-    return {MODEL: alone, FUSED: fused[weight], DENSE: fused[1.0]}
+    model, trie = parts.checkpoint.model, parts.checkpoint.trie
+    if not parts.catalogue:
+        return [ranks_of(model, trie, questions, everybody, history, beams, bf16, reporter)]
+    sides = [parts.weighted(fusion, hide_seen) for hide_seen in (False, True)]
+    if DENSE in parts.names:
+        sides.append(np.eye(len(parts.names), dtype=np.float32)[parts.names.index(DENSE)])
+
+    def search(histories: npt.NDArray[np.integer], _: None) -> list[npt.NDArray[np.integer]]:
+        one = FusedSearch(parts, histories, beams)
+        return [one.beam.cpu().numpy(), *(one.lists(weights)[0] for weights in sides)]
+
+    found = rank_by_lists(search, 1 + len(sides), trie, questions, everybody, history, bf16, reporter)
+    alone, kept, hidden, *dense = found
+    return [Ranking(kept.ranks, hidden.masked, kept.shown, hidden.shown_masked), alone, *dense]
 
 
-def _figures(ranking: Ranking, popularity: np.ndarray[Any, Any], masked: bool) -> dict[str, float]:
+def _protocol(project: Project, dataset: Dataset) -> dict[str, Any]:
+    """What a figure depends on besides the method: it stands with every table."""
+    card = {
+        "first": masked_split("test") if project.evaluate.mask_seen else "test",
+        "split": "leave-one-out",
+        "max_history": project.data.max_history,
+        "users": len(dataset.evaluated),
+        "items": dataset.n_items,
+        "seed": project.seed,
+    }
+    # Only times tell: a log's positions and the order of its rows may have been made of equal ones.
+    return {**card, "tied": round(dataset.report.tied, 4)} if project.data.time else card
+
+
+def _figures(ranking: Ranking, popularity: npt.NDArray[np.int64], masked: bool) -> dict[str, float]:
     ranks, shown = (ranking.masked, ranking.shown_masked) if masked else (ranking.ranks, ranking.shown)
     return {**ranking_metrics(ranks), **exposure_metrics(shown, popularity)}
 
 
-def _intervals(heads: Mapping[str, Any], samples: int) -> dict[str, Any]:
+def _intervals(heads: Mapping[str, Ranks], samples: int) -> dict[str, Any]:
     return {
         name: {metric: list(bootstrap_interval(metric, ranks, samples)) for metric in INTERVAL_METRICS}
         for name, ranks in heads.items()
     }
 
 
-def _differences(heads: Mapping[str, Any]) -> dict[str, Any]:
+def _differences(heads: Mapping[str, Ranks]) -> dict[str, Any]:
     """What the model's lists follow against every other method, paired over users; 10,000 resamples."""
     ours = headline(heads)
     return {

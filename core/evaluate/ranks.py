@@ -16,7 +16,7 @@ from core.baselines import Scorer, Scores
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, Ranks
 from core.model.generator import Generator
-from core.model.trie import Allowed, Trie
+from core.model.trie import Trie
 from core.recommend.beam import beam_search
 from core.recommend.search_batches import Search, is_seen, search_batches
 from core.run.reporter import Reporter
@@ -188,15 +188,15 @@ def ranks_of(
         StopRequested: somebody asked to stop.
     """
 
-    def search(histories: Items, allowed: Allowed | None) -> list[Items]:
-        return [beam_search(model, trie, histories, beams, allowed)[0]]
+    def search(histories: Items, _: None) -> list[Items]:
+        return [beam_search(model, trie, histories, beams)[0]]
 
     (ranking,) = rank_by_lists(search, 1, trie, split, chosen, max_history, bf16, reporter)
     return ranking
 
 
 def rank_by_lists(
-    search: Search,
+    search: Search[None],
     methods: int,
     trie: Trie,
     split: Evaluation,

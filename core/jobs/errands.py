@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,6 +18,10 @@ from typing import Any, TextIO
 from core.errors import EagerError
 
 Tell = Callable[[str], None]
+TICK = 1.0
+"""Seconds between two words on how far a long job is."""
+CACHED = 3
+"""Data sets of projects that cannot be written, at most."""
 
 
 def main(argv: list[str]) -> int:
@@ -37,6 +43,10 @@ def main(argv: list[str]) -> int:
     prompts.add_argument("--task")
     prompts.add_argument("--wording", type=int)
     prompts.add_argument("--rows", type=int, default=1)
+    for name in ("cache-build", "cache-refresh", "all-users", "list-shards"):
+        lists = works.add_parser(name)
+        lists.add_argument("run", type=Path)
+        lists.add_argument("request", type=json.loads, help="a JSON object, see the function")
     args = parser.parse_args(argv)
     out = sys.stdout
 
@@ -45,7 +55,11 @@ def main(argv: list[str]) -> int:
 
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is ours
         try:
-            works_by_name = {"data": data, "plan": plan, "guess": guess_errand, "prompts": prompts_errand}
+            works_by_name = {
+                "data": data, "plan": plan, "guess": guess_errand, "prompts": prompts_errand,
+                "cache-build": cache_build, "cache-refresh": cache_refresh, "all-users": all_users,
+                "list-shards": list_shards,
+            }  # fmt: skip
             _say(out, result=works_by_name[args.work](args, tell))
         except EagerError as error:
             _say(out, error={"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code})
@@ -65,6 +79,7 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     from core import pipeline
     from core.data import profile
     from core.data.dataset import Dataset
+    from core.jobs.start import writable
     from core.project import Project
     from core.run.reporter import NullReporter
     from core.store import Store, fingerprint
@@ -74,6 +89,8 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     stage = pipeline.STAGES[0]
     recipe = pipeline.recipe_of(stage, project, {})
     store, mark = Store(project.runs_dir / ".store"), fingerprint(recipe)
+    if not store.has(mark) and not writable(store.path):
+        store = Store(_cache())
     reused = store.has(mark)
     if not reused:
         store.make(mark, recipe, lambda folder: stage.work(project, {}, folder, NullReporter()))
@@ -87,18 +104,35 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     }
 
 
+def _cache() -> Path:
+    """Where data are kept of a project whose folder cannot be written, the newest few."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("eagertui") / "data"
+    with contextlib.suppress(OSError):
+        kept = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in kept[CACHED:]:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
 def plan(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
-    """What training would do and about what it would cost; changes nothing."""
+    """What training would do and about what it would cost, and why it would be refused; changes nothing."""
     from core.estimate import estimate
     from core.jobs.machine_needs import missing_models
-    from core.jobs.start import find_unfinished
+    from core.jobs.start import check_start, find_unfinished
     from core.project import Project
 
     project = Project.load(args.project, args.overrides)
     found = find_unfinished(project)
     cost = estimate(project).to_dict()
     cost["warnings"] = [*(one.words for one in missing_models(project)), *cost["warnings"]]
-    return {**cost, "continues": found.id if found else None}
+    refused = None
+    try:
+        check_start(project)
+    except EagerError as error:
+        refused = {"message": error.message, "remedy": error.remedy}
+    return {**cost, "continues": found.id if found else None, "refused": refused}
 
 
 def guess_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
@@ -117,6 +151,52 @@ def prompts_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     from core.project import Project
 
     return shown_prompts(Project.load(args.project, args.overrides), args.task, args.wording, args.rows, tell)
+
+
+def cache_build(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """Every user's list into the cache of a run; `question`, `workers`."""
+    from core.recommend.cache.list_jobs import build_cache
+
+    return build_cache(args.run, args.request["question"], tell, _ticker(tell), args.request.get("workers", 1))
+
+
+def cache_refresh(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """Lists anew where a history grew or the model is another; `interactions`, `max_age`, `workers`."""
+    from core.recommend.cache.list_jobs import refresh_cache
+
+    asked = args.request
+    file = Path(asked["interactions"]) if asked.get("interactions") else None
+    return refresh_cache(args.run, file, asked.get("max_age", 0.0), tell, _ticker(tell), asked.get("workers", 1))
+
+
+def all_users(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """Every user's list into a Parquet file; `question`, `out`, `titles`, `workers`."""
+    from core.recommend.cache.list_jobs import write_all_users
+
+    asked = args.request
+    out, titles = Path(asked["out"]), bool(asked.get("titles"))
+    return write_all_users(args.run, asked["question"], out, titles, tell, _ticker(tell), asked.get("workers", 1))
+
+
+def list_shards(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """A part of the lists of a job that another process leads."""
+    from core.recommend.cache.list_jobs import work_on_shards
+
+    work_on_shards(args.run, args.request)
+    return {}
+
+
+def _ticker(tell: Tell) -> Tell:
+    """Tells how far a job is, not more often than anybody reads."""
+    last = 0.0
+
+    def tick(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TICK:
+            last = time.monotonic()
+            tell(text)
+
+    return tick
 
 
 def guessed_fields(text: str) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,12 +121,14 @@ def check_start(project: Project) -> None:
 
     Raises:
         ProjectError: a tracker's package is not installed.
-        EnvironmentFault: the machine's memory can never hold the model and what learns of it, or the device or a
-            model that it starts from cannot be had, see `check_machine` and `check_model`.
+        EnvironmentFault: runs cannot be written, or the machine's memory can never hold the model and what learns of
+            it, or the device or a model that it starts from cannot be had, see `check_machine` and `check_model`.
     """
     from core.estimate.probe import room
     from core.tune.memory import refusal
 
+    if not writable(project.runs_dir):
+        raise EnvironmentFault(f"cannot write {project.runs_dir}", "copy the project to a folder that is your own")
     trackers.require(project.run.report_to)
     check_machine(project)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
@@ -134,6 +137,12 @@ def check_start(project: Project) -> None:
         if fault is not None and not _tuned(project):
             raise fault
     check_model(project)
+
+
+def writable(folder: Path) -> bool:
+    """Whether a folder, which may not be there yet, can be written into."""
+    there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    return os.access(there, os.W_OK | os.X_OK)
 
 
 def check_model(project: Project) -> None:

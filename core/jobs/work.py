@@ -70,3 +70,14 @@ def evaluate_run(folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
     project = Project.load(folder.project_path, overrides)
     made = run_stages(project, NullReporter())
     return dict(json.loads((made["evaluate"] / "metrics.json").read_text(encoding="utf-8")))
+
+
+def measure_evidence(folder: RunFolder) -> dict[str, Any]:
+    """The faithfulness of a finished run's evidence, measured and kept with the run; JSON values."""
+    from core.evaluate.faithfulness import measure_faithfulness
+    from core.recommend.evidence.faithfulness_figure import save_faithfulness
+    from core.recommend.recommender import Recommender
+
+    figure = measure_faithfulness(Recommender.load(folder.path), NullReporter())
+    save_faithfulness(folder, figure)
+    return figure.to_json()

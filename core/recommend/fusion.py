@@ -1,140 +1,265 @@
-"""Fusion of the generator and the dense head: candidates of both, scored exactly by both, in one list.
+"""Fusion of independent scorers: candidates of each, scored exactly by all, in one list.
 
-The fusion weight is the dense head's share, 0 to 1; validation chooses it and the stage `evaluate` writes it down.
+A list follows the weighted sum of the parts' log-probabilities (a logarithmic opinion pool: Genest & Zidek 1986,
+Statistical Science 1(1)), the first of which is the generator. Validation chooses the weights, one set for lists that
+may hold seen items and one for lists that may not; the stage `evaluate` writes them down.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from core.errors import DataError
 from core.files import write_atomic
 from core.model.checkpoint import TunedModel
-from core.model.dense import DenseHead
-from core.model.generator import Generator
-from core.model.trie import Allowed, Trie
+from core.model.trie import Allowed
 from core.recommend.beam import Lists, beam_search
+from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart
 from core.recommend.encoded import Histories, encode
 from core.recommend.exact import exact_log_probs
 from core.safe_json import number, read_object
+from core.settings import OTHER_PARTS
 
-WEIGHT_FILE = "blend.json"
-"""Where the stage `evaluate` keeps the fusion weight."""
-LogProbs = npt.NDArray[np.float32]
-
-
-def save_fusion_weight(folder: Path, weight: float) -> None:
-    """Write the fusion weight into the artefact of the stage `evaluate`."""
-    write_atomic(folder / WEIGHT_FILE, json.dumps({"weight": weight}))
+FUSION_FILE = "fusion.json"
+"""Where the stage `evaluate` keeps parts and weights."""
+_BLEND_FILE = "blend.json"
+"""What it kept up to version 0.1: the weight of the dense head."""
 
 
-def load_fusion_weight(folder: Path) -> float | None:
-    """The fusion weight in the artefact of the stage `evaluate`; None where it has none."""
-    weight = number(read_object(folder / WEIGHT_FILE).get("weight"), -1.0)
-    return weight if weight >= 0 else None
+@dataclass(frozen=True)
+class Fusion:
+    """What lists follow.
+
+    Attributes:
+        parts: names, the generator first.
+        kept: weight of each part in lists that may hold items of the history; none is below 0.
+        hidden: the same in lists that may not.
+    """
+
+    parts: tuple[str, ...]
+    kept: tuple[float, ...]
+    hidden: tuple[float, ...]
+
+    def weights(self, hide_seen: bool) -> tuple[float, ...]:
+        """The weights of lists without items of the history, or with them."""
+        return self.hidden if hide_seen else self.kept
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The parts that are baselines."""
+        return tuple(name for name in self.parts if name not in (GENERATOR, *OTHER_PARTS))
+
+    @staticmethod
+    def alone() -> Fusion:
+        """The generator alone."""
+        return Fusion((GENERATOR,), (1.0,), (1.0,))
 
 
-@torch.inference_mode()
-def candidates(
-    model: Generator,
-    trie: Trie,
-    dense: DenseHead,
-    histories: Histories,
-    beams: int,
-    listed: npt.NDArray[np.integer] | None = None,
-    allowed: Allowed | None = None,
-) -> tuple[npt.NDArray[np.int64], LogProbs, LogProbs]:
-    """Items worth a look after each history, with both log-probabilities.
+def save_fusion(folder: Path, fusion: Fusion) -> None:
+    """Write parts and weights into the artefact of the stage `evaluate`."""
+    write_atomic(folder / FUSION_FILE, json.dumps(asdict(fusion)))
 
-    Args:
-        model: the generator.
-        trie: of the items that may be listed.
-        dense: knows all items of the histories.
-        histories: item numbers.
-        beams: width of the search, and how many favourites of the dense head are added.
+
+def load_fusion(folder: Path) -> Fusion | None:
+    """Parts and weights in the artefact of the stage `evaluate`, also one of version 0.1; None where it has none.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not (folder / FUSION_FILE).exists():
+        weight = number(read_object(folder / _BLEND_FILE).get("weight"), -1.0)
+        both = (1 - weight, weight)
+        return Fusion((GENERATOR, DENSE), both, both) if weight >= 0 else None
+    found = read_object(folder / FUSION_FILE)
+    parts, kept, hidden = (found.get(name) for name in ("parts", "kept", "hidden"))
+    weights = [number(one, -1.0) for some in (kept, hidden) if isinstance(some, list) for one in some]
+    if not isinstance(parts, list) or len(weights) != 2 * len(parts) or not parts or min(weights) < 0:
+        raise DataError(f"{folder / FUSION_FILE}: no parts and weights", "remove its folder and train again")
+    return Fusion(tuple(map(str, parts)), tuple(weights[: len(parts)]), tuple(weights[len(parts) :]))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a list, ready to score.
+
+    Attributes:
+        names: the generator first.
+        checkpoint: the generator.
+        catalogue: the other parts.
         listed: number of each of the trie's items; None = the same.
-        allowed: the items that may be listed; None = every item of the trie.
-
-    Returns:
-        Item numbers, the generator's and the dense head's log-probabilities, shape (users, at most 2 * beams) each:
-        first what the beams found, best first, then the dense head's favourites; an item that both found stands there
-        twice, the second time as -1 with -inf.
     """
-    read = encode(model, histories)
-    beam_items, beam_log_probs = beam_search(model, trie, read, beams, allowed)
-    # The dense head's log-probabilities of all items that may be listed; (users, trie's items).
-    states = read.states
-    dense_log_probs = dense.scores(states, torch.as_tensor(histories, dtype=torch.long, device=states.device))
-    if listed is not None:
-        columns = torch.as_tensor(listed, dtype=torch.long, device=states.device)
-        dense_log_probs = torch.log_softmax(dense_log_probs[:, columns], dim=1)
-    # Its favourites, (users, beams), of which those that the beams found need no second look: the others come first,
-    # and only as many columns are kept as some user needs.
-    open_to = dense_log_probs if allowed is None else dense_log_probs.masked_fill(~allowed.items, -torch.inf)
-    best, favourites = open_to.topk(min(beams, open_to.shape[1]), dim=1)
-    found = torch.as_tensor(beam_items, dtype=torch.long, device=favourites.device)
-    repeated = (favourites[:, :, None] == found[:, None, :]).any(dim=2) | best.isneginf()
-    fresh = torch.argsort(repeated.int(), dim=1, stable=True)[:, : int((~repeated).sum(dim=1).max())]
-    favourites, repeated = favourites.gather(1, fresh), repeated.gather(1, fresh)
-    # Both kinds beside each other, (users, candidates); `missing` marks places that hold no item of their own.
-    items = torch.cat([found, favourites], dim=1)
-    missing = torch.cat([found < 0, repeated], dim=1)
-    items = items.clamp_min(0)
-    # The generator's log-probabilities: known of the beams' items, computed exactly of the favourites.
-    log_probs = torch.as_tensor(beam_log_probs, device=favourites.device)
-    if favourites.shape[1]:
-        log_probs = torch.cat([log_probs, exact_log_probs(model, trie, read, favourites)], dim=1)
-    dense_log_probs = dense_log_probs.gather(1, items)
-    return (
-        items.masked_fill(missing, -1).cpu().numpy(),
-        log_probs.masked_fill(missing, -torch.inf).cpu().numpy(),
-        dense_log_probs.masked_fill(missing, -torch.inf).cpu().numpy(),
-    )
+
+    names: tuple[str, ...]
+    checkpoint: TunedModel
+    catalogue: tuple[CataloguePart, ...]
+    listed: npt.NDArray[np.integer] | None = None
+
+    @staticmethod
+    def of(
+        names: Sequence[str],
+        checkpoint: TunedModel,
+        fitted: Mapping[str, FittedPart],
+        listed: npt.NDArray[np.integer] | None = None,
+        later: npt.NDArray[np.int64] | None = None,
+    ) -> Parts:
+        """Put parts together.
+
+        Args:
+            names: those that are wanted; what is not there is left out.
+            checkpoint: the generator, and its dense head.
+            fitted: the other parts, by name.
+            listed: number of each of the trie's items; None = the same.
+            later: see `BaselinePart`.
+        """
+        device = checkpoint.trie.item_nodes.device
+        columns = None if listed is None else torch.as_tensor(listed, dtype=torch.long, device=device)
+        catalogue: dict[str, CataloguePart] = {}
+        for name in names:
+            if name == DENSE and checkpoint.dense is not None:
+                catalogue[name] = DensePart(checkpoint.dense, columns)
+            elif name in fitted:
+                catalogue[name] = fitted[name].among(columns, later)
+        return Parts((GENERATOR, *catalogue), checkpoint, tuple(catalogue.values()), listed)
+
+    def weighted(self, fusion: Fusion, hide_seen: bool) -> npt.NDArray[np.float32]:
+        """The weight of each part; shape (parts,)."""
+        weights = dict(zip(fusion.parts, fusion.weights(hide_seen), strict=True))
+        return np.array([weights.get(name, 0.0) for name in self.names], dtype=np.float32)
 
 
-def fuse(items: npt.NDArray[np.int64], log_probs: LogProbs, dense_log_probs: LogProbs, weight: float) -> Lists:
-    """Candidates by the weighted mean of both log-probabilities, best first, equal ones by item number.
+class FusedSearch:
+    """Histories, and what every part says after them; computed once, for lists of any weights.
 
     Args:
-        items: as `candidates` gives them, like the other two; shape (users, candidates).
-        log_probs: the generator's.
-        dense_log_probs: the dense head's.
-        weight: of the dense head, 0 to 1.
+        parts: what scores.
+        histories: item numbers.
+        beams: width of the search, and how many favourites of the other parts are added.
+        allowed: the items that may be listed; None = every item of the trie.
     """
-    with np.errstate(invalid="ignore"):
-        mean = np.where(items < 0, -np.inf, (1 - weight) * log_probs + weight * dense_log_probs)
-    order = np.lexsort((items, -mean), axis=1)
-    items, mean = (np.take_along_axis(array, order, axis=1) for array in (items, mean))
-    return items.astype(np.int32), mean.astype(np.float32)
+
+    def __init__(self, parts: Parts, histories: Histories, beams: int, allowed: Allowed | None = None) -> None:
+        self._parts, self._beams, self._allowed = parts, beams, allowed
+        with torch.inference_mode():
+            self._read = encode(parts.checkpoint.model, histories)
+            states = self._read.states
+            # Log-probabilities of the parts that score everything; fp32, (parts but the first, users, items).
+            values = [part.log_probs(states, histories) for part in parts.catalogue]
+            users, items, device = len(histories), parts.checkpoint.trie.n_items, states.device
+            self.catalogue = torch.stack(values) if values else torch.zeros(0, users, items, device=device)
+            # Those of the generator as far as they are known, NaN elsewhere; (users, items).
+            self._generated = torch.full((users, items), torch.nan, device=device)
+
+    @cached_property
+    @torch.inference_mode()
+    def beam(self) -> Tensor:
+        """What the beams found, as numbers in the trie, best first, -1 behind the last; (users, found)."""
+        checkpoint, device = self._parts.checkpoint, self._generated.device
+        lists = beam_search(checkpoint.model, checkpoint.trie, self._read, self._beams, self._allowed)
+        items = torch.as_tensor(lists[0], dtype=torch.long, device=device)
+        log_probs = torch.as_tensor(lists[1], device=device)
+        row, place = torch.nonzero(items >= 0, as_tuple=True)
+        self._generated[row, items[row, place]] = log_probs[row, place]
+        return items
+
+    @torch.inference_mode()
+    def generated(self, items: Tensor) -> Tensor:
+        """The generator's log-probabilities of some items, exact whether the beams found them or not.
+
+        Args:
+            items: numbers in the trie; shape (users, count).
+
+        Returns:
+            fp32, shape (users, count).
+        """
+        # Those that are not known yet come first, and only as many columns are computed as some user needs.
+        unknown = self._generated.gather(1, items).isnan()
+        width = int(unknown.sum(dim=1).max()) if items.numel() else 0
+        if width:
+            checkpoint = self._parts.checkpoint
+            first = torch.argsort(unknown.int(), dim=1, descending=True, stable=True)[:, :width]
+            asked = items.gather(1, first)
+            found = exact_log_probs(checkpoint.model, checkpoint.trie, self._read, asked)
+            known = self._generated.gather(1, asked)
+            self._generated.scatter_(1, asked, torch.where(known.isnan(), found, known))
+        return self._generated.gather(1, items)
+
+    @torch.inference_mode()
+    def favourites(self, scores: Tensor) -> Tensor:
+        """The items of the highest scores that may be listed, best first, -1 behind the last.
+
+        Args:
+            scores: shape (users, items).
+
+        Returns:
+            Numbers in the trie; shape (users, min(beams, items)).
+        """
+        if self._allowed is not None:
+            scores = scores.masked_fill(~self._allowed.items, -torch.inf)
+        best, items = scores.topk(min(self._beams, scores.shape[1]), dim=1)
+        return items.masked_fill(best.isneginf(), -1)
+
+    @torch.inference_mode()
+    def values(self, items: Tensor) -> Tensor:
+        """What every part says of some items; numbers in the trie, (users, count) -> (parts, users, count)."""
+        others = self.catalogue.gather(2, items.expand(len(self.catalogue), -1, -1))
+        return torch.cat([self.generated(items)[None], others])
+
+    @torch.inference_mode()
+    def lists(self, weights: npt.NDArray[np.float32]) -> Lists:
+        """What the beams found and what the other parts together like best, by the weighted sum of all parts.
+
+        Args:
+            weights: of the parts; shape (parts,).
+
+        Returns:
+            Items as the trie numbers them and log-probabilities among these candidates, shape (users, candidates),
+            best first, equal ones by number; -1 and -inf behind the last.
+        """
+        scores = torch.zeros_like(self._generated)
+        for weight, values in zip(weights[1:].tolist(), self.catalogue, strict=True):
+            scores = scores + weight * values
+        items = united(self.beam, self.favourites(scores))
+        missing, known = items < 0, items.clamp_min(0)
+        total = float(weights[0]) * self.generated(known) + scores.gather(1, known)
+        ordered, best = _sorted(items, total.masked_fill(missing, -torch.inf))
+        with np.errstate(invalid="ignore"):
+            norm = np.logaddexp.reduce(best, axis=1, keepdims=True)
+        return ordered, best - np.where(np.isfinite(norm), norm, 0.0).astype(best.dtype)
+
+
+def united(found: Tensor, more: Tensor) -> Tensor:
+    """Lists of items, each once: (users, n) and (users, m) -> (users, at most n + m), -1 where there is none."""
+    # Those of `more` that are not among `found` come first, and only as many columns are kept as some user needs.
+    repeated = (more[:, :, None] == found[:, None, :]).any(dim=2) | (more < 0)
+    width = int((~repeated).sum(dim=1).max()) if more.numel() else 0
+    fresh = torch.argsort(repeated.int(), dim=1, stable=True)[:, :width]
+    return torch.cat([found, more.masked_fill(repeated, -1).gather(1, fresh)], dim=1)
+
+
+def _sorted(items: Tensor, scores: Tensor) -> Lists:
+    """Best first, equal scores by item number; -1 behind the last."""
+    numbers, values = items.int().cpu().numpy(), scores.float().cpu().numpy()
+    order = np.lexsort((numbers, -values), axis=1)
+    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
 def fused_lists(
-    checkpoint: TunedModel,
+    parts: Parts,
+    weights: npt.NDArray[np.float32],
     histories: Histories,
     beams: int,
-    weight: float,
-    listed: npt.NDArray[np.integer] | None = None,
     allowed: Allowed | None = None,
 ) -> Lists:
-    """The lists after some histories: items as the trie numbers them, and log-probabilities among these candidates.
-
-    Args:
-        checkpoint: a model with a dense head.
-        histories: shape (users, length).
-        beams: width of the search.
-        weight: of the dense head.
-        listed: see `candidates`.
-        allowed: see `candidates`.
-
-    Returns:
-        Shape (users, candidates), best first; -1 and -inf behind the last.
-    """
-    assert checkpoint.dense is not None
-    parts = candidates(checkpoint.model, checkpoint.trie, checkpoint.dense, histories, beams, listed, allowed)
-    items, scores = fuse(*parts, weight)
-    total = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-    return items, scores - np.where(np.isfinite(total), total, 0.0).astype(scores.dtype)
+    """The lists after some histories by the weighted sum of all parts; see `FusedSearch`."""
+    if not weights[1:].any():
+        return beam_search(parts.checkpoint.model, parts.checkpoint.trie, histories, beams, allowed)
+    return FusedSearch(parts, histories, beams, allowed).lists(weights)

@@ -8,14 +8,14 @@ is computed by the same kernels alone as among others, in fp32 up to the last bi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from core.data.arrays import Sequences
-from core.model.trie import Allowed, Trie
+from core.model.trie import Trie
 from core.run.engine import is_out_of_memory
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -26,18 +26,19 @@ SHORTEST = 4
 
 Items = npt.NDArray[np.integer]
 Places = npt.NDArray[np.int64]
-Search = Callable[[Items, Allowed | None], Sequence[npt.NDArray[Any]]]
-"""Histories, (users, length), -1 before the first item of a shorter one, and what may be listed -> arrays of any kind,
-(users, ...) each."""
+Own = TypeVar("Own")
+Search = Callable[[Items, Own | None], Sequence[npt.NDArray[Any]]]
+"""Histories, (users, length), -1 before the first item of a shorter one, and what else is theirs, e.g. what may be
+listed -> arrays of any kind, (users, ...) each."""
 
 
 def search_batches(
-    search: Search,
+    search: Search[Own],
     trie: Trie,
     histories: Sequences,
     max_history: int,
     bf16: bool,
-    allowed: Callable[[Places], Allowed | None] | None = None,
+    own: Callable[[Places], Own | None] | None = None,
     shrink: bool = False,
 ) -> Iterator[tuple[Places, list[npt.NDArray[Any]]]]:
     """Search for every history.
@@ -48,7 +49,7 @@ def search_batches(
         histories: item numbers, oldest first, none of them empty.
         max_history: newest items that the model sees.
         bf16: whether matrix products run in bf16.
-        allowed: what may be listed, for the histories at some places (each once or, to fill up a batch, repeated).
+        own: what the search gets besides the histories at some places (each once or, to fill up a batch, repeated).
         shrink: a batch that does not fit into memory is halved, down to one user; the search itself never changes.
 
     Yields:
@@ -68,9 +69,9 @@ def search_batches(
             for row, place in zip(rows, filled.tolist(), strict=True):
                 row[-lengths[place] :] = histories[place][-lengths[place] :]
             try:
-                mask = allowed(filled) if allowed is not None else None
+                more = own(filled) if own is not None else None
                 with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
-                    arrays = search(rows, mask)
+                    arrays = search(rows, more)
             except (RuntimeError, MemoryError) as error:
                 if not shrink or size == SIZES[0] or not is_out_of_memory(error):
                     raise

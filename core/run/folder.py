@@ -118,6 +118,11 @@ class RunFolder:
         return self.path / "launch.json"
 
     @property
+    def label_path(self) -> Path:
+        """What people say of the run: its name, and whether it is pinned."""
+        return self.path / "label.json"
+
+    @property
     def project_path(self) -> Path:
         """The resolved project."""
         return self.path / "project.resolved.toml"
@@ -143,6 +148,23 @@ class RunFolder:
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""
         return read_object(self.path / "metrics.json")
+
+    def label(self) -> dict[str, Any]:
+        """What `label.json` says, which people write by `set_label`: `label`, a name, and `pinned`."""
+        return read_object(self.label_path)
+
+    def set_label(self, *, label: str | None = None, pinned: bool | None = None) -> None:
+        """Give the run a name (an empty one takes it away), or pin it; None leaves what is.
+
+        Raises:
+            EnvironmentFault: the folder cannot be written.
+        """
+        given = {"label": label, "pinned": pinned}
+        told = {**self.label(), **{key: value for key, value in given.items() if value is not None}}
+        try:
+            write_atomic(self.label_path, json.dumps(told, indent=1))
+        except OSError as error:
+            raise fault_of(error, self.path) or gone(self.path) from error
 
     def launched(self) -> dict[str, Any]:
         """What `launch.json` says; empty where nobody launched the run as a child."""
@@ -265,6 +287,10 @@ class RunInfo:
     """What it was for: `metrics` or `index`."""
     metrics: dict[str, float]
     """The model's test metrics; of a run that is not finished, those of the best validation until they are measured."""
+    label: str = ""
+    """The name that somebody gave it."""
+    pinned: bool = False
+    """Whether it must not be deleted."""
 
     @property
     def has_model(self) -> bool:
@@ -276,6 +302,7 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
     """What a list of runs shows of one run; `status` is how it stands, where that is known already."""
     manifest, status = folder.manifest(), status or folder.status()
     test = folder.metrics().get("test")
+    label = folder.label()
     measured = figures(test.get(headline(test)) if isinstance(test, dict) else None)
     return RunInfo(
         folder=folder,
@@ -286,6 +313,8 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         status=status,
         goal="index" if manifest.get("goal") == "index" else "metrics",
         metrics=measured if status.state == "finished" else measured or status.best,
+        label=str(label.get("label") or ""),
+        pinned=label.get("pinned") is True,
     )
 
 
@@ -304,7 +333,7 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
 
 
 def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -> RunFolder:
-    """The run with an id, a part of one that only one run has, or else the newest finished run of a goal.
+    """The run with an id or a label, a part of an id that only one run has, or else the newest finished run of a goal.
 
     Raises:
         ProjectError: where no run or more than one fits.
@@ -317,7 +346,7 @@ def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -
             if run.status.state == "finished" and run.goal == goal:
                 return run.folder
         raise ProjectError(f"no finished run in {runs_dir}", "train one first: eagertui --headless train")
-    hits = [r for r in runs if r.id == run_id] or [r for r in runs if run_id in r.id]
+    hits = [r for r in runs if run_id in (r.id, r.label)] or [r for r in runs if run_id in r.id]
     if len(hits) == 1:
         return hits[0].folder
     if hits:

@@ -23,6 +23,15 @@ from core.run.folder import GOES_ON, RunFolder
 from core.run.identity import identity
 from core.run.status import Status, read_status
 
+COMPUTING = {
+    # Threads sleep while they wait for each other. Those that spin instead take the processor from the very one that
+    # they wait for where another program computes too: a step then took twenty times as long.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # oneDNN keeps what it builds for every shape of a bf16 product, and never gives it back.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
+    "LRU_CACHE_CAPACITY": "256",
+}
+"""What torch's libraries read once, before they are loaded; whoever sets it otherwise has his way."""
 COMMANDS = ("pause", "resume", "checkpoint", "stop")
 NICE = 10
 
@@ -39,7 +48,7 @@ def engine_command() -> list[str]:
 
 def engine_environment() -> dict[str, str]:
     """The environment of an engine: as ours, and it finds the `core` that we run from."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**COMPUTING, **os.environ, "PYTHONUNBUFFERED": "1"}
     home = Path(core.__path__[0]).resolve().parent
     if home.name not in ("site-packages", "dist-packages"):
         paths = [str(home), environment.get("PYTHONPATH", "")]

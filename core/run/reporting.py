@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from core.errors import StopRequested
 
@@ -81,3 +82,35 @@ class NullReporter(Reporter):
     def wants(self) -> Wish:
         """Always to go on."""
         return "go"
+
+
+def in_passes(reporter: Reporter, task: str, passes: int) -> Reporter:
+    """A reporter for a stage that does one task several times over data of about the same size.
+
+    It tells each pass by its number, as `ranking 1 of 2`, and how far all of them are together, so that the time left
+    is that of the stage and nothing begins again at 0 %.
+
+    Args:
+        reporter: hears everything.
+        task: the task's name.
+        passes: how often it is done.
+    """
+    return cast(Reporter, _InPasses(reporter, task, passes))
+
+
+class _InPasses:
+    def __init__(self, reporter: Reporter, task: str, passes: int) -> None:
+        self._reporter, self._task, self._passes = reporter, task, passes
+        self._pass, self._done = 0, math.inf
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reporter, name)
+
+    def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
+        if task == self._task:
+            self._pass += done <= self._done
+            self._done, passes = done, max(self._pass, self._passes)
+            before = (self._pass - 1) * total
+            self._reporter.progress(f"{task} {self._pass} of {passes}", before + done, passes * total, unit)
+        else:
+            self._reporter.progress(task, done, total, unit)

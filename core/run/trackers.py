@@ -14,10 +14,11 @@ from typing import Any
 from core.errors import ProjectError
 from core.run.events import Event
 from core.run.folder import RunFolder
+from core.run.rankings import FUSED
 from core.safe_json import figures, number
 
 METRICS_FILE = "metrics.json"
-_METHODS = {"model": "test/", "model+dense": "test/model+dense "}
+_METHODS = {"model": "test/", FUSED: f"test/{FUSED} "}
 
 
 def require(names: Sequence[str]) -> None:

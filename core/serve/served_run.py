@@ -14,6 +14,8 @@ from core.data.dataset import Dataset
 from core.errors import DataError, EagerError, ProjectError
 from core.index.lookup import Lookup
 from core.index.revisions.changes import load_revisions, newest_revision
+from core.recommend.cache.cached_lists import CachedLists
+from core.recommend.cache.list_database import CACHE_FILE
 from core.run.folder import RunFolder
 from core.serve import protocol
 from core.vectors import KINDS
@@ -44,6 +46,7 @@ class ServedRun:
         self.has = [name for name, stage in STAGES.items() if self._is_made(stage)]
         self._recommender: Recommender | None = None
         self._grown: Lookup | None = None
+        self._cache: CachedLists | None = None
         if "model" in self.has and not lookup:
             progress("loading the libraries")
             from core.recommend.recommender import Recommender
@@ -120,6 +123,37 @@ class ServedRun:
             known = self._base.grown(load_revisions(self.folder))
         self._grown = known
         return known
+
+    def branch_words(self, item_id: str) -> str:
+        """Words of the two highest branches that hold an item; empty where the index has none."""
+        if "index" not in self.has:
+            return ""
+        try:
+            lookup = self.lookup
+        except EagerError:  # whoever asks about the index gets this error
+            return ""
+        number, table = lookup.number(item_id), lookup.branches
+        if number is None:
+            return ""
+        codes = lookup.index.codes[number].tolist()
+        rows = [table.find(codes[:depth]) for depth in range(1, min(3, table.levels))]
+        return " › ".join(", ".join(table.words(row)[:2]) for row in rows if row >= 0 and table.words(row))
+
+    def close(self) -> None:
+        """Write down what is not written yet."""
+        if self._cache is not None:
+            self._cache.close()
+
+    @property
+    def cache(self) -> CachedLists | None:
+        """The lists that were made beforehand; None where there are none.
+
+        Raises:
+            DataError: the cache is damaged.
+        """
+        if self._cache is None and (self.folder.path / CACHE_FILE).is_file():
+            self._cache = CachedLists(self.folder)
+        return self._cache
 
     @cached_property
     def nearest(self) -> Nearest:

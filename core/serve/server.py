@@ -49,7 +49,10 @@ def serve(run: Path, lookup: bool = False) -> int:
         send(protocol.failure(error))
         return error.exit_code
     send(ready)
-    Server(served, send).answer_all(sys.stdin.buffer)
+    try:
+        Server(served, send).answer_all(sys.stdin.buffer)
+    finally:
+        served.close()
     return 0
 
 

@@ -327,7 +327,7 @@ class Loop:
         for name, value in losses.items():  # the epoch's means are over its targets
             before, weight = self.position.sums.get(name, (0.0, 0))
             self.position.sums[name] = (before + value * counts[name], weight + counts[name])
-        if self.position.step % METRIC_EVERY == 0 or self.position.step + 1 == total:
+        if self.position.step % METRIC_EVERY == 0 or group.stop == len(batches):  # patience may end it here
             self._report({**losses, "learning_rate": rate, "gradient_norm": norm})
         if self.average:
             # A short memory at first, so that the mean forgets the random start.

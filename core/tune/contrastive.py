@@ -20,6 +20,8 @@ from torch.nn import functional
 
 from core.model.dense import DenseHead
 from core.settings import ContrastSettings
+from core.training.softmax import Offsets, softmax_loss
+from core.training.unit import unit_rows
 from core.tune.losses import LossValue, TargetStates
 from core.vectors import ItemVectors
 
@@ -76,12 +78,12 @@ class SummaryContrast(nn.Module):
 
     def _loss(self, name: str, states: Tensor, items: Tensor, drawn: Tensor | None) -> Tensor:
         """InfoNCE of one source: the mean over the rows; states (rows, hidden), items (rows,)."""
-        projected = functional.normalize(self.projectors[name](states).float(), dim=1)  # (rows, dim)
+        projected = unit_rows(self.projectors[name](states).float())  # (rows, dim)
         vectors, known = self.vectors(name), self.get_buffer(f"known_{name}")
-        # Against the whole catalogue: cosines (rows, items), without the items that have no vector.
+        # Against the whole catalogue, without the items that have no vector.
         if drawn is None:
-            cosines = (projected @ vectors.T).masked_fill(~known, -torch.inf)
-            return functional.cross_entropy(cosines / self.settings.temperature, items)
+            place = known.cumsum(0) - 1  # of every item among those that have one
+            return softmax_loss(projected / self.settings.temperature, vectors[known], place[items])
         # Against drawn items: the right one first, (rows, 1 + negatives); the right one drawn again is masked.
         right = (projected * vectors[items]).sum(dim=1, keepdim=True)
         wrong = projected @ vectors[drawn].T
@@ -125,7 +127,7 @@ class NextContrast(nn.Module):
         """Unit vectors of some items, or of all, in the common space; shape (items, hidden)."""
         sources = {name: self.get_buffer(f"vectors_{name}") for name in self.names}
         mixed = [self.maps[name](vectors if items is None else vectors[items]) for name, vectors in sources.items()]
-        return functional.normalize(torch.stack(mixed).sum(dim=0).float(), dim=1)
+        return unit_rows(torch.stack(mixed).sum(dim=0).float())
 
     def _others(self, named: Tensor) -> tuple[Tensor, float]:
         """Items that are drawn beside those that are named, and what their logits gain.
@@ -147,31 +149,28 @@ class NextContrast(nn.Module):
         """The mean loss of finding each target's item; there must be at least one."""
         temperature = self.settings.temperature
         items, past_items, teacher_items = batch.items, batch.past_items, batch.teacher_items
-        # Queries, (targets, hidden), and their logits with the items: all of them in order, (targets, items) ...
-        queries = functional.normalize(self.query(batch.states).float(), dim=1) / temperature
+        # Queries, (targets, hidden), and what they are held against: all items in order, (items, hidden) ...
+        queries, gains = unit_rows(self.query(batch.states).float()) / temperature, None
         if 0 < self.settings.negatives < self.count:
-            # ... or those that the batch names, in order, then those drawn, (targets, named + drawn). Item numbers
-            # become columns.
+            # ... or those that the batch names, in order, then those drawn, (named + drawn, hidden). Item numbers
+            # become columns; the logits of those drawn gain what makes them stand for all the rest.
             named = torch.cat([items, past_items, *([] if teacher_items is None else [teacher_items.flatten()])])
             named = named.unique()
             others, gain = self._others(named)
-            logits = (queries @ self.item_vectors(torch.cat([named, others])).T).float()
-            logits[:, len(named) :] += gain
+            vectors = self.item_vectors(torch.cat([named, others]))
+            gains = torch.cat([vectors.new_zeros(len(named)), vectors.new_full((len(others),), gain)])
             items, past_items = torch.searchsorted(named, items), torch.searchsorted(named, past_items)
             teacher_items = None if teacher_items is None else torch.searchsorted(named, teacher_items)
         else:
-            logits = (queries @ self.item_vectors().T).float()
-        # Items of each target's own history gain or lose the learnt offset.
-        offset = (self.repeat / temperature).expand(len(batch.past_rows))
-        logits.index_put_((batch.past_rows, past_items), offset, accumulate=True)
-        log_probs = torch.log_softmax(logits, dim=1)
+            vectors = self.item_vectors()
         # Columns and weights of the answer, (targets, 1), and of what the teachers expect, (targets, 1 + top).
         columns, weights = items[:, None], torch.ones_like(items, dtype=torch.float32)[:, None]
         if teacher_items is not None and batch.teacher_probs is not None and batch.distill:
-            # One look-up for both: the matrix is large.
             columns = torch.cat([columns, teacher_items], dim=1)
             weights = torch.cat([(1 - batch.distill) * weights, batch.distill * batch.teacher_probs], 1)
-        return -(log_probs.gather(1, columns) * weights).sum(dim=1).mean()
+        # Items of each target's own history gain or lose the learnt offset.
+        offsets = Offsets(batch.past_rows, past_items, self.repeat / temperature)
+        return softmax_loss(queries, vectors, columns, weights, offsets, gains)
 
     @torch.no_grad()
     def dense(self) -> DenseHead:

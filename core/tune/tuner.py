@@ -250,9 +250,8 @@ class Tuner:
                 self.reporter.alert("warning", "few legal tokens", text)
             if best.worse > 1 and len(self.sample):
                 left = tune.patience - best.worse
-                ending = f"it ends after {left} more" if left > 0 else "so it ends here"
-                text = f"{best.worse} validations without a better N@10; {ending}"
-                self.reporter.alert("info", "no progress", text)
+                ending = f"{left} more without a better one end the training" if left > 0 else "the training ends here"
+                self.reporter.log(f"epoch {best.epoch} of stage {best.stage} is still the best; {ending}")
             return best.worse < tune.patience
 
         loop.run(after_epoch)

@@ -31,6 +31,8 @@ from core.settings import SasrecSettings
 from core.training.dropout import dropout
 from core.training.fitting import fit
 from core.training.loop import Schedule, bucketed
+from core.training.softmax import softmax_loss
+from core.training.unit import unit_rows
 from core.vectors import ItemVectors
 
 SCORE_BATCH = 512
@@ -96,21 +98,33 @@ class SasRec(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
+        self._fixed: Tensor | None = None
+
+    def frozen(self) -> SasRec:
+        """The model with its item vectors computed once, for scoring alone."""
+        with torch.no_grad():
+            self._fixed = self.item_vectors()
+        return self.eval()
 
     def item_vectors(self) -> Tensor:
         """One unit vector an item, and one for padding; (items + 1, width)."""
+        if self._fixed is not None:
+            return self._fixed
         vectors = self.items.weight
         if self.features is not None:
             vectors = vectors + self.project_items(self.features)
-        return functional.normalize(vectors, dim=-1)
+        return unit_rows(vectors)
 
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
 
         The padding needs no mask: it stands behind all that is asked about, and attention is causal.
         """
+        return self._encoded(histories, self.item_vectors())
+
+    def _encoded(self, histories: Tensor, item_vectors: Tensor) -> Tensor:
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
-        vectors = functional.embedding(histories, self.item_vectors()) * (0.1 * math.sqrt(self.settings.hidden_size))
+        vectors = functional.embedding(histories, item_vectors) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
         x = dropout(x, self.settings.dropout, self.training)
         for block in self.blocks:
@@ -120,7 +134,20 @@ class SasRec(nn.Module):
     def logits(self, states: Tensor) -> Tensor:
         """(rows, width) -> (rows, items): cosine over temperature."""
         items = self.item_vectors()[: self.n_items]
-        return functional.normalize(states, dim=-1) @ items.T / self.settings.temperature
+        return unit_rows(states) @ items.T / self.settings.temperature
+
+    def loss(self, histories: Tensor, asked: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy over the catalogue.
+
+        Args:
+            histories: as in `states`.
+            asked: which of their states have a target; bool, same shape.
+            targets: the item that follows each of these; (targets,).
+        """
+        item_vectors = self.item_vectors()  # once for both ends: they are many
+        states = self._encoded(histories, item_vectors)[asked]
+        queries = unit_rows(states.float()) / self.settings.temperature
+        return softmax_loss(queries, item_vectors[: self.n_items], targets)
 
     @torch.inference_mode()
     def score(self, histories: Sequences) -> npt.NDArray[np.float32]:
@@ -134,8 +161,9 @@ class SasRec(nn.Module):
                 for i in range(start, min(start + SCORE_BATCH, len(histories)))
             ]
             last = torch.tensor([len(items) - 1 for items in lists])
-            states = self.states(_padded(lists, self.n_items))
-            rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
+            with torch.autocast("cpu", enabled=False):
+                states = self.states(_padded(lists, self.n_items))
+                rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
         return np.concatenate(rows)
 
     def vectors(self, train: Sequences) -> ItemVectors:
@@ -179,8 +207,7 @@ class _NextItem(nn.Module):
         following = items[:, 1:]
         real = following != self.model.n_items
         # Only states that have a target are scored, one row each: (targets, items).
-        logits = self.model.logits(self.model.states(items[:, :-1])[real])
-        loss = functional.cross_entropy(logits.float(), following[real])
+        loss = self.model.loss(items[:, :-1], real, following[real])
         return loss, {"sasrec_loss": loss.item()}, int(real.sum())
 
 

@@ -72,7 +72,7 @@ _eagertui() {{
     elif [ "$before" = --set ]; then
         compopt -o nospace 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -S = -W "{" ".join(keys)}" -- "$word"); return
-    elif [ "$before" = --run ]; then
+    elif [[ $before == --run || $before == --rm || $before == --name || $before == --pin || $before == --unpin ]]; then
         for part in . "${{COMP_WORDS[@]:2}}"; do [ -d "$part/runs" ] && folder=$part/runs; done
         mapfile -t COMPREPLY < <(compgen -W "$([ -n "$folder" ] && ls "$folder" 2>/dev/null)" -- "$word"); return
     fi

@@ -22,7 +22,7 @@ def open_app(project: Path | None, place: str = "", overrides: Sequence[str] = (
 
     Raises:
         ProjectError: the path is no project.
-        EnvironmentFault: there is no terminal.
+        EnvironmentFault: there is no terminal, or it is told to take no UTF-8.
     """
     file = project_file(project) if project else None
     streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual reads the first and draws on the last
@@ -30,6 +30,12 @@ def open_app(project: Path | None, place: str = "", overrides: Sequence[str] = (
         raise EnvironmentFault(
             "no terminal to draw the app on",
             "without one: eagertui --headless train; the other verbs always print",
+        )
+    encoding = sys.stderr.encoding or ""
+    if "utf" not in encoding.lower():
+        raise EnvironmentFault(
+            f"the app draws with signs that {encoding} does not have",
+            "tell that it takes UTF-8: export LC_ALL=C.UTF-8, without PYTHONIOENCODING; the other verbs print anyway",
         )
     from eagertui.app import run_app
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Blur, Key
@@ -16,7 +15,7 @@ from textual.widgets.selection_list import Selection
 
 from eagertui.forms.form_model import Field, text_of
 from eagertui.textual_private import ToldSelect
-from eagertui.widgets.draw import line, safe
+from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.typed_line import TypedLine
 
 
@@ -77,10 +76,19 @@ class ChoiceSelect(ToldSelect):
         typed = next((one for one in field.prefixes if isinstance(value, str) and value.startswith(one)), None)
         chosen = value if value in field.choices else typed
         options = [(one, safe(one) or "none") for one in field.choices] + [(one, f"{one}…") for one in field.prefixes]
-        shown = [(Text(f"{'●' if one == chosen else ' '} {label}"), one) for one, label in options]
+        words = dict(zip(field.choices, field.words, strict=False))
+        shown = [
+            (
+                line(
+                    [f"{'●' if one == chosen else ' '} {label}", (f"\n    {words[one]}" if one in words else "", FAINT)]
+                ),
+                one,
+            )
+            for one, label in options
+        ]
         first = chosen if chosen is not None else options[0][0]  # where the cursor stands
         super().__init__(shown, allow_blank=False, value=first, type_to_search=False)
-        self._field, self._rows = field, len(shown)
+        self._field, self._rows = field, len(shown) + len(words)
 
     def on_mount(self) -> None:
         """Open the list."""

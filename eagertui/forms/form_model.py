@@ -17,7 +17,7 @@ from core import fields
 from core.errors import ProjectError
 from core.fields import BadValue, Setting, toml_value
 from core.project import Project, all_settings, nearest_recipe
-from core.recipes import recipe_paths
+from core.recipes import RecipeCard, recipe_cards, recipe_paths
 from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.plain import near as near
 
@@ -55,6 +55,7 @@ class Field:
         allowed: bounds or choices in words; empty where anything of the type goes.
         choices: the texts to choose from; empty where it is typed. Of a list, those that may stand in it.
         prefixes: beginnings of texts that may be typed besides the choices.
+        words: what the choices are, in a sentence each, where they say so.
         changed: whether it was changed here.
         problem: what is wrong with the value; empty where nothing is.
         label: the key as its group shows it.
@@ -69,6 +70,7 @@ class Field:
     allowed: str = ""
     choices: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     changed: bool = False
     problem: str = ""
     label: str = ""
@@ -167,9 +169,19 @@ def problem(key: str, text: str) -> str:
     return ""
 
 
+def recipe_words(card: RecipeCard) -> str:
+    """What a recipe needs, in as few words as a narrow list has room for: machine, parameters, download."""
+    needs, size = re.split("[;.]", card.needs)[0], card.size.partition(" (")[0].rstrip(".")
+    for word, short in ((" million parameters", " M"), (" billion parameters", " B")):
+        size = size.replace(word, short)
+    loads = re.search(r"[\d.]+ GB", card.download)
+    return f"{needs}, {size}" + (f", {loads[0]} to load" if loads else "")
+
+
 def form_field(setting: Setting, key: str, value: Any) -> Field:
     """A setting as a field that nobody has changed."""
-    choices = tuple(recipe_paths()) if key == "recipe" else setting.choices
+    cards = recipe_cards() if key == "recipe" else ()
+    choices = tuple(card.name for card in cards) or setting.choices
     return Field(
         key=key,
         kind=setting.kind,
@@ -179,6 +191,7 @@ def form_field(setting: Setting, key: str, value: Any) -> Field:
         allowed=setting.allowed or (", ".join(choices) if key == "recipe" else ""),
         choices=() if setting.kind == "table of numbers" else choices,
         prefixes=setting.prefixes,
+        words=tuple(map(recipe_words, cards)),
         label=key,
         check=lambda text: problem(key, text),
     )

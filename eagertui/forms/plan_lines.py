@@ -16,7 +16,9 @@ _STATES = {"run": ("▸", "run", "bold $success"), "reuse": ("=", "reuse", "$sec
 
 def plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
     """The total first, then what may surprise, then stage by stage."""
-    told = [*_joined(_total(plan), _range(plan), width), line(_room(plan)), *_which(plan, width), Content("")]
+    told = [*refused_lines(plan)]
+    told += [Content("")] if told else []
+    told += [*_joined(_total(plan), _range(plan), width), line(_room(plan)), *_which(plan, width), Content("")]
     if warnings := _warnings(plan):
         told += [*warnings, Content("")]
     names = min(14, max((len(safe(stage.get("name"))) for stage in _stages(plan)), default=0))
@@ -42,7 +44,23 @@ def short_plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
     total = line([*_total(plan), *_range(plan), (" · ", FAINT), *room] if room else [*_total(plan), *_range(plan)])
     if total.cell_length > width:
         total = line([*_total(plan), (" · ", FAINT), *room], width)
+    if refused := refused_lines(plan):
+        return [*refused, total]
     return [total, *_which(plan, width), *(_warnings(plan) or [line(stages, width)])]
+
+
+def refusal(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a training would be refused, and what can be done; empty texts where it can begin."""
+    told = plan.get("refused")
+    return (str(told.get("message", "")), str(told.get("remedy", ""))) if isinstance(told, Mapping) else ("", "")
+
+
+def refused_lines(plan: Mapping[str, Any]) -> list[Content]:
+    """The same in lines; none where it can begin."""
+    message, remedy = refusal(plan)
+    return (
+        [line([(f"✗ cannot start: {safe(message)}", "bold $error")]), line([(safe(remedy), FAINT)])] if message else []
+    )
 
 
 def _stages(plan: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

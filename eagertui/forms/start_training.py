@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +22,28 @@ from eagertui.actions import own_bindings
 from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.forms.form_model import RunForm, near, train_command
 from eagertui.forms.form_parts import button_label, copy_hint, folded_command, form_button, heading
-from eagertui.forms.plan_lines import plan_lines, short_plan_lines
+from eagertui.forms.plan_lines import plan_lines, refusal, short_plan_lines
 from eagertui.forms.settings_form import SettingsForm
 from eagertui.widgets.draw import error_lines, line
 from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.lines import Draw, Lines
+from eagertui.widgets.run_lines import hint
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp
 
+FILE_INTERVAL = 1.0
+"""Seconds between two looks at whether the project file was changed."""
 PATIENCE = 0.6
 """Seconds without a change after which the figures are computed again."""
+
+
+def _stamp(file: Path) -> object:
+    """What changes when a file is written; None where it cannot be seen."""
+    with contextlib.suppress(OSError):
+        stat = file.stat()
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return None
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class StartScreen(Screen[StartChoice | None]):
     Args:
         project_file: the project.
         overrides: `--set` texts that the form begins with.
+        setting: the key that the cursor stands on at first; of several stages the first one's.
     """
 
     PLACE = "start"
@@ -55,8 +68,9 @@ class StartScreen(Screen[StartChoice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("start")]
     AUTO_FOCUS = "SettingList"
 
-    def __init__(self, project_file: Path, overrides: Sequence[str]) -> None:
+    def __init__(self, project_file: Path, overrides: Sequence[str], setting: str = "") -> None:
         super().__init__()
+        self._first = setting.replace("tune.stages.", "tune.stages.0.")
         self.project_file = project_file
         self._given = tuple(overrides)
         self._form: RunForm | None = None
@@ -98,30 +112,50 @@ class StartScreen(Screen[StartChoice | None]):
         """Read the project."""
         self.query_one("#settings").border_title = "Settings"
         self.query_one("#figures").border_title = "What it will do"
-        self._read()
+        self._follow_file()
 
     def copy_text(self) -> str:
         """The command."""
         return train_command(self.project_file, self.overrides)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A new run is a choice only where one could go on; while something is typed, the keys are letters."""
+        """A new run is a choice only where one could go on; without settings, or while one is typed, nothing begins."""
         editing = any(form.editing for form in self.query(SettingsForm))
-        if editing and action in ("start", "start_new", "default", "filter"):
+        if (editing or self._form is None) and action in ("start", "start_new", "default", "filter"):
             return False
         return self.continues if action == "start_new" else True
 
     # --- the settings -----------------------------------------------------------------------------------------------
 
-    @work(group="form", exit_on_error=False)
+    @work(group="file", exclusive=True, exit_on_error=False)
+    async def _follow_file(self) -> None:
+        """Read the project file, and again whenever somebody has changed it; what was changed here is kept."""
+        seen: object = None
+        while True:
+            stamp = await asyncio.to_thread(_stamp, self.project_file)
+            if stamp != seen:
+                seen = stamp
+                await self._read()
+            await asyncio.sleep(FILE_INTERVAL)
+
     async def _read(self) -> None:
         async with self._changing:
+            self._given = self.overrides
             try:
                 self._form = await asyncio.to_thread(RunForm.load, self.project_file, self._given)
             except EagerError as error:
+                self._form = self._plan = None
                 self._show_broken(error)
                 return
+        was_broken = self.has_class("-broken")
+        self.remove_class("-broken")
+        self.query_one("#figures").border_title = "What it will do"
         self._show(0.0)
+        if self._first:
+            self.query_one("#settings", SettingsForm).go_to(self._first)
+            self._first = ""
+        if was_broken:
+            self.query_one("#settings", SettingsForm).focus_list()
 
     @work(group="form", exit_on_error=False)
     async def _change(self, key: str, text: str | None) -> None:
@@ -153,7 +187,9 @@ class StartScreen(Screen[StartChoice | None]):
         self.add_class("-broken")
         message = error.message.replace(f"{self.project_file.parent}/", "")
         self.query_one("#figures").border_title = "The project file cannot be read"
-        self._tell([*error_lines(message, error.remedy), Content(""), line([("esc", "bold $accent"), " back"])])
+        keys = hint("E", "opens the file in your editor", "esc", "back")
+        again = line(["Mended, it is read again by itself."])
+        self._tell([*error_lines(message, error.remedy), Content(""), again, keys])
 
     @on(SettingsForm.Edited)
     def _edited(self, event: SettingsForm.Edited) -> None:
@@ -219,6 +255,10 @@ class StartScreen(Screen[StartChoice | None]):
             fault = form.trouble
             self.query_one("#settings", SettingsForm).go_to(fault.key)
             self.eager.tell(f"{fault.key}: {fault.message}" if fault.key else fault.message, severity="error")
+            return
+        message, remedy = refusal(self._plan or {})
+        if message:
+            self.eager.complain(EagerError(message, remedy))
             return
         self.dismiss(StartChoice(form.overrides, new))
 

@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from eagertui.actions import MOVES
 from eagertui.widgets.draw import safe
 
 
@@ -19,7 +20,7 @@ class AboutScreen(ModalScreen[None]):
     """The lines of `eagertui doctor`."""
 
     CSS_PATH = "help.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f2", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f2", "dismiss", "Close"), *MOVES]
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,7 +15,9 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from eagertui.actions import MOVES
 from eagertui.widgets.draw import line
+from eagertui.widgets.typed_line import TypedLine
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class AskScreen(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,left", "app.focus_previous", show=False),
         Binding("down,right", "app.focus_next", show=False),
+        *MOVES,
     ]
 
     def __init__(self, title: str, text: Content, answers: Sequence[Answer]) -> None:
@@ -77,3 +80,35 @@ class AskScreen(ModalScreen[str]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.action_answer(int(str(event.button.id).removeprefix("answer-")))
+
+
+class TypeScreen(ModalScreen[str | None]):
+    """A question whose answer is typed; escape answers nothing.
+
+    Args:
+        title: the question.
+        text: what stands in the line at first.
+        hint: what an empty line means.
+    """
+
+    CSS_PATH = "ask.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False)]
+
+    def __init__(self, title: str, text: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._title, self._text, self._hint = title, text, hint
+
+    def compose(self) -> ComposeResult:
+        """The line to type in."""
+        with VerticalScroll(id="question", classes="panel", can_focus=False):
+            yield TypedLine(self._text, placeholder=self._hint, compact=True)
+
+    def on_mount(self) -> None:
+        """Name the line."""
+        panel = self.query_one("#question")
+        panel.border_title, panel.border_subtitle = Content(self._title), "enter keeps it · esc back"
+        self.query_one(TypedLine).focus()
+
+    @on(TypedLine.Submitted)
+    def _typed(self, event: TypedLine.Submitted) -> None:
+        self.dismiss(event.value)

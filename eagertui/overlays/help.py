@@ -11,20 +11,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from eagertui.actions import FORMS, PLACES, Action, actions_of, shown_key
+from eagertui.actions import FORMS, MOVES, MOVING, PLACES, Action, actions_of, shown_key
 from eagertui.config import config_path
 from eagertui.places.data.lines import fold
 from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.lines import Lines
 
-MOVING = (
-    ("tab", "the next panel"),
-    ("↑ ↓", "the next row; page up, page down, home, end"),
-    ("enter", "open what is under the cursor"),
-    ("← →", "in a table the next column, in a chart its values"),
-    ("/", "filter: a text, !text for the rows without it, =EXPRESSION over a table's columns"),
-    ("ctrl+p", "find any command by its name; themes as well"),
-)
 INDENT = 10
 """Cells before the words of a key."""
 UNFOLDED = 10_000
@@ -40,7 +32,7 @@ class HelpScreen(ModalScreen[None]):
     """
 
     CSS_PATH = "help.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1,q", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1,q", "dismiss", "Close"), *MOVES]
 
     def __init__(self, place: str, own: Mapping[str, str]) -> None:
         super().__init__()
@@ -75,7 +67,7 @@ class HelpScreen(ModalScreen[None]):
         rows = [row for action in actions if action.places for row in self._rows(action, width)]
         rows += [Content(""), line([("everywhere", "bold")])]
         rows += [row for action in actions if not action.places for row in self._rows(action, width)]
-        rows += [Content(""), line([("in lists, tables and charts", "bold")])]
+        rows += [Content(""), line([("moving", "bold")])]
         for key, text in MOVING:
             rows += fold([(f"{key:>8}  ", "bold $accent"), (text, "")], width, INDENT)
         rows += [Content(""), *fold([("your own keys: ", FAINT), (safe(config_path()), FAINT)], width, INDENT)]

@@ -16,6 +16,7 @@ from textual.events import Click
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from eagertui.actions import MOVES
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.row_list import Row, RowList
 from eagertui.widgets.table.frame_table import FrameTable
@@ -28,6 +29,7 @@ class Overlay(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back", show=False),
         Binding("c", "app.copy", "Copy", show=False),
+        *MOVES,
     ]
 
     def on_click(self, event: Click) -> None:
@@ -76,7 +78,7 @@ class Finder(ModalScreen[int | None]):
 
     CSS_PATH = Path(__file__).with_name("modals.tcss")  # a name alone would be looked for beside the subclass
     AUTO_FOCUS = "#finder-text"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", show=False), *MOVES]
     NOUN = ""
     """What is looked for, in a word."""
     HINT = ""

@@ -10,14 +10,19 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from core.run.folder import RunFolder
-from eagertui.actions import actions_of
+from eagertui.actions import PLACES, actions_of
+from eagertui.widgets.draw import line
 from eagertui.widgets.key_bar import KeyBar
+from eagertui.widgets.lines import Lines
 from eagertui.widgets.place_bar import PlaceBar
+from eagertui.widgets.run_lines import hint
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp
 
 
+NO_PROJECT = [line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own logs")]
+"""What a place shows before there is anything to show."""
 SMALLEST = (40, 12)
 """Columns and lines below which a place shows a notice instead of itself."""
 
@@ -42,9 +47,11 @@ class Place(Screen[None]):
         return None
 
     def compose(self) -> ComposeResult:
-        """The bars around the place's body, and what a terminal too small for them shows."""
+        """The bars around the place's body, and what stands in its place without a project, or without room."""
         yield PlaceBar(self.PLACE)
         yield from self.body()
+        if self.PLACE != "home":
+            yield Lines(id="no-project", classes="panel")
         yield Static("Too small: at least 40 × 12.\nq quits.", id="too-small", markup=False)
         yield KeyBar()
 
@@ -58,6 +65,9 @@ class Place(Screen[None]):
 
     def on_mount(self) -> None:
         """Listen to the app's news."""
+        for panel in self.query("#no-project").results(Lines):
+            panel.border_title = PLACES[self.PLACE]
+            panel.show(lambda width: NO_PROJECT)
         self.eager.runs_changed.subscribe(self, self._news)
         self.eager.run_changed.subscribe(self, self._news)
         self.news()
@@ -82,3 +92,4 @@ class Place(Screen[None]):
     def news(self) -> None:
         """Draw what the app knows now."""
         self.query_one(PlaceBar).show_project(self.eager.project_name)
+        self.set_class(self.PLACE != "home" and self.eager.bridge.project_file is None, "-no-project")

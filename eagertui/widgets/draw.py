@@ -52,6 +52,18 @@ def clip(text: object, cells: int) -> str:
     return shown if cell_len(shown) <= cells else set_cell_size(shown, cells - 1).rstrip() + "…"
 
 
+def clip_left(text: object, cells: int) -> str:
+    """Foreign text in at most so many cells, its end kept: an ellipsis stands where its beginning was."""
+    shown = safe(text)
+    if cells <= 0:
+        return ""
+    if cell_len(shown) <= cells:
+        return shown
+    while cell_len(shown) > cells - 1:
+        shown = shown[1:]
+    return f"…{shown}"
+
+
 def fill(text: object, cells: int) -> str:
     """Foreign text in exactly so many cells."""
     return set_cell_size(clip(text, cells), max(0, cells))
@@ -144,6 +156,12 @@ def number(value: float) -> str:
 def short_id(run: RunInfo) -> str:
     """What tells a run from the others of its project."""
     return safe(run.id.rsplit("_", 1)[-1])
+
+
+def checkpoint_name(path: str) -> str:
+    """A checkpoint's path without the folders of the store: `best`; empty where nothing else is left of it."""
+    _, store, inside = path.partition(".store/")
+    return safe(inside.partition("/")[2] if store else path)
 
 
 def rule_of_three(done: float, total: float, unit: str) -> str:

@@ -11,14 +11,16 @@ from textual.content import Content
 
 from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE, read_difference
 from core.run.folder import RunInfo
-from core.run.rankings import OURS, headline
+from core.run.rankings import OURS, both_protocols, headline, protocol_of
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number
+from eagertui.cli.output.lists import PIN
 from eagertui.plain import duration, near
 from eagertui.widgets.draw import (
     FAINT,
     Part,
     bar,
+    checkpoint_name,
     clip,
     fill,
     line,
@@ -58,9 +60,9 @@ def run_row(run: RunInfo, width: int) -> Content:
     glyph, style = status_parts(status)[0]
     left: list[Part] = [(fill(glyph, 12), style), (f" {fill(when(run.created), 11)} ", "")]
     if width >= 60:
-        left.append((f" {fill(run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
+        left.append((f" {fill(run.label or run.recipe or run.name, 12 if width >= 90 else 8)} ", ""))
     if width >= 74:
-        left.append((f" {fill(short_id(run), 5)} ", FAINT))
+        left.append((f" {fill(short_id(run) + PIN * run.pinned, 5)} ", FAINT))
     if status.live and status.total > 0:
         share = status.done / status.total
         best = scores({k: v for k, v in status.best.items() if k == "ndcg@10"}) if width >= 70 else []
@@ -89,7 +91,9 @@ def run_row(run: RunInfo, width: int) -> Content:
 def run_detail(run: RunInfo, width: int) -> list[Content]:
     """A few lines about one run, the next step named."""
     status = run.status
-    lines = [line([*status_parts(status), ("  " + safe(run.id), FAINT)], width)]
+    label: list[Part] = [("  " + clip(run.label, 30), "bold")] if run.label else []
+    pinned: list[Part] = [(f"  {PIN} pinned", FAINT)] if run.pinned else []
+    lines = [line([*status_parts(status), *label, ("  " + safe(run.id), FAINT), *pinned], width)]
     if status.live:
         lines.append(progress_line(status, width))
         if status.best:
@@ -105,9 +109,11 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
         if status.remedy:
             lines.append(line([(safe(status.remedy), FAINT)], width))
         if status.checkpoint:
-            lines.append(line([("last checkpoint  ", FAINT), safe(status.checkpoint)], width))
+            lines.append(line([("last checkpoint  ", FAINT), checkpoint_name(status.checkpoint) or "saved"], width))
         if status.state in UNFINISHED:
             lines.append(hint("r", "goes on from there", "enter", "the whole story"))
+    if not status.live:
+        lines.append(hint("N", "name it", "P", "unpin it" if run.pinned else "pin it", "D", "delete it"))
     lines.append(line([(safe(near(run.folder.path)), FAINT)], width))
     return lines
 
@@ -122,34 +128,41 @@ def hint(*pairs: str) -> Content:
 
 def progress_line(status: Status, width: int) -> Content:
     """Bar, share, count and time left of the current task, from a status alone."""
-    share = status.done / status.total if status.total > 0 else 0.0
+    if status.total <= 0:
+        return line([(f"{safe(status.stage)} is at work" if status.stage else "the engine is starting", FAINT)], width)
+    share = status.done / status.total
     return bar_line(status.task, share, rule_of_three(status.done, status.total, status.unit), status.eta, width)
 
 
 def bar_line(task: str, share: float, count: str, eta: float | None, width: int) -> Content:
     """A task's bar, share and count, and the time that it still takes."""
     right: list[Part] = [(f"{duration(eta)} left", "bold")] if eta else []
-    name = f"{fill(task, 10)} " if width >= 70 else ""
+    name = f"{fill(task, max(10, min(16, cell_len(task))))} " if width >= 70 else ""
     middle = f" {share:4.0%}  {count}"
-    cells = max(6, width - len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
+    cells = max(6, width - cell_len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
     return spread([(name, "bold"), *progress_bar(share, min(cells, 60)), (middle, "")], right, width)
 
 
 def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
-    """Model and baselines on the test split: figures, half their 95 % intervals where there is room, and a bar."""
-    test = metrics.get("test")
-    if not isinstance(test, Mapping):
+    """Model and baselines on the test split: figures, half their 95 % intervals where there is room, and a bar.
+
+    They are those of the protocol that stands first, which is named; of the other one the model's own are said.
+    """
+    splits = both_protocols(metrics)
+    if not splits:
         return []
+    test = metrics[splits[0]]
     rows = [(str(name), values) for name, values in test.items() if isinstance(values, Mapping)]
     ours = headline(test)
     rows.sort(key=lambda row: (row[0] != ours, row[0] not in OURS, -_value(row[1], "ndcg@10")))
     most = max((_value(values, "ndcg@10") for _, values in rows), default=0.0) or 1.0
-    halves = {(name, key): _half(metrics, name, key) for name, _ in rows for key in ("recall@10", "ndcg@10")}
+    halves = {(name, key): _half(metrics, splits[0], name, key) for name, _ in rows for key in ("recall@10", "ndcg@10")}
     wide = width >= 12 + 2 * 15 and any(halves.values())
     column = 15 if wide else 8
     cells = max(0, width - 12 - 2 * column)
     head = "".join(f"{label:>8}{'':{column - 8}}" for label in ("R@10", "N@10"))
-    lines = [line([(f"{'method':<12}{head}", FAINT)], width)]
+    lines = [line([(f"test, {protocol_of(splits[0], metrics)}", FAINT)], width)]
+    lines.append(line([(f"{'method':<12}{head}", FAINT)], width))
     for name, values in rows:
         style = "bold" if name == ours else ""
         parts: list[Part] = [(fill(name, 12), style)]
@@ -159,14 +172,19 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
                 parts.append((f"{halves[name, key]:<7}", FAINT))
         drawn = bar(_value(values, "ndcg@10") / most, cells - 1) if cells > 4 else ""
         lines.append(line([*parts, (" " + drawn, "$primary")], width))
-    return [*lines, *_standing(metrics, [name for name, _ in rows if name not in OURS], width)]
+    lines += _standing(metrics, splits[0], [name for name, _ in rows if name not in OURS], width)
+    for split in splits[1:]:
+        own = metrics[split].get(ours)
+        figures = scores(own) if isinstance(own, Mapping) else []
+        lines.append(line([(f"{protocol_of(split, metrics)}: {ours} ", FAINT), *figures], width))
+    return lines
 
 
-def _standing(metrics: Mapping[str, Any], others: Sequence[str], width: int) -> list[Content]:
+def _standing(metrics: Mapping[str, Any], split: str, others: Sequence[str], width: int) -> list[Content]:
     """What the figures mean for somebody who sees them for the first time: a line for each verdict."""
     verdicts: dict[str, list[str]] = {WORSE: [], NOT_CLEAR: [], BETTER: []}
     for name in others:
-        if gain := read_difference(metrics, "test", name, "ndcg@10"):
+        if gain := read_difference(metrics, split, name, "ndcg@10"):
             verdicts[gain.verdict].append(clip(name, 12))
     if others and not any(verdicts.values()):
         return [line([("no paired test in this run", FAINT)], width)]
@@ -177,10 +195,10 @@ def _standing(metrics: Mapping[str, Any], others: Sequence[str], width: int) -> 
     ]
 
 
-def _half(metrics: Mapping[str, Any], method: str, key: str) -> str:
+def _half(metrics: Mapping[str, Any], split: str, method: str, key: str) -> str:
     """Half the width of a figure's interval; empty where there is none."""
     found: Any = metrics.get("intervals")
-    for name in ("test", method, key):
+    for name in (split, method, key):
         found = found.get(name) if isinstance(found, Mapping) else None
     ends = found if isinstance(found, list) and len(found) == 2 else (None, None)
     low, high = (number(end, math.nan) for end in ends)

@@ -18,6 +18,7 @@ from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
 from tests.core.engine_tools import (
+    N_ITEMS,
     N_USERS,
     Recorder,
     Until,
@@ -29,13 +30,14 @@ from tests.core.engine_tools import (
     write_world,
 )
 
-METHODS = ["model+dense", "model", "dense", "popularity", "transitions", "itemknn", "sasrec"]
+METHODS = ["model+fused", "model", "dense", "popularity", "transitions", "itemknn", "sasrec", "sasrec-text"]
+PROTOCOLS = ("valid", "valid_masked", "test", "test_masked")
 
 
 def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
     metrics = trained.metrics()
-    assert set(metrics) == {"valid", "test", "test_masked", "intervals", "differences", "slices"}
-    for split in ("valid", "test", "test_masked"):
+    assert set(metrics) == {*PROTOCOLS, "intervals", "differences", "slices", "fusion", "protocol"}
+    for split in PROTOCOLS:
         assert list(metrics[split]) == METHODS
         for values in metrics[split].values():
             wanted = {f"{name}@{k}" for name in ("recall", "ndcg") for k in (1, 5, 10, 20, 50)} | {"mrr@50"}
@@ -43,15 +45,18 @@ def test_the_metrics_have_their_shape(trained: RunFolder) -> None:
             assert all(isinstance(value, float) and 0 <= value <= 1 for value in values.values())
             assert values["recall@1"] == values["ndcg@1"]
             assert values["ndcg@10"] <= values["recall@10"] <= values["recall@50"]
-    for method in METHODS:
-        for name, (low, high) in metrics["intervals"]["test"][method].items():
-            assert low <= metrics["test"][method][name] <= high
-    assert set(metrics["differences"]["test"]) == set(METHODS[1:])
-    for method, names in metrics["differences"]["test"].items():
-        for name, told in names.items():
-            expected = metrics["test"]["model+dense"][name] - metrics["test"][method][name]
-            assert told["difference"] == pytest.approx(expected, abs=2e-6)
-            assert told["low"] <= told["difference"] <= told["high"]
+        for method in METHODS:
+            for name, (low, high) in metrics["intervals"][split][method].items():
+                assert low <= metrics[split][method][name] <= high
+        assert set(metrics["differences"][split]) == set(METHODS[1:])
+        assert set(metrics["slices"][split]) == set(METHODS)
+        for method, names in metrics["differences"][split].items():
+            for name, gain in names.items():
+                expected = metrics[split]["model+fused"][name] - metrics[split][method][name]
+                assert gain["difference"] == pytest.approx(expected, abs=2e-6)
+                assert gain["low"] <= gain["difference"] <= gain["high"]
+    card = {"first": "test", "split": "leave-one-out", "users": N_USERS, "items": N_ITEMS, "tied": 0.0}
+    assert {name: metrics["protocol"][name] for name in card} == card
     text = json.dumps(metrics)
     assert str(trained.path.parent) not in text and trained.id not in text and "seconds" not in text
 
@@ -60,7 +65,8 @@ def test_the_metrics_are_those_of_the_ranks(trained: RunFolder) -> None:
     ranks = pl.read_parquet(trained.path / "ranks.parquet")
     assert ranks.height == 2 * N_USERS
     metrics = trained.metrics()
-    for split, source in (("valid", "rank_"), ("test", "rank_"), ("test_masked", "masked_rank_")):
+    for split in PROTOCOLS:
+        source = "masked_rank_" if split.endswith("_masked") else "rank_"
         part = ranks.filter(pl.col("split") == split.removesuffix("_masked"))
         for method in METHODS:
             found = [rank for rank in part[source + method].to_list() if rank]
@@ -126,7 +132,8 @@ STALE: list[tuple[str, set[str], set[str]]] = [
     ("tune.weight_decay=0.01", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
     ("evaluate.bootstrap=60", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
     ("evaluate.mask_seen=true", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
-    ("vectors.semantic_dim=5", {"semantic", "index", "tune", "evaluate"}, {"data", "sasrec", "behavior", "baselines"}),
+    ("vectors.semantic_dim=5", {"semantic", "index", "tune", "baselines", "evaluate"}, {"data", "sasrec", "behavior"}),
+    ('recommend.fusion=["dense"]', {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
     ("sasrec.epochs=4", {"sasrec", "behavior", "index", "tune", "baselines", "evaluate"}, {"data", "semantic"}),
     ("data.max_history=5", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
     ("data.min_user_interactions=6", {"data", "index", "tune", "baselines", "evaluate"} | VECTORS, set()),
@@ -151,7 +158,8 @@ def test_where_sasrec_is_only_a_baseline_its_settings_touch_no_model(trained_pro
     def prints(*overrides: str) -> dict[str, str]:
         return {s.name: s.fingerprint for s in plan(Project.load(trained_project.path or "", [*without, *overrides]))}
 
-    one, two, none = prints(), prints("sasrec.epochs=9"), prints('evaluate.baselines=["popularity"]')
+    none = prints('evaluate.baselines=["popularity"]', 'recommend.fusion=["dense"]')
+    one, two = prints(), prints("sasrec.epochs=9")
     assert one["sasrec"] != two["sasrec"] and "sasrec" not in none
     for stage in ("behavior", "index", "tune"):
         assert one[stage] == two[stage] == none[stage]
@@ -162,11 +170,11 @@ def test_measuring_otherwise_never_trains_again(trained: RunFolder, trained_proj
     for override in ("recommend.beams=20", "evaluate.mask_seen=true", "evaluate.bootstrap=30"):
         assert "tune" not in fresh_stages(trained_project, override), override
     metrics = evaluate_run(trained, ["evaluate.bootstrap=30", 'evaluate.baselines=["popularity"]'])
-    assert list(metrics["test"]) == ["model+dense", "model", "dense", "popularity"]
-    assert metrics["test"]["model"] == trained.metrics()["test"]["model"]
+    assert list(metrics["test"]) == ["model+fused", "model", "dense", "popularity"]
+    assert metrics["test"] == {name: trained.metrics()["test"][name] for name in metrics["test"]}
     masked = evaluate_run(trained, ["evaluate.mask_seen=true"])
-    before = trained.metrics()["test_masked"]  # but for the fusion, whose weight is chosen by what is measured
-    assert all(masked["test"][name] == before[name] for name in METHODS if name != "model+dense")
+    assert masked["protocol"]["first"] == "test_masked"
+    assert {split: masked[split] for split in PROTOCOLS} == {split: trained.metrics()[split] for split in PROTOCOLS}
 
 
 def sources_of(folder: Path) -> set[str]:
@@ -195,6 +203,8 @@ def test_the_sources_that_are_there_make_the_index(overrides: list[str], sources
 def test_what_a_needed_stage_reads_is_needed(world: Path) -> None:
     """The contrast asks for behaviour vectors, and these for SASRec, which nothing else reads."""
     overrides = ["index.sources=semantic", "tune.distill=0", "evaluate.baselines=popularity", "contrast.form=next"]
+    assert "teacher" in needed(Project.load(world, overrides)), "the fused list follows it"
+    overrides.append("recommend.fusion=transitions")
     project = Project.load(world, overrides)
     assert needed(project) == {"data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"}
     assert needed(Project.load(world, [*overrides, "run.goal=index"])) == {"data", "semantic", "index"}

@@ -105,7 +105,8 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "[backbone]\nheads = 5\n", "project.toml:4: backbone.heads: backbone.hidden_size (192) must be a"),
         (MINIMAL + "[index]\nsources = []\n", "project.toml:4: index.sources: needs at least one source"),
         (MINIMAL + "[index]\nsources = ['semantic', 'semantic']\n", '"semantic" stands there twice'),
-        (MINIMAL + "x = = 1\n", "project.toml:3: "),
+        (MINIMAL + "x = = 1\n", "project.toml:3: Invalid value, column 5\nline 3: x = = 1"),
+        (MINIMAL + 'x = """\n', "project.toml:4: "),
     ],
 )  # fmt: skip
 def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) -> None:
@@ -300,16 +301,28 @@ def test_old_spellings_are_read_and_the_new_ones_named(tmp_path: Path) -> None:
 
 def test_old_spellings_on_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "project.toml").write_text(MINIMAL)
-    project = Project.load(tmp_path, ["rq_vae.epochs=9", "index.paper=true"])
+    project = Project.load(tmp_path, ["rq_vae.epochs=9", "index.paper=true", "recommend.dense=false"])
     assert project.index.method == "eager-llm-tree" and project.index.options["rq-vae"].epochs == 9
+    assert project.recommend.fusion == () and len(Project.load(tmp_path, ["recommend.dense=true"]).recommend.fusion) > 1
     assert project.notes == (
         "--set rq_vae.epochs=9: rq_vae.epochs is index.rq-vae.epochs now",
         "--set index.paper=true: index.paper is index.method now",
+        "--set recommend.dense=false: recommend.dense is recommend.fusion now",
     )
     resolved = tmp_path / "project.resolved.toml"
     resolved.write_text(MINIMAL + "[rq_vae]\nepochs = 7\n")
     assert Project.load(resolved).notes == (), "nobody wrote it, so nobody can mend it"
     assert len(Project.load(resolved, ["rq_vae.epochs=9"]).notes) == 1
+    resolved.write_text(
+        MINIMAL
+        + """
+[recommend]
+dense = true
+[evaluate]
+baselines = ["popularity", "transitions", "itemknn", "sasrec"]
+"""
+    )
+    assert Project.load(resolved).evaluate == project.evaluate, "the defaults of 0.1 are those of today"
     (tmp_path / "project.toml").write_text(MINIMAL + "[index]\nmethod = 'kmeans-tree'\npaper = false\n")
     assert Project.load(tmp_path).index.method == "kmeans-tree"
 

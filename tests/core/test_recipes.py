@@ -10,6 +10,7 @@ import pytest
 
 from core.project import recipe_project
 from core.recipes import recipe_card, recipe_paths
+from core.run.rankings import OURS
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "experiments" / "results" / "recipes.json"
 MEASURED_AS = {"light-large": "light, 15 M"}
@@ -37,7 +38,7 @@ def test_the_figures_of_a_recipe_are_the_measured_ones(name: str) -> None:
         assert card.figures == "none of ours yet."
         return
     for data, cell in cells.items():
-        method = "model+dense" if "model+dense recall@10" in cell else "model"
+        method = next(name for name in OURS if f"{name} recall@10" in cell)
         recall, ndcg = (f"{cell[f'{method} {metric}']:.4f}".lstrip("0") for metric in ("recall@10", "ndcg@10"))
         assert re.search(rf"(?i){data} R@10 \{recall}, N@10 \{ndcg}", card.figures)
     assert f"{cells['sample']['parameters'] / 1e6:.1f} million parameters" in card.size

@@ -29,7 +29,7 @@ from tests.eagertui.app_tools import Eyes, fake_engine, screen_text
 from tests.eagertui.forms.form_tools import Errands
 from tests.eagertui.world import PLAN, World
 
-ENDLESS = {"project", "projects", "watch", "files", "act", "quit", "pick", "user"}
+ENDLESS = {"project", "projects", "watch", "file", "files", "act", "quit", "pick", "user"}
 """Groups of workers that look again and again, or wait for a person."""
 FRAMES = 0.02
 """Seconds in which Textual lays out and draws whatever changed: a little more than one of its frames."""
@@ -297,6 +297,13 @@ async def explore(eyes: Eyes, world: World) -> None:
     await eyes.until(lambda: eyes.app.screen.has_class("-answered"))
 
 
+async def compare(eyes: Eyes, world: World) -> None:
+    """Two marked runs, and what was read of them."""
+    await home(eyes, world)
+    await eyes.press("6", "space", "down", "space")
+    await eyes.until(lambda: eyes.app.screen.query_one("#view", RowList).option_count > 1)
+
+
 async def start(eyes: Eyes, world: World) -> None:
     """The form before a training, its figures computed."""
     await eyes.press("t")
@@ -371,7 +378,11 @@ SCENES = {
     "pick": Scene(files, pick),
     "new-project": Scene(files, guess),
     "explore": Scene(readers, explore, "recommend"),
-    "compare": Scene(compared, then(home, "6")),
+    "compare": Scene(compared, compare),
+    "compare-slices": Scene(compared, then(compare, "v")),
+    "compare-settings": Scene(compared, then(compare, "v", "v")),
+    "compare-users": Scene(compared, then(compare, "v", "v", "v")),
+    "compare-curves": Scene(compared, then(compare, "v", "v", "v", "v")),
     "stop": Scene(only("live"), then(followed, "x"), "train"),
     "quit": Scene(shelves, then(home, "q")),
 }

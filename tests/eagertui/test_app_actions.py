@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.app import App
+from textual.content import Content
 from textual.screen import Screen
 
 from eagertui.actions import ACTIONS, FORMS, PLACES, Action, actions_of, key_name, markdown
 from eagertui.app import EagerApp
 from eagertui.config import Config
-from tests.eagertui.app_tools import Eyes, screen_text
+from eagertui.overlays.ask import Answer, AskScreen
+from tests.eagertui.app_tools import PROJECT, Eyes, screen_text
 
 # The same bytes as Tab, Enter, Backspace and Escape; flow control and job control; the prefixes of screen and tmux.
 TAKEN = {f"ctrl+{key}" for key in "imjh[sqzab"} | {"ctrl+space", "ctrl+@"}
@@ -83,7 +87,7 @@ def test_what_trains_ranks_or_reads_names_its_twin_without_a_screen() -> None:
 
 async def test_a_persons_own_key_works_and_is_the_one_that_is_shown(shop: Path) -> None:
     app = EagerApp(shop, config=Config(keys={"place-compare": "f8", "help": "f9"}))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 60)) as pilot:
         eyes = Eyes(app, pilot)
         await eyes.until(lambda: app.runs_read)
         await eyes.press("f8")
@@ -112,3 +116,40 @@ async def test_every_action_of_a_place_stands_in_the_palette(shop: Path) -> None
 def test_the_page_of_keys_is_the_table_of_actions() -> None:
     page = Path(__file__).parents[2] / "assets" / "docs" / "keys.md"
     assert page.read_text(encoding="utf-8") == markdown(), "python -m eagertui.actions > assets/docs/keys.md"
+
+
+async def test_the_keys_of_vi_move_in_lists_texts_and_questions(open_app: Callable[..., Any], shop: Path) -> None:
+    for number in range(4):
+        (shop.parent / str(number)).mkdir()
+        (shop.parent / str(number) / "project.toml").write_text(PROJECT)
+    async with open_app() as eyes:
+        for number in range(4):
+            eyes.app.memory.opened(shop.parent / str(number) / "project.toml", "other")
+        eyes.app.poll_projects()
+        await eyes.see("5 known")
+        projects = eyes.app.screen.projects
+        projects.focus()
+        for key, row in (("G", 4), ("k", 3), ("g", 0), ("j", 1)):
+            await eyes.press(key)
+            await eyes.until(lambda row=row: projects.highlighted == row)
+        await eyes.press("question_mark")
+        text = eyes.app.screen.query_one("#help")
+        await eyes.press("G")
+        await eyes.until(lambda: text.scroll_y == text.max_scroll_y > 0)
+        await eyes.see("moving", "j k")
+        await eyes.press("g")
+        await eyes.until(lambda: text.scroll_y == 0)
+        await eyes.press("escape")
+        eyes.app.push_screen(AskScreen("Really?", Content(""), [Answer("no", "esc", "No"), Answer("yes", "y", "Yes")]))
+        await eyes.see("Really")
+        await eyes.press("j")
+        await eyes.until(lambda: eyes.app.focused.id == "answer-1")
+        await eyes.press("k")
+        await eyes.until(lambda: eyes.app.focused.id == "answer-0")
+
+
+async def test_ctrl_c_names_our_own_keys(open_app: Callable[..., Any], shop: Path) -> None:
+    async with open_app() as eyes:
+        await eyes.press("ctrl+c")
+        text = await eyes.see("q quits, ctrl.z goes to the shell")
+        assert "ctrl+q" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,8 @@ from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
 SIZES = [(80, 24), (120, 40)]
 Open = Callable[..., Any]
-EMPTY = {
-    "2": "No project",
-    "3": "No item index yet",
-    "4": "No project",
-    "5": "No finished run",
-    "6": "No finished run to compare",
-}
-"""What each place says while there is nothing to show."""
+EMPTY = dict.fromkeys("23456", "No project is open")
+"""What each place says while there is nothing to show; a key that would do nothing is not offered."""
 
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 18)])
@@ -41,8 +36,8 @@ async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, 
         await eyes.press("e")
         await eyes.see("60 users", "reader-000")
         await eyes.press("down", "enter")
-        await eyes.see("History of reader-001", "as tested: 7 items")
-        text = await eyes.see("Next", "↺ seen", "✓ held out", "held-out item at 6")
+        await eyes.see("History of reader-001", "7 items")
+        text = await eyes.see("Next", "↺ seen", "✓ held out", "held out .*place 6")
         assert "-0.70" in text
         await eyes.press("escape")
         await eyes.see("This run")
@@ -85,7 +80,7 @@ async def test_pause_checkpoint_and_resume(open_app: Open) -> None:
         await eyes.press("p")
         await eyes.until(lambda: eyes.app.follower.state.paused)
         await eyes.see("‖ paused", "p Go on")
-        await eyes.press("k", "p")
+        await eyes.press("w", "p")
         await eyes.see("◆ checkpoint", "● running")
 
 
@@ -166,7 +161,7 @@ async def test_no_project_and_the_sample(open_app: Open, tmp_path: Path, monkeyp
         await eyes.see("new project", "try the sample", "eagertui init DIR")
         for key, empty in EMPTY.items():
             await eyes.press(key)
-            await eyes.see(empty)
+            assert not re.search("4 train|b build|t Train|b Build", await eyes.see(empty, "1 home", "q Quit"))
         await eyes.press("1", "s")
         await eyes.see("look at the data", "bookshop")
         assert eyes.app.bridge.project_file == tmp_path / "bookshop" / "project.toml"
@@ -176,7 +171,7 @@ async def test_a_wrong_project_file_is_shown_and_read_again(open_app: Open, shop
     file = shop / "project.toml"
     file.write_text(PROJECT + 'itms = "x"\n')
     async with open_app() as eyes:
-        await eyes.see(r"project\.toml:4", "data.itms", "Mend the file")
+        await eyes.see(r"project\.toml:4", "data.itms", "Mended, it is read again", "E opens the file")
         await eyes.press("t")
         await eyes.see("cannot be read", "data.itms", "did you mean")
         await eyes.press("t")
@@ -195,8 +190,8 @@ async def test_another_user_an_unknown_one_and_a_dead_process(open_app: Open, fi
         await eyes.press("enter")
         await eyes.see("History of reader-050")
         await eyes.press("slash", *"99", "enter")
-        await eyes.see("no user reader-0599", "/ another user")
-        await eyes.press("slash", *["backspace"] * 9)
+        await eyes.see("no user 99")
+        await eyes.press("slash", "backspace")
         await eyes.until(lambda: eyes.app.screen.query_one("#users").option_count == 60)
         await eyes.press("escape", "home", *["down"] * 5, "enter")
         await eyes.see("the serving process ended", r"\^r starts it again")

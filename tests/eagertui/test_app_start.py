@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from core.errors import EnvironmentFault
 from core.run.folder import RunFolder
 from eagertui.app import run_app
+from eagertui.cli.open_app import open_app
 from tests.eagertui.app_tools import FAKE
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +67,16 @@ def test_first_paint_is_at_most_three_empty_apps() -> None:
 def test_no_terminal_is_said_before_anything_is_drawn(shop: Path) -> None:
     with pytest.raises(EnvironmentFault, match="no terminal"):
         run_app(shop)
+
+
+def test_a_terminal_that_takes_no_utf8_is_told_how_to(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal(io.BytesIO(), encoding="latin-1"))
+    with pytest.raises(EnvironmentFault, match="latin-1 does not have") as told:
+        open_app(shop)
+    assert "LC_ALL=C.UTF-8" in told.value.remedy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,11 @@ from rich.cells import cell_len
 
 from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE
 from core.run.folder import RunFolder, run_info
+from core.run.rankings import SEEN_HIDDEN, SEEN_KEPT, both_protocols, protocol_card, protocol_of
 from core.run.status import STATES, Status
 from eagertui.cli.output.metrics_table import metrics_table
-from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
+from eagertui.places.explore.explore_question import Taken
+from eagertui.places.explore.lines import history_rows, item_rows, target_line, took, user_row
 from eagertui.places.train.log_view import fold
 from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
 from eagertui.widgets.run_lines import metric_lines, run_detail, run_row
@@ -96,10 +99,27 @@ def test_folded_lines_lose_nothing() -> None:
 def test_metrics_of_a_run() -> None:
     test = {"sasrec": {"recall@10": 0.07, "ndcg@10": 0.04}, "model": {"recall@10": 0.06}}
     table = metric_lines({"test": test}, 40)
-    assert [x.plain.split()[0] for x in table] == ["method", "model", "sasrec", "no"]
-    assert ".0700" in table[2].plain and table[3].plain == "no paired test in this run"
+    assert [x.plain.split()[0] for x in table] == ["test,", "method", "model", "sasrec", "no"]
+    assert ".0700" in table[3].plain and table[4].plain == "no paired test in this run"
     assert metric_lines({}, 40) == []
     assert metric_lines({"test": {"model": 3, "x": {"ndcg@10": "bad"}}, "differences": {"test": 3}}, 5)
+
+
+def test_a_figure_is_shown_with_its_protocol() -> None:
+    """Both stand in the terminal, the first of them before the other; the app says which one it shows."""
+    one, other = {"model": {"ndcg@10": 0.3, "recall@10": 0.4}}, {"model": {"ndcg@10": 0.5, "recall@10": 0.6}}
+    metrics: dict[str, Any] = {"test": one, "test_masked": other}
+    assert both_protocols(metrics) == ["test", "test_masked"] and protocol_of("test", metrics) == SEEN_KEPT
+    first, *_, last = [x.plain.strip() for x in metric_lines(metrics, 80)]
+    assert first == "test, seen items kept" and last == "seen items hidden: model R@10 .6000  N@10 .5000"
+    metrics["protocol"] = {"first": "test_masked", "split": "leave-one-out", "users": 9, "tied": 0.25, "seed": 3}
+    assert both_protocols(metrics) == ["test_masked", "test"]
+    assert metric_lines(metrics, 80)[0].plain.strip() == "test, seen items hidden"
+    assert str(metrics_table(metrics, "test_masked").title) == "test, seen items hidden"
+    assert protocol_card(metrics) == "leave-one-out, full ranking, 9 users, seed 3, 25% of neighbours at one time"
+    older = {"test": other, "test_masked": other}  # 0.1 with evaluate.mask_seen
+    assert protocol_of("test", older) == SEEN_HIDDEN
+    assert protocol_card({"protocol": 3}) == "full ranking, all users" and both_protocols({"test": 3}) == []
 
 
 def test_the_table_of_the_terminal_and_the_app_judge_alike() -> None:
@@ -136,12 +156,18 @@ def test_ranked_items(width: int) -> None:
     rows = [row.draw(width) for row in item_rows(items, "a")]
     assert "held out" in rows[0].plain or width < 30
     assert all(row.cell_length <= width or width < 30 for row in rows)
-    assert [row.draw(width).plain.strip()[:1] for row in history_rows([{"title": "x"}, {"title": "y"}])] == ["2", "1"]
-    assert all(row.draw(width).cell_length <= width for row in user_rows(["u" * 100, 7]))
+    history = [Taken("x", "x"), Taken("y", "y")]
+    assert [row.draw(width).plain.strip()[:1] for row in history_rows(history)] == ["2", "1"]
+    assert user_row("u" * 100, None).draw(width).cell_length <= width
 
 
-def test_verdict() -> None:
+def test_the_held_out_item_is_always_in_sight() -> None:
     items = [{"rank": 1, "item_id": "a"}]
-    assert verdict({"items": items, "target": "a", "seconds": 0.038}) == "live, 38 ms · held-out item at 1"
-    assert verdict({"items": items, "target": "z", "seconds": 2}).endswith("held-out item not in the list")
-    assert verdict({"items": items}) == ""
+
+    def told(target: object, tested: int | None) -> str:
+        return target_line(target, "Title", items, 20, tested, 60).plain
+
+    assert told("a", 5).endswith("place 1") and told("z", 34).endswith("place 34")
+    assert told("z", 0).endswith("behind the first 50") and told("z", None).endswith("behind the first 20")
+    assert told(None, 3) == ""
+    assert (took({"seconds": 0.038}), took({"seconds": 2}), took({})) == ("live, 38 ms", "live, 2.0 s", "")

@@ -169,7 +169,7 @@ TOURS: dict[str, list[Way]] = {
         paste("slash", "enter"),
     ],
     "explore": [paste("slash", "enter"), press("tab", "tab")],
-    "compare": [paste("slash", "enter")],
+    "compare": [press("v"), press("v"), press("v"), press("v"), paste("slash", "enter")],
 }  # fmt: skip
 """Scenes, and where one goes on from there."""
 FOLDED = ("new-project", "train-failed")

@@ -17,7 +17,9 @@ from tests.eagertui.world import Say, plain, world
 
 TAKEN_WITH = {"textual": "8.2.8", "rich": "15.0.0"}
 """The releases that drew the pictures; others draw them a little differently."""
-OVER = ("home-first", "help", "palette", "split", "index-group", "index-items", "pick", "stop", "quit")
+OVER = (
+    "home-first", "help", "palette", "split", "index-group", "index-items", "compare-settings", "pick", "stop", "quit",
+)  # fmt: skip
 """Scenes that a larger screen only surrounds with more room."""
 SMALL, LARGE, LEAST = (80, 24), (120, 40), (60, 18)
 Compare = Callable[..., bool]
@@ -49,7 +51,7 @@ def test_at_120_columns(snap_compare: Compare, tmp_path: Path, name: str) -> Non
     assert same(snap_compare, tmp_path, name, LARGE)
 
 
-@pytest.mark.parametrize("name", ["home", "data", "index", "index-item", "train-live"])
+@pytest.mark.parametrize("name", ["home", "data", "index", "index-item", "train-live", "compare", "compare-users"])
 def test_on_a_small_screen(snap_compare: Compare, tmp_path: Path, name: str) -> None:
     assert same(snap_compare, tmp_path, name, LEAST)
 
@@ -59,7 +61,7 @@ def test_in_other_colours(snap_compare: Compare, tmp_path: Path, name: str, them
     assert same(snap_compare, tmp_path, name, SMALL, theme=theme)
 
 
-@pytest.mark.parametrize("name", ["home", "train-live", "explore"])
+@pytest.mark.parametrize("name", ["home", "train-live", "explore", "compare-users"])
 def test_in_hostile_words(snap_compare: Compare, tmp_path: Path, name: str) -> None:
     words = Words(NASTY)
     assert same(snap_compare, tmp_path, name, SMALL, say=words.say, file_name=words.file_name)

@@ -231,6 +231,7 @@ class World:
         story.stage("evaluate", 31.0, {"ndcg@10": metrics["test"]["model"]["ndcg@10"]})
         story("run.finished", 0.1, state="finished", exit_code=0)
         write_atomic(folder.path / "metrics.json", json.dumps(metrics, indent=1))
+        self.ranks(folder, metrics)
         self.index(folder)
         best = {"ndcg@10": 0.2434 + better, "recall@10": 0.436 + better}
         status = Status("finished", exit_code=0, stage="evaluate", best=best, checkpoint=self.say("checkpoints/best"))
@@ -257,6 +258,24 @@ class World:
             if name != "model"
         }
         return {"test": test, "intervals": {"test": around}, "differences": {"test": gains}}
+
+    def ranks(self, folder: RunFolder, metrics: dict[str, Any]) -> None:
+        """Ranks of 300 readers that are about as good as the metrics."""
+        say, count = lambda text: _utf8(self.say(text)), 300
+        columns: dict[str, Any] = {
+            "split": ["test"] * count,
+            "user_id": [_id(say(f"reader-{n:03d}")) for n in range(count)],
+            "item_id": [_id(say(f"b{n * 7 % 900:03d}")) for n in range(count)],
+            "history": [2 + n * n % 17 for n in range(count)],
+            "popularity": [n * n % 23 for n in range(count)],
+        }
+        for place, (name, values) in enumerate(metrics["test"].items()):
+            hits = round(values["recall@10"] * count)
+            order = [(n * 101 + place * 7) % count for n in range(count)]  # who is hit, in turn
+            ranks = [1 + at * at * 9 // max(hits * hits, 1) if at < hits else 0 for at in order]
+            method = _utf8(name)
+            columns |= {f"rank_{method}": ranks, f"masked_rank_{method}": [max(rank - (rank > 3), 0) for rank in ranks]}
+        pl.DataFrame(columns).write_parquet(folder.path / "ranks.parquet")
 
     def index(self, folder: RunFolder, seed: int = 0) -> Path:
         """An item index, where the stages write it: codes, branches with words, conflicts and the report."""

@@ -154,13 +154,13 @@ def _answers(
     """Ask the model batch by batch, prompts of like length together."""
     import torch
 
-    tokenizer, lm = _loaded(path, device)
+    tokenizer, lm = load_writer(path, device)
     longest = max(int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20) - NEW_TOKENS, 1)
     order = sorted(prompts, key=lambda prompt: (len(prompt), prompt))
     for start in range(0, len(order), BATCH):
         some = order[start : start + BATCH]
         inputs = tokenizer(
-            [_asked(tokenizer, one) for one in some], return_tensors="pt", padding=True, truncation=True,
+            [worded_question(tokenizer, one) for one in some], return_tensors="pt", padding=True, truncation=True,
             max_length=longest,
         ).to(device)  # fmt: skip
         inputs.pop("token_type_ids", None)
@@ -175,7 +175,17 @@ def _answers(
             reporter.stop_if_asked()
 
 
-def _loaded(path: Path, device: str) -> tuple[PreTrainedTokenizerBase, Any]:
+def load_writer(path: Path, device: str, setting: str = "texts.users") -> tuple[PreTrainedTokenizerBase, Any]:
+    """A causal language model that lies on this machine, to be asked in batches.
+
+    Args:
+        path: its Hugging Face folder.
+        device: where it goes.
+        setting: that names it, for the error.
+
+    Raises:
+        EnvironmentFault: it cannot be loaded.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -191,11 +201,11 @@ def _loaded(path: Path, device: str) -> tuple[PreTrainedTokenizerBase, Any]:
         lm = lm.to(device).eval()
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise EnvironmentFault(f"cannot load the model {path}: {reason}", "check texts.users") from error
+        raise EnvironmentFault(f"cannot load the model {path}: {reason}", f"check {setting}") from error
     return tokenizer, lm
 
 
-def _asked(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
+def worded_question(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
     """A prompt the way the model is used to be asked."""
     if not getattr(tokenizer, "chat_template", None):
         return prompt

@@ -16,14 +16,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import psutil
+import numpy as np
+import numpy.typing as npt
 
 from core.errors import DataError, EnvironmentFault
+from core.recommend.cache.disk_kind import is_remote
+from core.recommend.cache.generation import COLUMNS, CachedRow, Generation, generation_of
 from core.recommend.cache.list_question import ListQuestion, ListSource
 from core.run.disk import is_full
 
@@ -31,8 +34,6 @@ CACHE_FILE = "cache.sqlite"
 """Its name in a run's folder."""
 LAYOUT = 1
 """Of the tables; a file of another one is made anew."""
-REMOTE = ("nfs", "cifs", "smb", "fuse", "9p", "lustre", "ceph", "gluster", "afs", "gpfs", "beegfs")
-"""File systems on which several machines could share the file: SQLite's shared memory does not work there."""
 WAIT = 30.0
 """Seconds to wait for another process that writes."""
 _TABLES = """
@@ -49,41 +50,6 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 
 Row = tuple[int, int, int, bytes]
 """Number of the user, mark and length of the history, the packed list."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """Every user's list for one question.
-
-    Attributes:
-        number: names its table.
-        question: what was asked.
-        source: what made the lists.
-        depth: items of a list at most.
-        made: when it took the place of the one before; Unix seconds.
-        refreshed: when lists of it were last made anew.
-        users: how many lists were made at first.
-        seconds: of the work that made them.
-    """
-
-    number: int
-    question: ListQuestion
-    source: ListSource
-    depth: int
-    made: float
-    refreshed: float
-    users: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class CachedRow:
-    """One user's list as it lies there: mark and length of its history, when it was made, and its packed items."""
-
-    mark: int
-    length: int
-    made: int
-    packed: bytes
 
 
 class ListDatabase:
@@ -111,6 +77,7 @@ class ListDatabase:
                 raise DataError(f"{path}: no cache of this version", "remove it, and build the cache again")
             if not self.read_only:
                 # Readers do not wait for a writer where the log lies beside the file; that needs shared memory.
+                self._db.execute("PRAGMA page_size = 8192")  # of a new file: 29 lists of 40 items a page
                 self._db.execute(f"PRAGMA journal_mode = {'DELETE' if self.remote else 'WAL'}")
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
@@ -171,11 +138,8 @@ class ListDatabase:
     def generations(self) -> list[Generation]:
         """Those that are served, one a restriction."""
         with self._faults():
-            rows = self._db.execute(
-                "SELECT number, question, source, depth, made, refreshed, users, seconds FROM generations WHERE live = 1"
-                " ORDER BY number"
-            ).fetchall()
-        return [_generation(row) for row in rows]
+            rows = self._db.execute(f"SELECT {COLUMNS} FROM generations WHERE live = 1 ORDER BY number").fetchall()
+        return [generation_of(row) for row in rows]
 
     def begin(self, question: ListQuestion, source: ListSource, depth: int) -> int:
         """A new generation that nobody reads yet; what an interrupted job left is dropped. Returns its number."""
@@ -189,23 +153,27 @@ class ListDatabase:
             )
             number = int(cursor.lastrowid or 0)
             self._db.execute(
-                f"CREATE TABLE lists_{number} (user INTEGER PRIMARY KEY, mark INTEGER NOT NULL, length INTEGER NOT NULL,"
-                " made INTEGER NOT NULL, packed BLOB NOT NULL)"
+                f"CREATE TABLE lists_{number} (user INTEGER PRIMARY KEY, mark INTEGER NOT NULL,"
+                " length INTEGER NOT NULL, made INTEGER NOT NULL, packed BLOB NOT NULL)"
             )
         return number
 
     def load(self, number: int, rows: Iterable[Row]) -> None:
         """Put lists into a generation, in one transaction; a user's older list goes."""
-        made = int(time.time())
         with self.transaction():
-            self._db.executemany(
-                f"INSERT OR REPLACE INTO lists_{number} (user, mark, length, made, packed) VALUES (?, ?, ?, ?, ?)",
-                ((user, mark, length, made, packed) for user, mark, length, packed in rows),
-            )
+            self._insert(number, rows)
+
+    def _insert(self, number: int, rows: Iterable[Row]) -> None:
+        made = int(time.time())
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO lists_{number} (user, mark, length, made, packed) VALUES (?, ?, ?, ?, ?)",
+            ((user, mark, length, made, packed) for user, mark, length, packed in rows),
+        )
 
     def swap(self, number: int, seconds: float) -> None:
         """Serve a generation in place of the one with the same restriction, which is dropped; one transaction."""
         with self.transaction():
+            self._db.execute(f"DELETE FROM lists_{number} WHERE user IN (SELECT user FROM forgotten)")
             users = self._count(number)
             old = self._db.execute(
                 "SELECT number FROM generations WHERE live = 1 AND restriction ="
@@ -221,13 +189,10 @@ class ListDatabase:
 
     def refresh(self, lists: Mapping[int, Sequence[Row]]) -> None:
         """Replace some users' lists in the generations that are served, of all of them in one transaction."""
-        made = int(time.time())
         with self.transaction():
             for number, rows in lists.items():
-                self._db.executemany(
-                    f"INSERT OR REPLACE INTO lists_{number} (user, mark, length, made, packed) VALUES (?, ?, ?, ?, ?)",
-                    ((user, mark, length, made, packed) for user, mark, length, packed in rows),
-                )
+                self._insert(number, rows)
+                self._db.execute(f"DELETE FROM lists_{number} WHERE user IN (SELECT user FROM forgotten)")
                 self._db.execute("UPDATE generations SET refreshed = ? WHERE number = ?", (time.time(), number))
 
     def row(self, restriction: str, user: int) -> tuple[Generation, CachedRow | None] | None:
@@ -250,7 +215,7 @@ class ListDatabase:
                 ).fetchone()
             finally:
                 self._db.execute("COMMIT")
-        return _generation(found), None if row is None else CachedRow(*row)
+        return generation_of(found), None if row is None else CachedRow(*row)
 
     def rows(self, number: int, size: int = 10_000) -> Iterator[list[tuple[int, CachedRow]]]:
         """All lists of a generation by user, some at a time."""
@@ -275,6 +240,12 @@ class ListDatabase:
             ).fetchall()
         return [user for (user,) in rows]
 
+    def older(self, number: int, moment: float) -> list[int]:
+        """Users whose list was made before a moment, in Unix seconds."""
+        with self._faults():
+            rows = self._db.execute(f"SELECT user FROM lists_{number} WHERE made < ?", (int(moment),)).fetchall()
+        return [user for (user,) in rows]
+
     def ages(self, number: int) -> list[int]:
         """When each list of a generation was made, in Unix seconds, the oldest first."""
         with self._faults():
@@ -289,6 +260,12 @@ class ListDatabase:
                 "SELECT mark, items FROM histories WHERE user = ?", (user,)
             ).fetchone()
         return found
+
+    def histories(self) -> dict[int, npt.NDArray[np.int32]]:
+        """All histories that are others than in the run's data, by user."""
+        with self._faults():
+            rows = self._db.execute("SELECT user, items FROM histories ORDER BY user").fetchall()
+        return {user: np.frombuffer(items, "<i4").astype(np.int32) for user, items in rows}
 
     def set_histories(self, histories: Iterable[tuple[int, int, bytes]]) -> None:
         """Write users' number, mark and items (int32), all of the history."""
@@ -343,7 +320,8 @@ class ListDatabase:
         """Add to the counters."""
         with self.transaction():
             self._db.executemany(
-                "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                "INSERT INTO counters (name, value) VALUES (?, ?)"
+                " ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 counts.items(),
             )
 
@@ -355,6 +333,14 @@ class ListDatabase:
     def lists(self) -> int:
         """How many lists there are, of all generations that are served."""
         return sum(self._count(one.number) for one in self.generations())
+
+    def journal(self) -> str:
+        """How changes are written, in words."""
+        if self.read_only:
+            return "opened for reading alone: no counters, no marks"
+        if self.remote:
+            return "rollback journal: other machines may share this disk; readers wait while it is written"
+        return "write-ahead log: readers never wait"
 
     def nbytes(self) -> int:
         """Bytes of the file that hold something."""
@@ -372,24 +358,3 @@ class ListDatabase:
     def _drop(self, number: int) -> None:
         self._db.execute(f"DROP TABLE IF EXISTS lists_{number}")
         self._db.execute("DELETE FROM generations WHERE number = ?", (number,))
-
-
-def is_remote(folder: Path) -> bool:
-    """Whether a folder lies on a file system that other machines may share."""
-    place = str(folder.resolve())
-    best, kind = "", ""
-    with contextlib.suppress(OSError):
-        for partition in psutil.disk_partitions(all=True):
-            mount = partition.mountpoint
-            inside = place == mount or place.startswith(mount.rstrip("/") + "/")
-            if inside and len(mount) >= len(best):
-                best, kind = mount, partition.fstype.lower()
-    return kind.startswith(REMOTE)
-
-
-def _generation(row: Sequence[Any]) -> Generation:
-    number, question, source, *rest = row
-    asked = json.loads(question)
-    asked["allow"] = None if asked["allow"] is None else tuple(asked["allow"])
-    asked["deny"] = tuple(asked["deny"])
-    return Generation(number, ListQuestion(**asked), ListSource(**json.loads(source)), *rest)

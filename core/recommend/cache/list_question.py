@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import ProjectError
@@ -70,7 +71,7 @@ class ListQuestion:
         """Which of a user's two histories the lists follow."""
         return AS_TESTED if self.as_tested else TO_DATE
 
-    @property
+    @cached_property
     def restriction(self) -> str:
         """The question without its length, as a key; lists of the same restriction answer each other's questions."""
         return fingerprint({name: value for name, value in asdict(self).items() if name != "k"})

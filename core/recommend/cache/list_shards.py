@@ -29,7 +29,7 @@ from core.store import fingerprint
 if TYPE_CHECKING:
     from core.recommend.recommender import Recommender
 
-SHARD = 2048
+SHARD = 512
 """Users of a shard, about."""
 BLOCK = 64
 """Users of one history length in a row: the largest batch of a search."""
@@ -130,7 +130,7 @@ class ListShards:
                 items, scores = lists_after(recommender, self.histories.take(places), mask, self.question, self.depth)
                 self._write(number, places, items, scores)
                 progress(self.done(), len(self.users))
-        except OSError as error:
+        except (OSError, pl.exceptions.PolarsError) as error:
             raise fault_of(error, self.folder.parent) or error from error
 
     def _write(self, number: int, places: Users, items: npt.NDArray[Any], scores: npt.NDArray[Any]) -> None:

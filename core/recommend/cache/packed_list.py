@@ -25,7 +25,7 @@ def pack(items: npt.NDArray[np.int32], scores: npt.NDArray[np.float32]) -> bytes
     low, high = float(scores.min()), float(scores.max())
     step = (high - low) / _STEPS or 1.0
     places = np.rint((scores - low) / step).astype("<u2")
-    return _RANGE.pack(low, high) + items.astype("<i4").tobytes() + places.tobytes()
+    return b"".join((_RANGE.pack(low, high), items.astype("<i4").tobytes(), places.tobytes()))
 
 
 def unpack(packed: bytes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

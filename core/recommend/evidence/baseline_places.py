@@ -65,3 +65,22 @@ def places(
         before = (scores > scores[item]) | ((scores == scores[item]) & lower)
         found[name] = 1 + int((before & others).sum())
     return found
+
+
+def best(scorer: Scorer, history: Sequence[int], n_items: int, hidden: npt.NDArray[np.bool_], k: int) -> list[int]:
+    """The first items of a baseline's list, equal scores by item number.
+
+    Args:
+        scorer: a fitted baseline.
+        history: item numbers, oldest first.
+        n_items: how many items it knows; those of the history that came later are passed over.
+        hidden: items that may not be listed; shape (n_items,).
+        k: length of the list.
+    """
+    known = [one for one in history if one < n_items]
+    if not known:
+        return []
+    asked = Sequences(np.array(known, dtype=np.int32), np.array([0, len(known)], dtype=np.int64))
+    scores = np.where(hidden, -np.inf, scorer.score(asked)[0])
+    order = np.argsort(-scores, kind="stable")[:k]
+    return [int(item) for item in order if np.isfinite(scores[item])]

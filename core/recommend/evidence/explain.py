@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,10 +14,12 @@ from core.baselines import Scorer
 from core.errors import DataError, EagerError
 from core.index.branches import BranchTable
 from core.index.tokens import token
+from core.machine import device_of
 from core.recommend.encoded import encode
 from core.recommend.evidence import baseline_places
 from core.recommend.evidence.beam_trace import KeptLevel, fell_at, watched_search
 from core.recommend.evidence.leave_one_out import drops
+from core.recommend.evidence.local_writer import EvidenceWriter
 from core.recommend.evidence.preferences import Cluster, clusters, fitness
 from core.recommend.evidence.record import (
     BaselineRank,
@@ -26,11 +28,11 @@ from core.recommend.evidence.record import (
     CodeStep,
     Evidence,
     NamedItem,
-    Preference,
     Prefix,
     Removal,
     ScorePart,
     Transition,
+    UserPreference,
     rounded,
 )
 from core.recommend.evidence.training_pairs import TrainingPairs
@@ -38,6 +40,7 @@ from core.recommend.exact import path_log_probs
 from core.recommend.recommender import AS_TESTED, TO_DATE, Recommender
 from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
+from core.recommend.search_batches import padded_lengths
 from core.run.folder import RunFolder
 from core.vectors import KINDS, ItemVectors
 
@@ -122,6 +125,17 @@ class Explainer:
         return "", np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=bool)
 
     @cached_property
+    def writer(self) -> EvidenceWriter:
+        """Says evidence in words, as the project asks for.
+
+        Raises:
+            ProjectError: the local model is not there.
+        """
+        project = self._recommender.project
+        titles = (self._recommender.named(item)[1] for item in range(len(self._codes)))
+        return EvidenceWriter(project.explain.writer, project.directory, device_of(project.run), titles)
+
+    @cached_property
     def _pairs(self) -> TrainingPairs:
         return TrainingPairs(self._recommender.dataset.train(), self._recommender.dataset.n_items)
 
@@ -140,6 +154,26 @@ class Explainer:
         """Scores of items as the question's list has them; histories and items of shape (histories, items)."""
         return self._recommender.score_items(histories, items, hide_seen=question.hide_seen)
 
+    def drops(self, question: Question, item: int, deletions: Sequence[Collection[int]]) -> npt.NDArray[np.float64]:
+        """How far an item's score falls for each of some deletions of places; see `leave_one_out.drops`."""
+        return drops(lambda some, items: self.scored(question, some, items), question.history, item, deletions)
+
+    def listed(self, question: Question, history: Sequence[int]) -> npt.NDArray[np.int32]:
+        """The question's list after any history; item numbers, best first."""
+        (found,), _ = self._recommender.recommend_many([history], question.allowed, question.hide_seen, question.k)
+        return np.asarray(found[found >= 0])
+
+    def near(self, item: int, most: int) -> list[int]:
+        """The items most like one that can be recommended: by vector, where it has none by code; itself left out."""
+        _, units, known = self.vectors
+        others = self._recommender.listed[self._recommender.listed != item]
+        if item < len(known) and known[item]:
+            others = others[others < len(known)]
+            likeness = np.where(known[others], units[others] @ units[item], -np.inf)
+        else:
+            likeness = (self._codes[others] == self._codes[item]).cumprod(axis=1).sum(axis=1)
+        return [int(one) for one in others[np.lexsort((others, -likeness))[:most]]]
+
     def preferences(self, history: Sequence[int]) -> list[Cluster]:
         """What the visible part of a history is about, the heaviest first."""
         most = self._recommender.project.explain.preferences
@@ -155,13 +189,12 @@ class Explainer:
         Raises:
             DataError: the list is empty, or the item is no longer recommended.
         """
-        history, recommender = question.history, self._recommender
-        (listed,), _ = recommender.recommend_many([history], question.allowed, question.hide_seen, question.k)
-        listed = listed[listed >= 0]
+        history = question.history
+        listed = self.listed(question, history)
         if item is None and not len(listed):
             raise DataError("no item may be listed, so there is none to explain", "name one: --why ITEM")
         number = int(listed[0]) if item is None else item
-        self._refuse_removed(number)
+        self.refuse_removed(number)
         # The list's items and the one in question after the whole history; (parts, 1, listed + 1).
         asked = np.append(listed, number)
         scores = self.scored(question, [history], asked[None])
@@ -174,7 +207,7 @@ class Explainer:
         return Evidence(
             question.user,
             question.history_kind,
-            self._named(number),
+            self.named(number),
             seen,
             listable,
             self._rank(question, number, listed),
@@ -186,9 +219,9 @@ class Explainer:
             removals,
             self.vectors[0],
             preferences,
-            strongest and Transition(self._named(strongest[0]), *strongest[1:]),
+            strongest and Transition(self.named(strongest[0]), *strongest[1:]),
             self._baseline_ranks(question, number),
-            self.beam(question, [number])[1][0],
+            self.traces(question, [number])[0],
         )
 
     def beam(self, question: Question, items: Sequence[int]) -> tuple[list[list[Prefix]], list[BeamTrace]]:
@@ -199,42 +232,42 @@ class Explainer:
         Raises:
             DataError: an item is no longer recommended.
         """
+        levels, traces = self._searched(question, items)
+        return [[self._prefix(level, one, place) for place in range(len(one.nodes))] for level, one in levels], traces
+
+    def traces(self, question: Question, items: Sequence[int]) -> list[BeamTrace]:
+        """How some items fared in the generator's search; see `beam`."""
+        return self._searched(question, items)[1]
+
+    def _searched(
+        self, question: Question, items: Sequence[int]
+    ) -> tuple[list[tuple[int, KeptLevel]], list[BeamTrace]]:
         recommender = self._recommender
         beams = max(recommender.project.recommend.beams, question.k)
-        model, trie, visible = (
-            recommender.checkpoint.model,
-            recommender.checkpoint.trie,
-            self._visible(question.history),
-        )
+        model, trie = recommender.checkpoint.model, recommender.checkpoint.trie
         for item in items:
-            self._refuse_removed(item)
+            self.refuse_removed(item)
         with recommender.computing():
             allowed = None if question.allowed is None else trie.allow(recommender.of_trie(question.allowed))
             levels = watched_search(model, trie, self._visible(question.history), beams, allowed)
-        kept = [
-            [self._prefix(level, node, log_prob) for node, log_prob in zip(one.nodes, one.log_probs, strict=True)]
-            for level, one in enumerate(levels)
-        ]
-        sums = np.cumsum(self._path_log_probs(question.history, np.array(items)), axis=1) if items else np.zeros((0, 0))
-        return kept, [self._trace(item, beams, levels, kept, own) for item, own in zip(items, sums, strict=True)]
+        named = [(level, one) for level, one in enumerate(levels) if len(one.nodes)]
+        last = [self._prefix(level, one, len(one.nodes) - 1) for level, one in named]
+        sums = np.cumsum(self._path_log_probs(question.history, np.array(items)), axis=1) if items else ()
+        traces = []
+        for item, own in zip(items, sums, strict=True):
+            path = trie.item_nodes[recommender.trie_places(np.array(item))].long().cpu().numpy()
+            fell = fell_at(levels, path)
+            shown = [
+                BeamLevel(level + 1, len(one.nodes), fell is None or level < fell, rounded(own[level]), prefix)
+                for (level, one), prefix in zip(named, last, strict=True)
+                if fell is None or level <= fell
+            ]
+            traces.append(BeamTrace(self.named(item), beams, None if fell is None else fell + 1, tuple(shown)))
+        return named, traces
 
-    def _trace(
-        self, item: int, beams: int, levels: list[KeptLevel], kept: list[list[Prefix]], sums: npt.NDArray[np.float64]
-    ) -> BeamTrace:
-        """One item in a search; `sums`: the log-probability of its prefix at every level."""
-        trie = self._recommender.checkpoint.trie
-        path = trie.item_nodes[self._recommender.trie_places(np.array(item))].long().cpu().numpy()
-        fell = fell_at(levels, path)
-        shown = [
-            BeamLevel(level + 1, len(some), fell is None or level < fell, rounded(sums[level]), some[-1])
-            for level, some in enumerate(kept)
-            if some and (fell is None or level <= fell)
-        ]
-        return BeamTrace(self._named(item), beams, None if fell is None else fell + 1, tuple(shown))
-
-    def _prefix(self, level: int, node: int, log_prob: float) -> Prefix:
-        """A node below a level, in words."""
-        recommender = self._recommender
+    def _prefix(self, level: int, kept: KeptLevel, place: int) -> Prefix:
+        """One of what a level kept, in words."""
+        recommender, node, log_prob = self._recommender, int(kept.nodes[place]), float(kept.log_probs[place])
         trie = recommender.checkpoint.trie
         first, end = (int(leaf) for leaf in trie.leaves(torch.tensor([node], device=trie.order.device), level + 1))
         leaf = torch.tensor([first], device=trie.order.device)
@@ -245,7 +278,7 @@ class Explainer:
         items = 1 if branch < 0 else int(self.branches.size[branch])
         text = "".join(token(depth, code) for depth, code in enumerate(codes))
         words = () if only else tuple(self.branches.words(branch))
-        return Prefix(text, words, items, self._named(item).title if only else "", rounded(log_prob))
+        return Prefix(text, words, items, self.named(item).title if only else "", rounded(log_prob))
 
     def _path_log_probs(self, history: Sequence[int], items: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Log-probability of every code of some items; shape (items, levels)."""
@@ -267,14 +300,14 @@ class Explainer:
             steps.append(CodeStep(level + 1, token(level, code), words, items, rounded(log_prob), probability))
         return tuple(steps)
 
-    def _deletions(self, question: Question, item: int) -> tuple[tuple[Removal, ...], tuple[Preference, ...]]:
+    def _deletions(self, question: Question, item: int) -> tuple[tuple[Removal, ...], tuple[UserPreference, ...]]:
         """What the item's score loses without each item of the history, and without each preference; one batch."""
         history, groups = question.history, self.preferences(question.history)
         singles = range(max(len(history) - self.visible, 0), len(history))
         asked = [*({place} for place in singles), *(set(one.places) for one in groups)]
-        lost = drops(lambda some, items: self.scored(question, some, items), history, item, asked)
+        lost = self.drops(question, item, asked)
         removals = [
-            Removal(place + 1, self._named(history[place]), rounded(drop))
+            Removal(place + 1, self.named(history[place]), rounded(drop))
             for place, drop in zip(singles, lost, strict=False)
             if np.isfinite(drop)
         ]
@@ -285,12 +318,12 @@ class Explainer:
             members = [history[place] for place in group.places]
             fit = fitness(units, known, item, members)
             preferences.append(
-                Preference(
+                UserPreference(
                     self._label(group.branch, members[0]),
                     rounded(group.weight),
                     None if fit is None else rounded(fit),
                     rounded(drop) if np.isfinite(drop) else None,
-                    tuple(self._named(one) for one in members),
+                    tuple(self.named(one) for one in members),
                 )
             )
         return tuple(removals), tuple(preferences)
@@ -313,24 +346,50 @@ class Explainer:
 
     def _baseline_ranks(self, question: Question, item: int) -> tuple[BaselineRank, ...]:
         count = self._recommender.dataset.n_items
-        hidden = np.ones(count, dtype=bool)  # what was removed does not count
-        hidden[self._recommender.listed[self._recommender.listed < count]] = False
-        if question.hide_seen:
-            hidden[[one for one in question.history if one < count]] = True
+        hidden = self._not_counted(question)
         ranks = baseline_places.places(self._baselines, question.history, item, count, hidden)
         return tuple(BaselineRank(name, rank) for name, rank in ranks.items())
 
-    def _visible(self, history: Sequence[int]) -> npt.NDArray[np.int64]:
-        """What the model sees of a history; shape (at most `visible`,)."""
-        return np.array(history[-self.visible :], dtype=np.int64)
+    def _not_counted(self, question: Question) -> npt.NDArray[np.bool_]:
+        """Items that no baseline's list holds: removed ones, and seen ones where these are hidden; shape (items,)."""
+        count = self._recommender.dataset.n_items
+        hidden = np.ones(count, dtype=bool)
+        hidden[self._recommender.listed[self._recommender.listed < count]] = False
+        if question.hide_seen:
+            hidden[[one for one in question.history if one < count]] = True
+        return hidden
 
-    def _named(self, item: int) -> NamedItem:
+    @property
+    def baseline_names(self) -> list[str]:
+        """The baselines of the run that can still be asked."""
+        return list(self._baselines)
+
+    def baseline_list(self, question: Question, name: str) -> list[int]:
+        """What a baseline would list under the same restrictions: item numbers, best first, at most `question.k`."""
+        hidden = self._not_counted(question)
+        if question.allowed is not None:
+            hidden |= ~question.allowed[: len(hidden)]
+        return baseline_places.best(self._baselines[name], question.history, len(hidden), hidden, question.k)
+
+    def _visible(self, history: Sequence[int]) -> npt.NDArray[np.int64]:
+        """What the model sees of a history, padded as a list's row is; shape (length,)."""
+        seen = np.array(history[-self.visible :], dtype=np.int64)
+        (length,) = padded_lengths(np.array([len(seen)]), self.visible)
+        return np.concatenate([np.full(length - len(seen), -1, dtype=np.int64), seen])
+
+    def named(self, item: int) -> NamedItem:
+        """An item number by its id and title."""
         return NamedItem(*self._recommender.named(item))
 
-    def _refuse_removed(self, item: int) -> None:
+    def refuse_removed(self, item: int) -> None:
+        """An item that was removed has no score.
+
+        Raises:
+            DataError: it is one.
+        """
         if item not in self._recommender.listed:
             raise DataError(
-                f"item {self._named(item).item_id!r} is no longer recommended", "it was removed from the run"
+                f"item {self.named(item).item_id!r} is no longer recommended", "it was removed from the run"
             )
 
 

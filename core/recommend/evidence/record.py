@@ -1,6 +1,6 @@
 """Evidence as a tree of frozen dataclasses, and the same as JSON. Light: whoever shows it needs no model.
 
-Log-probabilities are natural logarithms, numbers are rounded to six digits.
+Log-probabilities are natural logarithms, numbers are rounded to seven digits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ScorePart:
     Attributes:
         name: of the scorer.
         value: its log-probability of the item.
-        weight: of the scorer in the list, 0 to 1.
+        weight: of the scorer in the list, above 0.
         contribution: weight times value; the contributions of all scorers add up to the item's score.
         lead: weight times how far the value lies above its mean over the list; above 0, the scorer pulls the item up.
     """
@@ -78,7 +78,7 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Preference:
+class UserPreference:
     """Items of the history that lie in one branch of the index (after LANE, arXiv 2407.02833).
 
     Attributes:
@@ -213,14 +213,14 @@ class Evidence:
     path: tuple[CodeStep, ...]
     removals: tuple[Removal, ...]
     vectors: str
-    preferences: tuple[Preference, ...]
+    preferences: tuple[UserPreference, ...]
     transition: Transition | None
     baselines: tuple[BaselineRank, ...]
     beam: BeamTrace
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        tree: dict[str, Any] = msgspec.to_builtins(self)
+        tree: dict[str, Any] = json_values(self)
         return tree
 
     @staticmethod
@@ -236,6 +236,11 @@ class Evidence:
             raise DataError(f"not the evidence of an item: {error}", "ask for it again") from error
 
 
+def json_values(value: Any) -> Any:
+    """Dataclasses as JSON values: objects, lists, texts, numbers."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
 def rounded(value: float) -> float:
-    """Six digits: finer than anybody reads, and the same text on every machine that agrees to that."""
-    return float(f"{float(value):.6g}")
+    """Seven digits: finer than anybody reads, and the same text on every machine that agrees to that."""
+    return float(f"{float(value):.7g}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.serve.methods import index_lookup, service, user_lists
+from core.serve.methods import baseline_lists, index_lookup, item_evidence, service, user_lists
 from core.serve.methods.params import Params
 from core.serve.request import Request
 from core.serve.served_run import ServedRun
@@ -19,8 +19,13 @@ Method = Callable[[ServedRun, Request], dict[str, Any]]
 
 METHODS: dict[str, Method] = {
     "recommend": user_lists.recommend,
+    "steer": user_lists.steer,
+    "baseline_list": baseline_lists.baseline_list,
     "user": user_lists.user,
     "users": user_lists.users,
+    "explain": item_evidence.explain,
+    "smallest_change": item_evidence.smallest_change,
+    "beam": item_evidence.beam,
     "search_items": index_lookup.search_items,
     "item": index_lookup.item,
     "branch": index_lookup.branch,

@@ -15,7 +15,11 @@ from core.run.folder import RunInfo
 from eagertui.plain import duration, visible
 
 PIPE_WIDTH = 120
+CODED_WIDTH = 110
+"""Columns of a terminal that shows codes beside titles."""
 
+PIN = "◆"
+"""A run that must not be deleted."""
 GLYPHS = {"running": "●", "queued": "◌", "finished": "✓", "failed": "✗", "stopped": "■", "lost": "?"}
 
 
@@ -35,7 +39,9 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def show_runs(runs: list[RunInfo]) -> None:
     """One line a run, the newest first."""
-    table = plain_table("", "run", "state", "recipe", "took", "R@10", "N@10", right=("took", "R@10", "N@10"))
+    labelled = any(run.label or run.pinned for run in runs)
+    columns = ("", "run", *(["name"] if labelled else []), "state", "recipe", "took", "R@10", "N@10")
+    table = plain_table(*columns, right=("took", "R@10", "N@10"))
     for run in runs:
         status = run.status
         at_work = status.state == "running" and status.total > 0
@@ -43,6 +49,7 @@ def show_runs(runs: list[RunInfo]) -> None:
         table.add_row(
             GLYPHS.get(status.state, "?"),
             Text(visible(run.id)),
+            *([Text(f"{PIN} {visible(run.label)}" if run.pinned else visible(run.label))] if labelled else []),
             Text(visible(state)),
             Text(visible(run.recipe)),
             duration(status.seconds) if status.started else "–",
@@ -59,6 +66,8 @@ def run_row(run: RunInfo) -> dict[str, Any]:
         "id": run.id,
         "path": str(run.folder.path.resolve()),
         "name": run.name,
+        "label": run.label or None,
+        "pinned": run.pinned,
         "recipe": run.recipe,
         "state": status.state,
         "created": datetime.fromtimestamp(run.created).astimezone().isoformat() if run.created else None,
@@ -71,8 +80,14 @@ def run_row(run: RunInfo) -> dict[str, Any]:
 
 
 def remarks(result: dict[str, Any]) -> list[str]:
-    """What is to be said about a list beside it: that it is shorter than asked for, and ids that mean nothing."""
+    """What is to be said about a list beside it: where it comes from, words and ids that mean nothing, its length."""
     sentences = []
+    sentences += [visible(str(note)) for note in result.get("notes", [])]
+    if weights := result.get("weights"):
+        shares = ", ".join(f"{visible(str(name))} {share:.2f}" for name, share in weights.items())
+        sentences.append(f"found by the wish; weights: {shares}")
+    elif result.get("source") == "popularity":
+        sentences.append("nobody was named: the list follows popularity")
     if result.get("short"):
         items = len(result.get("items", []))
         count = {0: "no item", 1: "only 1 item"}.get(items, f"only {items} items")
@@ -88,19 +103,25 @@ def show_recommendation(result: dict[str, Any]) -> None:
     history = result.get("history", [])
     owner = "history" if result.get("user") is None else f"user {visible(result['user'])}"
     kind = f" {visible(result['history_kind'])}" if result.get("history_kind") else ""
-    console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
-    table = plain_table("", "item", "title", right=("",))
-    for number, item in enumerate(history, start=1):
-        table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
-    console.print(table)
+    if result.get("source") == "cache":  # which keeps no histories
+        made = datetime.fromtimestamp(result["made"]).strftime("%Y-%m-%d %H:%M")
+        console.print(Text(f"{owner}{kind}, from the cache, made {made}"))
+    elif history:
+        console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
+        table = plain_table("", "item", "title", right=("",))
+        for number, item in enumerate(history, start=1):
+            table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
+        console.print(table)
     target = result.get("target")
-    table = plain_table("rank", "item", "title", "score", "", right=("rank", "score"))
+    coded = console.width >= CODED_WIDTH
+    table = plain_table("rank", "item", "title", *["code"] * coded, "score", "", right=("rank", "score"))
     for item in result.get("items", []):
         marks = ["seen"] * bool(item.get("seen")) + ["held out"] * (target is not None and item["item_id"] == target)
         table.add_row(
             str(item["rank"]),
             Text(visible(item["item_id"])),
             Text(visible(item["title"])),
+            *[Text(visible(f"{item.get('code', '')} {item.get('words', '')}".strip()))] * coded,
             f"{item['score']:.3f}",
             ", ".join(marks),
         )

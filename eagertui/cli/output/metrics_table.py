@@ -1,4 +1,4 @@
-"""The table of results that people read; it fits 80 columns."""
+"""The tables of results that people read; they fit 80 columns."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from core.evaluate.compare import Difference, read_difference
-from core.run.rankings import headline
+from core.run.rankings import both_protocols, headline, protocol_card, protocol_of
 
 COLUMNS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50", "coverage@10")
 HEADINGS = ("R@5", "R@10", "N@5", "N@10", "R@50", "cover")
 WIDTH = 140
 """Columns of a table in a pipe, wide enough for every heading."""
-TITLES = {"test": "test", "valid": "validation", "test_masked": "test, seen items left out"}
 
 
 def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
@@ -26,7 +25,7 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
 
     Args:
         metrics: what `metrics.json` holds.
-        split: `valid`, `test` or `test_masked`.
+        split: `valid`, `test`, `valid_masked` or `test_masked`.
     """
     methods = metrics.get(split, {})
     best = {name: max((m.get(name, 0.0) for m in methods.values()), default=0.0) for name in COLUMNS}
@@ -48,17 +47,21 @@ def metrics_table(metrics: Mapping[str, Any], split: str = "test") -> Table:
 
 
 def show_metrics(metrics: Mapping[str, Any]) -> None:
-    """The table of methods and metrics, on stdout."""
+    """The tables of methods and metrics, one a protocol, and what the figures depend on; on stdout."""
     width = None if sys.stdout.isatty() else WIDTH
-    # Its cells are ours, names of methods and figures, so the markup in them is meant.
-    Console(highlight=False, emoji=False, width=width).print(metrics_table(metrics))
+    # Their cells are ours, names of methods and figures, so the markup in them is meant.
+    console = Console(highlight=False, emoji=False, width=width)
+    for split in both_protocols(metrics):
+        console.print(metrics_table(metrics, split))
+    console.print(Text(protocol_card(metrics)))
 
 
 def _title(metrics: Mapping[str, Any], split: str) -> Text:
     ours = headline(metrics.get(split, {}))
     spread = metrics.get("intervals", {}).get(split, {}).get(ours, {}).get("recall@10")
     suffix = f"; {ours} R@10 in {_number(spread[0])} to {_number(spread[1])} (95 %)" if spread else ""
-    return Text(f"{TITLES.get(split, split)}, full ranking, all users{suffix}")
+    name = "validation" if split.startswith("valid") else "test"
+    return Text(f"{name}, {protocol_of(split, metrics)}{suffix}")
 
 
 def _gain(gain: Difference | None) -> Text:

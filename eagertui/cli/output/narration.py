@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from core.run.events import Event
+from core.run.rankings import SEEN_KEPT
 from core.run.state import RunState
 from eagertui.plain import duration, figure, figures, visible
 
@@ -126,7 +127,9 @@ class Printer:
         best = state.best is not None and state.evaluations and state.best is state.evaluations[-1]
         step = f"step {figure(data.get('step'))}  " if data.get("step") else ""
         shown = {k: v for k, v in values.items() if k in ("recall@10", "ndcg@10", "loss")} or values
-        self.say(f"{visible(data.get('split')):<12} {step}{figures(shown)}{'  best so far' if best else ''}")
+        self.say(
+            f"{visible(data.get('split')):<12} {step}{figures(shown)}, {SEEN_KEPT}{'  best so far' if best else ''}"
+        )
 
     def _alert(self, data: Any, state: RunState) -> None:
         style = {"error": "bold red", "warning": "yellow"}.get(str(data.get("level")), "")

@@ -22,7 +22,6 @@ from eagertui.places.data.tables import NAMES, DataTables
 from eagertui.places.place import Place
 from eagertui.widgets.draw import FAINT, clip, line, safe
 from eagertui.widgets.lines import Fitted, Lines
-from eagertui.widgets.run_lines import hint
 from eagertui.widgets.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -136,7 +135,6 @@ class DataScreen(Place):
             self._read(file)
             return
         self._waiting.stop()
-        self._say(line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own logs"))
 
     @work(group="read", exclusive=True, exit_on_error=False)
     async def _read(self, file: Path) -> None:

@@ -1,39 +1,57 @@
-"""Explore: what a user gets from a run's model, beside the history that it looked at."""
+"""Explore: ask a run's model about a user or a basket, see why, change the past, and look what changes."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input
 
 from core.errors import EagerError
 from core.run.folder import RunFolder
-from core.serve.client import ServingClient
 from eagertui.actions import own_bindings
-from eagertui.places.explore.lines import history_rows, item_rows, user_rows, verdict
-from eagertui.places.place import Place
-from eagertui.plain import duration
-from eagertui.widgets.draw import FAINT, clip, line, safe
+from eagertui.places.explore.evidence_lines import why_lines
+from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
+from eagertui.places.explore.lines import (
+    ITEM,
+    USER,
+    asked_line,
+    found_item_row,
+    history_rows,
+    item_rows,
+    target_line,
+    took,
+    user_row,
+)
+from eagertui.places.explore.outcomes import KINDS, Outcomes
+from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
+from eagertui.places.explore.what_if import WhatIf
+from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import hint
 from eagertui.widgets.typed_line import TypedLine
-from eagertui.widgets.waiting import Waiting
 
-USERS = 200
-"""Users that the list shows at most."""
-ITEMS = 20
+USERS, ITEMS = 200, 20
+"""Users, and items, that the search shows at most."""
+PAUSE = 0.25
+"""Seconds that the cursor rests on an item before the panel beside the list asks why."""
+LETTERS = 2
+"""Letters from which on items are looked for, too."""
 
 
 class UserInput(TypedLine):
-    """Where a user's id is typed; down and escape lead to the list."""
+    """Where a user's id or an item's title is typed; down and escape lead to the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "leave(True)", "To the list", show=False),
@@ -51,8 +69,8 @@ class UserInput(TypedLine):
         self.post_message(self.Left(keep))
 
 
-class ExploreScreen(Place):
-    """Users at the left; history and ranked items at the right; a message instead of them while there are none."""
+class ExploreScreen(WhatIf):
+    """Users at the left; history and list in the middle; why, or another method's list, at the right or below."""
 
     PLACE = "explore"
     BINDINGS: ClassVar[list[BindingType]] = [*own_bindings("explore")]
@@ -61,40 +79,40 @@ class ExploreScreen(Place):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = Waiting(self, self._tick)
-        self._broken = False
-        self._shown: dict[str, list[dict[str, Any]]] = {}
+        self._outcomes: Outcomes | None = None
+        self._kind = next(iter(KINDS))
+        self._why_timer: Timer | None = None
 
     def body(self) -> ComposeResult:
         """The panels."""
         with Horizontal(id="columns"):
             with Vertical(id="who", classes="panel"):
-                yield UserInput(placeholder="/ user id", id="user", compact=True, select_on_focus=False)
+                yield UserInput(placeholder="/ user or item", id="user", compact=True, select_on_focus=False)
                 yield RowList(id="users")
             with Vertical(id="what"):
                 yield RowList(id="history", classes="panel")
-                yield RowList(id="items", classes="panel")
+                with Vertical(id="next", classes="panel"):
+                    yield Lines(id="asked")
+                    yield RowList(id="items")
+                    yield Lines(id="target")
+                yield RowList(id="beside", classes="panel")
                 yield Lines(id="message", classes="panel")
+            with VerticalScroll(id="why", classes="panel"):
+                yield Lines(id="why-lines")
 
     def on_mount(self) -> None:
         """Name the panels."""
         super().on_mount()
         self.query_one("#who").border_title = "Users"
         self.query_one("#message").border_title = "Next"
-
-    @property
-    def serving(self) -> ServingClient | None:
-        """The serving process of this place."""
-        return self.eager.serving
+        self.query_one("#why").border_title = "Why"
 
     def copy_text(self) -> str:
         """The row under the cursor: a user's id, or an item's id and title."""
-        if self.focused is not None and self.focused.id in ("history", "items"):
-            rows = self._shown.get(self.focused.id, [])
-            at = self.query_one(f"#{self.focused.id}", RowList).highlighted
-            item = rows[at] if at is not None and at < len(rows) else {}
-            return f"{item.get('item_id', '')}\t{item.get('title', '')}".strip()
-        return self.query_one("#users", RowList).current or ""
+        item = self._item_here()
+        if item is not None:
+            return f"{item.item_id}\t{item.title}"
+        return (self.query_one("#users", RowList).current or "").removeprefix(USER).removeprefix(ITEM)
 
     def news(self) -> None:
         """Serve the run that the app means, if it is another one than before."""
@@ -108,13 +126,13 @@ class ExploreScreen(Place):
             return
         if self.serving is None or self.serving.folder.path != folder.path:
             self._serve(folder)
-
-    # --- the serving process ----------------------------------------------------------------------------------------
+        elif self.eager.user:
+            self._take_user()
 
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
-        self._broken = False
         self._waiting.start("starting the model's process")
+        self._outcomes = await asyncio.to_thread(_outcomes_of, folder)
         serving = await self.eager.serve(folder, self._progress)
         try:
             await serving.start()
@@ -122,96 +140,185 @@ class ExploreScreen(Place):
             self._fail(error)
             return
         self._rest()
-        self.query_one("#who").border_subtitle = Content(f"{serving.users:,}")
         self._say(
             line([("Who?", "bold"), f"  {serving.users:,} users, {serving.items:,} items"]),
             hint("enter", "takes the user under the cursor"),
-            hint("/", "types an id, or its beginning"),
+            hint("/", "finds a user by id, an item by its title"),
+            hint("o", "only those who were missed, hit, or better served by a baseline"),
+            hint("n", "an empty basket: a new customer"),
         )
-        self._list_users("")
-        if self.eager.user:
-            user, self.eager.user = self.eager.user, ""
-            self._recommend(user)
+        self._list("")
+        self._take_user()
+        if self._question is not None and not self.eager.user:  # the same question to another run, or to the same anew
+            self._ask(self._question)
 
-    def _progress(self, text: str) -> None:
-        self._waiting.start(safe(text))
+    def _take_user(self) -> None:
+        if self.eager.user and self.serving is not None and self.serving.ready:
+            user, self.eager.user = self.eager.user, ""
+            self._begin(ExploreQuestion(user=user))
 
     @work(group="users", exclusive=True, exit_on_error=False)
-    async def _list_users(self, prefix: str) -> None:
-        if self.serving is None or not self.serving.ready:
-            return
+    async def _list(self, text: str) -> None:
+        """Users whose id begins with the text, of the kind that is looked at; and items that hold it."""
         try:
-            found = (await self.serving.ask("users", prefix=prefix, limit=USERS)).get("users")
+            if self._outcomes is not None and self._kind != next(iter(KINDS)):
+                found, many = await asyncio.to_thread(self._outcomes.find, self._kind, text, USERS)
+                rows = [user_row(one.user, one) for one in found]
+            else:
+                users = (await self._asked("users", prefix=text, limit=USERS)).get("users") or []
+                known = self._outcomes
+                rows = [user_row(str(user), known.of(str(user)) if known is not None else None) for user in users]
+                many = self.serving.users if self.serving and not text else len(rows)
+            items: list[Any] = []
+            if len(text) >= LETTERS:
+                items = (await self._asked("search_items", text=text, limit=ITEMS)).get("items") or []
         except EagerError as error:
-            self._fail(error)
+            self._tell(error)
             return
-        users = [str(user) for user in found] if isinstance(found, list) else []
-        rows = self.query_one("#users", RowList)
-        rows.show(user_rows(users))
-        none = f"no user begins with {clip(prefix, 12)}" if prefix and not users else ""
-        rows.border_subtitle = f"first {USERS}" if len(users) == USERS else Content(none)
+        self._found = {f"{ITEM}{item.item_id}": item for item in taken(items)}
+        listed = self.query_one("#users", RowList)
+        listed.show([*rows, *map(found_item_row, items)])
+        who = self.query_one("#who")
+        who.border_title = "Users" if self._kind == next(iter(KINDS)) else Content(f"Users · {self._kind}")
+        none = f"nothing found for {clip(text, 12)}" if text and not rows and not items else ""
+        shown = f"first {USERS} of {many:,}" if len(rows) == USERS and many > USERS else f"{many:,}"
+        who.border_subtitle = Content(none or shown)
 
-    @work(group="ask", exclusive=True, exit_on_error=False)
-    async def _recommend(self, user: str) -> None:
-        if self.serving is None or not self.serving.ready:
-            self.eager.tell("the model is not loaded yet", severity="warning")
-            return
-        self._waiting.start("ranking")
-        try:
-            result = await self.serving.ask("recommend", user=user, k=ITEMS, as_tested=True)
-        except EagerError as error:
-            self._fail(error)
-            return
-        self._rest()
-        self._show(result)
-
-    def _show(self, result: dict[str, Any]) -> None:
-        history, items = result.get("history") or [], result.get("items") or []
+    def _show(self) -> None:
+        question, answer = self._question, self._answer
+        assert question is not None
+        history, items = self._history, answer.get("items") or []
         above, below = self.query_one("#history", RowList), self.query_one("#items", RowList)
-        above.border_title = Content(f"History of {safe(result.get('user'))}")
-        kind = f"{safe(result['history_kind'])}: " if result.get("history_kind") else ""
+        name = f"History of {safe(question.user)}" if question.user else "Basket"
+        above.border_title = Content(f"{name}{' · edited' if question.user and question.edited else ''}")
+        kind = "" if question.edited else "as tested · " if question.as_tested else "to date · "
         above.border_subtitle = Content(f"{kind}{len(history)} items, the newest first")
         run = self.serving.folder.id if self.serving else ""
-        below.border_title = Content(f"Next · {safe(run)}")
-        below.border_subtitle = Content(verdict(result))
+        panel = self.query_one("#next")
+        panel.border_title = Content(f"Next {question.k} · {safe(run)}")
+        panel.border_subtitle = Content(took(answer))
         self.add_class("-answered")
-        self._shown = {"history": history[::-1], "items": items}
-        above.show(history_rows(history))
-        below.show(item_rows(items, result.get("target")))
-        above.highlighted = 0 if history else None
+        self.set_class(bool(self._beside), "-beside")
+        place = above.highlighted
+        above.show(history_rows(history, self._own if question.edited and question.user else ()))
+        above.highlighted = min(place or 0, len(history) - 1) if history else None
+        target = None if question.edited else answer.get("target")
+        others = ranks_of(self._beside.get("items")) if self._beside else None
+        below.show(item_rows(items, target, self._before, others))
         below.highlighted = 0 if items else None
+        asked = asked_line(question)
+        self.query_one("#asked").display = bool(asked.plain)
+        self.query_one("#asked", Lines).show(lambda width: [asked])
+        rank = self._true_rank(question)
+        self.query_one("#target").display = target is not None
+        self.query_one("#target", Lines).show(
+            lambda width: [target_line(target, answer.get("target_title"), items, question.k, rank, width)]
+        )
+        if self._beside:
+            other = self.query_one("#beside", RowList)
+            other.border_title = Content(f"Next by {safe(self._beside.get('baseline'))}")
+            common = set(ranks_of(items)) & set(others or ())
+            other.border_subtitle = Content(f"{len(common)} of {len(items)} in both")
+            other.show(item_rows(self._beside.get("items") or [], target, None, ranks_of(items)))
+        self._why_soon()
+        self.call_after_refresh(self._unfold)
 
-    # --- messages ---------------------------------------------------------------------------------------------------
+    def _unfold(self) -> None:
+        """Where the users are folded away, the keys belong to the list."""
+        hidden = not self.query_one("#who").display
+        if self.is_current and hidden and (self.focused is None or self.focused.id in ("users", "user")):
+            self.query_one("#items").focus()
 
-    def _say(self, *lines: Content) -> None:
-        self.remove_class("-answered")
-        self.query_one("#message", Lines).show(lambda width: lines)
+    def _true_rank(self, question: ExploreQuestion) -> int | None:
+        """The rank that the test gave the held-out item; None where it is not known of this very list."""
+        plain = not (question.edited or question.hide_seen or question.only or question.deny or question.more)
+        if not plain or question.less or not question.as_tested or self._outcomes is None:
+            return None
+        outcome = self._outcomes.of(question.user or "")
+        return outcome.rank if outcome is not None else None
 
-    def _rest(self) -> None:
-        self._waiting.stop()
-        self.query_one("#users").border_subtitle = ""
-
-    def _tick(self) -> None:
-        passed = self._waiting.seconds
-        if self._waiting and (not self.has_class("-answered") or passed > 0.4):
-            self._say(
-                line([("◐ ", "bold $accent"), f"{self._waiting.text} … {duration(passed)}"]),
-                hint("^r", "starts it again"),
-            )
-
-    def _fail(self, error: EagerError) -> None:
-        self._rest()
-        self._broken = self.serving is None or not self.serving.alive
-        key = [hint("^r", "starts it again")] if self._broken else [hint("/", "another user")]
+    def _show_empty(self, question: ExploreQuestion) -> None:
+        self._question, self._answer, self._history, self._before, self._beside = question, {}, (), None, {}
+        self.remove_class("-beside")
+        self.query_one("#history", RowList).show([])
         self._say(
-            line([("✗ ", "bold $error"), safe(error.message)]), line([(safe(error.remedy), FAINT)]), Content(""), *key
+            line([("An empty basket", "bold"), "  a customer of whom nothing is known yet"]),
+            hint("a", "adds an item: find it by its title"),
+            hint("/", "a user, or an item to begin with"),
         )
 
-    # --- keys -------------------------------------------------------------------------------------------------------
+    def _why_soon(self) -> None:
+        """Ask why once the cursor rests, where the panel for it is on the screen."""
+        if self._why_timer is not None:
+            self._why_timer.stop()
+        self._why_timer = None
+        if self.has_class("-answered") and self.query_one("#why").display and self._answer.get("items"):
+            self._why_timer = self.set_timer(PAUSE, self._why)
+
+    @work(group="why", exclusive=True, exit_on_error=False)
+    async def _why(self) -> None:
+        question, at = self._question, self.query_one("#items", RowList).highlighted
+        items = taken(self._answer.get("items"))
+        if question is None or question.empty or at is None or at >= len(items):
+            return
+        item, shown = items[at], self.query_one("#why-lines", Lines)
+        try:
+            answer = await self._asked("explain", "why", **question.params(), item=item.item_id)
+            shown.show(lambda width: why_lines(answer, None, width))
+            near = await self._asked("neighbors", "near", item=item.item_id)
+        except EagerError as error:
+            message = error.message
+            shown.show(lambda width: [line([("✗ ", "bold $error"), safe(message)])])
+            return
+        shown.show(lambda width: why_lines(answer, near, width))
+        self.query_one("#why", VerticalScroll).scroll_home(animate=False)
+
+    def _asker(self, item: Taken) -> Callable[[str], Awaitable[dict[str, Any]]]:
+        """Asks about an item in the list that is on the screen."""
+        question = self._question or ExploreQuestion()
+        own: dict[str, dict[str, Any]] = {
+            "explain": {"item": item.item_id},
+            "smallest_change": {"item": item.item_id},
+            "beam": {"items": [item.item_id]},
+        }
+
+        async def ask(method: str) -> dict[str, Any]:
+            params = question.params() | own[method] if method in own else {"item": item.item_id}
+            return await self._asked(method, f"over-{method}", **params)
+
+        return ask
+
+    def _open(self, what: str, item: Taken | None) -> None:
+        """Open a view of an item over the place."""
+        if item is None or self._question is None or self._question.empty:
+            self.eager.tell("choose a user or fill the basket first, then an item", severity="warning")
+            return
+        title, ask = clip(item.title, 60), self._asker(item)
+        if what == "beam":
+            self.app.push_screen(BeamScreen(f"Search · {title}", ask))
+        elif what == "change":
+            self.app.push_screen(ChangeScreen(f"Smallest change · {title}", ask, self._make))
+        else:
+            self.app.push_screen(WhyScreen(f"Why · {title}", ask, lambda next_view: self._open(next_view, item)))
 
     def action_filter(self) -> None:
-        """Type a user's id."""
-        self.query_one(Input).focus()
+        """Type a user's id or an item's title."""
+        self.add_class("-finding")
+        typed = self.query_one(Input)
+        typed.action_select_all()  # what is typed now takes the place of what was
+        self.call_after_refresh(typed.focus)  # a folded pane takes the focus once it is there
+
+    def action_next_kind(self) -> None:
+        """Users by another outcome of the test."""
+        if self._outcomes is None:
+            self.eager.tell("this run has no ranks of its users", severity="warning")
+            return
+        kinds = list(KINDS)
+        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
+        self.add_class("-finding")
+        self._list(self.query_one(Input).value.strip())
+        self.call_after_refresh(self.query_one("#users").focus)
+        self.eager.tell(KINDS[self._kind], title=self._kind)
 
     def action_restart(self) -> None:
         """End the serving process and start it again."""
@@ -219,23 +326,104 @@ class ExploreScreen(Place):
         if folder is not None:
             self._serve(folder)
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._list_users(event.value)
+    def action_next_run(self) -> None:
+        """Ask another finished run the same."""
+        ready = [run.folder for run in self.eager.runs if run.status.state == "finished" and run.has_model]
+        here = [folder.path for folder in ready].index(self.run_folder.path) if self.run_folder in ready else -1
+        if len(ready) < 2:
+            self.eager.tell("there is no other finished run in this project", severity="warning")
+            return
+        self.eager.chosen = ready[(here + 1) % len(ready)]
+        self.news()
 
-    @on(Input.Submitted)
+    def action_beam(self) -> None:
+        """How the search came to the item under the cursor, level by level."""
+        self._open("beam", self._item_here())
+
+    def action_change(self) -> None:
+        """The smallest change of the history that brings the item under the cursor in, or out."""
+        self._open("change", self._item_here())
+
+    @work(group="ask", exclusive=True, exit_on_error=False)
+    async def action_beside(self) -> None:
+        """The list of the next baseline beside the model's; after the last one, none."""
+        question = self._question
+        if question is None or question.empty:
+            return
+        try:
+            first = await self._asked("baseline_list", "beside", **question.params(), **_next_baseline(self._beside))
+        except EagerError as error:
+            self.eager.complain(error)
+            return
+        names, name = first.get("baselines") or [], self._beside.get("baseline")
+        self._beside = {} if name is not None and names and name == names[-1] else first
+        self._show()
+
+    @on(Input.Changed, "#user")
+    def _typed(self, event: Input.Changed) -> None:
+        self._list(event.value.strip())
+
+    @on(Input.Submitted, "#user")
     def _entered(self, event: Input.Submitted) -> None:
-        if event.value:
-            found = self.query_one("#users", RowList).current
-            self._recommend(found if found and found.startswith(event.value) else event.value)
+        text, current = event.value.strip(), self.query_one("#users", RowList).current
+        if text:
+            found = current if current and (text in current or current.startswith(ITEM)) else f"{USER}{text}"
+            self._choose(found)
             self.query_one("#users").focus()
 
     @on(UserInput.Left)
     def _to_list(self, event: UserInput.Left) -> None:
         if not event.keep:
             self.query_one(Input).value = ""
+            self.remove_class("-finding")
         self.query_one("#users").focus()
 
     @on(RowList.OptionSelected, "#users")
     def _chosen(self, event: RowList.OptionSelected) -> None:
-        self._recommend(self.query_one("#users", RowList).row_at(event.option_index))
+        self._choose(self.query_one("#users", RowList).row_at(event.option_index))
+
+    def _choose(self, row: str) -> None:
+        """Ask about a user; of an item see why it is or is not in the list, or begin a basket with it."""
+        if row.startswith(USER):
+            self.remove_class("-finding")
+            self._begin(ExploreQuestion(user=row.removeprefix(USER)))
+            return
+        item = self._found.get(row)
+        if item is None:
+            return
+        if self._question is not None and not self._question.empty and self.has_class("-answered"):
+            self._open("why", item)
+        else:
+            self._add(item)
+
+    @on(RowList.OptionSelected, "#history")
+    @on(RowList.OptionSelected, "#items")
+    @on(RowList.OptionSelected, "#beside")
+    def _opened(self) -> None:
+        self._open("why", self._item_here())
+
+    @on(RowList.OptionHighlighted, "#items")
+    def _rested(self) -> None:
+        self._why_soon()
+
+    def on_resize(self, event: Resize) -> None:
+        """The panel for why comes and goes with the width."""
+        super().on_resize(event)
+        self.call_after_refresh(self._why_soon)
+
+
+def _next_baseline(beside: dict[str, Any]) -> dict[str, str]:
+    """The baseline after the one that is shown."""
+    names, name = beside.get("baselines") or [], beside.get("baseline")
+    at = names.index(name) + 1 if name in names else 0
+    return {"baseline": names[at]} if at < len(names) and names else {}
+
+
+def _outcomes_of(folder: RunFolder) -> Outcomes | None:
+    """How the test went for the users; None where the run has no ranks that can be read."""
+    import polars as pl
+
+    try:
+        return Outcomes.load(folder.path / "ranks.parquet", masked=False)
+    except (OSError, pl.exceptions.PolarsError, ValueError):
+        return None

@@ -14,13 +14,14 @@ from textual.content import Content
 
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
-from eagertui.places.home.lines import project_row
+from eagertui.places.home.lines import folders, project_row
+from eagertui.places.home.projects import ProjectInfo
 from eagertui.places.place import Place
 from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
-from eagertui.widgets.run_lines import run_detail, run_row
+from eagertui.widgets.run_lines import hint, run_detail, run_row
 
 BEGIN = (
     ("n", "new project", "your own logs: interactions, and a table of items"),
@@ -43,11 +44,13 @@ def welcome(keys: Sequence[tuple[str, str, str]], command: str, width: int) -> l
     """What can be done first, what comes then, and the same without a screen."""
     rows = [line([("From interaction logs to a model that recommends", "bold $primary")], width), Content("")]
     rows += [
-        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<16} ", "bold"), (text, FAINT)], width)
+        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<17} ", "bold"), (text, FAINT)], width)
         for key, name, text in keys
     ]
     rows += [Content(""), line([("        and then, place by place", FAINT)], width)]
-    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<16} ", (text, FAINT)], width) for key, name, text in STEPS]
+    named = [key for key, _, _ in keys]
+    later = [step for step in STEPS if step[0] not in named]
+    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<17} ", (text, FAINT)], width) for key, name, text in later]
     return [*rows, Content(""), line([("        without a screen ", FAINT), (command, "bold")], width)]
 
 
@@ -109,6 +112,7 @@ class HomeScreen(Place):
         count = f"{len(self.eager.runs)} in all" if self.eager.runs else ""
         self.runs.border_subtitle = Content(f"{len(wanted)} of {len(self.eager.runs)}" if word else count)
         self.set_class(not self.eager.runs, "-no-runs")
+        self.set_class(not self.has_class("-short") and len(wanted) <= self.size.height // 4, "-few-runs")
         self.runs.show([Row(run.id, lambda width, run=run: run_row(run, width)) for run in wanted])  # type: ignore[misc]
         self._take_focus()
         self.draw_detail()
@@ -129,12 +133,12 @@ class HomeScreen(Place):
         self.projects.border_title = "Projects"
         self.projects.border_subtitle = Content(f"{len(known)} known" if len(known) > 1 else "")
         self.projects.styles.max_height = min(len(known), 8) + 2
-        self.projects.show(
-            [
-                Row(str(one.file), lambda width, one=one: project_row(one, one.file == open_file, width))  # type: ignore[misc]
-                for one in known
-            ]
-        )
+        ends = folders(known)
+
+        def row(one: ProjectInfo) -> Row:
+            return Row(str(one.file), lambda width: project_row(one, one.file == open_file, width, ends[one.file]))
+
+        self.projects.show([row(one) for one in known])
 
     def draw_detail(self) -> None:
         """Draw the lines below the lists."""
@@ -156,7 +160,7 @@ class HomeScreen(Place):
         if not self.eager.runs_read:
             return [line([("reading the runs", FAINT)])]
         if self.eager.project_error is not None:
-            return [line(["Mend the file; this screen reads it again by itself."])]
+            return [line(["Mended, it is read again by itself."]), hint("E", "opens the file in your editor")]
         if self.eager.bridge.project_file is None:
             known = (("enter", "open", "the project under the cursor"),) if self.eager.projects else ()
             return welcome((*known, *BEGIN), "eagertui init DIR --interactions FILE --items FILE", width)
@@ -171,6 +175,20 @@ class HomeScreen(Place):
     def action_filter(self) -> None:
         """Filter the runs."""
         self.query_one(FilterBar).open()
+
+    @property
+    def highlighted_project(self) -> ProjectInfo | None:
+        """The project under the cursor."""
+        current = self.projects.current
+        return next((one for one in self.eager.projects if str(one.file) == current), None)
+
+    def action_delete(self) -> None:
+        """Delete the run under the cursor; in the list of projects forget the one there."""
+        project = self.highlighted_project
+        if self.focused is self.projects and project is not None:
+            self.eager.forget_project(project)
+        else:
+            self.eager.action_delete_run()
 
     @on(FilterBar.Filtered)
     def _filtered(self) -> None:
@@ -192,17 +210,14 @@ class HomeScreen(Place):
 
     @on(RowList.OptionSelected, "#projects")
     def _opened(self) -> None:
-        chosen = self.projects.current
-        project = next((one for one in self.eager.projects if str(one.file) == chosen), None)
+        project = self.highlighted_project
         if project is None or project.file == self.eager.bridge.project_file:
             self.runs.focus()
         elif not project.there:
-            self.eager.memory.forget(project.file)
-            self.eager.tell(f"{project.file} is gone; taken from the list", severity="warning")
-            self.eager.poll_projects()
+            self.eager.forget_project(project)
         else:
             self.eager.open_project(project.file)
 
 
 def _words(run: RunInfo) -> str:
-    return f"{run.id} {run.name} {run.recipe} {run.status.state}".lower()
+    return f"{run.id} {run.label} {run.name} {run.recipe} {run.status.state}".lower()

@@ -15,6 +15,7 @@ from textual.events import Click
 from textual.screen import ModalScreen
 
 from core.errors import EagerError
+from eagertui.actions import MOVES
 from eagertui.overlays.modals import Finder
 from eagertui.places.index.code_tree import short
 from eagertui.places.index.item_code import item_row, kept, path_lines, shared_levels, titled
@@ -85,6 +86,7 @@ class ItemScreen(ModalScreen[int]):
         Binding("escape", "back", "Back", show=False),
         Binding("c", "app.copy", "Copy", show=False),
         Binding("ctrl+r", "again", "Ask again", show=False),
+        *MOVES,
     ]
 
     def __init__(self, lookup: Lookup, item: int, ask: Ask) -> None:

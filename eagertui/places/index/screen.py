@@ -61,6 +61,7 @@ class IndexScreen(Place):
         self._wanted: list[RunFolder] | None = None
         self._looking = False
         self._view = "tree"
+        self._asked_item: str | None = None
         self._neighbours: Neighbours | None = None
 
     def body(self) -> ComposeResult:
@@ -181,6 +182,7 @@ class IndexScreen(Place):
         self._moved()
         self.call_after_refresh(self._name_tree)
         self._take_focus()
+        self._open_asked()
 
     def _show_rest(self, shown: OpenIndex) -> None:
         """Without a tree: why, and the report where there is one."""
@@ -188,7 +190,7 @@ class IndexScreen(Place):
         said = [part for fault in trouble.values() for part in (*error_lines(fault.message, fault.remedy), Content(""))]
         self.add_class("-message")
         self.query_one("#message-text", Lines).show(
-            lambda width: [*said, *(report_lines(report, width) if report else ())]
+            lambda width: [*said, *(report_lines(report, width, card=shown.card) if report else ())]
         )
         self._take_focus()
 
@@ -203,7 +205,7 @@ class IndexScreen(Place):
             return
         ascii_only = self.ascii_only
         levels.show(lambda width, height: level_lines(report, usage, width, height, ascii_only))
-        text.show(lambda width: report_lines(report, width, usage))
+        text.show(lambda width: report_lines(report, width, usage, shown.card))
         settling.show(lambda width: settling_lines(report, width))
 
     def _show_conflicts(self, shown: OpenIndex) -> None:
@@ -346,6 +348,17 @@ class IndexScreen(Place):
             item = await self.app.push_screen_wait(FindItemScreen(self.lookup))
             if item is not None:
                 self._open_item(item)
+
+    def show_item(self, item_id: str) -> None:
+        """Open an item, as soon as the index is read."""
+        self._asked_item = item_id
+        self._open_asked()
+
+    def _open_asked(self) -> None:
+        if self.lookup is not None and self._asked_item is not None:
+            number, self._asked_item = self.lookup.number(self._asked_item), None
+            if number is not None:
+                self._open_item(number)
 
     def _open_item(self, item: int) -> None:
         from eagertui.places.index.item import ItemScreen

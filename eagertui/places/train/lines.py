@@ -29,8 +29,10 @@ MOST_LINES = 3
 """Of an error's message, and of its remedy."""
 QUIET = 20.0
 """Seconds without a word from the work after which no remaining time is believed."""
-MOST_DRIFT = 4.0
+MOST_DRIFT = 20.0
 """An estimate is believed to be wrong by this factor at most."""
+FEW_SECONDS = 2.0
+"""Stages that were to take so long together say little of the machine: a process has to begin, too."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,32 @@ class StagePlan:
             return self.names.index(stage.name) + 1, len(self.names)
         return len(state.stages), 0
 
+    def drift(self, state: RunState) -> float:
+        """How many times as long as it was estimated everything takes here, from what is done and what is at work."""
+        took = planned = 0.0
+        for stage in state.stages.values():
+            expected = self.seconds.get(stage.name)
+            if expected is None:
+                continue
+            if stage.state == "finished" and stage.seconds > stage.before:
+                took, planned = took + stage.seconds - stage.before, planned + expected
+            elif stage.state == "running":
+                spent = max(0.0, state.last_ts - stage.started)
+                if spent > expected:  # of a stage that is within its time nothing is known yet
+                    took, planned = took + spent, planned + expected
+        drift = (took + FEW_SECONDS) / (planned + FEW_SECONDS)
+        return min(MOST_DRIFT, max(1 / MOST_DRIFT, drift))
+
+    def expected(self, name: str, state: RunState | None = None) -> float | None:
+        """Seconds that a stage to come likely takes at the pace seen so far; None where that was not estimated."""
+        seconds = self.seconds.get(name)
+        return seconds * self.drift(state) if seconds is not None and state is not None else seconds
+
     def left(self, state: RunState) -> float | None:
         """Seconds until the run ends: estimates of what is to come, corrected by how long the rest took; or None."""
         if not self.seconds or state.state != "running" or state.paused:
             return None
-        done = [(stage.seconds - stage.before, self.seconds.get(stage.name, 0.0)) for stage in state.stages.values()
-                if stage.state == "finished"]  # fmt: skip
-        planned = sum(p for s, p in done if p > 0)
-        drift = sum(s for s, p in done if p > 0) / planned if planned >= 1 else 1.0
-        drift = min(MOST_DRIFT, max(1 / MOST_DRIFT, drift))
-        left = 0.0
+        drift, left = self.drift(state), 0.0
         for name, seconds in self.seconds.items():
             stage = state.stages.get(name)
             if stage is None or stage.state not in ("finished", "reused", "running"):
@@ -147,11 +165,18 @@ def _alerts(state: RunState) -> list[Part]:
 def _far(state: RunState, width: int, quiet: bool) -> Content:
     progress = state.progress
     if progress is None:
-        return line([("between two tasks" if state.stages else "the engine is starting", FAINT)], width)
+        return line([(_without_progress(state.stage), FAINT)], width)
     count = rule_of_three(progress.done, progress.total, progress.unit)
     if state.pace and width >= 74 and not quiet:
         count += f"  {state.pace:,.1f}/s"
     return bar_line(progress.task, progress.share, count, None if quiet else state.eta, width)
+
+
+def _without_progress(stage: StageState | None) -> str:
+    """What is being done while no task tells how far it is."""
+    if stage is None:
+        return "the engine is starting"
+    return f"{clip(stage.name, 14)} is at work" if stage.state == "running" else "the next stage begins"
 
 
 def _over(state: RunState, status: Status, plan: StagePlan, width: int) -> list[Content]:
@@ -182,7 +207,9 @@ def _over(state: RunState, status: Status, plan: StagePlan, width: int) -> list[
     return lines
 
 
-def stage_lines(stages: Mapping[str, StageState], plan: StagePlan, width: int, live: bool = True) -> list[Content]:
+def stage_lines(
+    stages: Mapping[str, StageState], plan: StagePlan, width: int, live: bool = True, state: RunState | None = None
+) -> list[Content]:
     """One line a stage: what became of it and how long it took, or is expected to take.
 
     Args:
@@ -190,16 +217,21 @@ def stage_lines(stages: Mapping[str, StageState], plan: StagePlan, width: int, l
         plan: those that follow.
         width: cells.
         live: whether an engine is at work; without one a stage that began and did not end was cut off.
+        state: of the run at work: the stages to come are expected to go at its pace.
     """
     lines = []
     for stage in stages.values():
-        state = "cut off" if stage.state == "running" and not live else stage.state
-        left = [(f"{STAGE_GLYPHS.get(state, '?')} {clip(stage.name, 14)}", STAGE_STYLES.get(state, ""))]
-        words = {"finished": duration(stage.seconds), "running": "running", "reused": "reused", "cut off": "cut off"}
-        lines.append(spread(left, [(words.get(state) or f"{state} {duration(stage.seconds)}", FAINT)], width))
+        how = "cut off" if stage.state == "running" and not live else stage.state
+        glyph, style = STAGE_GLYPHS.get(how, "?"), STAGE_STYLES.get(how, "")
+        told = {"finished": duration(stage.seconds)}.get(how, how)
+        more = f" {duration(stage.seconds)}" if how in ("stopped", "failed") else ""
+        left = [(f"{glyph} {clip(stage.name, 14)}", style)]
+        if len(told) + len(more) + min(len(stage.name), 14) + 3 > width:
+            more = ""  # which stage it is comes first
+        lines.append(spread(left, [(told + more, FAINT)], width))
     for name in plan.names:
         if name not in stages:
-            seconds = plan.seconds.get(name)
+            seconds = plan.expected(name, state)
             expected = [(f"≈ {roughly(seconds)}", FAINT)] if seconds is not None else []
             lines.append(spread([(f"· {clip(name, 14)}", FAINT)], expected, width))
     return lines

@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
+from textual.widget import Widget
 
 from core.run.folder import RunFolder
 from core.run.state import RunState
@@ -107,9 +108,10 @@ class TrainScreen(Place):
         self.call_after_refresh(self._focus_again)
 
     def _focus_again(self) -> None:
-        """A story that was hidden for want of room gets the keys back when it is seen again."""
-        if self.is_current and self.focused is None:
-            self.query_one(LogView).focus()
+        """The keys go to the story, or to the test figures that stand in its place for want of room."""
+        if self.is_current and not _seen(self.focused):
+            panels = (self.query_one(LogView), self.query_one("#metrics"))
+            self.set_focus(next((panel for panel in panels if _seen(panel)), None))
 
     @property
     def _curves(self) -> CurveGrid:
@@ -208,6 +210,8 @@ class TrainScreen(Place):
             "-told": self._pane != "",
         }
         self.update_classes(classes)
+        if not _seen(self.focused):
+            self.call_after_refresh(self._focus_again)
         created = moment(seen.manifest.get("created"))
         head.border_title = Content(title(seen.manifest, seen.folder.id, when(created) if created else ""))
         asked = self.eager.asked.get(seen.folder.id)
@@ -215,7 +219,10 @@ class TrainScreen(Place):
         head.styles.height = len(lines) + 2  # set by hand: "auto" would lay the whole screen out at every step
         head.show(lambda width, height: headline(state, status, asked, plan, width))
         head.border_subtitle = self._below_headline()
-        self._show_lines("#stage-text", lambda width: stage_lines(state.stages, plan, width, status.live))
+        self._show_lines(
+            "#stage-text",
+            lambda width: stage_lines(state.stages, plan, width, status.live, state),
+        )
         self._follow_stages(len(state.stages))
         self._show_lines("#metric-text", lambda width: metric_lines(seen.metrics, width))
         symbols = self.eager.config.symbols
@@ -287,8 +294,6 @@ class TrainScreen(Place):
         log.show(found)
 
     def _first_steps(self) -> list[Content]:
-        if self.eager.bridge.project_file is None:
-            return [line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own")]
         return [
             line([("No run yet.", "bold")]),
             Content(""),
@@ -353,3 +358,8 @@ class TrainScreen(Place):
     def action_zoom_reset(self) -> None:
         """Look at the whole curves."""
         self._curves.whole()
+
+
+def _seen(widget: Widget | None) -> bool:
+    """Whether a widget and all it stands in are displayed."""
+    return widget is not None and all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))

@@ -10,7 +10,7 @@ from core.run.state import Alert, RunState, SavedCheckpoint, StageState
 from core.run.status import Status
 from core.safe_json import moment
 from eagertui.plain import duration, figures
-from eagertui.widgets.draw import FAINT, LEVELS, Part, safe
+from eagertui.widgets.draw import FAINT, LEVELS, Part, checkpoint_name, safe
 
 Line = tuple[Part, ...]
 KEPT = 4096
@@ -36,11 +36,9 @@ def _alert(alert: Alert) -> Line:
 @lru_cache(KEPT)
 def _checkpoint(point: SavedCheckpoint) -> Line:
     best = " (best)" if point.best else ""
-    return (
-        _clock(int(point.ts)),
-        (f"◆ checkpoint{best} ", "$primary"),
-        (f"step {point.step:,}  {safe(point.path)}", FAINT),
-    )
+    step, name = f"step {point.step:,}" if point.step else "", checkpoint_name(point.path)
+    told = "  ".join(part for part in (step, "" if point.best and name == "best" else name) if part)
+    return (_clock(int(point.ts)), (f"◆ checkpoint{best} ", "$primary"), (told, FAINT))
 
 
 def _stages(stage: StageState) -> list[tuple[float, Line]]:

@@ -36,8 +36,8 @@ class CursorView(ScrollView, can_focus=True):
         Binding("down,j", "go(1)", "Down", show=False),
         Binding("pageup", "go_page(-1)", "Page up", show=False),
         Binding("pagedown", "go_page(1)", "Page down", show=False),
-        Binding("home,ctrl+home", "go_first", "First row", show=False),
-        Binding("end,ctrl+end", "go_last", "Last row", show=False),
+        Binding("home,ctrl+home,g", "go_first", "First row", show=False),
+        Binding("end,ctrl+end,G", "go_last", "Last row", show=False),
     ]
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:

@@ -250,7 +250,7 @@ class FrameTable(CursorView):
         """Scroll to the cursor's row and column."""
         super().keep_in_sight()
         room = self._room
-        self._first = scrolled(fit(self._blocks.needs, room), self._first, self._column, room)
+        self._first = scrolled(fit(self._blocks.needs, room, self._blocks.usual), self._first, self._column, room)
 
     @property
     def _room(self) -> int:
@@ -299,7 +299,7 @@ class FrameTable(CursorView):
     # Drawing
 
     def _slots(self) -> list[Slot]:
-        return place(fit(self._blocks.needs, self._room), self._first, self._room)
+        return place(fit(self._blocks.needs, self._room, self._blocks.usual), self._first, self._room)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines in sight; what they have in common is worked out once."""

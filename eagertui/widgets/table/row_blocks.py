@@ -18,12 +18,14 @@ class RowBlocks:
 
     Attributes:
         needs: Cells that each column would like, from its name and the rows that were fetched; it only grows.
+        usual: Cells that are enough for three texts of four, from the same.
     """
 
     def __init__(self, rows: RowSource | None = None) -> None:
         self._rows = rows
         self._blocks: OrderedDict[int, list[Texts]] = OrderedDict()
         self.needs = [need(column.name) for column in rows.columns] if rows is not None else []
+        self.usual = list(self.needs)
         if rows is not None and rows.height > BLOCK:
             for start in (rows.height // 2, rows.height - BLOCK):  # ids and positions often grow with the row
                 self._measure(rows.slice(start, BLOCK))
@@ -56,4 +58,9 @@ class RowBlocks:
 
     def _measure(self, block: list[Texts]) -> None:
         for column, wide in enumerate(self.needs):
-            self.needs[column] = max([wide, *(need(texts[column]) for texts in block)])
+            cells = sorted(need(texts[column]) for texts in block)
+            if cells:
+                self.needs[column] = max(wide, cells[-1])
+                self.usual[column] = max(
+                    self.usual[column], cells[len(cells) * 3 // 4 - 1] if len(cells) > 3 else cells[-1]
+                )

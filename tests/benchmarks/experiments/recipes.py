@@ -59,7 +59,7 @@ ROWS = {
     "without text tasks": [*EAGER, "tune.stages.0.tasks={sequential=1}", "tune.stages.0.caps={}"],
 }
 FIGURES = ("recall@10", "ndcg@10")
-METHODS = ("model", "model+dense", "dense", "sasrec")
+METHODS = ("model", "model+fused", "dense", "sasrec", "sasrec-text")
 CELLS = Cells("recipes")
 
 

@@ -73,8 +73,8 @@ def with_baselines(file: Path, *names: str) -> Project:
 
 def test_the_default_is_every_built_in_baseline_in_the_registry_s_order() -> None:
     spec, _ = find(Project, ("evaluate", "baselines"))
-    assert spec is not None and spec.default == ("popularity", "transitions", "itemknn", "sasrec")
-    assert BASELINES.names[:4] == spec.default
+    assert spec is not None and spec.default == ("popularity", "transitions", "itemknn", "sasrec", "sasrec-text")
+    assert BASELINES.names[:5] == spec.default
     for name in BASELINES.names:
         assert issubclass(BASELINES.get(name), Baseline)
 

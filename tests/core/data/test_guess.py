@@ -153,7 +153,7 @@ def test_hostile_column_names_and_values_stay_data(tmp_path: Path) -> None:
 
 
 def test_other_failures_are_clear(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="--interactions: there is no file"):
+    with pytest.raises(ProjectError, match=r"--interactions: there is no file .*\n.*the folder that you are in"):
         guess_project(tmp_path / "no.csv", None, tmp_path)
     with pytest.raises(
         DataError, match=r"no column of the item table holds the log's items \(column item_id, e\.g\. 'i'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import tomli
 
 from core import pipeline
-from core.jobs.errands import guessed_fields
+from core.jobs.errands import CACHED, data, guessed_fields
 from core.project import Project
 from core.run.launch import engine_environment
 from core.store import Store, fingerprint
@@ -100,3 +101,24 @@ def test_a_remark_is_told_from_a_value_that_holds_a_hash() -> None:
         ("name", '"a # b"', "the folder"),
         ("data.user", '"u"', ""),
     ]
+
+
+def test_data_of_a_folder_that_cannot_be_written_are_read_all_the_same(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr("os.access", lambda path, mode: not Path(path).is_relative_to(shop.parent))
+    for seed in range(CACHED + 2):
+        (shop.parent / "logs.csv").write_text(LOG + f"u99,i{seed},1700000000\n")
+        told = data(argparse.Namespace(project=shop, overrides=[]), lambda text: None)
+        assert Path(told["artefact"]).is_relative_to(cache)
+    assert data(argparse.Namespace(project=shop, overrides=[]), lambda text: None)["reused"]
+    assert not (shop.parent / "runs").exists()
+    assert len(list((cache / "eagertui" / "data").iterdir())) <= CACHED + 1
+
+
+def test_a_plan_says_why_the_training_would_be_refused(shop: Path) -> None:
+    assert errand("plan", str(shop))[1][-1]["result"]["refused"] is None
+    told = errand("plan", str(shop), "--set", "backbone.model=/nowhere")[1][-1]["result"]["refused"]
+    assert "/nowhere" in told["message"]

@@ -100,3 +100,13 @@ def test_a_run_in_older_spellings_is_the_same_project(project: Project) -> None:
     assert find_unfinished(Project.load(project.directory, ["seed=1"])) is None
     run.project_path.write_text(TEXT + "nonsense = 1\n")
     assert find_unfinished(project) is None
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_made(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = project.runs_dir.parent
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != closed)  # root may write everywhere
+    with pytest.raises(EnvironmentFault, match=f"cannot write {project.runs_dir}"):
+        start_training(project)
+    assert not project.runs_dir.exists()

@@ -69,12 +69,14 @@ def test_a_restricted_list_is_the_whole_list_without_the_rest(
     whole = recommender.recommend_many(histories, k=N_ITEMS)
     mask = np.random.default_rng(1).random(N_ITEMS) < 0.3
     some = recommender.recommend_many(histories, mask, k=N_ITEMS)
+    unseen = recommender.recommend_many(histories, None, True, N_ITEMS)  # its weights are its own, and so is its order
     hidden = recommender.recommend_many(histories, mask, True, N_ITEMS)
     for user, history in enumerate(histories):
         items = whole[0][user].tolist()
         wanted = [item for item in items if mask[item]]
         assert some[0][user].tolist() == wanted + [-1] * (N_ITEMS - len(wanted))
-        wanted = [item for item in wanted if item not in history]
+        wanted = [item for item in unseen[0][user].tolist() if item >= 0 and mask[item]]
+        assert not set(wanted) & set(history) and set(wanted) == {*np.flatnonzero(mask)} - set(history)
         assert hidden[0][user].tolist() == wanted + [-1] * (N_ITEMS - len(wanted))
         assert np.isneginf(hidden[1][user][len(wanted) :]).all()
 
@@ -112,11 +114,11 @@ def test_a_batch_that_does_not_fit_is_halved(
     expected = recommender.recommend_many(histories, k=K)
     search, sizes = recommender_module.fused_lists, []
 
-    def tight(checkpoint: Any, rows: np.ndarray, beams: int, *others: Any) -> Any:
+    def tight(parts: Any, weights: Any, rows: np.ndarray, beams: int, *others: Any) -> Any:
         sizes.append((len(rows), beams))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return search(checkpoint, rows, beams, *others)
+        return search(parts, weights, rows, beams, *others)
 
     monkeypatch.setattr(recommender_module, "fused_lists", tight)
     assert_same(recommender.recommend_many(histories, k=K), expected)

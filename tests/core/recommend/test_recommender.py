@@ -73,7 +73,7 @@ def test_the_lists_are_those_that_were_measured(recommender: Recommender, traine
 
     ranks = pl.read_parquet(trained.path / "ranks.parquet").filter(pl.col("split") == "test")
     for row in ranks.head(10).iter_rows(named=True):
-        for hide, column in ((False, "rank_model+dense"), (True, "masked_rank_model+dense")):
+        for hide, column in ((False, "rank_model+fused"), (True, "masked_rank_model+fused")):
             found = recommender.recommend(user=row["user_id"], k=50, hide_seen=hide, as_tested=True)
             assert found.target == row["item_id"]
             rank = ids(found).index(row["item_id"]) + 1 if row["item_id"] in ids(found) else 0
@@ -89,12 +89,12 @@ def test_a_list_longer_than_the_catalogue_is_the_catalogue(recommender: Recommen
 
 def test_seen_items_can_be_hidden(recommender: Recommender) -> None:
     history = LOG[USER][:-1]
-    plain, hidden = (recommender.recommend(user=USER, k=20, hide_seen=hide, as_tested=True) for hide in (False, True))
+    hidden, wide = (recommender.recommend(user=USER, k=k, hide_seen=True, as_tested=True) for k in (20, N_ITEMS))
     assert len(hidden.items) == 20 and not set(ids(hidden)) & set(history)
     assert not any(item.seen for item in hidden.items)
     assert [item.rank for item in hidden.items] == list(range(1, 21))
-    fresh = [item for item in ids(plain) if item not in history]
-    assert ids(hidden)[: len(fresh)] == fresh
+    assert ids(wide)[:20] == ids(hidden)
+    assert set(ids(wide)) == {f"i{n:02}" for n in range(N_ITEMS)} - set(history)
     everything = recommender.recommend(user=USER, k=N_ITEMS, hide_seen=True, as_tested=True)
     assert len(everything.items) == N_ITEMS - len(history)
 
@@ -127,8 +127,6 @@ def test_an_empty_history_is_refused_in_words(recommender: Recommender, history:
 
 
 def test_one_question_at_a_time(recommender: Recommender) -> None:
-    with pytest.raises(DataError):
-        recommender.recommend()
     with pytest.raises(DataError):
         recommender.recommend(user=USER, history=["i01"])
 
@@ -189,8 +187,9 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         ask(12, "recommend", user=USER, only="title LIKE '%part 1%' AND title LIKE '%amber%'", deny=["i01", "no"], k=9),
         ask(13, "recommend", user=USER, only="titel = 'x'"),
         ask(14, "recommend", user=USER, allow="i01"),
-        ask(10, "quit"),
-        ask(11, "users"),
+        ask(15, "recommend", more=["amber"], wish="tale", k=3),
+        ask(16, "steer", more=["zzzz"], less=["zzzz", "ambr"]),
+        ask(17, "recommend", wish=["tale"]),
     )
     assert code == 0
     assert all(line["id"] == 0 and line["progress"]["text"] for line in before[:-1])
@@ -200,7 +199,7 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
     own = recommender.recommend(user=USER, k=3, as_tested=True)
     result = by_id[1]["result"]
     assert [item["item_id"] for item in result["items"]] == ids(own)
-    assert set(result["items"][0]) == {"rank", "item_id", "title", "score", "seen", "code"}
+    assert set(result["items"][0]) == {"rank", "item_id", "title", "score", "seen", "code", "words"}
     assert result["user"] == USER and result["target"] == own.target and result["seconds"] >= 0
     assert result["history"][0] == {"item_id": own.history[0][0], "title": own.history[0][1]}
     assert by_id[2]["result"]["user"] is None and len(by_id[2]["result"]["items"]) == 4
@@ -210,7 +209,15 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
     for number in (6, 7, 8):
         assert by_id[number]["error"]["message"]
     assert [answer["id"] for answer in answers if answer["id"] is None] == [None] * 4  # broken lines get an answer too
-    assert len(by_id[9]["result"]["items"]) == 5 and 11 not in by_id
+    assert len(by_id[9]["result"]["items"]) == 5
+    wished, steered = by_id[15]["result"], by_id[16]["result"]
+    assert wished["source"] == "wish" and set(wished["weights"]) == {"words", "text", "steering"}
+    assert len(wished["items"]) == 3 and wished["notes"] == [] and wished["history"] == []
+    assert (steered["method"], steered["strength"], steered["left_out"]) == ("vector", 1.0, 0)
+    assert [(one["text"], one["direction"]) for one in steered["texts"]] == [
+        ("zzzz", "more"), ("zzzz", "less"), ("ambr", "less")]  # fmt: skip
+    assert "cancel out" in steered["notes"][0] and "ambr" in steered["notes"][1]
+    assert "no text" in by_id[17]["error"]["message"]
     assert (result["history_kind"], by_id[9]["result"]["history_kind"]) == ("as tested", "to date")
     assert by_id[2]["result"]["history_kind"] is None and by_id[9]["result"]["target"] is None
     assert not result["short"] and result["unknown"] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +49,10 @@ def grown(run: RunFolder) -> Recommender:
 
 @pytest.fixture(scope="module")
 def alone(run: RunFolder) -> Recommender:
-    """The model without its dense head."""
+    """The generator without other scorers."""
     held = Recommender.load(run.path)
-    held.project = replace(held.project, recommend=replace(held.project.recommend, dense=False))
     checkpoint = load_checkpoint(run.artefact("tune") / "best")
-    return Recommender(held.project, held.dataset, checkpoint, load_revisions(run), 0.5)
+    return Recommender(held.project, held.dataset, checkpoint, load_revisions(run))
 
 
 def ids(found: Recommendation) -> list[str]:
@@ -81,7 +79,8 @@ def test_the_scorer_knows_where_new_items_are(grown: Recommender) -> None:
         near = dense.items[np.flatnonzero(shared == shared.max())].sum(dim=0)
         assert dense.items[number].numpy() == pytest.approx((near / near.norm()).numpy(), abs=1e-5)
     history = np.array([[3, N_ITEMS + 2, 4]])
-    found, scores = (rows[0] for rows in fused_lists(grown.checkpoint, history, EVERY, 1.0))
+    weights = np.eye(len(grown.parts.names), dtype=np.float32)[grown.parts.names.index("dense")]
+    found, scores = (rows[0] for rows in fused_lists(grown.parts, weights, history, EVERY))
     states = encode(grown.checkpoint.model, history).states
     wanted = dense.scores(states, torch.from_numpy(history))[0].numpy()
     assert scores == pytest.approx(wanted[found], abs=1e-4) and sorted(found.tolist()) == list(range(EVERY))

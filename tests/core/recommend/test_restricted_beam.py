@@ -17,7 +17,7 @@ from core.model.dense import DenseHead
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary
 from core.recommend.beam import beam_search
-from core.recommend.fusion import fused_lists
+from core.recommend.fusion import Parts, fused_lists
 from core.settings import BackboneSettings
 from tests.core.engine_tools import exhaustive, small_index, small_lm, uneven_codes
 from tests.core.model.families import FOUR, write_family
@@ -96,11 +96,12 @@ def test_the_dense_head_obeys_the_same_mask(tmp_path: Any) -> None:
     vectors = torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1)
     dense = DenseHead(torch.randn(8, 16, generator=draw), vectors, 0.1, -0.3)
     tuned = TunedModel(generator_of(lm, vocabulary, INDEX).eval(), trie, INDEX, vocabulary, dense)
-    whole, _ = fused_lists(tuned, HISTORIES, COUNT, 0.6)
+    parts, weights = Parts.of(["dense"], tuned, {}), np.array([0.4, 0.6], dtype=np.float32)
+    whole, _ = fused_lists(parts, weights, HISTORIES, COUNT)
     for seed in range(4):
         masks = masks_of(COUNT, 2, seed)
         allowed = trie.allow(torch.from_numpy(masks))
-        items, scores = fused_lists(tuned, HISTORIES, max(int(masks.sum(axis=1).max()), 1), 0.6, allowed=allowed)
+        items, scores = fused_lists(parts, weights, HISTORIES, max(int(masks.sum(axis=1).max()), 1), allowed)
         for user in range(2):
             assert items[user][items[user] >= 0].tolist() == [
                 n for n in whole[user].tolist() if n >= 0 and masks[user][n]

@@ -14,6 +14,7 @@ from core.run.engine import run_engine
 from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Reporter, RunReporter
+from core.run.reporting import in_passes
 from core.run.status import Status
 from tests.core.run.run_tools import QUICK, command
 
@@ -151,3 +152,24 @@ def test_a_run_that_is_started_again_keeps_its_time(folder: RunFolder) -> None:
     child.wait(60)
     launch.reap()
     assert 50.0 <= folder.status().seconds < 80.0
+
+
+def test_the_passes_of_a_task_are_counted_and_go_on_from_each_other() -> None:
+    heard: list[tuple[str, float, float]] = []
+
+    class Hearing(NullReporter):
+        def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
+            heard.append((task, done, total))
+
+    reporter = in_passes(Hearing(), "ranking", 2)
+    for _ in range(2):
+        reporter.progress("ranking", 64, 100, "users")
+        reporter.progress("loading", 1, 3)
+        reporter.progress("ranking", 100, 100, "users")
+    reporter.progress("ranking", 100, 100, "users")  # one more than was thought
+    assert reporter.wants() == "go"
+    assert heard == [
+        ("ranking 1 of 2", 64, 200), ("loading", 1, 3), ("ranking 1 of 2", 100, 200),
+        ("ranking 2 of 2", 164, 200), ("loading", 1, 3), ("ranking 2 of 2", 200, 200),
+        ("ranking 3 of 3", 300, 300),
+    ]  # fmt: skip

@@ -388,7 +388,7 @@ def test_a_step_of_several_batches_is_one_of_their_mean(tmp_path: Path) -> None:
         assert torch.allclose(first, second, atol=1e-6)
 
 
-def test_the_first_and_the_last_step_of_a_short_training_are_told(tmp_path: Path) -> None:
+def test_the_first_step_and_the_last_of_every_epoch_are_told(tmp_path: Path) -> None:
     class Steps(NullReporter):
         """Remembers at which steps there were losses."""
 
@@ -399,5 +399,9 @@ def test_the_first_and_the_last_step_of_a_short_training_are_told(tmp_path: Path
                 self.steps.append(step)
 
     assert EPOCHS * BATCHES < METRIC_EVERY
-    loop(tmp_path, Steps()).run()
-    assert Steps.steps == [0, EPOCHS * BATCHES - 1]
+    loop(tmp_path / "whole", Steps()).run()
+    ends = [epoch * BATCHES - 1 for epoch in range(1, EPOCHS + 1)]
+    assert Steps.steps == [0, *ends]
+    Steps.steps.clear()
+    loop(tmp_path / "cut", Steps()).run(lambda epoch: epoch < 1)  # as patience ends it
+    assert Steps.steps[-1] in ends[:-1]

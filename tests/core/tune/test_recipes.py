@@ -43,14 +43,13 @@ def test_from_logs_to_metrics(name: str, tmp_path: Path) -> None:
     asked = {task for stage in project.tune.stages for task in stage.tasks}
     if len(asked) > 1:
         assert {f"epoch_loss/{task}" for task in asked} <= names
-    assert ("model+dense" in metrics) == (project.contrast.form == "next")
-    if "model+dense" in metrics:
-        asks_both(run)
+    assert ("dense" in metrics) == (project.contrast.form == "next")
+    asks_all(run)
 
 
-def asks_both(run: Path) -> None:
-    """Lists follow both scorers, by the weight that the evaluation chose; or the model's alone."""
-    weight = json.loads((RunFolder(run).artefact("evaluate") / "blend.json").read_text())["weight"]
+def asks_all(run: Path) -> None:
+    """Lists follow every part, by the weights that the evaluation chose; or the model's alone."""
+    weights = json.loads((RunFolder(run).artefact("evaluate") / "fusion.json").read_text())["kept"]
     both = Recommender.load(run)
     user = both.users()[0]
     items = both.recommend(user=user).items
@@ -58,7 +57,7 @@ def asks_both(run: Path) -> None:
     assert [item.score for item in items] == sorted((item.score for item in items), reverse=True)
     alone = Recommender(both.project, both.dataset, both.checkpoint).recommend(user=user).items
     same = [item.score for item in items] == [item.score for item in alone]
-    assert same == (weight == 0)
+    assert same == (weights[0] == 1)
 
 
 PAPERS = {"lc-rec": "2311.09049", "eager-llm": "2502.14735", "semantic-convergence": "2412.13771"}

@@ -59,3 +59,52 @@ def test_restrictions(shop: Path, tmp_path: Path) -> None:
     wrong = recommend(shop, "--user", "u001", "--only", "titel = 'x'")
     assert wrong.returncode == 4 and "did you mean title" in wrong.stderr and wrong.stdout == ""
     assert recommend(shop, "--user", "u001", "--hide-seen", "--keep-seen").returncode == 2
+
+
+def test_words_and_nobody(shop: Path) -> None:
+    done = recommend(shop, "--more", "zzzz qqqq", "--like", "The ember book, part 50", "--k", 3, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0 and answer["source"] == "popularity" and len(answer["items"]) == 3
+    assert 'nothing is known by "zzzz qqqq"' in done.stderr and "follows popularity" in done.stderr
+    assert "no stage steer" in done.stderr and "i50" not in {item["item_id"] for item in answer["items"]}
+    done = recommend(shop, "--wish", "ember weather", "--k", 3)
+    assert done.returncode == 0 and "ember book" in done.stdout and "code" in done.stdout and "<a_" in done.stdout
+    assert "weights: words 0.50, text 0.50" in done.stderr and "oldest first" not in done.stdout
+
+
+def test_an_unknown_user_costs_no_model(shop: Path) -> None:
+    done = recommend(shop, "--user", "nope")
+    assert done.returncode == 4 and "no user 'nope'" in done.stderr and "loading" not in done.stderr
+    assert recommend(shop, "--user", "u001", "--history", "i01").returncode == 2
+
+
+def test_why(shop: Path) -> None:
+    """The evidence of the first item below the list, of any item where it is named; all of it in JSON."""
+    done = recommend(shop, "--user", "u001", "--as-tested", "--why")
+    assert done.returncode == 0, done.stderr
+    first = next(line.split()[1] for line in done.stdout.splitlines() if line.split()[:1] == ["1"] and "-" in line)
+    assert f"\nwhy {first} " in done.stdout and "Code by code" in done.stdout and "held out: " in done.stdout
+    assert "was not measured" in done.stdout
+    answer = json.loads(recommend(shop, "--user", "u001", "--why", "i17", "--json").stdout)
+    assert answer["evidence"]["item"]["item_id"] == "i17" and answer["sentences"] and answer["items"]
+    assert answer["held_out"] is None
+    wrong = recommend(shop, "--user", "u001", "--why", "i170")
+    assert wrong.returncode == 4 and "i17" in wrong.stderr and wrong.stdout == ""
+
+
+def test_faithfulness_is_measured_once_and_kept(shop: Path, tmp_path: Path) -> None:
+    project = tmp_path / "shop"
+    shutil.copytree(shop, project)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    def evaluate(*args: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "eagertui.cli", "evaluate", str(project), "--faithfulness", *args]
+        return subprocess.run(argv, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
+
+    done = evaluate("--json")
+    assert done.returncode == 0, done.stderr
+    figure = json.loads(done.stdout)["faithfulness"]
+    assert figure["users"] > 10 and figure["low"] <= figure["difference"] <= figure["high"]
+    told = json.loads(recommend(project, "--user", "u001", "--why", "--json").stdout)
+    assert told["faithfulness"] == figure and told["faith"] == figure["sentence"]
+    assert evaluate("--set", "recommend.k=3").returncode == 2

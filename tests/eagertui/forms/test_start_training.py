@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -229,3 +230,49 @@ async def test_the_filter_and_escape_one_after_the_other(start: Open) -> None:
         assert form.answers == []
         await form.press("escape")
         assert form.answers == [None]
+
+
+async def test_a_file_that_is_mended_while_the_form_is_open_is_read_again(
+    start: Callable[..., Any], shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_module, "FILE_INTERVAL", 0.05)
+    file = shop / "project.toml"
+    whole = file.read_text()
+    file.write_text(f"{whole}seed = = 3\n")
+    async with start(overrides=("recipe=light-large",)) as form:
+        text = await form.see("cannot be read", r"project\.toml:4: Invalid value, column 8", "line 4: seed = = 3")
+        assert not re.search("t Start|d Default", text)
+        assert "E opens the file in your editor" in text
+        await form.press("t")
+        assert form.answers == []
+        file.write_text(f"seed = 3\n{whole}")
+        text = await form.see("What it will do", "light-large", r"seed +3")
+        assert form.screen.overrides == ("recipe=light-large",)
+        file.write_text(f"seed = 4\n{whole}")  # one that is whole is looked at again, too
+        await form.see(r"seed +4")
+        file.write_text("[")
+        await form.see("cannot be read")
+        await form.press("t")
+        assert form.answers == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_start_that_would_be_refused_is_refused_in_the_form(
+    start: Callable[..., Any], size: tuple[int, int]
+) -> None:
+    refused = {"message": "backbone.model needs big/model, which is not here", "remedy": "name a folder that holds it"}
+    async with start(size=size, plan={**FRESH, "refused": refused}) as form:
+        await form.see("✗ cannot start: +backbone.model|✗ cannot start")
+        await form.press("t")
+        await form.see("That did not work", "name a folder")
+        assert form.answers == []
+
+
+async def test_the_recipes_say_what_they_need(start: Callable[..., Any]) -> None:
+    async with start(size=(120, 40)) as form:
+        await form.see("What it will do")
+        await form.go_to("recipe")
+        await form.press("enter")
+        await form.see("● light", "two CPU cores, 1.9 M")
+        await form.press("home")
+        await form.see("GPUs, 6.7 B, 13 GB to load")

@@ -214,6 +214,8 @@ def test_a_full_disk_leaves_nothing_behind(run: RunFolder) -> None:
     child.join(120)
     assert child.exitcode == 0 and not files(run)
     assert remove_items(run, ["i01"]).number == 1
+    growth = load_revisions(run)  # of which nothing was ever added
+    assert len(growth.items) == len(growth.codes) == 0 and growth.removed == {"i01"}
 
 
 def _add(run: Path, file: Path, barrier: Any) -> None:

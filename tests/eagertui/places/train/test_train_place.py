@@ -19,7 +19,7 @@ from core.run.folder import RunFolder
 from core.run.state import RunState, StageState, reduce_all
 from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
-from eagertui.places.train.lines import StagePlan, headline, read_plan, stage_lines
+from eagertui.places.train.lines import FEW_SECONDS, StagePlan, headline, read_plan, stage_lines
 from eagertui.places.train.log_view import LogView
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, readings, spark, strip
@@ -61,6 +61,21 @@ async def test_a_live_run_at_every_size(open_app: Open, shop: Path, size: tuple[
         assert all(cell_len(row.rstrip()) == size[0] for row in frames)
         let_go(run)
         await eyes.see("✓ finished", *([] if size == (40, 12) else ["R@10"]))  # the figures follow the state
+
+
+async def test_on_a_small_screen_the_keys_reach_every_test_figure(open_app: Open, finished: RunFolder) -> None:
+    methods = ("model", "sasrec", "transitions", "itemknn", "markov", "popularity")
+    figures = {name: {"recall@10": 0.1, "ndcg@10": 0.09 - 0.01 * at} for at, name in enumerate(methods)}
+    (finished.path / "metrics.json").write_text(json.dumps({"test": figures}))
+    async with open_app(size=(60, 18), verb="train") as eyes:
+        text = await eyes.see("✓ finished", "sasrec")
+        assert "popularity" not in text
+        await eyes.press("end")
+        await eyes.see("popularity")
+        await eyes.press("o", "o", "o")  # the story, what was printed, the figures again
+        await eyes.see("Test")
+        await eyes.press("home")
+        await eyes.see("sasrec")
 
 
 async def test_the_curves_are_led_through_by_keys(open_app: Open, shop: Path) -> None:
@@ -176,15 +191,53 @@ def test_the_rest_of_a_run_is_guessed_from_its_plan_and_its_pace() -> None:
     plan = StagePlan(("data", "tune", "evaluate"), {"data": 5.0, "tune": 100.0, "evaluate": 30.0})
     state = told(Event(5, 120.0, "log", {"text": "x"}))
     assert plan.place(state) == (2, 3)
-    assert plan.left(state) == pytest.approx(2 * 100 - 10 + 2 * 30)  # data took twice as long as was thought
+    slow = (10 + FEW_SECONDS) / (5 + FEW_SECONDS)  # data took twice as long as was thought
+    assert plan.drift(state) == pytest.approx(slow)
+    assert plan.left(state) == pytest.approx(slow * 100 - 10 + slow * 30)
     steps = [Event(5 + k, 120.0 + 10 * k, "progress", {"task": "t", "done": k, "total": 10}) for k in range(5)]
     state = told(*steps)
     assert state.eta == pytest.approx(60.0)
-    assert plan.left(state) == pytest.approx(60 + 2 * 30)  # the task that is most of its stage knows better
+    assert plan.left(state) == pytest.approx(60 + slow * 30)  # the task that is most of its stage knows better
     assert StagePlan(("a",)).left(state) is None
     assert StagePlan(("a",)).place(state) == (2, 0)
     done = reduce_all(state, [Event(99, 300.0, "run.finished", {"state": "finished"})])
     assert plan.left(done) is None
+
+
+def test_the_stages_to_come_take_the_pace_that_was_seen() -> None:
+    plan = StagePlan(("data", "tune", "evaluate"), {"data": 1.0, "tune": 60.0, "evaluate": 39.0})
+    state = told(Event(5, 130.0, "log", {"text": "x"}))
+    assert plan.expected("evaluate", state) == pytest.approx(39 * plan.drift(state))
+    late = told(Event(5, 110.0 + 600, "log", {"text": "x"}))  # tune alone takes ten times what it was to take
+    assert 9 < plan.drift(late) < 11
+    assert stage_lines(late.stages, plan, 30, state=late)[-1].plain.split()[-2:] == ["6", "min"]
+    assert stage_lines(late.stages, plan, 30)[-1].plain.split()[-2:] == ["40", "s"]
+    quick = told(Event(5, 111.0, "log", {"text": "x"}))
+    small = StagePlan(("data", "tune", "evaluate"), {"data": 0.1, "tune": 600.0, "evaluate": 39.0})
+    assert small.drift(quick) < 10  # a start of ten seconds instead of a tenth says little
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_a_stage_that_was_cut_off_keeps_its_name(state: str) -> None:
+    for name in ("sasrec", "semantic", "baselines"):
+        drawn = stage_lines({name: StageState(name, state, seconds=271.0)}, StagePlan(), 22)[0].plain
+        assert drawn.split()[1:3] == [name, state]
+    wide = stage_lines({"tune": StageState("tune", state, seconds=271.0)}, StagePlan(), 40)[0].plain
+    assert "4 min 31 s" in wide
+
+
+def test_no_path_of_the_store_is_shown() -> None:
+    path = "../.store/3403ab89db52518174df.partial"
+    point = Event(5, 120.0, "checkpoint", {"path": path, "step": 0})
+    best = Event(6, 121.0, "checkpoint", {"path": f"{path}/best", "step": 30, "best": True})
+    lines = ["".join(text for text, _ in parts)[9:] for parts in story(told(point, best), Status("running"), [])]
+    assert lines[-2:] == ["◆ checkpoint ", "◆ checkpoint (best) step 30"]
+
+
+def test_what_works_without_a_word_is_named() -> None:
+    status = Status("running", process="x")
+    assert headline(told(), status, None, StagePlan(), 76)[1].plain == "tune is at work"
+    assert headline(RunState(), status, None, StagePlan(), 76)[1].plain == "the engine is starting"
 
 
 @pytest.mark.parametrize(
@@ -263,8 +316,8 @@ def test_intervals_stand_beside_the_metrics() -> None:
         "test": {"model": {"recall@10": 0.08, "ndcg@10": 0.04}},
         "intervals": {"test": {"model": {"recall@10": [0.07, 0.09], "ndcg@10": "bad"}}},
     }
-    assert ".0800 ±.0100" in metric_lines(metrics, 60)[1].plain
-    assert "±" not in metric_lines(metrics, 40)[1].plain
+    assert ".0800 ±.0100" in metric_lines(metrics, 60)[2].plain
+    assert "±" not in metric_lines(metrics, 40)[2].plain
 
 
 def test_the_machine_s_readings() -> None:

@@ -1,7 +1,8 @@
-"""Exact log-probabilities of chosen items, and lists that follow the generator and the dense head."""
+"""Exact log-probabilities of chosen items, the dense head's training, and the weights of a fused list."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,15 @@ import pytest
 import torch
 
 from core.data.dataset import Evaluation
-from core.evaluate.fusion_weight import best_weight, ranks_by_weight
+from core.evaluate import fusion_weights
+from core.evaluate.fusion_weights import Candidates, ask, choose, fit_fusion
 from core.evaluate.ranks import ranks_of
-from core.model.checkpoint import generator_of
+from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
-from core.recommend.beam import beam_search
 from core.recommend.encoded import encode
 from core.recommend.exact import exact_log_probs
-from core.recommend.fusion import candidates
+from core.recommend.fusion import Parts
 from core.run.reporter import NullReporter
 from core.settings import ContrastSettings
 from core.tune.contrastive import NextContrast
@@ -43,43 +44,89 @@ def test_scores_are_those_of_scoring_every_item(family: str, levels: int, tmp_pa
         assert found[user].numpy() == pytest.approx(wanted[items[user].numpy()], abs=1e-4)
 
 
-def test_fusion_goes_from_the_generator_to_the_dense_head(tmp_path: Path) -> None:
+def drawn(count: int, seed: int) -> Candidates:
+    """Made-up candidates: the second part knows a little of the target, the third nothing."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(3, count, 25)).astype(np.float32)
+    target = rng.integers(-1, 25, count)
+    users = np.flatnonzero(target >= 0)
+    values[0, users, target[users]] += 1.0
+    values[1, users, target[users]] += 1.5
+    seen, missing = rng.random((count, 25)) < 0.1, np.zeros((count, 25), dtype=bool)
+    return Candidates(values, target, seen, np.arange(25)[None, :] < target[:, None], missing)
+
+
+@pytest.mark.parametrize("hide_seen", [False, True])
+def test_ranks_are_those_of_sorting(hide_seen: bool) -> None:
+    """With ties, missing places and seen items."""
+    candidates = drawn(60, 0)
+    values = candidates.values.round(0)  # many ties
+    missing = np.random.default_rng(1).random(candidates.missing.shape) < 0.2
+    users = np.flatnonzero(candidates.target >= 0)
+    missing[users, candidates.target[users]] = False
+    candidates = replace(candidates, values=values, missing=missing)
+    weights = np.array([0.5, 0.3, 0.2])
+    found = candidates.ranks(weights, hide_seen)
+    for user in range(60):
+        target = int(candidates.target[user])
+        closed = missing[user] | (candidates.seen[user] if hide_seen else False)
+        order = [
+            c for c in np.lexsort((np.arange(25), -(weights.astype(np.float32) @ values[:, user]))) if not closed[c]
+        ]
+        assert found[user] == (order.index(target) + 1 if target in order else 0)
+
+
+def test_weights_follow_what_the_parts_know() -> None:
+    candidates = drawn(3000, 2)
+    fusion, about = fit_fusion(("model", "dense", "noise"), candidates, 100)
+    for protocol, weights in (("kept", fusion.kept), ("hidden", fusion.hidden)):
+        # A part that shifts the target of normal noise by d is worth d: the likelihood ratio of both.
+        assert weights == pytest.approx((1.0, 1.5, 0.0), abs=0.15) and min(weights) >= 0
+        told = about[protocol]
+        assert told["weights"] == pytest.approx(dict(zip(about["parts"], weights, strict=True)), abs=1e-3)
+        gains = {name: gain["difference"] for name, gain in told["gain"].items()}
+        assert gains["dense"] > gains["model"] > 0.02 and told["gain"]["model"]["low"] > 0
+        assert abs(gains["noise"]) < 0.01
+        # Checked on users that chose nothing, and not far from those that did.
+        assert told["checked"]["ndcg@10"] == pytest.approx(told["chosen"]["ndcg@10"], abs=0.05)
+    assert about["users"] == {"chosen by": 1500, "checked on": 1500}
+    assert fit_fusion(("model", "dense", "noise"), candidates, 100)[0] == fusion
+
+
+def test_a_part_that_is_left_out_has_no_weight() -> None:
+    candidates = drawn(400, 3)
+    weights = choose(candidates, False, np.array([True, False, True]))
+    assert weights[1] == 0 and weights[0] > 0.5
+    nobody = candidates.take(np.flatnonzero(candidates.target < 0))
+    assert choose(nobody, False, np.ones(3, dtype=bool)).tolist() == pytest.approx([1 / 3] * 3)
+    assert len(candidates.take(slice(0, 0))) == 0 and fit_fusion(("a", "b", "c"), candidates.take(slice(0, 0)), 10)
+
+
+def test_candidates_of_every_part_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for all items, what is asked of every user is everything, as scoring item by item says it."""
     index = small_index(uneven_codes(COUNT, 3, 4, 0), (4, 4, 4))
     lm, vocabulary = small_lm("tiny", tmp_path, index)
-    model, trie = generator_of(lm, vocabulary, index), Trie(index.codes)
+    model, trie = generator_of(lm, vocabulary, index).eval(), Trie(index.codes)
     draw = torch.Generator().manual_seed(3)
-    dense = DenseHead(
-        torch.randn(8, 16, generator=draw),
-        torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1),
-        0.1,
-        -0.3,
-    )
+    vectors = torch.nn.functional.normalize(torch.randn(COUNT, 8, generator=draw), dim=1)
+    dense = DenseHead(torch.randn(8, 16, generator=draw), vectors, 0.1, -0.3)
+    parts = Parts.of(["dense", "nothing"], TunedModel(model, trie, index, vocabulary, dense), {})
+    assert parts.names == ("model", "dense")
     histories = sequences([4, 9], [0, 29], [7, 8, 9], [5])
-    split = Evaluation(np.arange(4), histories, np.array([3, 17, 2, 0], dtype=np.int32))
-    told = (20, COUNT)  # as many beams as items: nothing is missed
-    weights = (0.0, 0.4, 1.0)
-    own, mixed = ranks_by_weight(model, trie, dense, split, np.arange(4), *told, weights, False, NullReporter())
-    alone = ranks_of(model, trie, split, np.arange(4), *told, False, NullReporter())
-    assert all(np.array_equal(one, vars(alone)[name]) for name, one in vars(own).items())
-    assert mixed[0.0].ranks.tolist() == alone.ranks.tolist() and mixed[0.0].masked.tolist() == alone.masked.tolist()
-    for user in range(4):
+    split = Evaluation(np.arange(4), histories, np.array([3, 17, 8, 0], dtype=np.int32))
+    monkeypatch.setattr(fusion_weights, "FAVOURITES", COUNT)
+    found = ask(parts, split, np.array([2, 0, 1, 3]), 20, False, NullReporter())
+    assert found.values.shape == (2, 4, COUNT) and not found.missing.any()
+    lists = ranks_of(model, trie, split, np.array([2, 0, 1, 3]), 20, COUNT, False, NullReporter())
+    assert found.ranks(np.array([1.0, 0.0]), False).tolist() == lists.ranks.tolist()
+    assert found.ranks(np.array([1.0, 0.0]), True).tolist() == lists.masked.tolist()
+    assert found.ranks(np.array([1.0, 0.0]), True)[0] == 0  # its target stands in the history
+    for row, user in enumerate((2, 0, 1, 3)):
         history = np.array([histories[user]])
         states = encode(model, history).states
         liked = dense.scores(states, torch.from_numpy(history.astype(np.int64)))[0].numpy()
-        found, spoken = beam_search(model, trie, history, COUNT)
-        table = np.empty(COUNT)
-        table[found[0]] = spoken[0]
-        for weight in weights[1:]:
-            both = (1 - weight) * table + weight * liked
-            assert mixed[weight].ranks[user] == 1 + int((both > both[split.targets[user]]).sum())
-    _, coarse = ranks_by_weight(
-        model, trie, dense, split, np.arange(4), *told, weights, True, NullReporter()
-    )  # in bf16
-    assert [len(one.ranks) for one in coarse.values()] == [4, 4, 4]
-    few = candidates(model, trie, dense, np.array([[4, 9]]), 5)
-    kept = few[0][0][few[0][0] >= 0].tolist()
-    assert len(kept) == len(set(kept)) and 5 <= len(kept) <= 10
-    assert best_weight(mixed, masked=False) in weights
+        own = liked[split.targets[user]]
+        assert found.ranks(np.array([0.0, 1.0]), False)[row] == 1 + int((liked > own).sum())
 
 
 def contrast_loss(contrast: NextContrast, states, items, past_rows, past_items, *teachers) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""A comparison of runs as one HTML page that needs nothing else."""

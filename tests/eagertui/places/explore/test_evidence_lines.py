@@ -1,0 +1,60 @@
+"""The lines of the evidence: everything that it holds is said, and nothing breaks whatever is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eagertui.places.explore.evidence_lines import why_lines
+from eagertui.places.explore.over import beam_lines, change_lines
+from tests.fake_engine import HOSTILE, _about
+
+HISTORY = [{"item_id": "h1", "title": "First book"}, {"item_id": "h2", "title": HOSTILE}]
+ANSWER = _about("explain", {"item": "b7", "k": 10}, {}, HISTORY)
+Anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*ANSWER["evidence"], *ANSWER["evidence"]["beam"], "title", "words"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("width", [30, 46, 100])
+def test_everything_is_said(width: int) -> None:
+    near = {"near": {"semantic": [{"title": "Near one"}]}}
+    lines = why_lines(ANSWER, near, width)
+    text = "\n".join(line.plain for line in lines)
+    for word in (
+        "place 1 of 10",
+        "<a_7>",
+        "67 %",
+        "model",
+        "sasrec",
+        "-0.90",
+        "First",
+        "har",
+        "12 of 40",
+        "sasrec 4",
+    ):
+        assert word in text, word
+    for word in ("✓ kept", "✗ fell", "Near one", "not measured"):
+        assert word in text, word
+    assert "\x1b" not in text and "\u202e" not in text
+
+
+@given(Anything, Anything)
+@settings(max_examples=60)
+def test_nothing_breaks_whatever_is_told(evidence: Any, near: Any) -> None:
+    why_lines({"evidence": evidence, "held_out": near, "faith": evidence}, near if isinstance(near, dict) else None, 40)
+
+
+def test_beam_and_smallest_change() -> None:
+    beam = "\n".join(line.plain for line in beam_lines(_about("beam", {"item": "b7"}, {}, HISTORY), 78))
+    assert "Level 1  20 kept" in beam and "sea, storm" in beam and "and 12 more" in beam and "✗" in beam
+    change = "\n".join(line.plain for line in change_lines(_about("smallest_change", {}, {}, HISTORY), 78))
+    assert "comes out" in change and "First book" in change and "not listed" in change and "reached" in change
