@@ -27,6 +27,7 @@ from core.evaluate.comparison.settings_that_differ import SettingDifference, set
 from core.evaluate.comparison.user_slices import NOBODY, SliceFamily, slice_families
 from core.evaluate.metrics import DEPTH
 from core.evaluate.resampling import SLICE_SAMPLES
+from core.run.rankings import SEEN_HIDDEN, SEEN_KEPT
 from core.safe_json import figures, number
 
 Found = TypeVar("Found")
@@ -36,7 +37,7 @@ EXPOSURE_METRICS = ("coverage@10", "gini@10", "popularity@10")
 """Of the lists and not of users: without intervals, from `metrics.json`."""
 METRICS = (*RANKING_METRICS, *EXPOSURE_METRICS)
 HEAD_METRIC = "ndcg@10"
-PROTOCOLS = {False: "seen items kept", True: "seen items hidden"}
+PROTOCOLS = {False: SEEN_KEPT, True: SEEN_HIDDEN}
 SAME = 2e-6
 """Figures of `metrics.json` are rounded to six decimals."""
 

@@ -61,7 +61,8 @@ def slice_families(run: MeasuredRun) -> tuple[list[SliceFamily], list[str]]:
         questions = dataset.evaluation(SPLIT)
         _check(run, dataset, questions)
     except EagerError as error:
-        return families, [f"no slices by transition or category: {error.message}"]
+        text = error.message.replace(f"{run.folder.path.resolve().parent.parent}/", "").partition(" (")[0]
+        return families, [f"no slices by transition or category: {text}"]
     families.append(_by_transition(dataset, questions))
     families += _by_category(dataset, questions)
     return families, []

@@ -68,6 +68,7 @@ def show_report(folder: Path, growth: Growth) -> None:
     for name in ("method", "shape"):
         if told := report.get(name):
             console.print(Text(f"{name}: {visible(told)}"))
+    _card(console, folder, report)
     console.print(_levels(levels))
     _conflicts(console, report.get("conflicts") or {})
     _by_depth(console, report, levels)
@@ -76,6 +77,19 @@ def show_report(folder: Path, growth: Growth) -> None:
     _branches(console, folder, growth)
     if growth.number:
         _changes(console, report)
+
+
+def _card(console: Console, folder: Path, report: Mapping[str, Any]) -> None:
+    """The report in graded sentences."""
+    from core.index.branches import BranchTable
+    from core.index.measure.report_card import report_card
+
+    try:
+        branches = BranchTable.load(folder)
+    except (DataError, ValueError):
+        branches = None  # made by an older version
+    for grade, text in report_card(report, branches):
+        console.print(Text(f"{grade}: {visible(text)}"))
 
 
 def _levels(levels: list[Mapping[str, Any]]) -> Table:

@@ -17,6 +17,7 @@ from eagertui.widgets.run_lines import hint
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
+    from core.index.measure.report_card import Finding
     from eagertui.places.index.code_tree_rows import Spot
 
 Report = Mapping[str, Any]
@@ -51,13 +52,26 @@ def empty_lines() -> list[Content]:
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
-def report_lines(report: Report, width: int, usage: Sequence[Sequence[int]] = ()) -> list[Content]:
-    """The whole report: each level's codes, neighbours, agreement, conflicts, seconds."""
+GRADES: dict[str, Part] = {
+    "good": ("✓ good", "bold $success"), "fair": ("· fair", FAINT), "poor": ("! poor", "bold $warning"),
+}  # fmt: skip
+
+
+def card_lines(card: Sequence[Finding]) -> list[Content]:
+    """The card: a grade, and what it is given for; `d` compares with another index."""
+    return [line([GRADES[one.grade], f"  {safe(one.text)}"]) for one in card]
+
+
+def report_lines(
+    report: Report, width: int, usage: Sequence[Sequence[int]] = (), card: Sequence[Finding] = ()
+) -> list[Content]:
+    """The whole report: the card, each level's codes, neighbours, agreement, conflicts, seconds."""
     levels = report["levels"]
     told = [f"{int(report.get('items', 0)):,} items"]
     told += [f"{safe(report[key])}" for key in ("method", "strategy") if report.get(key)]
     rows = [line([(" · ".join(told), "bold"), (f"   base {safe(report.get('base_id', ''))}", FAINT)], width)]
     rows += [line([(safe(report["shape"]), FAINT)])] if report.get("shape") else []
+    rows += [Content(""), *card_lines(card)] if card else []
     rows += [Content(""), *_level_table(levels, width)]
     for source, depths in (report.get("preserved") or {}).items():
         rows += [Content(""), line([(f"nearest items in {safe(source)} vectors that share the code", FAINT)])]

@@ -14,6 +14,7 @@ from core.safe_json import figures, read_object
 
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
+    from core.index.measure.report_card import Finding
     from eagertui.places.index.conflict_list import Conflicts
 
 
@@ -44,6 +45,7 @@ class OpenIndex:
         lookup: codes, branches and titles; None where there are none.
         conflicts: groups of items that shared a code; None where they were not kept.
         usage: items at every code, per level, the most first.
+        card: the report in graded sentences.
         trouble: per part (`report`, `tree`, `conflicts`) what is wrong with it.
     """
 
@@ -52,6 +54,7 @@ class OpenIndex:
     lookup: Lookup | None = None
     conflicts: Conflicts | None = None
     usage: Sequence[Sequence[int]] = ()
+    card: Sequence[Finding] = ()
     trouble: Mapping[str, EagerError] = field(default_factory=dict)
 
 
@@ -102,7 +105,10 @@ def open_index(at: Artefact) -> OpenIndex:
             conflicts = Conflicts.of(lookup)
         except EagerError as error:
             trouble["conflicts"] = error
-    return OpenIndex(at, report, lookup, conflicts, usage, trouble)
+    from core.index.measure.report_card import report_card
+
+    card = report_card(report, lookup.branches if lookup is not None else None) if report else []
+    return OpenIndex(at, report, lookup, conflicts, usage, card, trouble)
 
 
 def _report(path: Path) -> Mapping[str, Any]:

@@ -190,7 +190,7 @@ class IndexScreen(Place):
         said = [part for fault in trouble.values() for part in (*error_lines(fault.message, fault.remedy), Content(""))]
         self.add_class("-message")
         self.query_one("#message-text", Lines).show(
-            lambda width: [*said, *(report_lines(report, width) if report else ())]
+            lambda width: [*said, *(report_lines(report, width, card=shown.card) if report else ())]
         )
         self._take_focus()
 
@@ -205,7 +205,7 @@ class IndexScreen(Place):
             return
         ascii_only = self.ascii_only
         levels.show(lambda width, height: level_lines(report, usage, width, height, ascii_only))
-        text.show(lambda width: report_lines(report, width, usage))
+        text.show(lambda width: report_lines(report, width, usage, shown.card))
         settling.show(lambda width: settling_lines(report, width))
 
     def _show_conflicts(self, shown: OpenIndex) -> None:
