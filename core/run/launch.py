@@ -25,7 +25,7 @@ from core.run.status import Status, read_status
 
 COMPUTING = {
     # Threads sleep while they wait for each other. Those that spin instead take the processor from the very one that
-    # they wait for where another program computes too: a step then took twenty times as long.
+    # they wait for where another program computes too, and a step takes many times as long.
     "OMP_WAIT_POLICY": "PASSIVE",
     # oneDNN keeps what it builds for every shape of a bf16 product, and never gives it back.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
