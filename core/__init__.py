@@ -6,6 +6,7 @@ that importing ``core`` costs nothing and reading a project file never loads the
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from core.index.revisions.add import add_items, remove_items
     from core.project import Project
     from core.recommend.recommender import Recommender
+
+# Before the hub's client is imported, which asks only then: it tells the hub nothing but what it downloads.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 __all__ = ["Project", "Recommender", "add_items", "remove_items"]
 

@@ -47,6 +47,13 @@ def write_atomic(path: Path, text: str) -> None:
         temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
+def make_private(folder: Path) -> None:
+    """Leave a folder and all in it to its owner alone: it may hold what people did."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 def sync(path: Path) -> None:
     """Put a file's bytes, or a folder's names, on the disk."""
     handle = os.open(path, os.O_RDONLY)

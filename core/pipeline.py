@@ -4,6 +4,8 @@ r"""The stages in order: what each one reads and makes, and which of them are st
         \-> sasrec -> behavior -> index ------+-> tune -> evaluate
                   \-> baselines -----------------------/
 
+After `tune` comes `steer`, which nothing reads but lists that follow a few words.
+
 Importing this module is cheap; every stage imports what it needs when it works.
 """
 
@@ -21,6 +23,7 @@ from core.evaluate.stage import BASELINES, EVALUATE
 from core.files import write_atomic
 from core.index.stage import INDEX
 from core.project import Project
+from core.recommend.stage import STEER
 from core.registry import QUANTIZERS
 from core.run.folder import RunFolder
 from core.run.reporter import Reporter
@@ -41,16 +44,20 @@ class PlannedStage:
     note: str = ""
 
 
-STAGES = (DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, BASELINES, EVALUATE)
+STAGES = (DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, STEER, BASELINES, EVALUATE)
 """In the order in which they run; each is declared in its room's `stage.py`."""
 
 
 def needed(project: Project) -> set[str]:
     """The stages that a project needs at all: its last one, and what those read that are needed."""
     names = {"data", "evaluate" if project.run.goal == "metrics" else "index"}
+    if project.run.goal == "metrics" and project.steer.method != "none":
+        names.add("steer")
     for stage in reversed(STAGES):
-        # An index made without vectors is measured against those that are there anyway, but asks for none.
-        if stage.name in names and (stage is not INDEX or QUANTIZERS.get(project.index.method).reads_vectors):
+        # An index made without vectors is measured against those that are there anyway, but asks for none; so does
+        # steering.
+        asks = stage is not STEER and (stage is not INDEX or QUANTIZERS.get(project.index.method).reads_vectors)
+        if stage.name in names and asks:
             names |= set(stage.inputs(project))
     return names
 

@@ -33,6 +33,7 @@ from core.settings import (
     RunSettings,
     SasrecSettings,
     StageSettings,
+    SteerSettings,
     TaskTables,
     TextSettings,
     TuneSettings,
@@ -65,6 +66,7 @@ class Project:
     negatives: NegativeSettings = field(default_factory=NegativeSettings)
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
+    steer: SteerSettings = field(default_factory=SteerSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)

@@ -310,6 +310,20 @@ OTHER_PARTS = ("dense", "repeats")
 
 
 @dataclass(frozen=True)
+class SteerSettings:
+    """Lists that follow words: more of this, less of that."""
+
+    method: str = opt(
+        "vector",
+        "what words do: vector = they move the user's vector, fitted in seconds; experts = trained moves that depend "
+        "on the user; none = nothing",
+        choices=("none", "vector", "experts"),
+    )
+    strength: float = opt(1.0, "how far one wish moves; 0 = not at all", low=0.0, high=100.0)
+    hard_less: bool = opt(True, "less of a known tag leaves all its items out")
+
+
+@dataclass(frozen=True)
 class RecommendSettings:
     """The search for the best items."""
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from core.files import locked, sync, write_atomic
+from core.files import locked, make_private, sync, write_atomic
 from core.safe_json import number, read_object
 
 STAGE_FILE = "stage.json"
@@ -21,7 +21,7 @@ Summary = Mapping[str, Any]
 
 
 class Store:
-    """A folder of artefacts, one folder each, named by fingerprint.
+    """A folder of artefacts, one folder each, named by fingerprint; its owner's alone, since histories lie in it.
 
     Work happens in `<fingerprint>.partial`, which survives an interruption, so that the stage can go on from what it
     left there; a finished artefact is renamed into place in one step.
@@ -48,6 +48,7 @@ class Store:
 
         Where another process is making the same artefact, wait for it and take what it made.
         """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = self.path / f"{fingerprint}.partial"
         with locked(partial):
             if self.has(fingerprint):
@@ -68,6 +69,7 @@ class Store:
             "summary": dict(summary),
         }
         write_atomic(partial / STAGE_FILE, json.dumps(about, indent=1))
+        make_private(partial)
         for file in partial.rglob("*"):
             if file.is_file():
                 sync(file)

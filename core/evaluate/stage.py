@@ -147,7 +147,10 @@ def _evaluate_memory(job: Job) -> float | None:
     states = RANKED_USERS * (seen + beams * job.levels) * shape.layers * shape.hidden * 2 * 4 * 3 * MB
     branches = 8 * RANKED_USERS * beams * max(map(max, job.widths)) * 4 * MB
     masks = 4 * RANKED_USERS * beams * (seen + beams * job.levels) * 4 * MB
-    return float(shape.parameters * 4 * MB + 4 * (states + branches + masks))
+    # What each part says of every item, and what is made of that on the way; the item vectors of two sequential models.
+    catalogue = (3 * len(settings["fusion"]) + 6) * RANKED_USERS * job.sizes.items * 4 * MB
+    vectors = 2 * job.sizes.items * 512 * 4 * MB
+    return float(shape.parameters * 4 * MB + 4 * (states + branches + masks) + catalogue + vectors)
 
 
 BASELINES = Stage(

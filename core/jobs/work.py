@@ -58,7 +58,7 @@ def train_run(folder: RunFolder) -> int:
                 reporter.alert("warning", "This machine may be too small", text)
         made = run_stages(project, reporter, folder)
         for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
-            shutil.copyfile(made["evaluate"] / name, folder.path / f".{name}")
+            shutil.copy(made["evaluate"] / name, folder.path / f".{name}")
             (folder.path / f".{name}").replace(folder.path / name)
             reporter.artefact(name, folder.path / name)
 

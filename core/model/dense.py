@@ -37,6 +37,11 @@ class DenseHead:
     temperature: float
     repeat: float = 0.0
 
+    def queries(self, states: Tensor) -> Tensor:
+        """Unit vectors of users among the items, in fp32; (rows, hidden) -> (rows, dim)."""
+        with torch.autocast(states.device.type, enabled=False):
+            return functional.normalize(functional.linear(states.float(), self.query), dim=1)
+
     def scores(self, states: Tensor, histories: Tensor) -> Tensor:
         """Log-probabilities of all items, in fp32 whatever the model computes in; shape (rows, items).
 
@@ -45,8 +50,7 @@ class DenseHead:
             histories: item numbers, shape (rows, length); below zero = padding before the first.
         """
         with torch.autocast(states.device.type, enabled=False):
-            queries = functional.normalize(functional.linear(states.float(), self.query), dim=1)
-            cosines = queries @ self.items.T  # (rows, items)
+            cosines = self.queries(states) @ self.items.T  # (rows, items)
             # An item that stands in the history twice gains once, so padding may stand for the last: scatter, not add.
             histories = torch.where(histories < 0, histories[:, -1:], histories)
             had = torch.zeros_like(cosines).scatter_(1, histories, self.repeat)

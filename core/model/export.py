@@ -16,16 +16,16 @@ from core.errors import EnvironmentFault, ProjectError
 from core.index.exchange.in_out import write_index
 from core.model.adapters import merge_adapters
 from core.model.checkpoint import MANIFEST, PROMPTS, load_checkpoint
+from core.model.model_card import ABOUT, write_card
 from core.run.folder import RunFolder
-
-ABOUT = "eagertui.json"
 
 
 def export_model(source: RunFolder | Path, out: Path) -> Path:
     """Write a model with all its adapters merged, so that `AutoModelForCausalLM` and `AutoTokenizer` load it.
 
     Beside it: `index.json` (LC-Rec's format), `index.parquet`, the prompts, and `eagertui.json`, which names the
-    tokens before a history and the levels. The folder appears whole or not at all.
+    tokens before a history and the levels; and `README.md`, the model's card, with the licence of its base where there
+    is one. The folder appears whole or not at all.
 
     Args:
         source: a run, its folder, or the folder of a checkpoint.
@@ -41,7 +41,7 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
     """
     if out.exists() or out.is_symlink():
         raise ProjectError(f"{out} is there already", "name a folder that is not there yet: --out FOLDER")
-    checkpoint = _checkpoint(source)
+    run, checkpoint = _checkpoint(source)
     tuned = load_checkpoint(checkpoint, dtype=torch.float32)  # adapters are merged without rounding
     assert tuned.vocabulary is not None
     lm = tuned.model.lm
@@ -60,6 +60,7 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
         if (checkpoint / PROMPTS).is_dir():
             shutil.copytree(checkpoint / PROMPTS, fresh / PROMPTS)
         (fresh / ABOUT).write_text(json.dumps(_about(checkpoint), indent=1) + "\n", encoding="utf-8")
+        write_card(fresh, run)
         _open_up(fresh)
         os.rename(fresh, out)  # noqa: PTH104  Path.rename says nothing more
     except OSError as error:
@@ -69,13 +70,14 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
     return out
 
 
-def _checkpoint(source: RunFolder | Path) -> Path:
+def _checkpoint(source: RunFolder | Path) -> tuple[RunFolder | None, Path]:
+    """The run, where one is named, and the folder of its checkpoint."""
     if isinstance(source, Path) and (source / MANIFEST).is_file():
-        return source
+        return None, source
     folder = source if isinstance(source, RunFolder) else RunFolder(source)
     if not (folder.path / "run.json").is_file():
         raise ProjectError(f"{folder.path} is neither a run nor a checkpoint", "runs: eagertui --headless runs")
-    return folder.artefact("tune") / "best"
+    return folder, folder.artefact("tune") / "best"
 
 
 def _about(checkpoint: Path) -> dict[str, Any]:

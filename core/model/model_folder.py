@@ -44,7 +44,7 @@ def check_backbone(project: Project) -> None:
         _check_folder(project, name, folder)
     elif folder.exists():
         raise ProjectError(f"backbone.model: {name!r} is a file, not the folder of a model", _REMEDY)
-    elif (cached := _cached(name)) is not None:
+    elif (cached := cached_folder(name)) is not None:
         _check_folder(project, name, cached)
     else:
         _check_name(name, folder)
@@ -76,7 +76,7 @@ def _models_in(folder: Path) -> list[str]:
         return []
 
 
-def _cached(name: str) -> Path | None:
+def cached_folder(name: str) -> Path | None:
     """The snapshot of a hub id that was downloaded before."""
     if not _HUB_ID.fullmatch(name):
         return None

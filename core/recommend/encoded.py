@@ -71,3 +71,12 @@ def encode(model: Generator, histories: Histories) -> Encoded:
     mask = masks(model.lm.config, seen, position, position, embedded.dtype)
     states = model.states(embedded, cache=cache, mask=mask, position=position)[:, -1]
     return Encoded(states, cache, is_token, position, is_token.sum(dim=1))
+
+
+@torch.inference_mode()
+def encode_tokens(model: Generator, prompt: Tensor) -> Encoded:
+    """Read token ids that ask for an item in words, instead of a history; int64, shape (users, tokens), no padding."""
+    cache, position = DynamicCache(), torch.arange(prompt.shape[1], device=prompt.device).expand_as(prompt)
+    states = model.states(model.embed(prompt), cache=cache)[:, -1]
+    is_token = torch.ones_like(prompt, dtype=torch.bool)
+    return Encoded(states, cache, is_token, position, is_token.sum(dim=1))

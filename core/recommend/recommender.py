@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import torch
 
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset
+from core.data.known_ids import unknown_id
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
@@ -29,9 +29,13 @@ from core.project import Project
 from core.recommend.beam import Lists
 from core.recommend.catalogue_parts import FittedPart, fitted_parts, most_like
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
+from core.recommend.open_question import MODEL, open_list
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
 from core.recommend.scoring import ItemScores
 from core.recommend.search_batches import Items, Places, is_seen, search_batches
+from core.recommend.steered_lists import steered_lists
+from core.recommend.steering.steerer import Steering
+from core.recommend.words_of_run import WordsOfRun
 from core.registry import BASELINES
 from core.run.folder import RunFolder
 from core.settings import MIN_EVALUATED
@@ -71,6 +75,9 @@ class Recommendation:
         items: the list, best first.
         target: id of the held-out test target; None unless the history is the one as tested.
         short: whether fewer items than asked for may be listed.
+        source: what the list comes from: the `model`, a `wish`, or `popularity`.
+        weights: of the scorers of a wish; empty for other lists.
+        notes: sentences for a person, e.g. about words that nobody knows.
     """
 
     user: str | None
@@ -79,6 +86,9 @@ class Recommendation:
     items: tuple[Ranked, ...]
     target: str | None
     short: bool
+    source: str = MODEL
+    weights: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Recommender:
@@ -181,8 +191,13 @@ class Recommender:
         hide_seen: bool | None = None,
         allowed: Mask | None = None,
         as_tested: bool = False,
+        more: Sequence[str] = (),
+        less: Sequence[str] = (),
+        wish: str | None = None,
+        like: Sequence[str] = (),
+        unlike: Sequence[str] = (),
     ) -> Recommendation:
-        """The best next items for a user of the logs, or after any history of item ids.
+        """The best next items for a user of the logs, after any history of item ids, for a wish, or for nobody.
 
         Args:
             user: id of a user; the history is then everything they took.
@@ -191,22 +206,39 @@ class Recommender:
             hide_seen: leave items of the history out of the list; the project's own rule where not given.
             allowed: which items may be listed, e.g. as `allowed` makes it; bool, shape (items,).
             as_tested: leave the user's held-out test target out of the history, as evaluation does.
+            more: words for what is wanted more of (`core.recommend.steering`).
+            less: words for what is wanted less of.
+            wish: words to find items by, with a history or without (`core.recommend.wish`).
+            like: ids or titles of items; more like them.
+            unlike: ids or titles of items; less like them.
 
         Raises:
-            DataError: unknown user or item, or an empty history; says what to do.
+            DataError: unknown user or item, or an empty history or wish; says what to do.
         """
-        if (user is None) == (history is None):
+        if user is not None and history is not None:
             raise DataError("give either a user or a history")
         target: str | None = None
         if user is not None:
             items, held_out = self.history_of(user, as_tested)
             target = None if held_out is None else self._item_ids[held_out]
+        elif history is not None:
+            items = [self._find(item, self._item_number, "item") for item in history if item]
+            if not items:
+                raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
         else:
-            items = [self._find(item, self._item_number, "item") for item in history or () if item]
-        if not items:
-            raise DataError("the history is empty", "give at least one item id, oldest first: --history id,id")
+            items = []
+        if wish is not None and not wish.strip():
+            raise DataError("the wish is empty", 'say what, e.g. --wish "something for dry hair"')
         k = max(k or self.project.recommend.k, 1)
-        lists, scores = self.recommend_many([items], allowed, hide_seen, k)
+        steering = self.steering(more, less, like, unlike) if more or less or like or unlike else None
+        source, weights, notes = MODEL, dict[str, float](), () if steering is None else steering.notes
+        if items and wish is None:
+            lists, scores = self.recommend_many([items], allowed, hide_seen, k, steering)
+        else:
+            may = self._without(allowed, [] if steering is None else [steering])
+            found = open_list(self, items, wish, steering, may, hide_seen, k)
+            lists, scores = found.items[None].astype(np.int32), found.scores[None].astype(np.float32)
+            source, weights, notes = found.source, found.weights, (*notes, *found.notes)
         seen = set(items)
         ranked = tuple(
             Ranked(rank, self._item_ids[i], self._titles[i], round(s, 6), i in seen, self.checkpoint.index.text(i))
@@ -215,7 +247,7 @@ class Recommender:
         )
         titled = tuple((self._item_ids[i], self._titles[i]) for i in items)
         kind = None if user is None else AS_TESTED if as_tested else TO_DATE
-        return Recommendation(user, titled, kind, ranked, target, len(ranked) < k)
+        return Recommendation(user, titled, kind, ranked, target, len(ranked) < k, source, weights, notes)
 
     def recommend_many(
         self,
@@ -223,6 +255,7 @@ class Recommender:
         allowed: Mask | None = None,
         hide_seen: bool | None = None,
         k: int | None = None,
+        steer: Steering | Sequence[Steering] | None = None,
     ) -> Lists:
         """The best next items after each of many histories; several threads may ask at once.
 
@@ -234,21 +267,26 @@ class Recommender:
             allowed: which items may be listed; bool, shape (items,), or (histories, items) for each its own.
             hide_seen: leave items of the history out of the list; the project's own rule where not given.
             k: length of the lists; the project's own where not given.
+            steer: more and less of what, as `steering` makes it: for all lists, or one for each.
 
         Returns:
             Item numbers and scores (as `Ranked` has them), shape (histories, k), best first; -1 and -inf where fewer
             than `k` items may be listed.
 
         Raises:
-            DataError: an empty history, a number that no item has, or a mask of another shape.
+            DataError: an empty history, a number that no item has, a mask of another shape, or too few steerings.
         """
         settings = self.project.recommend
         k, count = max(k or settings.k, 1), len(self._item_ids)
         given = self._checked(histories, allowed)
         beams = max(settings.beams, k)
+        asked = [steer] if isinstance(steer, Steering) else list(steer or ())
+        if len(asked) not in (0, 1, len(given)):
+            raise DataError(f"{len(asked)} steerings for {len(given)} histories", "give one, or one for each")
+        allowed, moved = self._without(allowed, asked), asked if any(one.moves for one in asked) else []
         hide = settings.hide_seen if hide_seen is None else hide_seen
         weights = self.parts.weighted(self._fusion, hide)
-        items, scores = self._search(given, np.arange(len(given)), allowed, beams, weights)
+        items, scores = self._search(given, np.arange(len(given)), allowed, beams, weights, steer=moved)
         if hide:
             seen = is_seen(given, items, count)
             cut = (items >= 0).all(axis=1) & (items.shape[1] < self.n_items)
@@ -260,7 +298,7 @@ class Recommender:
             items[gone], scores[gone] = -1, -np.inf
             # Where the search stopped at its width, there are more items for what is now too short a list.
             short = np.flatnonzero(cut & (items[:, :k] < 0).any(axis=1))
-            items[short], scores[short] = self._search(given, short, allowed, beams, weights, unseen=True)
+            items[short], scores[short] = self._search(given, short, allowed, beams, weights, True, moved)
         width = min(k, items.shape[1])
         padding = ((0, 0), (0, k - width))
         return (
@@ -344,6 +382,15 @@ class Recommender:
         """Ids of users that start with a prefix, in the order of the logs."""
         return [user for user in self._user_number if user.startswith(prefix)][:limit]
 
+    def _without(self, allowed: Mask | None, steer: Sequence[Steering]) -> Mask | None:
+        """The mask of allowed items without those that the hard rule leaves out, for all lists or for each."""
+        if all(one.denied is None for one in steer):
+            return allowed
+        none = np.zeros(len(self._item_ids), dtype=bool)
+        left = ~np.stack([none if one.denied is None else one.denied for one in steer])
+        left = left[0] if len(left) == 1 else left
+        return left if allowed is None else allowed & left
+
     def _search(
         self,
         histories: Sequences,
@@ -352,6 +399,7 @@ class Recommender:
         beams: int,
         weights: npt.NDArray[np.float32],
         unseen: bool = False,
+        steer: Sequence[Steering] = (),
     ) -> Lists:
         """The lists after some of the histories; shape (chosen, min(beams, `n_items`)), -1 behind the last.
 
@@ -362,15 +410,26 @@ class Recommender:
             beams: width of the search.
             weights: of the parts.
             unseen: items of a history may not be listed after it.
+            steer: more and less of what, for all histories or for each; none = plain lists.
         """
         trie, listed = self.checkpoint.trie, self._listed
         shared = None if allowed is None or allowed.ndim == 2 or unseen else trie.allow(self.of_trie(allowed))
 
+        def plain(rows: npt.NDArray[np.integer], mask: Allowed | None, width: int) -> Lists:
+            return fused_lists(self.parts, weights, rows, width, mask)
+
+        asked = list(steer[:1])
+        """The steerings of the batch at hand: one for all its rows, or one for each."""
+
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
             with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
-                return fused_lists(self.parts, weights, rows, beams, mask)
+                if not asked:
+                    return fused_lists(self.parts, weights, rows, beams, mask)
+                return steered_lists(plain, trie, self.words.space, asked, rows, beams, listed, mask)
 
         def mask_of(places: Places) -> Allowed | None:
+            if len(steer) > 1:
+                asked[:] = [steer[place] for place in chosen[places]]
             if shared is not None or (allowed is None and not unseen):
                 return shared
             own = chosen[places]
@@ -413,6 +472,10 @@ class Recommender:
         """Id and title of an item number; the title of one without is its id."""
         return self._item_ids[item], self._titles[item]
 
+    def item_number(self, item_id: str) -> int | None:
+        """The number of an item id; None where no item has it."""
+        return self._item_number.get(item_id)
+
     def number(self, item_id: str) -> int:
         """The number of an item id.
 
@@ -427,6 +490,27 @@ class Recommender:
         device, bf16 = self.checkpoint.trie.item_nodes.device.type, use_bf16(self.project.run)
         with self._lock, torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
             yield
+
+    @cached_property
+    def words(self) -> WordsOfRun:
+        """What this run can do with words: steer lists, and find items for a wish.
+
+        Raises:
+            ProjectError: it was not loaded from a run.
+        """
+        return WordsOfRun(self)
+
+    def steering(
+        self,
+        more: Sequence[str] = (),
+        less: Sequence[str] = (),
+        like: Sequence[str] = (),
+        unlike: Sequence[str] = (),
+        strength: float | None = None,
+        hard_less: bool | None = None,
+    ) -> Steering:
+        """More and less of what, for `recommend_many`; see `core.recommend.words_of_run.WordsOfRun.steering`."""
+        return self.words.steering(more, less, like, unlike, strength, hard_less)
 
     @cached_property
     def explainer(self) -> Explainer:
@@ -491,9 +575,7 @@ class Recommender:
     def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
         if name in numbers:
             return numbers[name]
-        near = difflib.get_close_matches(name, numbers, n=3, cutoff=0.6) if len(numbers) <= 200_000 else []
-        hint = f"did you mean {', '.join(near)}?" if near else f"ids look like {', '.join(list(numbers)[:3])}"
-        raise DataError(f"no {kind} {name!r} among the {len(numbers):,} of this run", hint)
+        raise unknown_id(name, numbers, kind)
 
 
 def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:

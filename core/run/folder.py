@@ -63,7 +63,7 @@ class RunFolder:
         while (path := runs_dir / f"{now:%Y-%m-%d-%H%M%S}_{slug}_{secrets.token_hex(2)}").exists():
             pass  # two runs of one second drew the same letters
         try:
-            path.mkdir(parents=True)
+            path.mkdir(mode=0o700, parents=True)  # what people did is in it
             for inner in ("stages", "checkpoints"):
                 (path / inner).mkdir()
             (path / "project.resolved.toml").write_text(project_toml, encoding="utf-8")

@@ -124,6 +124,21 @@ class ServedRun:
         self._grown = known
         return known
 
+    def branch_words(self, item_id: str) -> str:
+        """Words of the two highest branches that hold an item; empty where the index has none."""
+        if "index" not in self.has:
+            return ""
+        try:
+            lookup = self.lookup
+        except EagerError:  # whoever asks about the index gets this error
+            return ""
+        number, table = lookup.number(item_id), lookup.branches
+        if number is None:
+            return ""
+        codes = lookup.index.codes[number].tolist()
+        rows = [table.find(codes[:depth]) for depth in range(1, min(3, table.levels))]
+        return " › ".join(", ".join(table.words(row)[:2]) for row in rows if row >= 0 and table.words(row))
+
     def close(self) -> None:
         """Write down what is not written yet."""
         if self._cache is not None:

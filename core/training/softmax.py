@@ -127,7 +127,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         return loss.to(queries.dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (loss_grad,) = gradients
         query_grad, item_grad, value_grad = ctx.saved_tensors

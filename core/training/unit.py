@@ -19,18 +19,19 @@ class _UnitRows(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         # Lengths, (..., 1), and rows over them.
         norms = torch.linalg.vector_norm(rows, dim=-1, keepdim=True).clamp_min_(SHORTEST)
-        units = rows / norms
+        units: Tensor = rows / norms
         ctx.save_for_backward(units, norms)
         return units
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (grad,) = gradients
         units, norms = ctx.saved_tensors
         # What points along the row changes its length alone: (g - (g . u) u) / |row|.
         along = torch.linalg.vecdot(grad, units)[..., None]
-        return torch.addcmul(grad, along, units, value=-1.0).div_(norms)
+        turned: Tensor = torch.addcmul(grad, along, units, value=-1.0).div_(norms)
+        return turned
 
 
 def unit_rows(rows: Tensor) -> Tensor:

@@ -205,4 +205,4 @@ def _epochs(settings: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [(f"loops/{n}-{part['name']}", int(part["epochs"])) for n, part in enumerate(settings["stages"])]
 
 
-TUNE = Stage("tune", 6, tune_settings, tune_inputs, make_tune, Cost(_work, _memory, _disk, _epochs, gpu=True))
+TUNE = Stage("tune", 5, tune_settings, tune_inputs, make_tune, Cost(_work, _memory, _disk, _epochs, gpu=True))

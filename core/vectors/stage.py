@@ -229,7 +229,7 @@ SEMANTIC = Stage(
         lambda job: _vectors_disk(job, "semantic"),
     ),
 )  # fmt: skip
-SASREC = Stage("sasrec", 2, sasrec_settings, inputs("data"), make_sasrec, _model_cost("sasrec", _sasrec_work))
+SASREC = Stage("sasrec", 1, sasrec_settings, inputs("data"), make_sasrec, _model_cost("sasrec", _sasrec_work))
 BEHAVIOR = Stage(
     "behavior", 1, behavior_settings, behavior_inputs, make_behavior,
     Cost(
@@ -239,5 +239,5 @@ BEHAVIOR = Stage(
     ),
 )  # fmt: skip
 TEACHER = Stage(
-    "teacher", 2, sasrec_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
+    "teacher", 1, sasrec_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
 )

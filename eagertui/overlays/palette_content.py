@@ -67,9 +67,7 @@ class ContentProvider(Provider):
             for item_id, title in await asyncio.to_thread(self.eager.catalogue.search, query.strip(), ITEMS):
                 score = max(0.01, matcher.match(safe(title)))
                 shown = Content(safe(title)) + Content.styled("  item", FAINT)
-                yield Hit(
-                    score, shown, lambda item_id=item_id: self.eager.show_item(item_id), safe(title), safe(item_id)
-                )
+                yield Hit(score, shown, partial(self.eager.show_item, item_id), safe(title), safe(item_id))
 
     def _entries(self) -> Iterator[Find]:
         if isinstance(self.screen, Place):  # below a form or a question nothing else is opened
@@ -77,7 +75,7 @@ class ContentProvider(Provider):
         for path, title in self._docs:
             yield Find(f"{title} · {path.stem}", "documentation", path.name, partial(self.eager.show_document, path))
         for theme in self.eager.available_themes:
-            yield Find(theme, "theme", "draw the app in these colours", lambda theme=theme: self.eager.set_theme(theme))
+            yield Find(theme, "theme", "draw the app in these colours", partial(self.eager.set_theme, theme))
 
     def _of_the_place(self) -> Iterator[Find]:
         eager = self.eager

@@ -313,12 +313,15 @@ def test_old_spellings_on_the_command_line(tmp_path: Path) -> None:
     resolved.write_text(MINIMAL + "[rq_vae]\nepochs = 7\n")
     assert Project.load(resolved).notes == (), "nobody wrote it, so nobody can mend it"
     assert len(Project.load(resolved, ["rq_vae.epochs=9"]).notes) == 1
-    resolved.write_text(MINIMAL + """
+    resolved.write_text(
+        MINIMAL
+        + """
 [recommend]
 dense = true
 [evaluate]
 baselines = ["popularity", "transitions", "itemknn", "sasrec"]
-""")
+"""
+    )
     assert Project.load(resolved).evaluate == project.evaluate, "the defaults of 0.1 are those of today"
     (tmp_path / "project.toml").write_text(MINIMAL + "[index]\nmethod = 'kmeans-tree'\npaper = false\n")
     assert Project.load(tmp_path).index.method == "kmeans-tree"

@@ -16,8 +16,8 @@ from core.run.folder import RunFolder, run_info
 from core.run.rankings import SEEN_HIDDEN, SEEN_KEPT, both_protocols, protocol_card, protocol_of
 from core.run.status import STATES, Status
 from eagertui.cli.output.metrics_table import metrics_table
+from eagertui.places.explore.explore_question import Taken
 from eagertui.places.explore.lines import history_rows, item_rows, target_line, took, user_row
-from eagertui.places.explore.question import Taken
 from eagertui.places.train.log_view import fold
 from eagertui.widgets.draw import bar, clip, fill, line, metric, number, safe, spread, status_parts, when
 from eagertui.widgets.run_lines import metric_lines, run_detail, run_row

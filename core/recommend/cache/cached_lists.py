@@ -18,7 +18,8 @@ import polars as pl
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import load_revisions, newest_revision
 from core.project import Project
-from core.recommend.cache.list_database import CACHE_FILE, CachedRow, Generation, ListDatabase
+from core.recommend.cache.generation import CachedRow, Generation
+from core.recommend.cache.list_database import CACHE_FILE, ListDatabase
 from core.recommend.cache.list_question import ListQuestion, ListSource
 from core.recommend.cache.list_shards import history_mark
 from core.recommend.cache.packed_list import unpack

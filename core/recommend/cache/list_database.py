@@ -16,17 +16,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import DataError, EnvironmentFault
 from core.recommend.cache.disk_kind import is_remote
+from core.recommend.cache.generation import COLUMNS, CachedRow, Generation, generation_of
 from core.recommend.cache.list_question import ListQuestion, ListSource
 from core.run.disk import is_full
 
@@ -48,45 +48,8 @@ CREATE TABLE IF NOT EXISTS forgotten (user INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
-_COLUMNS = "number, question, source, depth, made, refreshed, users, seconds"
-
 Row = tuple[int, int, int, bytes]
 """Number of the user, mark and length of the history, the packed list."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """Every user's list for one question.
-
-    Attributes:
-        number: names its table.
-        question: what was asked.
-        source: what made the lists.
-        depth: items of a list at most.
-        made: when it took the place of the one before; Unix seconds.
-        refreshed: when lists of it were last made anew.
-        users: how many lists were made at first.
-        seconds: of the work that made them.
-    """
-
-    number: int
-    question: ListQuestion
-    source: ListSource
-    depth: int
-    made: float
-    refreshed: float
-    users: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class CachedRow:
-    """One user's list as it lies there: mark and length of its history, when it was made, and its packed items."""
-
-    mark: int
-    length: int
-    made: int
-    packed: bytes
 
 
 class ListDatabase:
@@ -175,8 +138,8 @@ class ListDatabase:
     def generations(self) -> list[Generation]:
         """Those that are served, one a restriction."""
         with self._faults():
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM generations WHERE live = 1 ORDER BY number").fetchall()
-        return [_generation(row) for row in rows]
+            rows = self._db.execute(f"SELECT {COLUMNS} FROM generations WHERE live = 1 ORDER BY number").fetchall()
+        return [generation_of(row) for row in rows]
 
     def begin(self, question: ListQuestion, source: ListSource, depth: int) -> int:
         """A new generation that nobody reads yet; what an interrupted job left is dropped. Returns its number."""
@@ -252,7 +215,7 @@ class ListDatabase:
                 ).fetchone()
             finally:
                 self._db.execute("COMMIT")
-        return _generation(found), None if row is None else CachedRow(*row)
+        return generation_of(found), None if row is None else CachedRow(*row)
 
     def rows(self, number: int, size: int = 10_000) -> Iterator[list[tuple[int, CachedRow]]]:
         """All lists of a generation by user, some at a time."""
@@ -395,17 +358,3 @@ class ListDatabase:
     def _drop(self, number: int) -> None:
         self._db.execute(f"DROP TABLE IF EXISTS lists_{number}")
         self._db.execute("DELETE FROM generations WHERE number = ?", (number,))
-
-
-def _generation(row: Sequence[Any]) -> Generation:
-    number, question, source, *rest = row
-    return Generation(number, *_parsed(question, source), *rest)
-
-
-@lru_cache
-def _parsed(question: str, source: str) -> tuple[ListQuestion, ListSource]:
-    """A question and a source as `begin` wrote them."""
-    asked = json.loads(question)
-    asked["allow"] = None if asked["allow"] is None else tuple(asked["allow"])
-    asked["deny"] = tuple(asked["deny"])
-    return ListQuestion(**asked), ListSource(**json.loads(source))

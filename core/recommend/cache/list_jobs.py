@@ -6,6 +6,7 @@ Each may be killed at any moment: what was made stays in shards, and the same jo
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import shutil
 import subprocess
@@ -66,7 +67,7 @@ class _Job:
         """The shards of a job, below a folder where those of other jobs are no longer wanted."""
         mark = ListShards.mark(question, self.source, depth, users, histories)
         folder = place.with_name(f"{place.name}{mark}")
-        for other in place.parent.glob(f"{place.name}{'[0-9a-f]' * len(mark)}"):
+        for other in place.parent.glob(f"{glob.escape(place.name)}{'[0-9a-f]' * len(mark)}"):
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
         return ListShards(folder, question, users, histories, depth, self.project.data.max_history)

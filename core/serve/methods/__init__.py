@@ -19,6 +19,7 @@ Method = Callable[[ServedRun, Request], dict[str, Any]]
 
 METHODS: dict[str, Method] = {
     "recommend": user_lists.recommend,
+    "steer": user_lists.steer,
     "baseline_list": baseline_lists.baseline_list,
     "user": user_lists.user,
     "users": user_lists.users,

@@ -49,3 +49,15 @@ def ids_of(params: Params, name: str) -> list[str] | None:
     if not isinstance(ids, list):
         raise ValueError(f"{name} is no list")
     return [str(one) for one in ids]
+
+
+def wish_of(params: Params) -> str | None:
+    """`wish`: words to find items by; None where there is none.
+
+    Raises:
+        ValueError: it is no text.
+    """
+    wish = params.get("wish")
+    if wish is not None and not isinstance(wish, str):
+        raise ValueError("wish is no text")
+    return wish

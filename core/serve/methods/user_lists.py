@@ -7,33 +7,37 @@ from dataclasses import asdict
 from typing import Any
 
 from core.errors import DataError
-from core.serve.methods.params import Params, ids_of, length_of, limit_of
+from core.serve.methods.params import Params, ids_of, length_of, limit_of, wish_of
 from core.serve.served_run import ServedRun
 from core.settings import MIN_EVALUATED
 
+WORDS = ("more", "less", "like", "unlike", "wish")
+"""Parameters whose lists no cache holds."""
 UNKNOWN = 20
 """Ids that no item has which an answer names at most."""
 
 
 def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
-    """The best next items for `user`, or after `history` (item ids, oldest first).
+    """The best next items for `user`, after `history` (item ids, oldest first), for a `wish`, or for nobody.
 
     Args:
         run: needs its model.
         params: `user` or `history`; `k`: length of the list; `hide_seen`: leave the history's items out (the project's
             rule where not given); `as_tested`: the user's history without the held-out item; `only`: condition of SQL
-            on the item table; `allow` and `deny`: item ids; `cached`: a user's list from the cache, where it has one to
-            serve, which needs no model.
+            on the item table; `allow` and `deny`: item ids; `more` and `less`: texts, what the list is to hold more and
+            less of; `like` and `unlike`: the same by ids or titles of items; `wish`: words to find items by; `cached`:
+            a user's list from the cache, where it has one to serve, which needs no model.
 
     Returns:
         `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
-        `items` (the fields of `core.recommend.recommender.Ranked`), `target` and `target_title`: the held-out item,
-        null to date; `short`: whether fewer than `k` items may be listed; `unknown`: ids of `allow` and `deny` that no
-        item has, the first `UNKNOWN` of them; `source`: "model" or "cache", then with its `state` and when it was
-        `made`; `seconds`.
+        `items` (the fields of `core.recommend.recommender.Ranked`, and the `words` of its branches), `target` and
+        `target_title`: the held-out item, null to date; `short`: whether fewer than `k` items may be listed; `unknown`:
+        ids of `allow` and `deny` that no item has, the first `UNKNOWN` of them; `source`: "model", "wish", "popularity"
+        or "cache", then with its `state` and when it was `made`; `weights` of a wish's scorers; `notes`: sentences to
+        show; `seconds`.
     """
     began = time.perf_counter()
-    if params.get("cached") and params.get("user") is not None:
+    if params.get("cached") and params.get("user") is not None and not any(params.get(name) for name in WORDS):
         told = _from_cache(run, params)
         if told is not None:
             return {**told, "seconds": round(time.perf_counter() - began, 6)}
@@ -44,19 +48,43 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
     answer = recommender.recommend(
         params.get("user"), ids_of(params, "history"), length_of(params),
         None if hide_seen is None else bool(hide_seen), allowed, bool(params.get("as_tested")),
+        ids_of(params, "more") or (), ids_of(params, "less") or (), wish_of(params),
+        ids_of(params, "like") or (), ids_of(params, "unlike") or (),
     )  # fmt: skip
     return {
         "user": answer.user,
         "history": [{"item_id": item, "title": title} for item, title in answer.history],
         "history_kind": answer.history_kind,
-        "items": [asdict(item) for item in answer.items],
+        "items": [{**asdict(item), "words": run.branch_words(item.item_id)} for item in answer.items],
+        "source": answer.source,
+        "weights": answer.weights,
+        "notes": list(answer.notes),
         "target": answer.target,
         "target_title": recommender.named(recommender.number(answer.target))[1] if answer.target else None,
         "short": answer.short,
         "unknown": recommender.unknown([*(allow or ()), *deny])[:UNKNOWN],
-        "source": "model",
         "seconds": round(time.perf_counter() - began, 4),
     }
+
+
+def steer(run: ServedRun, params: Params) -> dict[str, Any]:
+    """What words would do to a list, without one: `more` and `less` as for `recommend`.
+
+    Returns:
+        `method` and `strength`; `texts`: for each text its `direction` ("more", "less") and the `tags` that it names
+        (`name`, `columns`, `items`: how many); `left_out`: items that the hard rule leaves out; `notes`.
+    """
+    more, less = (ids_of(params, name) or [] for name in ("more", "less"))
+    known, steering = run.recommender.words.steerer, run.recommender.steering(more, less)
+    texts = []
+    for direction, some in (("more", more), ("less", less)):
+        for text in some:
+            tags = known.tags.inside(text)
+            rows = [{"name": tag.name, "columns": list(tag.columns), "items": len(tag.items)} for tag in tags]
+            texts.append({"text": text, "direction": direction, "tags": rows})
+    left_out = 0 if steering.denied is None else int(steering.denied.sum())
+    about = {"method": known.method, "strength": steering.strength, "left_out": left_out}
+    return {**about, "texts": texts, "notes": list(steering.notes)}
 
 
 def _from_cache(run: ServedRun, params: Params) -> dict[str, Any] | None:

@@ -15,6 +15,8 @@ from core.run.folder import RunInfo
 from eagertui.plain import duration, visible
 
 PIPE_WIDTH = 120
+CODED_WIDTH = 110
+"""Columns of a terminal that shows codes beside titles."""
 
 PIN = "◆"
 """A run that must not be deleted."""
@@ -78,8 +80,14 @@ def run_row(run: RunInfo) -> dict[str, Any]:
 
 
 def remarks(result: dict[str, Any]) -> list[str]:
-    """What is to be said about a list beside it: that it is shorter than asked for, and ids that mean nothing."""
+    """What is to be said about a list beside it: where it comes from, words and ids that mean nothing, its length."""
     sentences = []
+    sentences += [visible(str(note)) for note in result.get("notes", [])]
+    if weights := result.get("weights"):
+        shares = ", ".join(f"{visible(str(name))} {share:.2f}" for name, share in weights.items())
+        sentences.append(f"found by the wish; weights: {shares}")
+    elif result.get("source") == "popularity":
+        sentences.append("nobody was named: the list follows popularity")
     if result.get("short"):
         items = len(result.get("items", []))
         count = {0: "no item", 1: "only 1 item"}.get(items, f"only {items} items")
@@ -98,20 +106,22 @@ def show_recommendation(result: dict[str, Any]) -> None:
     if result.get("source") == "cache":  # which keeps no histories
         made = datetime.fromtimestamp(result["made"]).strftime("%Y-%m-%d %H:%M")
         console.print(Text(f"{owner}{kind}, from the cache, made {made}"))
-    else:
+    elif history:
         console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
         table = plain_table("", "item", "title", right=("",))
         for number, item in enumerate(history, start=1):
             table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
         console.print(table)
     target = result.get("target")
-    table = plain_table("rank", "item", "title", "score", "", right=("rank", "score"))
+    coded = console.width >= CODED_WIDTH
+    table = plain_table("rank", "item", "title", *["code"] * coded, "score", "", right=("rank", "score"))
     for item in result.get("items", []):
         marks = ["seen"] * bool(item.get("seen")) + ["held out"] * (target is not None and item["item_id"] == target)
         table.add_row(
             str(item["rank"]),
             Text(visible(item["item_id"])),
             Text(visible(item["title"])),
+            *[Text(visible(f"{item.get('code', '')} {item.get('words', '')}".strip()))] * coded,
             f"{item['score']:.3f}",
             ", ".join(marks),
         )

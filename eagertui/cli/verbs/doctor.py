@@ -12,10 +12,13 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eagertui.cli.verb import Verb
 from eagertui.plain import project_file, size, visible
+
+if TYPE_CHECKING:
+    from core.project import Project
 
 LIBRARIES = (
     "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
@@ -57,6 +60,7 @@ def examine(project: Path | None = None) -> dict[str, Any]:
         "gpus": gpus(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "plug-ins": plug_ins(),
+        "network": outward(project),
         "paths": {
             "runs": str((here / "runs").absolute()),
             "assets": str(assets_path()),
@@ -87,6 +91,35 @@ def plug_ins() -> dict[str, list[dict[str, str]]]:
                     row["error"] = error.message
             rows.append(row)
     return kinds
+
+
+def outward(project: Path | None) -> list[str]:
+    """What may leave this machine, or be fetched, and by which setting of a project; without one by any."""
+    from core.project import Project
+
+    if project is None:
+        return ["nothing, unless a project names a model of the Hugging Face hub or a tracker"]
+    loaded = Project.load(project)
+    models = {"backbone.model": loaded.backbone.model, "vectors.semantic": loaded.vectors.semantic}
+    rows = [
+        f"{key} = {name}: fetched from the Hugging Face hub where it is not on this machine"
+        for key, name in models.items()
+        if _on_the_hub(loaded, key, name)
+    ]
+    rows += [
+        f"run.report_to = {name}: figures of runs, to files in the run's folder"
+        if name == "tensorboard"
+        else f"run.report_to = {name}: figures of runs go to that service, no histories"
+        for name in loaded.run.report_to
+    ]
+    return rows or ["nothing: no setting names a model of the Hugging Face hub or a tracker"]
+
+
+def _on_the_hub(project: Project, key: str, name: str) -> bool:
+    """Whether a setting names a model of the hub rather than a folder or something of our own."""
+    model = name.removeprefix("hf:")
+    ours = name == "tiny" if key == "backbone.model" else not name.startswith("hf:")
+    return not ours and not project.resolve(model).is_dir()
 
 
 def gpus() -> list[dict[str, str]]:
@@ -123,6 +156,7 @@ def lines(report: dict[str, Any]) -> list[str]:
     for kind, rows in report["plug-ins"].items():
         text.append(f"{kind:<14} {', '.join(_plug_in(row) for row in rows) or 'none'}")
         text += [f"{'':<14} {visible(row['name'])} fails: {visible(row['error'])}" for row in rows if "error" in row]
+    text += [f"{'network':<14} {visible(row)}" for row in report["network"]]
     text += [f"{name:<14} {path}" for name, path in report["paths"].items()]
     return text
 
@@ -140,4 +174,4 @@ def doctor(args: argparse.Namespace) -> int:
     return 0
 
 
-VERB = Verb("doctor", "versions, devices, memory, plug-ins, paths", doctor, order=110)
+VERB = Verb("doctor", "versions, devices, memory, plug-ins, what may leave the machine, paths", doctor, order=110)

@@ -20,6 +20,10 @@ ONLY_INDEX = "run.goal=index"
 """The `--set` text of a run that ends with its item index."""
 
 
+SHOWN, BESIDE = 10, 3
+"""New items that are shown, and what stands beside each."""
+
+
 def build(args: argparse.Namespace) -> int:
     """Make the index."""
     from eagertui.cli import following
@@ -49,7 +53,11 @@ def add(args: argparse.Namespace) -> int:
     from core.index.revisions.add import add_items
 
     run = _run(args)
-    return _show_changes(args, run, add_items(run, args.file, args.vectors).to_dict())
+    revision = add_items(run, args.file, args.vectors)
+    _show_changes(args, run, revision.to_dict())
+    if not args.json:
+        _show_new(run, revision.items["item_id"].to_list())
+    return 0
 
 
 def remove(args: argparse.Namespace) -> int:
@@ -108,8 +116,27 @@ def _show_changes(args: argparse.Namespace, run: RunFolder, changes: dict[str, o
         print(json.dumps({"run": str(run.path.resolve()), **changes}))
     else:
         for name, value in changes.items():
+            if value in ({}, [], None):
+                continue
             print(f"{name.replace('_', ' ')}: {visible(value)}")
     return 0
+
+
+def _show_new(run: RunFolder, ids: list[str]) -> None:
+    """The code of each new item, and what shares its beginning: where it will be recommended."""
+    from core.index.lookup import Lookup
+    from core.index.revisions.changes import load_revisions
+
+    lookup = Lookup.load(_index_of(run), run.artefact("data")).grown(load_revisions(run))
+    for item_id in ids[:SHOWN]:
+        number = lookup.number(item_id)
+        if number is None:
+            continue
+        print(f"{visible(item_id)}  {lookup.index.text(number)}  {visible(lookup.title(number))}")
+        for sibling in lookup.siblings(number, BESIDE)[1]:
+            print(f"    beside {visible(lookup.item_id(sibling))}  {visible(lookup.title(sibling))}")
+    if len(ids) > SHOWN:
+        print(f"and {len(ids) - SHOWN:,} more; the app's Index place shows each one")
 
 
 def _run(args: argparse.Namespace) -> RunFolder:

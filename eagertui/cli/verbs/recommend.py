@@ -1,4 +1,4 @@
-"""The verb `recommend`: one ranked list, or every user's into a file."""
+"""The verb `recommend`: one ranked list, for whomever and as they like it, or every user's into a file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from core.run.folder import RunFolder
 
 
+WORDS = ("wish", "more", "less", "like", "unlike")
+"""What a list may follow besides a history."""
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     who = parser.add_mutually_exclusive_group()
@@ -24,6 +28,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--all-users", action="store_true", help="every user of the data, into --out")
     parser.add_argument("--out", type=Path, metavar="FILE", help="Parquet file of --all-users; goes on where it was")
     parser.add_argument("--titles", action="store_true", help="the titles too in the file of --all-users")
+    parser.add_argument("--wish", metavar="TEXT", help="items found by words, alone or for a user or history")
+    for name, text in (("--more", "more of a tag or of what words say"), ("--less", "less; of a known tag nothing")):
+        parser.add_argument(name, metavar="TEXT", action="append", help=f"{text}; repeatable")
+    for name, text in (("--like", "more items like this one"), ("--unlike", "fewer items like this one")):
+        parser.add_argument(name, metavar="ID|TITLE", action="append", help=f"{text}; repeatable")
     add_workers(parser)
     add_list_options(parser)
 
@@ -63,26 +72,30 @@ def list_question(args: argparse.Namespace) -> dict[str, Any]:
 
 def recommend(args: argparse.Namespace) -> int:
     """Ask a run's serving process for one list and show it."""
+    from core.data.known_ids import check_user
     from core.run.folder import find_run
     from core.run.launch import engine_command
     from core.serve.client import ask_once
     from eagertui.cli.engine_process import tell_progress
 
+    words = {name: value for name in WORDS if (value := getattr(args, name)) is not None}
+    if words and (args.all_users or args.why is not None):
+        raise ProjectError(f"--{next(iter(words))} is about one list, and --why explains one that follows no words")
     if args.all_users:
         return _all_users(args)
-    if (args.user is None) == (args.history is None):
-        raise ProjectError("recommend needs either --user ID, --history ID,ID,... or --all-users --out FILE")
     if args.out is not None or args.titles or args.workers > 1:
         raise ProjectError("--out, --titles and --workers are about --all-users")
-    request = list_question(args)
+    request = {**list_question(args), **words}
     if args.user is not None:
         request["user"] = args.user
-    else:
+    elif args.history is not None:
         ids = [part.strip() for text in args.history for part in text.split(",")]
         request["history"] = [one for one in ids if one]
     if args.as_tested and args.user is None:
         raise ProjectError("--as-tested is about a user's history: give --user ID")
     folder = find_run(load_project(args.project).runs_dir, args.run)
+    if args.user is not None:
+        check_user(folder.artefact("data"), args.user)
     if args.why:
         request["item"] = args.why
     method = "recommend" if args.why is None else "explain"
@@ -143,6 +156,6 @@ def _ids(texts: list[str]) -> list[str]:
 
 
 VERB = Verb(
-    "recommend", "rank items for a user, a history or every user", recommend, arguments, run=True, place="explore",
-    order=70,
+    "recommend", "rank items for a user, a history, a wish or every user", recommend, arguments, run=True,
+    place="explore", order=70,
 )  # fmt: skip

@@ -9,11 +9,11 @@ from typing import Any
 from textual import work
 from textual.content import Content
 
-from core.errors import EagerError
+from core.errors import EagerError, EnvironmentFault
 from core.run.folder import RunFolder
 from core.serve.client import ServingClient
+from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
 from eagertui.places.explore.lines import took
-from eagertui.places.explore.question import Question, Taken, ranks_of, taken
 from eagertui.places.place import Place
 from eagertui.plain import duration
 from eagertui.widgets.draw import FAINT, line, safe
@@ -28,9 +28,8 @@ class Asking(Place):
     def __init__(self) -> None:
         super().__init__()
         self._waiting = Waiting(self, self._tick)
-        self._broken = False
-        self._question: Question | None = None
-        self._undo: list[Question] = []
+        self._question: ExploreQuestion | None = None
+        self._undo: list[ExploreQuestion] = []
         self._answer: dict[str, Any] = {}
         self._before: dict[str, int] | None = None  # places before the last edit
         self._history: tuple[Taken, ...] = ()  # the one on the screen, oldest first
@@ -42,7 +41,7 @@ class Asking(Place):
         """Show the answer."""
 
     @abstractmethod
-    def _show_empty(self, question: Question) -> None:
+    def _show_empty(self, question: ExploreQuestion) -> None:
         """Show that there is nothing to ask about yet."""
 
     @property
@@ -64,7 +63,7 @@ class Asking(Place):
             raise EagerError("the model is not loaded yet")
         return await self.serving.ask(method, channel=channel, **params)
 
-    def _begin(self, question: Question) -> None:
+    def _begin(self, question: ExploreQuestion) -> None:
         """Ask about another user or basket; the restrictions stay as they were."""
         old = self._question
         if old is not None:
@@ -76,7 +75,7 @@ class Asking(Place):
         self._own = ()
         self._ask(question)
 
-    def _edit(self, question: Question) -> None:
+    def _edit(self, question: ExploreQuestion) -> None:
         """Ask anew about what is on the screen, so that it can be undone."""
         if self._question is None or question == self._question:
             return
@@ -84,7 +83,7 @@ class Asking(Place):
         self._ask(question, ranks_of(self._answer.get("items")))
 
     @work(group="ask", exclusive=True, exit_on_error=False)
-    async def _ask(self, question: Question, before: dict[str, int] | None = None) -> None:
+    async def _ask(self, question: ExploreQuestion, before: dict[str, int] | None = None) -> None:
         if question.empty:
             self._show_empty(question)
             return
@@ -125,7 +124,8 @@ class Asking(Place):
 
     def _tell(self, error: EagerError) -> None:
         """Say what went wrong; an answer that is on the screen stays there."""
-        if self.has_class("-answered") and self.serving is not None and self.serving.alive:
+        gone = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
+        if self.has_class("-answered") and not gone:
             self._rest()
             self.query_one("#next").border_subtitle = Content(took(self._answer))
             self.eager.complain(error)
@@ -134,8 +134,8 @@ class Asking(Place):
 
     def _fail(self, error: EagerError) -> None:
         self._rest()
-        self._broken = self.serving is None or not self.serving.alive
-        key = [hint("^r", "starts it again")] if self._broken else [hint("/", "another user")]
+        broken = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
+        key = [hint("^r", "starts it again")] if broken else [hint("/", "another user")]
         self._say(
             line([("✗ ", "bold $error"), safe(error.message)]), line([(safe(error.remedy), FAINT)]), Content(""), *key
         )

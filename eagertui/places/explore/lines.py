@@ -8,8 +8,8 @@ from typing import Any
 
 from textual.content import Content
 
+from eagertui.places.explore.explore_question import ExploreQuestion, Taken
 from eagertui.places.explore.outcomes import RANKED, Outcome
-from eagertui.places.explore.question import Question, Taken
 from eagertui.plain import duration
 from eagertui.widgets.draw import FAINT, Part, bar, clip, line, safe, spread
 from eagertui.widgets.row_list import Row
@@ -139,7 +139,7 @@ def target_line(
     return spread([("held out ", FAINT), name], [(place, "bold $success" if listed else "$warning")], width)
 
 
-def asked_line(question: Question) -> Content:
+def asked_line(question: ExploreQuestion) -> Content:
     """What narrows or steers the list; empty where nothing does."""
     parts = question.restrictions()
     return line([("asked: ", FAINT), safe(" · ".join(parts))]) if parts else Content("")

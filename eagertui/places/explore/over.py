@@ -18,8 +18,8 @@ from textual.widgets import Input
 from core.errors import EagerError
 from core.safe_json import number
 from eagertui.overlays.modals import Finder, Overlay
-from eagertui.places.explore.question import Taken
-from eagertui.places.explore.why import level_lines, why_lines
+from eagertui.places.explore.evidence_lines import level_lines, why_lines
+from eagertui.places.explore.explore_question import Taken
 from eagertui.widgets.draw import FAINT, bar, clip, error_lines, line, safe, spread
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row

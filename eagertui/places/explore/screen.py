@@ -20,6 +20,8 @@ from textual.widgets import Input
 from core.errors import EagerError
 from core.run.folder import RunFolder
 from eagertui.actions import own_bindings
+from eagertui.places.explore.evidence_lines import why_lines
+from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
 from eagertui.places.explore.lines import (
     ITEM,
     USER,
@@ -33,9 +35,7 @@ from eagertui.places.explore.lines import (
 )
 from eagertui.places.explore.outcomes import KINDS, Outcomes
 from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
-from eagertui.places.explore.question import Question, Taken, ranks_of, taken
 from eagertui.places.explore.what_if import WhatIf
-from eagertui.places.explore.why import why_lines
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
@@ -131,7 +131,6 @@ class ExploreScreen(WhatIf):
 
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
-        self._broken = False
         self._waiting.start("starting the model's process")
         self._outcomes = await asyncio.to_thread(_outcomes_of, folder)
         serving = await self.eager.serve(folder, self._progress)
@@ -156,7 +155,7 @@ class ExploreScreen(WhatIf):
     def _take_user(self) -> None:
         if self.eager.user and self.serving is not None and self.serving.ready:
             user, self.eager.user = self.eager.user, ""
-            self._begin(Question(user=user))
+            self._begin(ExploreQuestion(user=user))
 
     @work(group="users", exclusive=True, exit_on_error=False)
     async def _list(self, text: str) -> None:
@@ -222,8 +221,15 @@ class ExploreScreen(WhatIf):
             other.border_subtitle = Content(f"{len(common)} of {len(items)} in both")
             other.show(item_rows(self._beside.get("items") or [], target, None, ranks_of(items)))
         self._why_soon()
+        self.call_after_refresh(self._unfold)
 
-    def _true_rank(self, question: Question) -> int | None:
+    def _unfold(self) -> None:
+        """Where the users are folded away, the keys belong to the list."""
+        hidden = not self.query_one("#who").display
+        if self.is_current and hidden and (self.focused is None or self.focused.id in ("users", "user")):
+            self.query_one("#items").focus()
+
+    def _true_rank(self, question: ExploreQuestion) -> int | None:
         """The rank that the test gave the held-out item; None where it is not known of this very list."""
         plain = not (question.edited or question.hide_seen or question.only or question.deny or question.more)
         if not plain or question.less or not question.as_tested or self._outcomes is None:
@@ -231,7 +237,7 @@ class ExploreScreen(WhatIf):
         outcome = self._outcomes.of(question.user or "")
         return outcome.rank if outcome is not None else None
 
-    def _show_empty(self, question: Question) -> None:
+    def _show_empty(self, question: ExploreQuestion) -> None:
         self._question, self._answer, self._history, self._before, self._beside = question, {}, (), None, {}
         self.remove_class("-beside")
         self.query_one("#history", RowList).show([])
@@ -269,7 +275,7 @@ class ExploreScreen(WhatIf):
 
     def _asker(self, item: Taken) -> Callable[[str], Awaitable[dict[str, Any]]]:
         """Asks about an item in the list that is on the screen."""
-        question = self._question or Question()
+        question = self._question or ExploreQuestion()
         own: dict[str, dict[str, Any]] = {
             "explain": {"item": item.item_id},
             "smallest_change": {"item": item.item_id},
@@ -298,7 +304,9 @@ class ExploreScreen(WhatIf):
     def action_filter(self) -> None:
         """Type a user's id or an item's title."""
         self.add_class("-finding")
-        self.query_one(Input).focus()
+        typed = self.query_one(Input)
+        typed.action_select_all()  # what is typed now takes the place of what was
+        self.call_after_refresh(typed.focus)  # a folded pane takes the focus once it is there
 
     def action_next_kind(self) -> None:
         """Users by another outcome of the test."""
@@ -309,7 +317,7 @@ class ExploreScreen(WhatIf):
         self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
         self.add_class("-finding")
         self._list(self.query_one(Input).value.strip())
-        self.query_one("#users").focus()
+        self.call_after_refresh(self.query_one("#users").focus)
         self.eager.tell(KINDS[self._kind], title=self._kind)
 
     def action_restart(self) -> None:
@@ -378,7 +386,7 @@ class ExploreScreen(WhatIf):
         """Ask about a user; of an item see why it is or is not in the list, or begin a basket with it."""
         if row.startswith(USER):
             self.remove_class("-finding")
-            self._begin(Question(user=row.removeprefix(USER)))
+            self._begin(ExploreQuestion(user=row.removeprefix(USER)))
             return
         item = self._found.get(row)
         if item is None:

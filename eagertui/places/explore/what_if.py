@@ -13,8 +13,8 @@ from textual import work
 from core.errors import EagerError
 from core.files import write_atomic
 from eagertui.places.explore.asking import Asking
+from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
 from eagertui.places.explore.over import FindItem, WordsScreen
-from eagertui.places.explore.question import Question, Taken, ranks_of, taken
 from eagertui.widgets.row_list import RowList
 
 
@@ -45,7 +45,7 @@ class WhatIf(Asking):
 
     def action_new_basket(self) -> None:
         """Begin with a customer of whom nothing is known."""
-        self._begin(Question(basket=()))
+        self._begin(ExploreQuestion(basket=()))
 
     @work(group="add", exclusive=True, exit_on_error=False)
     async def action_add(self) -> None:
@@ -60,7 +60,7 @@ class WhatIf(Asking):
             self._add(finder.items[place])
 
     def _add(self, item: Taken) -> None:
-        question = self._question or Question(basket=())
+        question = self._question or ExploreQuestion(basket=())
         if question.empty:
             self._ask(question.added((), item))
         else:
@@ -105,7 +105,7 @@ class WhatIf(Asking):
         question = self._question
         if question is not None:
             basket = None if question.user is not None else question.basket
-            self._edit(Question(user=question.user, basket=basket, as_tested=question.as_tested, k=question.k))
+            self._edit(ExploreQuestion(user=question.user, basket=basket, as_tested=question.as_tested, k=question.k))
 
     def action_hide_seen(self) -> None:
         """Leave the history's items out of the list, or let them in again."""

@@ -16,6 +16,10 @@ SHORT = 24
 """A column that needs more cells than this is like a title: it takes what the others leave."""
 LEAST = 16
 """Cells that a title keeps however little is left."""
+READABLE = 28
+"""Cells that a title has where not every column is in sight anyway."""
+SPARE = 4
+"""Fewer cells are not worth cutting a column's longest texts for."""
 LONGEST = 200
 """No column is wider."""
 NULL = "∅"
@@ -51,13 +55,16 @@ def fit(needs: Sequence[int], room: int, usual: Sequence[int] = ()) -> list[int]
     left = room - sum(n for n in needs if n <= SHORT) - GAP * (len(needs) - 1)
     titles = sorted((n, i) for i, n in enumerate(needs) if n > SHORT)
     for index, enough in enumerate(usual):
-        if titles and needs[index] <= SHORT and left < SHORT * len(titles) and enough < widths[index]:
+        if titles and needs[index] <= SHORT and left < SHORT * len(titles) and widths[index] - enough >= SPARE:
             left += widths[index] - enough
             widths[index] = enough
     for number, (wish, index) in enumerate(titles):  # the smallest first: what it leaves goes to the others
         share = max(LEAST, left // (len(titles) - number))
         widths[index] = min(wish, share)
         left -= widths[index]
+    if room >= 2 * READABLE and sum(widths) + GAP * (len(widths) - 1) > room:
+        for wish, index in titles:
+            widths[index] = max(widths[index], min(wish, READABLE))
     return [max(1, min(w, room)) for w in widths]
 
 

@@ -22,7 +22,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from core.serve.methods import METHODS, answer
+from core.serve.methods import LOOKUPS, answer
 from core.serve.protocol import MAX_WAITING
 from core.serve.served_run import ServedRun
 from tests.core.serve.serve_tools import Conversation, request_lines
@@ -75,7 +75,7 @@ def main(path: Path, requests: int, share: float) -> bool:
             over.wait(1.0)
 
     threads = [threading.Thread(target=library, args=(n,)) for n in range(THREADS)]
-    lookups = tuple(name for name in METHODS if name not in ("recommend", "warm"))
+    lookups = (*sorted(LOOKUPS), "cancel", "stats")
     often, lists = request_lines((*lookups, "dance"), 1), request_lines(("recommend", "recommend", "recommend"), 2)
     began, marks = time.perf_counter(), list[float]()
     for thread in threads:

@@ -128,8 +128,6 @@ def test_an_empty_history_is_refused_in_words(recommender: Recommender, history:
 
 def test_one_question_at_a_time(recommender: Recommender) -> None:
     with pytest.raises(DataError):
-        recommender.recommend()
-    with pytest.raises(DataError):
         recommender.recommend(user=USER, history=["i01"])
 
 
@@ -189,6 +187,9 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         ask(12, "recommend", user=USER, only="title LIKE '%part 1%' AND title LIKE '%amber%'", deny=["i01", "no"], k=9),
         ask(13, "recommend", user=USER, only="titel = 'x'"),
         ask(14, "recommend", user=USER, allow="i01"),
+        ask(15, "recommend", more=["amber"], wish="tale", k=3),
+        ask(16, "steer", more=["zzzz"], less=["zzzz", "ambr"]),
+        ask(17, "recommend", wish=["tale"]),
     )
     assert code == 0
     assert all(line["id"] == 0 and line["progress"]["text"] for line in before[:-1])
@@ -198,7 +199,7 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
     own = recommender.recommend(user=USER, k=3, as_tested=True)
     result = by_id[1]["result"]
     assert [item["item_id"] for item in result["items"]] == ids(own)
-    assert set(result["items"][0]) == {"rank", "item_id", "title", "score", "seen", "code"}
+    assert set(result["items"][0]) == {"rank", "item_id", "title", "score", "seen", "code", "words"}
     assert result["user"] == USER and result["target"] == own.target and result["seconds"] >= 0
     assert result["history"][0] == {"item_id": own.history[0][0], "title": own.history[0][1]}
     assert by_id[2]["result"]["user"] is None and len(by_id[2]["result"]["items"]) == 4
@@ -209,6 +210,14 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
         assert by_id[number]["error"]["message"]
     assert [answer["id"] for answer in answers if answer["id"] is None] == [None] * 4  # broken lines get an answer too
     assert len(by_id[9]["result"]["items"]) == 5
+    wished, steered = by_id[15]["result"], by_id[16]["result"]
+    assert wished["source"] == "wish" and set(wished["weights"]) == {"words", "text", "steering"}
+    assert len(wished["items"]) == 3 and wished["notes"] == [] and wished["history"] == []
+    assert (steered["method"], steered["strength"], steered["left_out"]) == ("vector", 1.0, 0)
+    assert [(one["text"], one["direction"]) for one in steered["texts"]] == [
+        ("zzzz", "more"), ("zzzz", "less"), ("ambr", "less")]  # fmt: skip
+    assert "cancel out" in steered["notes"][0] and "ambr" in steered["notes"][1]
+    assert "no text" in by_id[17]["error"]["message"]
     assert (result["history_kind"], by_id[9]["result"]["history_kind"]) == ("as tested", "to date")
     assert by_id[2]["result"]["history_kind"] is None and by_id[9]["result"]["target"] is None
     assert not result["short"] and result["unknown"] == []

@@ -10,7 +10,7 @@ import pytest
 
 from core.run.folder import RunFolder
 from core.serve import methods, protocol
-from core.serve.methods import METHODS
+from core.serve.methods import LOOKUPS, METHODS
 from core.serve.request import Request
 from core.serve.served_run import ServedRun
 from tests.core.serve.serve_tools import Conversation, request_lines
@@ -30,11 +30,12 @@ def kinds(messages: list[protocol.Message]) -> set[str]:
 
 def test_ten_thousand_requests_of_strangers(served: ServedRun) -> None:
     """Every line gets exactly one answer, whatever it is; the loop goes on, and says what it did."""
-    lookups = tuple(name for name in METHODS if name not in ("recommend", "warm"))
-    often, rarely = request_lines((*lookups, "dance"), 1), request_lines(("recommend", "warm"), 2)
+    lookups = (*sorted(LOOKUPS), "cancel", "stats")
+    slower = tuple(name for name in METHODS if name not in lookups)
+    often, rarely = request_lines((*lookups, "dance"), 1), request_lines(slower, 2)
     with Conversation(served) as talk:
         for number in range(10_000):
-            talk.say(often() if number % 40 else rarely())
+            talk.say(often() if number % 80 else rarely())
             if number % WINDOW == 0:
                 talk.wait(number + 1)
         answers = talk.wait(10_000)

@@ -41,9 +41,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, **OURS}
 
 
-def eager(
-    *args: object, cwd: Path | None = None, engine: list[str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def eager(*args: object, cwd: Path | None = None, engine: list[str] | None = None) -> subprocess.CompletedProcess[str]:
     """`eagertui ARGS`, called in this process, for the start of an interpreter is most of a short verb's time; no
     terminal. Engines are processes as ever, and what they say beside it is read too.
 

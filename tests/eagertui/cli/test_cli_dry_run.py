@@ -10,7 +10,7 @@ import pytest
 
 from tests.eagertui.cli.cli_tools import PROJECT, eager, eager_process
 
-STAGES = ["data", "semantic", "sasrec", "behavior", "teacher", "index", "tune", "baselines", "evaluate"]
+STAGES = ["data", "semantic", "sasrec", "behavior", "teacher", "index", "tune", "steer", "baselines", "evaluate"]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -114,6 +115,10 @@ def test_items_are_added_and_removed(shop: Path, tmp_path: Path) -> None:
     done = eager("--headless", "index", "show", shop, "--run", run)
     assert "revision 2: 2 items added, 1 removed" in done.stdout and "removed again" in done.stdout
     assert report["added"][1]["code"] in done.stdout
+    another = table.head(1).with_columns(pl.Series(table.columns[0], ["new3"]))
+    another.write_parquet(tmp_path / "another.parquet")
+    done = eager("index", "add", shop, tmp_path / "another.parquet", "--run", run)
+    assert re.search(r"^new3  <a_\d+>.*\n    beside ", done.stdout, re.MULTILINE) and "{}" not in done.stdout
     done = eager("--headless", "index", "remove", shop, "nobody", "--run", run)
     assert done.returncode == 4 and "nobody" in done.stderr
 

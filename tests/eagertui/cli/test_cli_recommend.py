@@ -61,6 +61,23 @@ def test_restrictions(shop: Path, tmp_path: Path) -> None:
     assert recommend(shop, "--user", "u001", "--hide-seen", "--keep-seen").returncode == 2
 
 
+def test_words_and_nobody(shop: Path) -> None:
+    done = recommend(shop, "--more", "zzzz qqqq", "--like", "The ember book, part 50", "--k", 3, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0 and answer["source"] == "popularity" and len(answer["items"]) == 3
+    assert 'nothing is known by "zzzz qqqq"' in done.stderr and "follows popularity" in done.stderr
+    assert "no stage steer" in done.stderr and "i50" not in {item["item_id"] for item in answer["items"]}
+    done = recommend(shop, "--wish", "ember weather", "--k", 3)
+    assert done.returncode == 0 and "ember book" in done.stdout and "code" in done.stdout and "<a_" in done.stdout
+    assert "weights: words 0.50, text 0.50" in done.stderr and "oldest first" not in done.stdout
+
+
+def test_an_unknown_user_costs_no_model(shop: Path) -> None:
+    done = recommend(shop, "--user", "nope")
+    assert done.returncode == 4 and "no user 'nope'" in done.stderr and "loading" not in done.stderr
+    assert recommend(shop, "--user", "u001", "--history", "i01").returncode == 2
+
+
 def test_why(shop: Path) -> None:
     """The evidence of the first item below the list, of any item where it is named; all of it in JSON."""
     done = recommend(shop, "--user", "u001", "--as-tested", "--why")

@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from eagertui.widgets.table.columns import GAP, LEAST, Slot, cell, fit, header_parts, need, place, row_parts, scrolled
+from eagertui.widgets.table.columns import (
+    GAP,
+    LEAST,
+    READABLE,
+    Slot,
+    cell,
+    fit,
+    header_parts,
+    need,
+    place,
+    row_parts,
+    scrolled,
+)
 from eagertui.widgets.table.frame_table import FrameColumn
 from tests.eagertui.widgets.table_tools import HOSTILE
 
@@ -47,6 +59,7 @@ def test_a_title_takes_what_most_texts_of_the_others_do_not_need() -> None:
     assert fit(needs, 76) == [6, 22, 23, 19]
     assert fit(needs, 76, usual) == [6, 32, 13, 19]
     assert fit(needs, 200, usual) == needs
+    assert fit([6, 60, 12, 19, 40], 74) == [6, READABLE, 12, 19, READABLE]  # not all of it is in sight anyway
 
 
 @given(ANY, st.integers(0, 60), st.booleans())

@@ -150,3 +150,14 @@ async def test_the_list_is_exported(open_app: Open, finished: RunFolder) -> None
         await eyes.see("written: ")
         tree = json.loads((Path.cwd() / "list-reader_000.json").read_text())
         assert tree["question"]["user"] == "reader-000" and len(tree["answer"]["items"]) == 20
+
+
+async def test_on_a_small_screen_the_users_fold_away(open_app: Open, finished: RunFolder) -> None:
+    async with open_app(size=(60, 18), verb="recommend") as eyes:
+        await first_answer(eyes)
+        await eyes.until(lambda: eyes.app.screen.focused.id == "items")
+        await eyes.press("slash")
+        await eyes.until(lambda: eyes.app.screen.focused.id == "user")
+        await eyes.press(*"reader-007", "enter")
+        await eyes.see("History of reader-007")
+        await eyes.until(lambda: eyes.app.screen.focused.id == "items")

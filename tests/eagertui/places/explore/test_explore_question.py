@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagertui.places.explore.question import LENGTHS, Question, Taken, ranks_of, taken
+from eagertui.places.explore.explore_question import LENGTHS, ExploreQuestion, Taken, ranks_of, taken
 
 OWN = tuple(Taken(f"i{n}", f"Title {n}") for n in range(4))
-PLAIN = Question(user="u")
+PLAIN = ExploreQuestion(user="u")
 
 
 def test_a_plain_question_names_the_user_and_a_basket_its_items() -> None:
@@ -42,8 +42,8 @@ def test_moving_an_item_keeps_all_of_them(place: int, by: int) -> None:
 
 
 def test_an_empty_basket_asks_nothing() -> None:
-    assert Question(basket=()).empty and Question().empty
-    assert not PLAIN.empty and not Question(basket=OWN).empty
+    assert ExploreQuestion(basket=()).empty and ExploreQuestion().empty
+    assert not PLAIN.empty and not ExploreQuestion(basket=OWN).empty
     assert PLAIN.dropped(OWN, 1).params()["history"] == ["i0", "i2", "i3"]
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.over import beam_lines, change_lines
-from eagertui.places.explore.why import why_lines
 from tests.fake_engine import HOSTILE, _about
 
 HISTORY = [{"item_id": "h1", "title": "First book"}, {"item_id": "h2", "title": HOSTILE}]

@@ -22,7 +22,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Question:
+class ExploreQuestion:
     """What is asked.
 
     Attributes:
@@ -71,15 +71,15 @@ class Question:
 
     # --- edits; `history` is the one that is on the screen, oldest first ---------------------------------------------
 
-    def added(self, history: Sequence[Taken], item: Taken) -> Question:
+    def added(self, history: Sequence[Taken], item: Taken) -> ExploreQuestion:
         """With one more item at the end."""
         return replace(self, basket=(*history, item))
 
-    def dropped(self, history: Sequence[Taken], place: int) -> Question:
+    def dropped(self, history: Sequence[Taken], place: int) -> ExploreQuestion:
         """Without the item at a place."""
         return replace(self, basket=tuple(item for at, item in enumerate(history) if at != place))
 
-    def moved(self, history: Sequence[Taken], place: int, by: int) -> Question:
+    def moved(self, history: Sequence[Taken], place: int, by: int) -> ExploreQuestion:
         """With the item at a place `by` places later; unchanged where there is no such place."""
         to = place + by
         if not 0 <= to < len(history):
@@ -88,7 +88,7 @@ class Question:
         order.insert(to, order.pop(place))
         return replace(self, basket=tuple(order))
 
-    def next_length(self, by: int) -> Question:
+    def next_length(self, by: int) -> ExploreQuestion:
         """With a longer or a shorter list."""
         at = LENGTHS.index(self.k) if self.k in LENGTHS else 0
         return replace(self, k=LENGTHS[max(0, min(at + by, len(LENGTHS) - 1))])

@@ -1,0 +1,60 @@
+"""How much longer a training takes beside another program that keeps two processors busy.
+
+    python tests/benchmarks/engine/busy.py RUN [--steps 100]
+
+RUN is a finished run; a child trains its SASRec with two threads (`softmax.py --memory`), once as engines wait for
+their threads and once as OpenMP does by itself, spinning; each alone, and beside two processes that spin at its nice.
+Seconds are those of the wall, for the second half of the steps (bar: at most 2.5 times those of a quiet machine; two
+threads beside two others have half of two processors, so 2 is the least). It wants a machine that is otherwise quiet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from core.run.launch import COMPUTING, engine_environment
+
+
+def seconds(run: Path, steps: int, environment: dict[str, str]) -> float:
+    """Of the second half of the steps."""
+    script = Path(__file__).with_name("softmax.py")
+    argv = [sys.executable, str(script), str(run), "--threads", "2", "--memory", str(steps)]
+    child = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    try:
+        times = [time.perf_counter() for line in child.stdout if int(line.split()[0]) in (steps // 2, steps)]
+        return times[1] - times[0]
+    finally:
+        child.kill()
+        child.wait()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--steps", type=int, default=100, help="a multiple of 100")
+    args = parser.parse_args()
+    plain = {name: value for name, value in os.environ.items() if name not in (*COMPUTING, "OMP_NUM_THREADS")}
+    os.environ.clear()
+    os.environ.update(plain)
+    ways = {"sleeping": engine_environment(), "spinning": {**engine_environment(), "OMP_WAIT_POLICY": "ACTIVE"}}
+    for name, environment in ways.items():
+        quiet = seconds(args.run, args.steps, environment)
+        others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+        try:
+            busy = seconds(args.run, args.steps, environment)
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+        print(f"{name:10} {quiet:7.1f} s alone {busy:7.1f} s beside two others  {busy / quiet:5.2f}x", flush=True)
+
+
+if __name__ == "__main__":
+    main()
