@@ -78,7 +78,7 @@ def pair_users(one: Contender, other: Contender, metric: str, masked: bool) -> P
         (a,), (b,) = one.ranks(masked), other.ranks(masked)
         table = worth(metric)
         # Every pair of ranks is a kind: gains of shape (PLACES * PLACES,).
-        return PairedUsers(a.astype(np.int64) * PLACES + b, (table[:, None] - table[None, :]).ravel())
+        return PairedUsers(a.astype(np.int32) * PLACES + b, (table[:, None] - table[None, :]).ravel())
     gains = user_values(one, metric, masked) - user_values(other, metric, masked)
     different, kinds = np.unique(np.round(gains, 12), return_inverse=True)
     return PairedUsers(kinds, different)
@@ -106,6 +106,8 @@ def judged(
         ValueError: there are no users.
     """
     users = resampled_difference(pairs.gains, pairs.counts(chosen), samples)
+    if one.seeds == other.seeds == 1:
+        return JudgedDifference(users.value, users.low, users.high)
     margin = _margin_of_seeds(_means(one, metric, masked, chosen), _means(other, metric, masked, chosen))
     low = users.value - math.hypot(users.value - users.low, margin)
     high = users.value + math.hypot(users.high - users.value, margin)
