@@ -137,7 +137,7 @@ ACTIONS: tuple[Action, ...] = (
            footer=False),
     Action("new-basket", "n", "new_basket", "New basket", "An empty basket: a customer of whom nothing is known.",
            ("explore",), footer=False, headless="eagertui recommend --history ID,ID"),
-    Action("change", "g", "change", "Least change",
+    Action("change", "y", "change", "Least change",
            "The smallest change of the history that brings the item under the cursor in, or out.", ("explore",),
            footer=False),
     Action("history-kind", "w", "history_kind", "Other history",

@@ -151,7 +151,7 @@ def serve(args: argparse.Namespace) -> int:
         if method == "users":
             say(id=number, result={"users": [u for u in users if u.startswith(params["prefix"])][: params["limit"]]})
             continue
-        if method in ("search_items", "neighbors"):
+        if method == "search_items" or (method == "neighbors" and "near" not in told):
             found = [{"item_id": f"b{n}", "title": f"The Lighthouse, volume {n}"} for n in range(30)]
             found = [row for row in found if params.get("text", "") in row["title"]][: params.get("limit", 3)]
             say(id=number, result={"items": found, "near": {"semantic": found}})

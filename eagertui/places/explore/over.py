@@ -90,9 +90,9 @@ class WhyScreen(Answered):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "dismiss_to('beam')", "Beam", show=False),
-        Binding("g", "dismiss_to('change')", "Smallest change", show=False),
+        Binding("y", "dismiss_to('change')", "Smallest change", show=False),
     ]
-    SUBTITLE = "t beam · g smallest change · esc back"
+    SUBTITLE = "t beam · y smallest change · esc back"
 
     def __init__(self, title: str, ask: Ask, go_on: Callable[[str], None]) -> None:
         super().__init__(title, ask)

@@ -44,7 +44,7 @@ async def test_why_beam_and_smallest_change(open_app: Open, finished: RunFolder,
         await eyes.press("t")
         await eyes.see("Search · ", "✗ fell|fell")
         await eyes.press("escape")
-        await eyes.press("g")
+        await eyes.press("y")
         await eyes.see("It comes out of the list", "enter makes it")
         await eyes.press("enter")  # the edit is made: the first item of the history is gone
         await eyes.see("6 items" if size[0] > 60 else "Next", "▲|new")
