@@ -152,8 +152,9 @@ def level_lines(trace: Tree, width: int) -> list[Content]:
 def _near(near: Tree | None, width: int) -> list[Content]:
     lines = []
     for source, rows in _tree(_tree(near).get("near")).items():
-        titles = " · ".join(safe(row.get("title")) for row in _rows(rows)[:NEAREST])
-        lines.append(line([(f"{clip(source, 10):10} ", FAINT), clip(titles, width - 11)]))
+        titles = " · ".join(filter(None, (_title(row) for row in _rows(rows)[:NEAREST])))
+        if titles:
+            lines.append(line([(f"{clip(source, 10):10} ", FAINT), clip(titles, width - 11)]))
     return lines
 
 
