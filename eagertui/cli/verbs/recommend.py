@@ -33,6 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, metavar="TEXT", action="append", help=f"{text}; repeatable")
     for name, text in (("--like", "more items like this one"), ("--unlike", "fewer items like this one")):
         parser.add_argument(name, metavar="ID|TITLE", action="append", help=f"{text}; repeatable")
+    parser.add_argument(
+        "--why", nargs="?", const="", metavar="ITEM", help="why an item is listed or is not (default: the list's first)"
+    )
     add_workers(parser)
     add_list_options(parser)
 
@@ -48,9 +51,6 @@ def add_list_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             name, metavar="FILE|ID,ID", action="append", help=f"{text}: ids, or a file with one a line; repeatable"
         )
-    parser.add_argument(
-        "--why", nargs="?", const="", metavar="ITEM", help="why an item is listed or is not (default: the list's first)"
-    )
     seen = parser.add_mutually_exclusive_group()
     seen.add_argument("--hide-seen", action="store_true", default=None, help="leave items of the history out")
     seen.add_argument("--keep-seen", dest="hide_seen", action="store_false", help="list them like any other")
