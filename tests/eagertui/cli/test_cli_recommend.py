@@ -7,11 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.serve import client
+from core.serve.methods import answer
+from core.serve.served_run import ServedRun
+from tests.eagertui.cli.cli_tools import eager
+
 ROOT = Path(__file__).resolve().parents[3]
+Recommend = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shop"
 
 
-def recommend(shop: Path, *args: object) -> subprocess.CompletedProcess[str]:
+def recommend_process(shop: Path, *args: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     argv = [sys.executable, "-m", "eagertui.cli", "--headless", "recommend", str(shop), *map(str, args)]
     return subprocess.run(
@@ -30,7 +38,27 @@ def recommend(shop: Path, *args: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_list_says_which_history_it_follows(shop: Path) -> None:
+@pytest.fixture(scope="module")
+def served(shop: Path) -> ServedRun:
+    """The run, loaded once."""
+    (run,) = (path for path in (shop / "runs").iterdir() if (path / "run.json").exists())
+    return ServedRun(run, False, str)
+
+
+@pytest.fixture
+def recommend(shop: Path, served: ServedRun, monkeypatch: pytest.MonkeyPatch) -> Recommend:
+    """The verb in this process, and the answers too, for a serving process would load the model for every question;
+    `tests/test_extending.py` has one.
+    """
+
+    def ask(folder: object, method: str, params: dict[str, Any], *_: object) -> dict[str, Any]:
+        return dict(json.loads(json.dumps(answer(served, method, params))))
+
+    monkeypatch.setattr(client, "ask_once", ask)
+    return lambda shop, *args: eager("--headless", "recommend", shop, *args, cwd=shop)
+
+
+def test_every_list_says_which_history_it_follows(shop: Path, recommend: Recommend) -> None:
     to_date, as_tested = (json.loads(recommend(shop, "--user", "u001", "--json", *more).stdout)
                           for more in ((), ("--as-tested",)))  # fmt: skip
     assert (to_date["history_kind"], as_tested["history_kind"]) == ("to date", "as tested")
@@ -41,7 +69,7 @@ def test_every_list_says_which_history_it_follows(shop: Path) -> None:
     assert done.returncode == 2 and "--user" in done.stderr
 
 
-def test_restrictions(shop: Path, tmp_path: Path) -> None:
+def test_restrictions(shop: Path, recommend: Recommend, tmp_path: Path) -> None:
     ids = tmp_path / "deny.txt"
     ids.write_text("i03\n\n  i04\nzebra\n")
     done = recommend(
@@ -61,7 +89,7 @@ def test_restrictions(shop: Path, tmp_path: Path) -> None:
     assert recommend(shop, "--user", "u001", "--hide-seen", "--keep-seen").returncode == 2
 
 
-def test_words_and_nobody(shop: Path) -> None:
+def test_words_and_nobody(shop: Path, recommend: Recommend) -> None:
     done = recommend(shop, "--more", "zzzz qqqq", "--like", "The ember book, part 50", "--k", 3, "--json")
     answer = json.loads(done.stdout)
     assert done.returncode == 0 and answer["source"] == "popularity" and len(answer["items"]) == 3
@@ -73,12 +101,12 @@ def test_words_and_nobody(shop: Path) -> None:
 
 
 def test_an_unknown_user_costs_no_model(shop: Path) -> None:
-    done = recommend(shop, "--user", "nope")
+    done = recommend_process(shop, "--user", "nope")
     assert done.returncode == 4 and "no user 'nope'" in done.stderr and "loading" not in done.stderr
-    assert recommend(shop, "--user", "u001", "--history", "i01").returncode == 2
+    assert recommend_process(shop, "--user", "u001", "--history", "i01").returncode == 2
 
 
-def test_why(shop: Path) -> None:
+def test_why(shop: Path, recommend: Recommend) -> None:
     """The evidence of the first item below the list, of any item where it is named; all of it in JSON."""
     done = recommend(shop, "--user", "u001", "--as-tested", "--why")
     assert done.returncode == 0, done.stderr
@@ -92,6 +120,7 @@ def test_why(shop: Path) -> None:
     assert wrong.returncode == 4 and "i17" in wrong.stderr and wrong.stdout == ""
 
 
+@pytest.mark.slow  # three processes that load the model; core/evaluate/test_faithfulness.py measures it
 def test_faithfulness_is_measured_once_and_kept(shop: Path, tmp_path: Path) -> None:
     project = tmp_path / "shop"
     shutil.copytree(shop, project)
@@ -105,6 +134,6 @@ def test_faithfulness_is_measured_once_and_kept(shop: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     figure = json.loads(done.stdout)["faithfulness"]
     assert figure["users"] > 10 and figure["low"] <= figure["difference"] <= figure["high"]
-    told = json.loads(recommend(project, "--user", "u001", "--why", "--json").stdout)
+    told = json.loads(recommend_process(project, "--user", "u001", "--why", "--json").stdout)
     assert told["faithfulness"] == figure and told["faith"] == figure["sentence"]
     assert evaluate("--set", "recommend.k=3").returncode == 2
