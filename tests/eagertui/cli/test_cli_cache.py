@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+
+from tests.eagertui.cli import cli_tools
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,11 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def eager(shop: Path, *words: object) -> subprocess.CompletedProcess[str]:
     verbs = 2 if words[0] == "cache" else 1
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    argv = [sys.executable, "-m", "eagertui.cli", *map(str, words[:verbs]), str(shop), *map(str, words[verbs:])]
-    return subprocess.run(
-        argv, capture_output=True, text=True, env=environment, check=False, stdin=subprocess.DEVNULL, cwd=shop
-    )
+    return cli_tools.eager(*words[:verbs], shop, *words[verbs:], cwd=shop)
 
 
 def told(shop: Path, *words: object) -> dict[str, Any]:
