@@ -2,8 +2,8 @@
 
     python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]
 
-Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with why), beam.svg and
-compare.svg.
+Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with why), beam.svg
+and compare.svg.
 """
 
 from __future__ import annotations
