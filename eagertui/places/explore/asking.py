@@ -16,7 +16,7 @@ from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ran
 from eagertui.places.explore.lines import took
 from eagertui.places.place import Place
 from eagertui.plain import duration
-from eagertui.widgets.draw import FAINT, line, safe
+from eagertui.widgets.draw import FAINT, error_lines, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.run_lines import hint
 from eagertui.widgets.waiting import Waiting
@@ -55,10 +55,16 @@ class Asking(Place):
         return self.serving.folder if self.serving else None
 
     def progress(self, text: str) -> None:
+        """Say what is loaded, where somebody waits for it."""
         if self.waiting or not self.has_class("-answered"):  # what is loaded for the panel beside disturbs nobody
             self.waiting.start(safe(text))
 
     async def asked(self, method: str, channel: str = "", **params: Any) -> dict[str, Any]:
+        """An answer of the serving process.
+
+        Raises:
+            EagerError: its own, or that it is not there yet.
+        """
         if self.serving is None or not self.serving.ready:
             raise EagerError("the model is not loaded yet")
         return await self.serving.ask(method, channel=channel, **params)
@@ -84,6 +90,7 @@ class Asking(Place):
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def ask(self, question: ExploreQuestion, before: dict[str, int] | None = None) -> None:
+        """Ask, and show the answer; `before`: places in the list before an edit."""
         if question.empty:
             self.show_empty(question)
             return
@@ -104,13 +111,16 @@ class Asking(Place):
         self.show_answer()
 
     def say(self, *lines: Content) -> None:
+        """Show a message instead of an answer."""
         self.remove_class("-answered")
         self.query_one("#message", Lines).show(lambda width: lines)
 
     def rest(self) -> None:
+        """Nothing is waited for any more."""
         self.waiting.stop()
 
     def tick(self) -> None:
+        """Say what is waited for; an answer that is there stays."""
         passed = self.waiting.seconds
         if not self.waiting:
             return
@@ -128,11 +138,14 @@ class Asking(Place):
         if self.has_class("-answered") and not gone:
             self.rest()
             self.query_one("#next").border_subtitle = Content(took(self.answer))
-            self.eager.complain(error)
+            asked = self.query_one("#asked", Lines)
+            asked.display = True
+            asked.show(lambda width: error_lines(error.message, error.remedy))
             return
         self.fail(error)
 
     def fail(self, error: EagerError) -> None:
+        """Say why there is no answer."""
         self.rest()
         broken = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
         key = [hint("^r", "starts it again")] if broken else [hint("/", "another user")]

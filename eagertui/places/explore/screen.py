@@ -185,6 +185,7 @@ class ExploreScreen(WhatIf):
         who.border_subtitle = Content(none or shown)
 
     def show_answer(self) -> None:
+        """Draw history, list and what stands beside it."""
         question, answer = self.question, self.answer
         assert question is not None
         history, items = self.history, answer.get("items") or []
@@ -238,6 +239,7 @@ class ExploreScreen(WhatIf):
         return outcome.rank if outcome is not None else None
 
     def show_empty(self, question: ExploreQuestion) -> None:
+        """Say how a basket is filled."""
         self.question, self.answer, self.history, self.places_before, self.beside_list = question, {}, (), None, {}
         self.remove_class("-beside")
         self.query_one("#history", RowList).show([])

@@ -60,6 +60,7 @@ class WhatIf(Asking):
             self.add_item(finder.items[place])
 
     def add_item(self, item: Taken) -> None:
+        """Add an item to the history, or begin a basket with it."""
         question = self.question or ExploreQuestion(basket=())
         if question.empty:
             self.ask(question.added((), item))
@@ -141,6 +142,7 @@ class WhatIf(Asking):
 
     @work(group="type", exclusive=True, exit_on_error=False)
     async def type_words(self, title: str, hint_text: str, field: str) -> None:
+        """Let somebody type a field of the question, and ask anew."""
         question = self.question or ExploreQuestion(basket=())
         if question.empty and field != "wish":
             self.eager.tell("choose a user or fill the basket first", severity="warning")
