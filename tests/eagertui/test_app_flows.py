@@ -196,7 +196,7 @@ async def test_another_user_an_unknown_one_and_a_dead_process(open_app: Open, fi
         await eyes.press("escape", "home", *["down"] * 5, "enter")
         await eyes.see("the serving process ended", r"\^r starts it again")
         await eyes.press("ctrl+r")
-        await eyes.see("60 users")
+        await eyes.see("History of reader-050")  # the last answer, made anew
         await eyes.press("home", "enter")
         await eyes.see("History of reader-000")
 
