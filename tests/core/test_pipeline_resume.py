@@ -54,7 +54,10 @@ def test_where_the_data_come_from_does_not_matter(trained_project: Project, worl
         assert (made["data"] / name).read_bytes() == (ours["data"] / name).read_bytes()
 
 
-BREAKS = [("tune", 2), ("tune", 17), ("sasrec", 3), ("evaluate", 1), ("baselines", 2)]
+BREAKS = [
+    ("tune", 17), ("sasrec", 3), ("evaluate", 1),
+    *(pytest.param(*one, marks=pytest.mark.slow) for one in (("tune", 2), ("baselines", 2))),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("stage", "calls"), BREAKS)
@@ -119,7 +122,7 @@ def two_stages(folder: Path, first_rate: str, second_rate: str, *overrides: str)
 
 @pytest.mark.parametrize(
     "second",
-    ["all", "lora+new-tokens", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lora", "new-tokens"))],
+    ["all", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lora+new-tokens", "lora", "new-tokens"))],
 )
 def test_two_stages_of_training_interrupted_in_the_second(second: str, tmp_path: Path) -> None:
     """A stage of tasks in words with the contrast, and one of each kind behind it."""
@@ -153,6 +156,7 @@ def test_patience_begins_anew_in_every_stage(tmp_path: Path) -> None:
     assert told.validations == 3 + 2
 
 
+@pytest.mark.slow  # a process that loads everything; the test of a stop in training above is quick
 def test_sigterm_in_training_leaves_a_checkpoint(world: Path) -> None:
     """The engine as its own process, which would train for minutes."""
     text = world.read_text(encoding="utf-8")

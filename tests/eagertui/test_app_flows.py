@@ -23,7 +23,7 @@ EMPTY = dict.fromkeys("23456", "No project is open")
 """What each place says while there is nothing to show; a key that would do nothing is not offered."""
 
 
-@pytest.mark.parametrize("size", [*SIZES, (60, 18)])
+@pytest.mark.parametrize("size", [(80, 24), (60, 18), pytest.param((120, 40), marks=pytest.mark.slow)])
 async def test_from_nothing_to_recommendations(open_app: Open, size: tuple[int, int]) -> None:
     async with open_app("--steps", "30", "--gate", "20", size=size) as eyes:
         await eyes.see("look at the data", "t +train", "eagertui --headless train")

@@ -121,7 +121,7 @@ RUN_FILES = {
 @pytest.mark.parametrize("file", RUN_FILES)
 async def test_a_file_of_a_run(made: World, file: str) -> None:
     kind, damages = RUN_FILES[file]
-    damages = some(file, damages, 5)
+    damages = some(file, damages, 3)
     project = made.project()
     whole = getattr(made, kind)(project)
     if not (whole.path / file).exists():

@@ -54,6 +54,7 @@ def test_a_cached_list_needs_no_model(shop: Path) -> None:
     assert done.returncode == 4 and "no user 'nobody'" in done.stderr
 
 
+@pytest.mark.slow  # core/recommend/cache/test_cached_lists.py asks the same without processes
 def test_what_the_cache_does_not_have_the_model_lists(shop: Path) -> None:
     done = eager(shop, "cache", "get", "--user", "u001", "--keep-seen", "--json")
     found = json.loads(done.stdout)
@@ -76,6 +77,7 @@ def test_status_export_and_forget(shop: Path, tmp_path: Path) -> None:
     assert missing.returncode == 2
 
 
+@pytest.mark.slow  # core/recommend/cache/test_list_jobs.py refreshes without processes
 def test_a_refresh_tells_what_it_took(shop: Path, tmp_path: Path) -> None:
     log = tmp_path / "new.csv"
     log.write_text("user_id,item_id,time\nu002,i07,99\nu002,i03,98\nsomebody,i04,1\n")

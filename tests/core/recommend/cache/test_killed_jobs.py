@@ -51,6 +51,7 @@ def states(run: Path) -> tuple[int, list[int], set[int]]:
         return one.question.k, lengths, grown
 
 
+@pytest.mark.slow  # a process that loads the model, as below; those of interrupted jobs are quick
 def test_killed_while_the_shards_are_loaded(run: Path) -> None:
     before = states(run)
     assert before[0] == 3
@@ -62,7 +63,7 @@ def test_killed_while_the_shards_are_loaded(run: Path) -> None:
     assert states(run) == (4, [24] * (N_USERS - len(GROWN)), {0})
 
 
-@pytest.mark.slow  # processes that load the model; the test above and those of interrupted jobs are quick
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["build", "refresh"])
 def test_killed_at_many_moments(run: Path, job: str) -> None:
     argument = json.dumps({"k": 4}) if job == "build" else str(run.parent.parent / "new.parquet")
