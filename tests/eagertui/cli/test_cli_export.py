@@ -62,6 +62,7 @@ def test_usage(tmp_path: Path) -> None:
     assert done.returncode == 2 and "no project in" in done.stderr and not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow  # a process that loads the model; core/model/test_checkpoint.py damages every file
 def test_a_damaged_checkpoint_leaves_nothing(run: RunFolder, tmp_path: Path) -> None:
     """A project stands for its newest finished run."""
     manifest = run.artefact("tune") / "best" / "manifest.json"

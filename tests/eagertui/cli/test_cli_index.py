@@ -74,7 +74,7 @@ def lines_of_object(done) -> dict:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", ["codes.index.json", "codes.parquet"])
+@pytest.mark.parametrize("name", ["codes.index.json", pytest.param("codes.parquet", marks=pytest.mark.slow)])
 def test_what_is_exported_comes_back_as_the_same_index(shop: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     older = made(shop)[1]

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from core.errors import ProjectError
+from core.index.table import ItemIndex
+from core.jobs.prompts import shown_prompts
+from core.jobs.start import create_run
+from core.jobs.work import train_run
 from core.project import Project
 from core.registry import TASKS
 from tests.core.engine_tools import walks, write_world
 from tests.eagertui.cli.cli_tools import eager
 
-INDEX = ("--set", "index.method=kmeans-tree")
+INDEX = "index.method=kmeans-tree"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def test_one_wording_of_one_task_as_json(shop: Path) -> None:
 
 
 def test_the_titles_of_the_codes_stand_below_a_row(shop: Path) -> None:
-    found = json.loads(eager("prompts", shop, "--task", "pick-one", "--json").stdout)
+    found = shown_prompts(Project.load(shop), "pick-one", None, 2, str)
     for one in found["tasks"][0]["examples"]:
         text = "".join(span["text"] for span in one["spans"])
         legend = {entry["code"]: entry["item"] for entry in one["legend"]}
@@ -61,6 +65,7 @@ def test_the_titles_of_the_codes_stand_below_a_row(shop: Path) -> None:
     assert lines[-1].startswith(f"    {legend[0]['code']} {legend[0]['title'][:20]}"[:30])
 
 
+@pytest.mark.slow  # a process that loads torch; core/prompts/test_wordings.py reads own files without
 def test_own_wordings_and_no_texts_about_users(shop: Path) -> None:
     own = shop.parent / "wordings"
     own.mkdir()
@@ -73,12 +78,11 @@ def test_own_wordings_and_no_texts_about_users(shop: Path) -> None:
 
 
 def test_the_codes_are_those_of_the_index_once_it_is_there(shop: Path) -> None:
-    assert eager("--headless", "index", "build", shop, *INDEX).returncode == 0
-    done = eager("--headless", "prompts", shop, "--task", "code-to-title", *INDEX, "--json")
-    base = json.loads(eager("--headless", "index", "show", shop, "--json").stdout)["base_id"]
-    assert json.loads(done.stdout)["index"] == base
-    run = json.loads(eager("--headless", "runs", shop, "--json").stdout)["runs"][0]["id"]
-    done = eager("--headless", "prompts", shop, "--run", run, "--task", "code-to-title")
+    run = create_run(Project.load(shop, [INDEX, "run.goal=index"]))
+    assert train_run(run) == 0, run.status().error
+    base = ItemIndex.load(run.artefact("index") / "index.parquet").base_id
+    assert shown_prompts(Project.load(shop, [INDEX]), "code-to-title", None, 1, str)["index"] == base
+    done = eager("--headless", "prompts", shop, "--run", run.id, "--task", "code-to-title")
     assert done.returncode == 0 and f"codes of index {base}" in done.stdout
 
 
@@ -110,8 +114,6 @@ def test_what_is_wrong_is_told_in_one_sentence(shop: Path, words: tuple[str, ...
 def test_what_is_wrong_with_the_project(
     shop: Path, task: str | None, wording: int | None, override: str, told: str
 ) -> None:
-    from core.jobs.prompts import shown_prompts
-
     with pytest.raises(ProjectError) as error:
         shown_prompts(Project.load(shop, [override]), task, wording, 1, lambda text: None)
     assert told in f"{error.value.message} {error.value.remedy}"
