@@ -241,7 +241,7 @@ async def test_conflicts_and_the_items_of_one(made: World) -> None:
         await eyes.press("pagedown")
         await eyes.see("pairs under one prefix of the same author")
         await eyes.press("end")
-        await eyes.see("items at every code of a")
+        await eyes.see("items at every code of d")
         await eyes.press("c")
         assert json.loads(eyes.app.clipboard)["items"] == 900
         await eyes.press("v")
