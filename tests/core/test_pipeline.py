@@ -206,7 +206,8 @@ def test_what_a_needed_stage_reads_is_needed(world: Path) -> None:
     assert "teacher" in needed(Project.load(world, overrides)), "the fused list follows it"
     overrides.append("recommend.fusion=transitions")
     project = Project.load(world, overrides)
-    assert needed(project) == {"data", "semantic", "sasrec", "behavior", "index", "tune", "baselines", "evaluate"}
+    every = {"data", "semantic", "sasrec", "behavior", "index", "tune", "steer", "baselines", "evaluate"}
+    assert needed(project) == every
     assert needed(Project.load(world, [*overrides, "run.goal=index"])) == {"data", "semantic", "index"}
 
 

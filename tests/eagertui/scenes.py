@@ -295,6 +295,8 @@ async def explore(eyes: Eyes, world: World) -> None:
     await settled(eyes)
     await eyes.press("down", "enter")
     await eyes.until(lambda: eyes.app.screen.has_class("-answered"))
+    why, said = eyes.app.screen.query_one("#why"), eyes.app.screen.query_one("#why-lines")
+    await eyes.until(lambda: not why.display or said.size.height > 5)  # where it is shown, it is asked for
 
 
 async def compare(eyes: Eyes, world: World) -> None:

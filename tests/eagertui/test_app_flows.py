@@ -196,7 +196,7 @@ async def test_another_user_an_unknown_one_and_a_dead_process(open_app: Open, fi
         await eyes.press("escape", "home", *["down"] * 5, "enter")
         await eyes.see("the serving process ended", r"\^r starts it again")
         await eyes.press("ctrl+r")
-        await eyes.see("60 users")
+        await eyes.see("History of reader-050")  # the last answer, made anew
         await eyes.press("home", "enter")
         await eyes.see("History of reader-000")
 
@@ -233,7 +233,7 @@ async def test_help_and_palette(open_app: Open, finished: RunFolder) -> None:
             await eyes.press(str(key), "question_mark")
             await eyes.see(f"Keys of {title}")
             await eyes.press("end")
-            await eyes.see(r"q +Leave", "ctrl\\+p +find")
+            await eyes.see("ctrl\\+p +find")
             await eyes.press("escape")
         await eyes.press("4", "ctrl+p")
         await eyes.see("Search for commands")

@@ -24,6 +24,7 @@ from core.recommend.cache.list_question import ListQuestion, ListSource
 from core.recommend.cache.list_shards import history_mark
 from core.recommend.cache.packed_list import unpack
 from core.run.folder import RunFolder
+from core.units import duration
 
 State = Literal["fresh", "changed", "missing", "outdated", "forgotten"]
 """How a list stands: as it would be made now; older than the newest of the history; not there; of another model or
@@ -191,7 +192,7 @@ class CachedLists:
         if question.k > generation.depth:
             return f"lists of {generation.depth} items are cached, not of {question.k}"
         if row is not None and self.max_age and time.time() - row.made > self.max_age * DAY:
-            return f"older than {self.max_age:g} days"
+            return f"older than {duration(self.max_age * DAY)}"
         return ""
 
     def _took(self, user: int, row: CachedRow, history: Sequence[int] | None) -> npt.NDArray[np.int32] | None:

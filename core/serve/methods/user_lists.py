@@ -107,7 +107,7 @@ def _from_cache(run: ServedRun, params: Params) -> dict[str, Any] | None:
     items = [
         {
             "rank": rank, "item_id": ids[rank - 1], "title": lookup.title(item), "score": round(score, 6),
-            "seen": ids[rank - 1] in seen, "code": lookup.index.text(item),
+            "seen": ids[rank - 1] in seen, "code": lookup.index.text(item), "words": run.branch_words(ids[rank - 1]),
         }
         for rank, (item, score) in enumerate(zip(found.items.tolist(), found.scores.tolist(), strict=True), 1)
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from core.units import size
+from core.units import duration, size
 from eagertui.cli.output.lists import output, plain_table
 from eagertui.plain import visible
 
@@ -30,7 +30,7 @@ def show_cache(told: dict[str, Any]) -> None:
         table.add_row(
             one["history_kind"], "hidden" if one["hide_seen"] else "kept", Text(visible(only or "–")), str(one["k"]),
             str(one["depth"]), f"{one['users']:,}", f"{one['pending']:,}",
-            *(f"{days[name]:.1f} d" if name in days else "–" for name in ("median", "oldest")),
+            *(duration(86_400 * days[name]) if name in days else "–" for name in ("median", "oldest")),
             f"{one['users_per_second']:,.0f}" if one["users_per_second"] else "–",
             "yes" if one["current"] else Text(visible(one["why"])),
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,8 @@ def recommend(args: argparse.Namespace) -> int:
         return _all_users(args)
     if args.out is not None or args.titles or args.workers > 1:
         raise ProjectError("--out, --titles and --workers are about --all-users")
+    if args.user is not None and args.history is not None:
+        raise ProjectError("recommend follows either a user's history or the one of --history, not both")
     request = {**list_question(args), **words}
     if args.user is not None:
         request["user"] = args.user
@@ -95,7 +98,8 @@ def recommend(args: argparse.Namespace) -> int:
         raise ProjectError("--as-tested is about a user's history: give --user ID")
     folder = find_run(load_project(args.project).runs_dir, args.run)
     if args.user is not None:
-        check_user(folder.artefact("data"), args.user)
+        with contextlib.suppress(ProjectError):  # a run without data: the process says what is missing
+            check_user(folder.artefact("data"), args.user)
     if args.why:
         request["item"] = args.why
     method = "recommend" if args.why is None else "explain"

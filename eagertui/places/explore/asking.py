@@ -16,7 +16,7 @@ from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ran
 from eagertui.places.explore.lines import took
 from eagertui.places.place import Place
 from eagertui.plain import duration
-from eagertui.widgets.draw import FAINT, line, safe
+from eagertui.widgets.draw import FAINT, error_lines, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.run_lines import hint
 from eagertui.widgets.waiting import Waiting
@@ -27,21 +27,21 @@ class Asking(Place):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = Waiting(self, self._tick)
-        self._question: ExploreQuestion | None = None
-        self._undo: list[ExploreQuestion] = []
-        self._answer: dict[str, Any] = {}
-        self._before: dict[str, int] | None = None  # places before the last edit
-        self._history: tuple[Taken, ...] = ()  # the one on the screen, oldest first
-        self._own: tuple[Taken, ...] = ()  # the user's own
-        self._beside: dict[str, Any] = {}  # the list of a baseline
+        self.waiting = Waiting(self, self.tick)
+        self.question: ExploreQuestion | None = None
+        self.undo_stack: list[ExploreQuestion] = []
+        self.answer: dict[str, Any] = {}
+        self.places_before: dict[str, int] | None = None  # places before the last edit
+        self.history: tuple[Taken, ...] = ()  # the one on the screen, oldest first
+        self.own_history: tuple[Taken, ...] = ()  # the user's own
+        self.beside_list: dict[str, Any] = {}  # the list of a baseline
 
     @abstractmethod
-    def _show(self) -> None:
+    def show_answer(self) -> None:
         """Show the answer."""
 
     @abstractmethod
-    def _show_empty(self, question: ExploreQuestion) -> None:
+    def show_empty(self, question: ExploreQuestion) -> None:
         """Show that there is nothing to ask about yet."""
 
     @property
@@ -54,88 +54,101 @@ class Asking(Place):
         """The run whose model is asked."""
         return self.serving.folder if self.serving else None
 
-    def _progress(self, text: str) -> None:
-        if self._waiting or not self.has_class("-answered"):  # what is loaded for the panel beside disturbs nobody
-            self._waiting.start(safe(text))
+    def progress(self, text: str) -> None:
+        """Say what is loaded, where somebody waits for it."""
+        if self.waiting or not self.has_class("-answered"):  # what is loaded for the panel beside disturbs nobody
+            self.waiting.start(safe(text))
 
-    async def _asked(self, method: str, channel: str = "", **params: Any) -> dict[str, Any]:
+    async def asked(self, method: str, channel: str = "", **params: Any) -> dict[str, Any]:
+        """An answer of the serving process.
+
+        Raises:
+            EagerError: its own, or that it is not there yet.
+        """
         if self.serving is None or not self.serving.ready:
             raise EagerError("the model is not loaded yet")
         return await self.serving.ask(method, channel=channel, **params)
 
-    def _begin(self, question: ExploreQuestion) -> None:
+    def begin(self, question: ExploreQuestion) -> None:
         """Ask about another user or basket; the restrictions stay as they were."""
-        old = self._question
+        old = self.question
         if old is not None:
             kept = {
                 name: getattr(old, name) for name in ("as_tested", "hide_seen", "k", "only", "deny", "more", "less")
             }
             question = replace(question, **kept)
-        self._undo.clear()
-        self._own = ()
-        self._ask(question)
+        self.undo_stack.clear()
+        self.own_history = ()
+        self.ask(question)
 
-    def _edit(self, question: ExploreQuestion) -> None:
+    def edit(self, question: ExploreQuestion) -> None:
         """Ask anew about what is on the screen, so that it can be undone."""
-        if self._question is None or question == self._question:
+        if self.question is None or question == self.question:
             return
-        self._undo.append(self._question)
-        self._ask(question, ranks_of(self._answer.get("items")))
+        self.undo_stack.append(self.question)
+        self.ask(question, ranks_of(self.answer.get("items")))
 
     @work(group="ask", exclusive=True, exit_on_error=False)
-    async def _ask(self, question: ExploreQuestion, before: dict[str, int] | None = None) -> None:
+    async def ask(self, question: ExploreQuestion, before: dict[str, int] | None = None) -> None:
+        """Ask, and show the answer; `before`: places in the list before an edit."""
         if question.empty:
-            self._show_empty(question)
+            self.show_empty(question)
             return
-        self._waiting.start("ranking")
+        self.waiting.start("ranking")
         try:
-            answer = await self._asked("recommend", "list", **question.params())
+            answer = await self.asked("recommend", "list", **question.params())
             beside: dict[str, Any] = {}
-            if name := self._beside.get("baseline"):
-                beside = await self._asked("baseline_list", "beside", **question.params(), baseline=name)
+            if name := self.beside_list.get("baseline"):
+                beside = await self.asked("baseline_list", "beside", **question.params(), baseline=name)
         except EagerError as error:
-            self._tell(error)
+            self.tell(error)
             return
-        self._rest()
-        self._question, self._answer, self._before, self._beside = question, answer, before, beside
-        self._history = taken(answer.get("history"))
+        self.rest()
+        self.question, self.answer, self.places_before, self.beside_list = question, answer, before, beside
+        self.history = taken(answer.get("history"))
         if not question.edited:
-            self._own = self._history
-        self._show()
+            self.own_history = self.history
+        self.show_answer()
 
-    def _say(self, *lines: Content) -> None:
+    def say(self, *lines: Content) -> None:
+        """Show a message instead of an answer."""
         self.remove_class("-answered")
         self.query_one("#message", Lines).show(lambda width: lines)
 
-    def _rest(self) -> None:
-        self._waiting.stop()
+    def rest(self) -> None:
+        """Nothing is waited for any more."""
+        self.waiting.stop()
 
-    def _tick(self) -> None:
-        passed = self._waiting.seconds
-        if not self._waiting:
+    def tick(self) -> None:
+        """Say what is waited for; an answer that is there stays."""
+        passed = self.waiting.seconds
+        if not self.waiting:
             return
         if self.has_class("-answered"):  # the answer before stays until the next one is there
-            self.query_one("#next").border_subtitle = Content(f"◐ {self._waiting.text} {duration(passed)}")
+            self.query_one("#next").border_subtitle = Content(f"◐ {self.waiting.text} {duration(passed)}")
             return
-        self._say(
-            line([("◐ ", "bold $accent"), f"{self._waiting.text} … {duration(passed)}"]),
+        self.say(
+            line([("◐ ", "bold $accent"), f"{self.waiting.text} … {duration(passed)}"]),
             hint("^r", "starts it again"),
         )
 
-    def _tell(self, error: EagerError) -> None:
+    def tell(self, error: EagerError) -> None:
         """Say what went wrong; an answer that is on the screen stays there."""
         gone = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
         if self.has_class("-answered") and not gone:
-            self._rest()
-            self.query_one("#next").border_subtitle = Content(took(self._answer))
-            self.eager.complain(error)
+            self.rest()
+            self.query_one("#next").border_subtitle = Content(took(self.answer))
+            asked = self.query_one("#asked", Lines)
+            asked.display = True
+            asked.show(lambda width: error_lines(error.message, error.remedy))
             return
-        self._fail(error)
+        self.fail(error)
 
-    def _fail(self, error: EagerError) -> None:
-        self._rest()
+    def fail(self, error: EagerError) -> None:
+        """Say why there is no answer."""
+        self.rest()
         broken = isinstance(error, EnvironmentFault) or self.serving is None or not self.serving.alive
         key = [hint("^r", "starts it again")] if broken else [hint("/", "another user")]
-        self._say(
+        self.say(
             line([("✗ ", "bold $error"), safe(error.message)]), line([(safe(error.remedy), FAINT)]), Content(""), *key
         )

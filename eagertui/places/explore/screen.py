@@ -109,7 +109,7 @@ class ExploreScreen(WhatIf):
 
     def copy_text(self) -> str:
         """The row under the cursor: a user's id, or an item's id and title."""
-        item = self._item_here()
+        item = self.item_here()
         if item is not None:
             return f"{item.item_id}\t{item.title}"
         return (self.query_one("#users", RowList).current or "").removeprefix(USER).removeprefix(ITEM)
@@ -119,7 +119,7 @@ class ExploreScreen(WhatIf):
         super().news()
         folder = self.eager.explore_folder()
         if folder is None:
-            self._say(
+            self.say(
                 line([("No finished run to explore.", "bold")]),
                 hint("4", "train: a live run becomes explorable when it is done"),
             )
@@ -131,16 +131,16 @@ class ExploreScreen(WhatIf):
 
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
-        self._waiting.start("starting the model's process")
+        self.waiting.start("starting the model's process")
         self._outcomes = await asyncio.to_thread(_outcomes_of, folder)
-        serving = await self.eager.serve(folder, self._progress)
+        serving = await self.eager.serve(folder, self.progress)
         try:
             await serving.start()
         except EagerError as error:
-            self._fail(error)
+            self.fail(error)
             return
-        self._rest()
-        self._say(
+        self.rest()
+        self.say(
             line([("Who?", "bold"), f"  {serving.users:,} users, {serving.items:,} items"]),
             hint("enter", "takes the user under the cursor"),
             hint("/", "finds a user by id, an item by its title"),
@@ -149,13 +149,13 @@ class ExploreScreen(WhatIf):
         )
         self._list("")
         self._take_user()
-        if self._question is not None and not self.eager.user:  # the same question to another run, or to the same anew
-            self._ask(self._question)
+        if self.question is not None and not self.eager.user:  # the same question to another run, or to the same anew
+            self.ask(self.question)
 
     def _take_user(self) -> None:
         if self.eager.user and self.serving is not None and self.serving.ready:
             user, self.eager.user = self.eager.user, ""
-            self._begin(ExploreQuestion(user=user))
+            self.begin(ExploreQuestion(user=user))
 
     @work(group="users", exclusive=True, exit_on_error=False)
     async def _list(self, text: str) -> None:
@@ -165,17 +165,17 @@ class ExploreScreen(WhatIf):
                 found, many = await asyncio.to_thread(self._outcomes.find, self._kind, text, USERS)
                 rows = [user_row(one.user, one) for one in found]
             else:
-                users = (await self._asked("users", prefix=text, limit=USERS)).get("users") or []
+                users = (await self.asked("users", prefix=text, limit=USERS)).get("users") or []
                 known = self._outcomes
                 rows = [user_row(str(user), known.of(str(user)) if known is not None else None) for user in users]
                 many = self.serving.users if self.serving and not text else len(rows)
             items: list[Any] = []
             if len(text) >= LETTERS:
-                items = (await self._asked("search_items", text=text, limit=ITEMS)).get("items") or []
+                items = (await self.asked("search_items", text=text, limit=ITEMS)).get("items") or []
         except EagerError as error:
-            self._tell(error)
+            self.tell(error)
             return
-        self._found = {f"{ITEM}{item.item_id}": item for item in taken(items)}
+        self.found_items = {f"{ITEM}{item.item_id}": item for item in taken(items)}
         listed = self.query_one("#users", RowList)
         listed.show([*rows, *map(found_item_row, items)])
         who = self.query_one("#who")
@@ -184,10 +184,11 @@ class ExploreScreen(WhatIf):
         shown = f"first {USERS} of {many:,}" if len(rows) == USERS and many > USERS else f"{many:,}"
         who.border_subtitle = Content(none or shown)
 
-    def _show(self) -> None:
-        question, answer = self._question, self._answer
+    def show_answer(self) -> None:
+        """Draw history, list and what stands beside it."""
+        question, answer = self.question, self.answer
         assert question is not None
-        history, items = self._history, answer.get("items") or []
+        history, items = self.history, answer.get("items") or []
         above, below = self.query_one("#history", RowList), self.query_one("#items", RowList)
         name = f"History of {safe(question.user)}" if question.user else "Basket"
         above.border_title = Content(f"{name}{' · edited' if question.user and question.edited else ''}")
@@ -198,13 +199,13 @@ class ExploreScreen(WhatIf):
         panel.border_title = Content(f"Next {question.k} · {safe(run)}")
         panel.border_subtitle = Content(took(answer))
         self.add_class("-answered")
-        self.set_class(bool(self._beside), "-beside")
+        self.set_class(bool(self.beside_list), "-beside")
         place = above.highlighted
-        above.show(history_rows(history, self._own if question.edited and question.user else ()))
+        above.show(history_rows(history, self.own_history if question.edited and question.user else ()))
         above.highlighted = min(place or 0, len(history) - 1) if history else None
         target = None if question.edited else answer.get("target")
-        others = ranks_of(self._beside.get("items")) if self._beside else None
-        below.show(item_rows(items, target, self._before, others))
+        others = ranks_of(self.beside_list.get("items")) if self.beside_list else None
+        below.show(item_rows(items, target, self.places_before, others))
         below.highlighted = 0 if items else None
         asked = asked_lines(question, answer.get("notes"))
         self.query_one("#asked").display = bool(asked)
@@ -214,12 +215,12 @@ class ExploreScreen(WhatIf):
         self.query_one("#target", Lines).show(
             lambda width: [target_line(target, answer.get("target_title"), items, question.k, rank, width)]
         )
-        if self._beside:
+        if self.beside_list:
             other = self.query_one("#beside", RowList)
-            other.border_title = Content(f"Next by {safe(self._beside.get('baseline'))}")
+            other.border_title = Content(f"Next by {safe(self.beside_list.get('baseline'))}")
             common = set(ranks_of(items)) & set(others or ())
             other.border_subtitle = Content(f"{len(common)} of {len(items)} in both")
-            other.show(item_rows(self._beside.get("items") or [], target, None, ranks_of(items)))
+            other.show(item_rows(self.beside_list.get("items") or [], target, None, ranks_of(items)))
         self._why_soon()
         self.call_after_refresh(self._unfold)
 
@@ -237,11 +238,12 @@ class ExploreScreen(WhatIf):
         outcome = self._outcomes.of(question.user or "")
         return outcome.rank if outcome is not None else None
 
-    def _show_empty(self, question: ExploreQuestion) -> None:
-        self._question, self._answer, self._history, self._before, self._beside = question, {}, (), None, {}
+    def show_empty(self, question: ExploreQuestion) -> None:
+        """Say how a basket is filled."""
+        self.question, self.answer, self.history, self.places_before, self.beside_list = question, {}, (), None, {}
         self.remove_class("-beside")
         self.query_one("#history", RowList).show([])
-        self._say(
+        self.say(
             line([("An empty basket", "bold"), "  a customer of whom nothing is known yet"]),
             hint("a", "adds an item: find it by its title"),
             hint("i", "a wish, in words"),
@@ -253,20 +255,20 @@ class ExploreScreen(WhatIf):
         if self._why_timer is not None:
             self._why_timer.stop()
         self._why_timer = None
-        if self.has_class("-answered") and self.query_one("#why").display and self._answer.get("items"):
+        if self.has_class("-answered") and self.query_one("#why").display and self.answer.get("items"):
             self._why_timer = self.set_timer(PAUSE, self._why)
 
     @work(group="why", exclusive=True, exit_on_error=False)
     async def _why(self) -> None:
-        question, at = self._question, self.query_one("#items", RowList).highlighted
-        items = taken(self._answer.get("items"))
+        question, at = self.question, self.query_one("#items", RowList).highlighted
+        items = taken(self.answer.get("items"))
         if question is None or question.empty or at is None or at >= len(items):
             return
         item, shown = items[at], self.query_one("#why-lines", Lines)
         try:
-            answer = await self._asked("explain", "why", **question.params(), item=item.item_id)
+            answer = await self.asked("explain", "why", **question.params(), item=item.item_id)
             shown.show(lambda width: why_lines(answer, None, width))
-            near = await self._asked("neighbors", "near", item=item.item_id)
+            near = await self.asked("neighbors", "near", item=item.item_id)
         except EagerError as error:
             message = error.message
             shown.show(lambda width: [line([("✗ ", "bold $error"), safe(message)])])
@@ -276,7 +278,7 @@ class ExploreScreen(WhatIf):
 
     def _asker(self, item: Taken) -> Callable[[str], Awaitable[dict[str, Any]]]:
         """Asks about an item in the list that is on the screen."""
-        question = self._question or ExploreQuestion()
+        question = self.question or ExploreQuestion()
         own: dict[str, dict[str, Any]] = {
             "explain": {"item": item.item_id},
             "smallest_change": {"item": item.item_id},
@@ -285,20 +287,20 @@ class ExploreScreen(WhatIf):
 
         async def ask(method: str) -> dict[str, Any]:
             params = question.params() | own[method] if method in own else {"item": item.item_id}
-            return await self._asked(method, f"over-{method}", **params)
+            return await self.asked(method, f"over-{method}", **params)
 
         return ask
 
     def _open(self, what: str, item: Taken | None) -> None:
         """Open a view of an item over the place."""
-        if item is None or self._question is None or self._question.empty:
+        if item is None or self.question is None or self.question.empty:
             self.eager.tell("choose a user or fill the basket first, then an item", severity="warning")
             return
         title, ask = clip(item.title, 60), self._asker(item)
         if what == "beam":
             self.app.push_screen(BeamScreen(f"Search · {title}", ask))
         elif what == "change":
-            self.app.push_screen(ChangeScreen(f"Smallest change · {title}", ask, self._make))
+            self.app.push_screen(ChangeScreen(f"Smallest change · {title}", ask, self.make_edits))
         else:
             self.app.push_screen(WhyScreen(f"Why · {title}", ask, lambda next_view: self._open(next_view, item)))
 
@@ -339,26 +341,26 @@ class ExploreScreen(WhatIf):
 
     def action_beam(self) -> None:
         """How the search came to the item under the cursor, level by level."""
-        self._open("beam", self._item_here())
+        self._open("beam", self.item_here())
 
     def action_change(self) -> None:
         """The smallest change of the history that brings the item under the cursor in, or out."""
-        self._open("change", self._item_here())
+        self._open("change", self.item_here())
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_beside(self) -> None:
         """The list of the next baseline beside the model's; after the last one, none."""
-        question = self._question
+        question = self.question
         if question is None or question.empty:
             return
         try:
-            first = await self._asked("baseline_list", "beside", **question.params(), **_next_baseline(self._beside))
+            first = await self.asked("baseline_list", "beside", **question.params(), **_next_baseline(self.beside_list))
         except EagerError as error:
             self.eager.complain(error)
             return
-        names, name = first.get("baselines") or [], self._beside.get("baseline")
-        self._beside = {} if name is not None and names and name == names[-1] else first
-        self._show()
+        names, name = first.get("baselines") or [], self.beside_list.get("baseline")
+        self.beside_list = {} if name is not None and names and name == names[-1] else first
+        self.show_answer()
 
     @on(Input.Changed, "#user")
     def _typed(self, event: Input.Changed) -> None:
@@ -387,21 +389,21 @@ class ExploreScreen(WhatIf):
         """Ask about a user; of an item see why it is or is not in the list, or begin a basket with it."""
         if row.startswith(USER):
             self.remove_class("-finding")
-            self._begin(ExploreQuestion(user=row.removeprefix(USER)))
+            self.begin(ExploreQuestion(user=row.removeprefix(USER)))
             return
-        item = self._found.get(row)
+        item = self.found_items.get(row)
         if item is None:
             return
-        if self._question is not None and not self._question.empty and self.has_class("-answered"):
+        if self.question is not None and not self.question.empty and self.has_class("-answered"):
             self._open("why", item)
         else:
-            self._add(item)
+            self.add_item(item)
 
     @on(RowList.OptionSelected, "#history")
     @on(RowList.OptionSelected, "#items")
     @on(RowList.OptionSelected, "#beside")
     def _opened(self) -> None:
-        self._open("why", self._item_here())
+        self._open("why", self.item_here())
 
     @on(RowList.OptionHighlighted, "#items")
     def _rested(self) -> None:

@@ -2,7 +2,8 @@
 
     python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]
 
-Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg and explore.svg.
+Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with why), beam.svg
+and compare.svg.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from textual.pilot import Pilot
 from eagertui.app import EagerApp
 from eagertui.forms.start_training import StartScreen
 from eagertui.places.data.screen import DataScreen
+from eagertui.widgets.row_list import RowList
 
 OUT = Path(__file__).parents[3] / "assets" / "screenshots"
-SIZE = (108, 32)
+SIZE = (120, 34)
 PATIENCE = 120.0
 
 
@@ -57,7 +59,15 @@ async def take(project: Path, user: str, out: Path) -> None:
         await until(pilot, lambda: app.serving is not None and app.serving.ready)
         await pilot.press("slash", *user, "enter")
         await until(pilot, lambda: app.screen.has_class("-answered"))
+        await until(pilot, lambda: app.screen.query_one("#why-lines").size.height > 20)
         app.save_screenshot("explore.svg", str(out))
+        app.screen.query_one("#items").focus()
+        await pilot.press("t")
+        await until(pilot, lambda: any(lines.size.height > 20 for lines in app.screen.query("#over-lines")))
+        app.save_screenshot("beam.svg", str(out))
+        await pilot.press("escape", "6")
+        await until(pilot, lambda: any(rows.option_count for rows in app.screen.query("#view").results(RowList)))
+        app.save_screenshot("compare.svg", str(out))
         if app.serving is not None:
             await app.serving.close()
 

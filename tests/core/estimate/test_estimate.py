@@ -155,7 +155,7 @@ def test_what_is_there_costs_nothing(finished):
     assert found.seconds is not None and found.seconds < 5  # the engine's start
     assert found.disk_mb == 0
     changed = of(finished, "tune.dropout=0.3")
-    assert {one.name for one in changed.stages if one.state == "run"} == {"tune", "evaluate"}
+    assert {one.name for one in changed.stages if one.state == "run"} == {"tune", "steer", "evaluate"}
     assert seconds(changed, "sasrec") == 0 < seconds(changed, "tune")
 
 

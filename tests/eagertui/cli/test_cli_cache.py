@@ -89,5 +89,5 @@ def test_all_users_into_a_file(shop: Path, tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout.strip() == str(out) and "users to do" in done.stderr
     table = pl.read_parquet(out)
     assert table.columns == ["user_id", "rank", "item_id", "score"] and table["rank"].max() == 3
-    for wrong in (["--all-users"], ["--all-users", "--out", "x.csv"], ["--user", "u001", "--out", out], []):
+    for wrong in (["--all-users"], ["--all-users", "--out", "x.csv"], ["--user", "u001", "--out", out]):
         assert eager(shop, "recommend", *wrong).returncode == 2

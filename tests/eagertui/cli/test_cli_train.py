@@ -237,5 +237,4 @@ def test_a_serving_child_that_fails(trained):
 
 
 def test_recommend_wants_one_question(trained):
-    assert fake_eager("--headless", "recommend", trained).returncode == 2
     assert fake_eager("--headless", "recommend", trained, "--user", "1", "--history", "2").returncode == 2

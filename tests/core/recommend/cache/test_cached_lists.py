@@ -73,7 +73,7 @@ def test_lists_that_count_for_nothing(run: Path, monkeypatch: pytest.MonkeyPatch
         now = cached_lists.time.time()
         monkeypatch.setattr(cached_lists.time, "time", lambda: now + 2 * 86_400)
         old = cache.get("u001")
-        assert (old.state, old.served, len(old.items)) == ("outdated", False, 0) and "older than 1 days" in old.why
+        assert (old.state, old.served, len(old.items)) == ("outdated", False, 0) and "older than 24 h" in old.why
         monkeypatch.undo()
         assert cache.get("u001", cache.question({"k": 26})).state == "outdated"
         for other in ({"hide_seen": True}, {"only": "title LIKE '%a%'"}, {"deny": ["i01"]}, {"as_tested": True}):

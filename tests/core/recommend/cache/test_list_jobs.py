@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,6 +190,7 @@ def test_a_refresh_makes_the_lists_of_changed_users_anew(run: Path, recommender:
             assert (found.state, found.items.tolist()) == ("fresh", wanted[0].tolist())
     again = list_jobs.refresh_cache(run, log, 0.0, print, print)
     assert (again["changed_users"], again["refreshed"]) == (0, 0)  # the same file tells nothing new
+    time.sleep(1.1)  # times are kept in seconds
     everything = list_jobs.refresh_cache(run, None, 1e-9, print, print)
     assert everything["refreshed"] == 2 * N_USERS + 1  # all are older than that
     # A new build knows the newer histories and the new user too; what is as tested stays.

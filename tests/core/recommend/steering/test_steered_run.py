@@ -76,7 +76,7 @@ def test_words_lift_what_they_say(recommender: Recommender) -> None:
         assert shares == sorted(shares) and shares[-1] > 0.8 > shares[0]
         assert (np.sort(lists, axis=1)[:, 1:] != np.sort(lists, axis=1)[:, :-1]).all()
         lists, _ = recommender.recommend_many(some, k=10, steer=recommender.steering(less=[kind], strength=3.0))
-        assert (kind_of(lists) == KINDS.index(kind)).mean() < min(shares[0], 0.1)
+        assert (kind_of(lists) == KINDS.index(kind)).mean() < 0.6 * shares[0]
 
 
 def test_less_of_a_known_tag_is_exact(recommender: Recommender) -> None:

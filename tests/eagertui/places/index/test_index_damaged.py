@@ -56,7 +56,7 @@ async def test_an_old_index_shows_its_report(made: World) -> None:
         return project
 
     async with opened(made, build) as eyes:
-        await eyes.see("an earlier version made it", "b builds the index again", "900 items", "semantic +16/16")
+        await eyes.see("an earlier version made it", "b builds the index again", "900 items", "16 of 16 codes used")
         looks_whole(eyes.app)
         await eyes.press("v", "i", "slash")
         assert eyes.app.screen is place(eyes)
