@@ -21,7 +21,7 @@ from eagertui.forms.start_training import StartChoice, StartScreen
 from tests.eagertui.app_tools import Eyes
 from tests.eagertui.forms.form_tools import PLAN, Errands
 
-SIZES = [(80, 24), (60, 18), (120, 40)]
+SIZES = [(80, 24), (60, 18), pytest.param((120, 40), marks=pytest.mark.slow)]
 FRESH = {**PLAN, "continues": None}
 Open = Callable[..., Any]
 

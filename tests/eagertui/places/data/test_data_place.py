@@ -147,7 +147,9 @@ async def test_filter_and_sort(open_app: Open, readers: Path) -> None:
         await eyes.until(lambda: table(eyes).row[2] == max((row[2] for row in table(eyes).rows.slice(0, 12)), key=int))
 
 
-@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize(
+    "size", [(60, 18), (80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((120, 40), (200, 60)))]
+)
 async def test_every_panel_at_every_size(open_app: Open, readers: Path, size: tuple[int, int]) -> None:
     async with open_app(project=readers, verb="check", size=size) as eyes:
         await ready(eyes)

@@ -15,7 +15,7 @@ from tests.eagertui.app_tools import Eyes
 from tests.eagertui.places.explore.test_outcomes import write
 
 Open = Callable[..., Any]
-SIZES = [(80, 24), (120, 40), (60, 18)]
+SIZES = [(80, 24), pytest.param((120, 40), marks=pytest.mark.slow), (60, 18)]
 
 
 async def first_answer(eyes: Eyes) -> None:

@@ -26,7 +26,7 @@ def made(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-@pytest.mark.parametrize("size", [(60, 18), (200, 60), (40, 12)])
+@pytest.mark.parametrize("size", [(60, 18), pytest.param((200, 60), marks=pytest.mark.slow), (40, 12)])
 async def test_every_view_at_every_size(made: World, size: tuple[int, int]) -> None:
     async with opened(made, readers, size) as eyes:
         await eyes.press("down", "right", "down")

@@ -28,7 +28,7 @@ from eagertui.widgets.run_lines import metric_lines
 from tests.eagertui.app_tools import Eyes, fake_engine, new_run, screen_text
 
 Open = Callable[..., Any]
-SIZES = [(40, 12), (60, 18), (80, 24), (120, 40), (200, 60)]
+SIZES = [(40, 12), (80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 18), (120, 40), (200, 60)))]
 WAITING = ("--steps", "30", "--gate", "20", "--tick", "0", "--rich", "--heartbeat", "0.2")
 """A run that stands at step 20 until it is let go."""
 
