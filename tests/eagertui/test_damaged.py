@@ -8,7 +8,7 @@ import contextlib
 import json
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,11 @@ def some(file: str, damages: dict[str, Damage], count: int) -> dict[str, Damage]
     return {name: damages[name] for name in random.Random(file).sample(sorted(damages), min(count, len(damages)))}
 
 
+def mostly(files: Iterable[str], *slow: str) -> list[Any]:
+    """The files as parameters; those whose like is among the others are slow."""
+    return [pytest.param(file, marks=pytest.mark.slow) if file in slow else file for file in files]
+
+
 RUN_FILES = {
     "run.json": ("finished", JSON),
     "status.json": ("live", JSON),
@@ -118,7 +123,7 @@ RUN_FILES = {
 }
 
 
-@pytest.mark.parametrize("file", RUN_FILES)
+@pytest.mark.parametrize("file", mostly(RUN_FILES, "estimate.json", "stages/data.json", "stdout.log"))
 async def test_a_file_of_a_run(made: World, file: str) -> None:
     kind, damages = RUN_FILES[file]
     damages = some(file, damages, 3)
@@ -151,7 +156,7 @@ DATA_FILES = {
 }
 
 
-@pytest.mark.parametrize("file", DATA_FILES)
+@pytest.mark.parametrize("file", mostly(DATA_FILES, "books.parquet", "users.parquet", "items.parquet"))
 async def test_a_file_of_the_data(made: World, file: str) -> None:
     project = made.project()
     made.write_tables(project.parent)

@@ -74,9 +74,8 @@ def test_the_app_beside_a_command_line_attaches(tmp_path: Path) -> None:
     assert len(list_runs(tmp_path / "runs")) == 1
 
 
-@pytest.mark.parametrize(
-    "method", ["random", *(pytest.param(name, marks=pytest.mark.slow) for name in ("kmeans-tree", "rq-kmeans"))]
-)
+@pytest.mark.slow  # processes that load everything; the scripted engine above shows the same
+@pytest.mark.parametrize("method", ["random", "kmeans-tree", "rq-kmeans"])
 def test_two_command_lines_with_the_real_engine(tmp_path: Path, method: str) -> None:
     project = write_world(tmp_path, walks())
     args = ("--headless", "index", "build", project, "--set", f"index.method={method}", "--set", LEVELS)
