@@ -85,7 +85,7 @@ def _parts(evidence: Tree, width: int) -> list[Content]:
         style = "$success" if lead >= 0 else "$warning"
         left: list[Part] = [(f"{clip(part.get('name'), 12):12} ", ""), (f"{'+' if lead >= 0 else '−'}{drawn} ", style)]
         left.append((f"{lead:+.2f} against the list's mean", FAINT))
-        lines.append(spread(left, [(f"weight {_percent(weight)}", FAINT)], width))
+        lines.append(spread(left, [(f"weight {weight:.2f}", FAINT)], width))
     return lines
 
 
