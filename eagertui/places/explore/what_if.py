@@ -188,7 +188,8 @@ class WhatIf(Asking):
             "beside": self.beside_list or None,
         }
         try:
-            write_atomic(path, json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
+            write_atomic(path, json.dumps(tree, indent=1, ensure_ascii=False))
+            path.chmod(0o600)  # what people did is nobody else's
         except OSError as error:
             self.eager.complain(EagerError(f"cannot write {path}: {error.strerror or error}"))
             return

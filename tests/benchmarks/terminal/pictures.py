@@ -3,7 +3,7 @@
     python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]
 
 Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with why), beam.svg
-and compare.svg.
+and compare.svg. They show the project's path: put it where that says nothing of your machine, e.g. below HOME.
 """
 
 from __future__ import annotations

@@ -143,12 +143,17 @@ async def test_users_by_outcome(open_app: Open, finished: RunFolder) -> None:
         await eyes.see("reader-000")
 
 
-async def test_the_list_is_exported(open_app: Open, finished: RunFolder) -> None:
+async def test_the_list_is_exported(
+    open_app: Open, finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     async with open_app(size=(80, 24), verb="recommend") as eyes:
         await first_answer(eyes)
         await eyes.press("x")
         await eyes.see("written: ")
-        tree = json.loads((Path.cwd() / "list-reader_000.json").read_text())
+        written = tmp_path / "list-reader_000.json"
+        tree = json.loads(written.read_text())
+        assert written.stat().st_mode & 0o077 == 0  # what people did is nobody else's
         assert tree["question"]["user"] == "reader-000" and len(tree["answer"]["items"]) == 20
 
 
