@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ import torch
 
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset
-from core.data.known_ids import unknown_id
 from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
@@ -29,8 +28,10 @@ from core.project import Project
 from core.recommend.beam import Lists
 from core.recommend.catalogue_parts import FittedPart, fitted_parts, most_like
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
+from core.recommend.items_of_run import ItemsOfRun
 from core.recommend.open_question import MODEL, open_list
-from core.recommend.restrictions import Mask, condition_mask, listed_mask
+from core.recommend.recommendation import AS_TESTED, TO_DATE, Ranked, Recommendation
+from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
 from core.recommend.search_batches import Items, Places, is_seen, search_batches
 from core.recommend.steered_lists import steered_lists
@@ -38,60 +39,14 @@ from core.recommend.steering.steerer import Steering
 from core.recommend.words_of_run import WordsOfRun
 from core.registry import BASELINES
 from core.run.folder import RunFolder
-from core.settings import MIN_EVALUATED
 
 if TYPE_CHECKING:
     from core.recommend.evidence.explain import Explainer
     from core.recommend.evidence.record import Evidence
     from core.recommend.evidence.smallest_change import SmallestChange
 
-TO_DATE, AS_TESTED = "to date", "as tested"
-"""The two histories of a user: everything they took, and what evaluation on the test split let the model see."""
 
-
-@dataclass(frozen=True)
-class Ranked:
-    """One item of a list; `score` is its log-probability among the whole catalogue.
-
-    Where scorers are fused, it is the weighted mean of all parts' log-probabilities, among the candidates of all.
-    """
-
-    rank: int
-    item_id: str
-    title: str
-    score: float
-    seen: bool
-    code: str
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """A list for a user or a history.
-
-    Attributes:
-        user: the user's id; None for a bare history.
-        history: (item id, title), oldest first.
-        history_kind: which of the user's histories this is, `TO_DATE` or `AS_TESTED`; None for a bare history.
-        items: the list, best first.
-        target: id of the held-out test target; None unless the history is the one as tested.
-        short: whether fewer items than asked for may be listed.
-        source: what the list comes from: the `model`, a `wish`, or `popularity`.
-        weights: of the scorers of a wish; empty for other lists.
-        notes: sentences for a person, e.g. about words that nobody knows.
-    """
-
-    user: str | None
-    history: tuple[tuple[str, str], ...]
-    history_kind: str | None
-    items: tuple[Ranked, ...]
-    target: str | None
-    short: bool
-    source: str = MODEL
-    weights: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-class Recommender:
+class Recommender(ItemsOfRun):
     """A trained run, loaded. Make it with `load`.
 
     It knows the items that the run was trained on, numbered from 0, and after them those that `core.add_items` added up
@@ -115,20 +70,10 @@ class Recommender:
         fusion: Fusion | None = None,
         fitted: Mapping[str, FittedPart] | None = None,
     ) -> None:
-        self.project, self.dataset = project, dataset
+        super().__init__(dataset, growth)
+        self.project = project
         self._fusion = fusion or Fusion.alone()
-        items = dataset.items
-        if growth is not None and growth.number:
-            items = pl.concat([items, growth.items.select("item_id", "title", "text")], how="diagonal")
-        self.items = items
-        """The item table; the position is the item number, also in histories, masks and lists."""
         self._lock = threading.Lock()
-        self._item_ids: list[str] = items["item_id"].to_list()
-        self._titles = [title or item for title, item in zip(items["title"], self._item_ids, strict=True)]
-        self._item_number = {item: number for number, item in enumerate(self._item_ids)}
-        self._user_number = {user: number for number, user in enumerate(dataset.users.to_list())}
-        self._listed: npt.NDArray[np.int32] | None = None
-        """Item number of each item of the trie, where these are not the same."""
         later = None
         if growth is not None and growth.number:
             if len(growth.codes):
@@ -178,10 +123,8 @@ class Recommender:
         parts = [model.code_ids(level).cpu().numpy() for level in range(model.levels)]
         tokens = np.stack([part[codes[:, level]] for level, part in enumerate(parts)], axis=1)
         model = Generator(model.lm, parts, tokens, model.frame.tolist()).to(device).eval()
-        gone = [self._item_number[item] for item in growth.removed]
-        self._listed = np.setdiff1d(np.arange(len(codes), dtype=np.int32), gone)
         dense = checkpoint.dense and checkpoint.dense.grown(old.codes, codes[len(old.codes) :])
-        return replace(checkpoint, model=model, index=index, trie=Trie(codes[self._listed], str(device)), dense=dense)
+        return replace(checkpoint, model=model, index=index, trie=Trie(codes[self.listed], str(device)), dense=dense)
 
     def recommend(
         self,
@@ -345,43 +288,6 @@ class Recommender:
         hide = self.project.recommend.hide_seen if hide_seen is None else hide_seen
         return ItemScores(self.parts.names, values, self.parts.weighted(self._fusion, hide))
 
-    def allowed(self, only: str = "", allow: Collection[str] | None = None, deny: Collection[str] = ()) -> Mask | None:
-        """The mask of the items that satisfy every restriction; None where there is none.
-
-        Args:
-            only: condition of SQL on the item table (`items`); of added items only id, title and text are known.
-            allow: ids of the only items that may be listed; unknown ones are passed over.
-            deny: ids of items that may not; unknown ones are passed over.
-
-        Raises:
-            DataError: the condition cannot be used, or no id of a list is known.
-        """
-        masks = [condition_mask(self.items, only)] if only else []
-        if allow is not None:
-            masks.append(listed_mask(self._item_number, allow, "allow"))
-        if deny:
-            masks.append(~listed_mask(self._item_number, deny, "deny"))
-        return np.logical_and.reduce(masks) if masks else None
-
-    def unknown(self, ids: Collection[str]) -> list[str]:
-        """Which ids no item has."""
-        return [one for one in ids if one not in self._item_number]
-
-    def history_of(self, user: str, as_tested: bool = False) -> tuple[list[int], int | None]:
-        """Item numbers of what a user took, oldest first; as tested without the held-out test target, and that.
-
-        Raises:
-            DataError: unknown user.
-        """
-        items: list[int] = self.dataset.sequences[self._find(user, self._user_number, "user")].tolist()
-        if not as_tested or len(items) < MIN_EVALUATED:
-            return items, None
-        return items[:-1], items[-1]
-
-    def users(self, prefix: str = "", limit: int = 50) -> list[str]:
-        """Ids of users that start with a prefix, in the order of the logs."""
-        return [user for user in self._user_number if user.startswith(prefix)][:limit]
-
     def _without(self, allowed: Mask | None, steer: Sequence[Steering]) -> Mask | None:
         """The mask of allowed items without those that the hard rule leaves out, for all lists or for each."""
         if all(one.denied is None for one in steer):
@@ -463,27 +369,6 @@ class Recommender:
             raise DataError(f"the mask of allowed items has the shape {allowed.shape}", f"{count} items are known")
         return given
 
-    @property
-    def listed(self) -> npt.NDArray[np.int32]:
-        """Numbers of the items that can be recommended, rising; the place is the trie's number."""
-        return np.arange(len(self._item_ids), dtype=np.int32) if self._listed is None else self._listed
-
-    def named(self, item: int) -> tuple[str, str]:
-        """Id and title of an item number; the title of one without is its id."""
-        return self._item_ids[item], self._titles[item]
-
-    def item_number(self, item_id: str) -> int | None:
-        """The number of an item id; None where no item has it."""
-        return self._item_number.get(item_id)
-
-    def number(self, item_id: str) -> int:
-        """The number of an item id.
-
-        Raises:
-            DataError: unknown item.
-        """
-        return self._find(item_id, self._item_number, "item")
-
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
         """The model for one thread at a time, in the run's number format, without gradients."""
@@ -555,27 +440,6 @@ class Recommender:
 
         asked, _ = self.explainer.question(**question)
         return smallest_change(self.explainer, asked, self.number(item), check)
-
-    def trie_places(self, items: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Items as the trie numbers them; refuses those that it has not."""
-        listed = self.listed
-        places = np.searchsorted(listed, items)
-        wrong = listed[np.minimum(places, len(listed) - 1)] != items
-        if wrong.any():
-            number = int(np.asarray(items)[wrong][0])
-            if not 0 <= number < len(self._item_ids):
-                raise DataError(f"no item has the number {number}", f"they go from 0 to {len(self._item_ids) - 1}")
-            raise DataError(f"item {self._item_ids[number]!r} is no longer recommended", "it was removed")
-        return places.astype(np.int64)
-
-    def of_trie(self, mask: Mask) -> torch.Tensor:
-        """A mask of all items, (..., items), as one of the items that can be recommended."""
-        return torch.from_numpy(mask if self._listed is None else mask[..., self._listed])
-
-    def _find(self, name: str, numbers: dict[str, int], kind: str) -> int:
-        if name in numbers:
-            return numbers[name]
-        raise unknown_id(name, numbers, kind)
 
 
 def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:

@@ -44,7 +44,7 @@ class CachedList:
         state: see `State`; the list is empty unless it is fresh or changed.
         why: what is behind the state, in words; empty where it is fresh.
         items: item numbers, best first; int32.
-        scores: as `core.recommend.recommender.Ranked` has them, to within a 130,000th of their span; float32.
+        scores: as `core.recommend.recommendation.Ranked` has them, to within a 130,000th of their span; float32.
         history_kind: which of the user's histories the list follows.
         made: when the list was made; Unix seconds, 0 without one.
         short: fewer items than asked for.

@@ -37,7 +37,8 @@ from core.recommend.evidence.record import (
 )
 from core.recommend.evidence.training_pairs import TrainingPairs
 from core.recommend.exact import path_log_probs
-from core.recommend.recommender import AS_TESTED, TO_DATE, Recommender
+from core.recommend.recommendation import AS_TESTED, TO_DATE
+from core.recommend.recommender import Recommender
 from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
 from core.recommend.search_batches import padded_lengths

@@ -180,7 +180,7 @@ class Evidence:
 
     Attributes:
         user: whose list; None for a bare history.
-        history_kind: as in `core.recommend.recommender.Recommendation`.
+        history_kind: as in `core.recommend.recommendation.Recommendation`.
         item: which item.
         seen: whether the history holds it.
         listable: whether the list's restrictions let it in.

@@ -30,7 +30,7 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
 
     Returns:
         `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
-        `items` (the fields of `core.recommend.recommender.Ranked`, and the `words` of its branches), `target` and
+        `items` (the fields of `core.recommend.recommendation.Ranked`, and the `words` of its branches), `target` and
         `target_title`: the held-out item, null to date; `short`: whether fewer than `k` items may be listed; `unknown`:
         ids of `allow` and `deny` that no item has, the first `UNKNOWN` of them; `source`: "model", "wish", "popularity"
         or "cache", then with its `state` and when it was `made`; `weights` of a wish's scorers; `notes`: sentences to

@@ -59,9 +59,9 @@ class ExploreQuestion:
         """Whether there is nothing to ask about."""
         return not self.wish and (not self.basket if self.basket is not None else self.user is None)
 
-    def params(self, depth: int | None = None) -> dict[str, Any]:
-        """The parameters of the serving process's `recommend` and of what explains a list; `depth` instead of `k`."""
-        params: dict[str, Any] = {"k": depth or self.k}
+    def params(self) -> dict[str, Any]:
+        """The parameters of the serving process's `recommend` and of what explains a list."""
+        params: dict[str, Any] = {"k": self.k}
         if self.basket:
             params["history"] = [item.item_id for item in self.basket]
         elif self.user is not None and self.basket is None:

@@ -70,7 +70,7 @@ def item_rows(
     """Ranked items: rank, how it moved, a bar of the score, score, title, and what is true of it in words.
 
     Args:
-        items: the fields of `core.recommend.recommender.Ranked`.
+        items: the fields of `core.recommend.recommendation.Ranked`.
         target: id of the held-out item.
         before: places in the list before an edit; None = there was none.
         others: places in the list beside it; None = there is none.

@@ -13,7 +13,8 @@ import pytest
 
 from core.errors import DataError, EagerError, ProjectError
 from core.project import Project
-from core.recommend.recommender import Recommendation, Recommender
+from core.recommend.recommendation import Recommendation
+from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
 from tests.core.engine_tools import N_ITEMS, N_USERS, walks, write_world
 

@@ -16,7 +16,8 @@ from core.index.revisions.changes import load_revisions
 from core.model.checkpoint import load_checkpoint
 from core.recommend.encoded import encode
 from core.recommend.fusion import fused_lists
-from core.recommend.recommender import Recommendation, Recommender
+from core.recommend.recommendation import Recommendation
+from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
 from tests.core.engine_tools import N_ITEMS, exhaustive, walks
 

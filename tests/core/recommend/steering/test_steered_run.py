@@ -15,7 +15,8 @@ from core import add_items, remove_items
 from core.errors import DataError, ProjectError
 from core.pipeline import STAGES, plan, recipes_of, run_stages
 from core.project import Project
-from core.recommend.recommender import Recommendation, Recommender
+from core.recommend.recommendation import Recommendation
+from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
 from tests.core.engine_tools import KINDS, N_ITEMS, walks
