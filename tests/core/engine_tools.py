@@ -6,6 +6,7 @@ Nothing heavy is imported until it is used.
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import pytest
 from core.data.arrays import Sequences
 from core.errors import Interrupted
 from core.project import Project
+from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, Wish
 
 if TYPE_CHECKING:
@@ -311,3 +313,13 @@ def plain_beam(index: ItemIndex, parts: np.ndarray[Any, np.dtype[np.float64]], b
         }
         kept = dict(sorted(grown.items(), key=lambda pair: -pair[1])[:beams])
     return [(codes.index(code), score) for code, score in kept.items()]
+
+
+def copied_run(trained: RunFolder, runs: Path) -> RunFolder:
+    """A copy of a run in `runs` with its own artefacts: what a test trains or adds there stays there."""
+    runs.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(trained.path, runs / trained.id, symlinks=True)
+    for note in sorted((trained.path / "stages").iterdir()):
+        artefact = trained.artefact(note.stem)
+        shutil.copytree(artefact, runs / ".store" / artefact.name)
+    return RunFolder(runs / trained.id)

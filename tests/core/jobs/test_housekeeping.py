@@ -16,13 +16,13 @@ from core.run.folder import RunFolder, find_run, list_runs
 from core.run.listing import RunList
 from core.run.status import Status
 from core.store import Store
+from tests.core.engine_tools import copied_run
 
 
 @pytest.fixture
 def first(trained: RunFolder, tmp_path: Path) -> RunFolder:
     """The trained run in a copy of its project."""
-    shutil.copytree(trained.path.parent, tmp_path / "shop" / "runs", symlinks=True)
-    return RunFolder(tmp_path / "shop" / "runs" / trained.id)
+    return copied_run(trained, tmp_path / "shop" / "runs")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from core.recommend.fusion import fused_lists
 from core.recommend.recommendation import Recommendation
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
-from tests.core.engine_tools import N_ITEMS, exhaustive, walks
+from tests.core.engine_tools import N_ITEMS, copied_run, exhaustive, walks
 
 LOG = walks()
 USER = next(user for user, items in LOG.items() if len(items) >= 10)
@@ -30,8 +30,7 @@ EVERY = N_ITEMS + 4
 def run(trained: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A copy of the trained run with four new items."""
     runs = tmp_path_factory.mktemp("grown")
-    (runs / ".store").symlink_to(trained.path.parent / ".store")
-    shutil.copytree(trained.path, runs / trained.id)
+    run = copied_run(trained, runs)
     kinds = ["amber", "coral", "ember", "dusk"]
     rows = {
         "item_id": [f"new{n}" for n in range(4)],
@@ -39,8 +38,8 @@ def run(trained: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFold
         "blurb": [f"A tale of {kind} and {kind} weather" for kind in kinds],
     }
     pl.DataFrame(rows).write_csv(runs / "new.csv")
-    assert add_items(runs / trained.id, runs / "new.csv").figures["added"] == 4
-    return RunFolder(runs / trained.id)
+    assert add_items(run.path, runs / "new.csv").figures["added"] == 4
+    return run
 
 
 @pytest.fixture(scope="module")

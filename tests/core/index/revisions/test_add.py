@@ -26,18 +26,14 @@ from core.index.table import ItemIndex
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
 from core.vectors.text_encoder import encoder_vectors
-from tests.core.engine_tools import N_ITEMS, StopAfter, item_ids, small_index
+from tests.core.engine_tools import N_ITEMS, StopAfter, copied_run, item_ids, small_index
 from tests.core.vectors.test_text_vectors import encoder
 
 
 @pytest.fixture
 def run(trained: RunFolder, tmp_path: Path) -> RunFolder:
-    """A copy of the trained run; the artefacts are the same ones."""
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    (runs / ".store").symlink_to(trained.path.parent / ".store")
-    shutil.copytree(trained.path, runs / trained.id)
-    return RunFolder(runs / trained.id)
+    """A copy of the trained run."""
+    return copied_run(trained, tmp_path / "runs")
 
 
 def table(folder: Path, ids: Sequence[Any], kinds: Sequence[str] = ("amber",), name: str = "new.parquet") -> Path:
@@ -103,16 +99,13 @@ def test_the_format_does_not_matter(run: RunFolder, tmp_path: Path, name: str) -
 
 
 def test_the_same_file_gives_the_same_revision(run: RunFolder, trained: RunFolder, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / ".store").symlink_to(trained.path.parent / ".store")
-    shutil.copytree(trained.path, other / trained.id)
+    other = copied_run(trained, tmp_path / "other")
     file = table(tmp_path, ["n1", "n2", "n3"], ["dusk", "coral"])
     add_items(run, file)
     shuffled = pl.read_parquet(file).sample(fraction=1.0, shuffle=True, seed=3)
     shuffled.write_parquet(tmp_path / "shuffled.parquet")
-    add_items(other / trained.id, str(tmp_path / "shuffled.parquet"))
-    one, two = ((folder / "revisions" / "0001.parquet").read_bytes() for folder in (run.path, other / trained.id))
+    add_items(other.path, str(tmp_path / "shuffled.parquet"))
+    one, two = ((folder / "revisions" / "0001.parquet").read_bytes() for folder in (run.path, other.path))
     assert one == two
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,14 @@ import pytest
 from core.recommend.cache import list_jobs, list_shards
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
+from tests.core.engine_tools import copied_run
 
 Lists = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
 
 def copy_of(trained: RunFolder, folder: Path) -> Path:
-    """A run folder of our own that shares the artefacts."""
-    run = folder / "runs" / trained.id
-    shutil.copytree(trained.path, run)
-    (folder / "runs" / ".store").symlink_to(trained.path.parent / ".store")
-    return run
+    """A run folder of our own."""
+    return copied_run(trained, folder / "runs").path
 
 
 def small_shards(patch: pytest.MonkeyPatch) -> None:
