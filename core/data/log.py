@@ -16,6 +16,7 @@ from core.data.ids import missing_words, two_writings
 from core.data.order import OrderReading, is_second_unit, order_readings, other_units, settled
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, encoding_notes, open_table
+from core.data.split import Mask, Split, TimeCuts, count_untrained, first_after, shuffled_ties, split_of
 from core.data.timeline import timeline
 from core.data.times import shown
 from core.errors import DataError
@@ -35,12 +36,14 @@ class Log:
         item_ids: Ids of the items that are left, in the order of the alphabet.
         items: Positions in `item_ids`, all users one after the other, oldest first.
         offsets: Where each user's items start; one more than there are users.
+        split: How the lists are split by time; None = leave-one-out.
     """
 
     user_ids: pl.Series
     item_ids: pl.Series
     items: Int32
     offsets: Int64
+    split: Split | None = None
 
 
 def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
@@ -218,8 +221,14 @@ def _short(text: str | None) -> str:
     return f'"{shown}"' + ("..." if len(text) > 40 else "")
 
 
-def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log:
+def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport, seed: int = 0) -> Log:
     """Filter by rating, order, drop duplicates, and cut the rows of `read_rows` to their k-core.
+
+    Args:
+        rows: What `read_rows` gives.
+        data: How the rows are cleaned and split.
+        report: Filled in.
+        seed: Of the order of ties, where `data.ties` shuffles them.
 
     Raises:
         DataError: nothing is left.
@@ -233,9 +242,10 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
     timed = _ORDER in rows.columns
     order = rows[_ORDER].to_physical().to_numpy() if timed else np.zeros(0)
 
-    # The oldest first over all users; of equal times the earlier row, for the sort is stable.
+    # The oldest first over all users; of equal times the earlier row, for the sort is stable, or a drawn one.
     if timed:
-        sort = np.argsort(order, kind="stable")
+        shuffle = data.ties == "shuffle"
+        sort = np.lexsort((shuffled_ties(users, items, seed), order)) if shuffle else np.argsort(order, kind="stable")
         users, items, order = users[sort], items[sort], order[sort]
 
     # Duplicates go before the k-core counts; the oldest of them stays. keep (kept,): positions in users and items.
@@ -243,8 +253,17 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
     report.duplicates = int(len(users) - len(keep))
     users, items, order = users[keep], items[keep], order[keep] if timed else order
 
-    # The k-core. inside (kept,): True where user and item both have enough rows.
-    inside = _core(users, items, data.min_user_interactions, data.min_item_interactions, report)
+    # The k-core. inside (kept,): True where user and item both have enough rows. Split by time, training rows alone
+    # count; targets (2, kept): each user's first row after either cut.
+    cuts = TimeCuts.of(data, order, rows.schema[_ORDER] == pl.Datetime) if data.split == "time" else None
+    if cuts is None:
+        inside = _core(users, items, data.min_user_interactions, data.min_item_interactions, report)
+    else:
+        before = order < cuts.valid
+        inside = _core_of_training(users, items, before, data, report)
+        spans = ((cuts.valid, cuts.test), (cuts.test, np.inf))
+        targets = np.stack([first_after(users, order, start, end) for start, end in spans])
+        count_untrained(users, items, before, inside, targets, report)
     if not inside.any():
         raise DataError(
             "no interactions are left after cleaning: "
@@ -274,7 +293,24 @@ def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log
     left_users = np.flatnonzero(lengths)
     numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[left_users], dtype=np.int64)])
-    return Log(user_ids[left_users], item_ids[np.flatnonzero(taken)], numbers, offsets)
+    split = None
+    if cuts is not None:
+        split = split_of(offsets, before[inside][sort], targets[:, inside][:, sort])
+    return Log(user_ids[left_users], item_ids[np.flatnonzero(taken)], numbers, offsets, split)
+
+
+def _core_of_training(users: Int32, items: Int32, before: Mask, data: DataSettings, report: DataReport) -> Mask:
+    """Rows whose user and item are in the k-core of the training rows, be they before or after the cut."""
+    core = _core(users[before], items[before], data.min_user_interactions, data.min_item_interactions, report)
+    stay = [np.bincount(side[before][core], minlength=side.max() + 1) > 0 for side in (users, items)]
+    return (before & _spread(core, before)) | (~before & stay[0][users] & stay[1][items])
+
+
+def _spread(values: Mask, places: Mask) -> Mask:
+    """Values at the places that are True, False elsewhere; as long as the places."""
+    spread = np.zeros(len(places), dtype=bool)
+    spread[places] = values
+    return spread
 
 
 def read_in_order(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
@@ -334,9 +370,7 @@ def _unique(users: Int32, items: Int32, order: np.ndarray[Any, Any], rule: str) 
     return frame.unique(subset, keep="first", maintain_order=True)["n"].to_numpy()
 
 
-def _core(
-    users: Int32, items: Int32, min_user: int, min_item: int, report: DataReport
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _core(users: Int32, items: Int32, min_user: int, min_item: int, report: DataReport) -> Mask:
     """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes.
 
     Returns:

@@ -61,12 +61,25 @@ def timeline(times: np.ndarray[Any, Any], clock: bool) -> Timeline:
 
 def _microseconds(times: np.ndarray[Any, Any]) -> Int64 | None:
     """Numbers as microseconds since 1970; None where they do not look like times."""
+    scale = clock_scale(times)
+    if scale is None:
+        return None
+    exact = times // (scale // _SECOND) if scale > _SECOND else times * (_SECOND // scale)
+    return np.asarray(exact).astype(np.int64)
+
+
+def clock_scale(times: np.ndarray[Any, Any]) -> int | None:
+    """How many of a log's numbers a second has, where they count from 1970; None where they do not look like times."""
     middle = float(np.median(times))  # one odd value must not decide the scale
     for scale in (1, 10**3, 10**6, 10**9):
         if _EARLY * scale <= middle < _LATE * scale and times.min() >= 0 and times.max() <= _LAST * scale:
-            exact = times // (scale // _SECOND) if scale > _SECOND else times * (_SECOND // scale)
-            return np.asarray(exact).astype(np.int64)
+            return scale
     return None
+
+
+def written(times: np.ndarray[Any, Any], clock: bool) -> str:
+    """The first of some times as people write it."""
+    return str(timeline(times, clock).first)
 
 
 def _of_clock(times: Int64) -> Timeline:

@@ -64,8 +64,10 @@ def _dropped(read: dict[str, Any]) -> list[str]:
             told.append(_line("", f"{place}: {visible(example.get('value'))}"))
     if not read["rejected"]:
         told.append(_line("rejected", "0 rows"))
-    for label, text in (("below_rating", "rows below data.min_rating"), ("duplicates", "rows by data.duplicates")):
-        if read[label]:
+    rules = {"left_out": "rows by data.where", "unknown": "of them because a value is missing"}
+    rules |= {"below_rating": "rows below data.min_rating", "duplicates": "rows by data.duplicates"}
+    for label, text in rules.items():
+        if read.get(label):
             told.append(_line("left out", f"{figure(read[label])} {text}"))
     core = read["k_core"]
     if core["rows"]:
@@ -92,6 +94,12 @@ def _cold(cold: dict[str, int]) -> list[str]:
     """Whom and what the metrics say nothing about."""
     notes = {
         "users_not_evaluated": "users with fewer than 3 interactions are not evaluated",
+        "users_without_target": "users without an interaction of a trained item in the test's time are not evaluated",
+        "users_without_history": "users came only after the training; nothing is known of them",
+        "rows_untrained": "rows after the training are of items that nobody trained on; they are left out",
+        "items_untrained": "items are such",
+        "valid_targets_untrained": "users' validation targets are such items: these users are not asked",
+        "test_targets_untrained": "users' test targets are such items: these users are not asked",
         "items_never_taken": "items that nobody took",
         "targets_not_in_training": "test targets are items that no training history holds",
     }
