@@ -19,12 +19,13 @@ from core.data.sniff import column_in, encoding_notes, open_table
 from core.data.split import Mask, Split, TimeCuts, count_untrained, first_after, shuffled_ties, split_of
 from core.data.timeline import timeline
 from core.data.times import shown
+from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
 
 EXAMPLES = 5
-_FILE, _USER, _ITEM, _ORDER, _RATING = "file", "user", "item", "order", "rating"
+_FILE, _USER, _ITEM, _ORDER, _RATING, _HOLDS = "file", "user", "item", "order", "rating", "holds"
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,13 @@ def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFram
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position
     readings = order_readings(sources, order) if order else []
-    parts = _parts(sources, data, readings)
+    conditions = row_conditions(sources, data.where) if data.where.strip() else []
+    parts = _parts(sources, data, readings, conditions)
     if any(_ORDER in part.columns and part[_ORDER].null_count() for part in parts):
         better = settled(readings)
-        parts, readings = (_parts(sources, data, better), better) if better is not readings else (parts, readings)
+        parts, readings = (
+            (_parts(sources, data, better, conditions), better) if better is not readings else (parts, readings)
+        )
     first = next((reading for reading in readings if reading.how), None)
     if first is not None and "%" in first.how:
         report.order += f", read as {shown(first.how)}"
@@ -85,10 +89,21 @@ def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFram
         raise DataError(f"{sources[0].path}: has no rows")
     if data.time and first is not None and not first.clock:
         rows = _one_unit(rows, sources, data.time)
-    rows = _reject(rows, sources, data, report)
+    rows = _reject(_wanted(rows, report), sources, data, report)
     for column, name in ((_USER, data.user), (_ITEM, data.item)):
         _one_writing(rows, column, name, sources, report)
     return rows
+
+
+def _wanted(rows: pl.DataFrame, report: DataReport) -> pl.DataFrame:
+    """The rows that `data.where` wants; those that cannot be read stay, to be rejected."""
+    if _HOLDS not in rows.columns:
+        return rows
+    out = pl.col(BAD).is_null() & ~pl.col(_HOLDS).fill_null(False)
+    report.left_out, report.unknown = rows.select(out.sum(), (out & pl.col(_HOLDS).is_null()).sum().alias("n")).row(0)
+    if report.left_out == rows.height:
+        raise DataError("data.where holds for no row", "See that it names values as the log writes them.")
+    return rows.filter(~out).drop(_HOLDS)
 
 
 def _label(path: Path, directory: Path) -> str:
@@ -96,30 +111,38 @@ def _label(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
 
 
-def _parts(sources: list[TableFile], data: DataSettings, readings: list[OrderReading]) -> list[pl.DataFrame]:
+def _parts(
+    sources: list[TableFile], data: DataSettings, readings: list[OrderReading], conditions: list[RowCondition]
+) -> list[pl.DataFrame]:
     """Every file's rows with typed columns."""
-    return [
-        _typed(source, number, data, readings[number] if readings else None) for number, source in enumerate(sources)
-    ]
+    orders, wheres = readings or [None] * len(sources), conditions or [None] * len(sources)
+    each = enumerate(zip(sources, orders, wheres, strict=True))
+    return [_typed(source, number, data, order, where) for number, (source, order, where) in each]
 
 
-def _typed(source: TableFile, number: int, data: DataSettings, order: OrderReading | None) -> pl.DataFrame:
+def _typed(
+    source: TableFile, number: int, data: DataSettings, order: OrderReading | None, where: RowCondition | None
+) -> pl.DataFrame:
     """One file's rows with typed columns."""
     rating = data.rating if data.min_rating > 0 else ""
-    names = [name for name in (data.user, data.item, order.name if order else "", rating) if name]
+    wanted = [data.user, data.item, order.name if order else "", rating, *(where.columns if where else ())]
+    names = list(dict.fromkeys(name for name in wanted if name))
     schema = schema_of(source, names)
-    where = str(source.path)
+    place = str(source.path)
     columns = [
-        id_expr(data.user, schema[data.user], where).alias(_USER),
-        id_expr(data.item, schema[data.item], where).alias(_ITEM),
+        id_expr(data.user, schema[data.user], place).alias(_USER),
+        id_expr(data.item, schema[data.item], place).alias(_ITEM),
         pl.lit(number, pl.Int32).alias(_FILE),
         pl.col(ROW),
         pl.col(BAD),
     ]
     if order:
         columns.append(order.expression.alias(_ORDER))
+    if where:
+        columns[-1] = pl.coalesce(BAD, where.unreadable).alias(BAD)
+        columns.append(where.holds.alias(_HOLDS))
     if rating:
-        columns.append(number_expr(rating, schema[rating], where).alias(_RATING))
+        columns.append(number_expr(rating, schema[rating], place).alias(_RATING))
     return collect(source, names, *columns)
 
 
