@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from core.data.clean import text_expr, time_format
+from core.data.clean import id_expr, text_expr, time_format
 from core.data.read import BAD, ROW, TableFile
 from core.data.roles import NAMES, is_no_text, role_score
+from core.data.times import decimal_point
 from core.errors import DataError, ProjectError
 
 SAMPLE_ROWS = 20_000
@@ -107,20 +108,15 @@ def profile_columns(sources: list[TableFile]) -> dict[str, ColumnProfile]:
 
 def _profile(column: pl.Series) -> ColumnProfile:
     kind = column.dtype
-    try:
-        frame = pl.DataFrame({"t": column}).select(text_expr("t", kind, ""))
-    except ProjectError:
-        frame = pl.DataFrame({"t": pl.Series([None] * len(column), dtype=pl.String)})
+    text = _text(column)
     rows = max(1, len(column))
-    text = frame["t"].str.strip_chars()
-    text = text.filter((text != "").fill_null(False))
     values = text.to_frame("t")
     t = pl.col("t")
 
     def share(expression: pl.Expr) -> float:
         return float(values.select(expression.fill_null(False).mean()).item() or 0.0)
 
-    number = t.cast(pl.Float64, strict=False)
+    number = _number("t")
     low, high = values.select(number.min().alias("low"), number.max().alias("high")).row(0)
     numbers = share(number.is_not_null())
     written = "" if numbers > 0.5 or kind.is_nested() else time_format(text.unique(maintain_order=True).head(500))
@@ -148,6 +144,19 @@ def _profile(column: pl.Series) -> ColumnProfile:
     )
 
 
+def _text(column: pl.Series) -> pl.Series:
+    """The values of a column as ids are read, where the type can hold ids, else as texts; without empty ones."""
+    frame = pl.DataFrame({"t": column})
+    try:
+        text = frame.select(id_expr("t", column.dtype, "")).to_series()
+    except DataError:
+        try:
+            text = frame.select(text_expr("t", column.dtype, "")).to_series().str.strip_chars()
+        except ProjectError:
+            return pl.Series("t", [], dtype=pl.String)
+    return text.filter((text != "").fill_null(False))
+
+
 def _times(values: pl.Series, name: str) -> str:
     """What kind of times most of some distinct values look like."""
     if not len(values):
@@ -167,7 +176,7 @@ def _times(values: pl.Series, name: str) -> str:
 
 
 def _number(name: str) -> pl.Expr:
-    return pl.col(name).str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    return decimal_point(pl.col(name)).cast(pl.Float64, strict=False)
 
 
 def _prefix(values: pl.Series) -> str:

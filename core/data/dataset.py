@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,8 @@ from core.errors import DataError
 from core.settings import DataSettings
 
 _CUTS = ("train", "valid", "test")
+DIGESTED = 1 << 16
+"""Texts that are digested at once."""
 REMEDY = "Remove that folder and train again: it is then made anew."
 
 
@@ -102,6 +105,26 @@ class Dataset:
     def _first(self, users: Int32 | Int64, lengths: Int64) -> Sequences:
         """The first interactions of some users, so many of each."""
         return self.sequences.take(users, self.sequences.lengths[users] - lengths)
+
+    def digest(self) -> str:
+        """A digest of the content: the same for the same users, items, order, split and texts, however they were read.
+
+        Users count by their id, so that the order of the log's rows does not matter.
+
+        Returns:
+            16 hexadecimal digits.
+        """
+        by_id = self.users.arg_sort().to_numpy()
+        ordered = self.sequences.take(by_id)
+        total = hashlib.sha256()
+        for ids in (self.users[by_id], *(self.items[name] for name in ("item_id", "title", "text"))):
+            for part in ids.fill_null("").cast(pl.Binary).to_frame().iter_slices(DIGESTED):
+                texts = part.to_series()
+                total.update(texts.bin.size().to_numpy().astype("<u4").tobytes())
+                total.update(b"".join(texts.to_list()))
+        for numbers in (ordered.lengths, ordered.items, *vars(self.split.take(by_id)).values()):
+            total.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
+        return total.hexdigest()[:16]
 
     def targets_count(self) -> int:
         """Supervised targets an epoch: every training item after a user's first."""

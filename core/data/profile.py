@@ -13,8 +13,8 @@ from core.data.dataset import Dataset, Evaluation
 def profile(dataset: Dataset) -> dict[str, Any]:
     """Describe a data set in plain numbers, ready for JSON.
 
-    Keys: `read` (rows and what was dropped why), `users`, `items`, `interactions`, `density`, `history` (lengths),
-    `popularity` (the long tail), `timeline` and `time` (empty without a time column), `split`, `cold` (who and what
+    Keys: `read` (rows and what was dropped why), `digest` (of the content), `users`, `items`, `interactions`,
+    `density`, `history` (lengths), `popularity` (the long tail), `timeline` and `time` (empty without a time column), `split`, `cold` (who and what
     the figures of a model cannot speak for), `text`.
     """
     report = dataset.report
@@ -41,6 +41,7 @@ def profile(dataset: Dataset) -> dict[str, Any]:
             "tied": round(report.tied, 4),
             **({"notes": report.notes} if report.notes else {}),
         },
+        "digest": dataset.digest(),
         "users": dataset.n_users,
         "items": dataset.n_items,
         "interactions": interactions,

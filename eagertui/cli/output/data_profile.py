@@ -21,6 +21,7 @@ def lines(profile: dict[str, Any]) -> list[str]:
         _line("items", figure(profile["items"])),
         _line("interactions", f"{figure(profile['interactions'])}, density {profile['density']:.3%}"),
         _line("split", _split(split)),
+        _line("content", f"{visible(profile.get('digest', ''))} (the same for the same users, items, order and texts)"),
     ]
     told += [_line("! doubt", visible(doubt)) for doubt in profile.get("doubts", [])]
     told += _dropped(read)
