@@ -110,37 +110,44 @@ def _profile(column: pl.Series) -> ColumnProfile:
     kind = column.dtype
     text = _text(column)
     rows = max(1, len(column))
-    values = text.to_frame("t")
-    t = pl.col("t")
-
-    def share(expression: pl.Expr) -> float:
-        return float(values.select(expression.fill_null(False).mean()).item() or 0.0)
-
-    number = _number("t")
-    low, high = values.select(number.min().alias("low"), number.max().alias("high")).row(0)
-    numbers = share(number.is_not_null())
-    written = "" if numbers > 0.5 or kind.is_nested() else time_format(text.unique(maintain_order=True).head(500))
+    t, number = pl.col("t"), _number("t")
+    shares = {
+        "numbers": number.is_not_null(),
+        "integers": t.str.contains(r"^-?\d+(\.0)?$"),
+        "spaced": t.str.contains(r"\p{L}{2}\S*\s+\S*\p{L}"),
+        "lettered": t.str.count_matches(r"[\p{L}\s]") > 0.7 * t.str.len_chars(),
+        "urls": t.str.contains(r"(?i)^[\[\s'\x22]*(https?://|www\.)|\.(jpe?g|png|gif|webp)\b"),
+        "codes": t.str.contains(r"^[A-Z0-9_.:/#-]*\d[A-Z0-9_.:/#-]*$|^[0-9a-f-]{8,}$"),
+        "scientific": t.str.contains(_SCIENTIFIC),
+    }
+    figures = text.to_frame("t").select(
+        *(mask.fill_null(False).mean().fill_null(0.0).alias(name) for name, mask in shares.items()),
+        number.min().alias("low"), number.max().alias("high"), ((number * 2) % 1 == 0).all().alias("steps"),
+    ).row(0, named=True)  # fmt: skip
+    distinct = text.unique(maintain_order=True)
+    few = distinct.head(500)
+    written = "" if figures["numbers"] > 0.5 or kind.is_nested() else time_format(few)
     return ColumnProfile(
         name=column.name,
-        values=frozenset(text.unique()),
+        values=frozenset(distinct),
         filled=len(text) / rows,
-        distinct=text.n_unique() / max(1, len(text)),
-        numbers=numbers,
-        integers=share(t.str.contains(r"^-?\d+(\.0)?$")),
+        distinct=len(distinct) / max(1, len(text)),
+        numbers=figures["numbers"],
+        integers=figures["integers"],
         dates=kind.is_temporal() or (len(text) > 0 and "%" in written),
-        spaced=share(t.str.contains(r"\p{L}{2}\S*\s+\S*\p{L}")),
-        lettered=share(t.str.count_matches(r"[\p{L}\s]") > 0.7 * t.str.len_chars()),
-        urls=share(t.str.contains(r"(?i)^[\[\s'\x22]*(https?://|www\.)|\.(jpe?g|png|gif|webp)\b")),
-        codes=share(t.str.contains(r"^[A-Z0-9_.:/#-]*\d[A-Z0-9_.:/#-]*$|^[0-9a-f-]{8,}$")),
+        spaced=figures["spaced"],
+        lettered=figures["lettered"],
+        urls=figures["urls"],
+        codes=figures["codes"],
         nested=kind.is_nested() and not len(text),
-        low=float(low) if low is not None else 0.0,
-        high=float(high) if high is not None else 0.0,
+        low=float(figures["low"] or 0.0),
+        high=float(figures["high"] or 0.0),
         example=repr(text[0][:30]) if len(text) else "empty",
         count=len(text),
-        scientific=share(t.str.contains(_SCIENTIFIC)),
-        times="dates" if kind.is_temporal() else _times(text.unique(maintain_order=True).head(500), column.name),
-        steps=numbers == 1.0 and bool(values.select(((number * 2) % 1 == 0).all()).item()),
-        prefix=_prefix(text.unique(maintain_order=True).head(500)),
+        scientific=figures["scientific"],
+        times="dates" if kind.is_temporal() else _times(few, column.name),
+        steps=figures["numbers"] == 1.0 and bool(figures["steps"]),
+        prefix=_prefix(few),
     )
 
 
@@ -161,15 +168,20 @@ def _times(values: pl.Series, name: str) -> str:
     """What kind of times most of some distinct values look like."""
     if not len(values):
         return ""
-    for kind, forms in _WRITTEN_TIMES.items():
-        if any(values.str.contains(f"(?i)^(?:{form})$").sum() > 0.8 * len(values) for form in forms):
+    frame = values.to_frame("t")
+    forms = [(kind, form) for kind, some in _WRITTEN_TIMES.items() for form in some]
+    fits = frame.select(
+        pl.col("t").str.contains(f"(?i)^(?:{form})$").sum().alias(str(n)) for n, (_, form) in enumerate(forms)
+    ).row(0)
+    for (kind, _), count in zip(forms, fits, strict=True):
+        if count > 0.8 * len(values):
             return kind
-    numbers = values.to_frame("t").select(_number("t")).to_series()
+    numbers = frame.select(_number("t")).to_series()
     if numbers.null_count() > 0.05 * len(values):
         return ""
     low, high = float(str(numbers.min())), float(str(numbers.max()))
     kinds = [kind for kind, (first, last) in _COUNTED_TIMES.items() if first <= low <= high <= last]
-    broken = values.to_frame("t").filter(_number("t") % 1 != 0).height > 0.5 * len(values)
+    broken = int((numbers % 1 != 0).sum()) > 0.5 * len(values)
     if not kinds and (broken or role_score(name, "time")) and _SERIALS[0] <= low <= high <= _SERIALS[1]:
         return "days since 1900, as spreadsheets count"
     return kinds[0] if kinds else ""

@@ -25,7 +25,8 @@ def item_key(item: ColumnProfile, table: Mapping[str, ColumnProfile], name: str,
     def score(key: str) -> tuple[float, bool, bool, int]:
         numbered = plain(key) in _ROW_NUMBERS or is_called(key, "position")
         unique = table[key].distinct >= UNIQUE
-        return (round(share(key), 1), plain(key) == plain(name), unique, -1 if numbered else role_score(key, "item"))
+        called = -1 if numbered else (role_score(key, "item") > 0) + (role_score(key, "item") > 500)
+        return (round(share(key), 1), plain(key) == plain(name), unique, called)
 
     candidates = [key for key, column in table.items() if not cannot_be_id(column)]
     best = max(candidates, key=score, default="")

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32, Int64
-from core.data.clean import bad_id, id_expr, number_expr
+from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
-from core.data.ids import missing_words, two_writings
+from core.data.ids import missing_words, rounded, two_writings
 from core.data.order import OrderReading, is_second_unit, order_readings, other_units, settled
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, encoding_notes, open_table
@@ -25,6 +25,7 @@ from core.files import resolved
 from core.settings import DataSettings
 
 EXAMPLES = 5
+_ROUNDED = 0.02
 _FILE, _USER, _ITEM, _ORDER, _RATING, _HOLDS = "file", "user", "item", "order", "rating", "holds"
 
 
@@ -134,12 +135,16 @@ def _typed(
         id_expr(data.item, schema[data.item], place).alias(_ITEM),
         pl.lit(number, pl.Int32).alias(_FILE),
         pl.col(ROW),
-        pl.col(BAD),
+        pl.coalesce(
+            BAD,
+            lost_digits(data.user, schema[data.user], "user id"),
+            lost_digits(data.item, schema[data.item], "item id"),
+        ).alias(BAD),
     ]
     if order:
         columns.append(order.expression.alias(_ORDER))
     if where:
-        columns[-1] = pl.coalesce(BAD, where.unreadable).alias(BAD)
+        columns[4] = pl.coalesce(columns[4], where.unreadable).alias(BAD)
         columns.append(where.holds.alias(_HOLDS))
     if rating:
         columns.append(number_expr(rating, schema[rating], place).alias(_RATING))
@@ -176,12 +181,18 @@ def _digits(value: float) -> str:
 
 
 def _one_writing(rows: pl.DataFrame, column: str, name: str, sources: list[TableFile], report: DataReport) -> None:
-    """Refuse ids that are written in two ways throughout; say where only a few are.
+    """Refuse ids that are written in two ways throughout, or rounded; say where only a few are.
 
     Raises:
         DataError: names both writings with a row of each.
     """
-    clash = two_writings(rows[column].unique(maintain_order=True))
+    ids = rows[column].unique(maintain_order=True)
+    if len(lost := rounded(ids)):
+        text = f'"{name}" holds ids in scientific notation, e.g. {lost[0]}: digits are lost ({len(lost):,} ids)'
+        if len(lost) > _ROUNDED * len(ids):
+            raise DataError(text, "Export the column as text from where the data come from.")
+        report.notes.append(text)
+    clash = two_writings(ids)
     if clash is None:
         return
     places = [

@@ -14,8 +14,8 @@ def profile(dataset: Dataset) -> dict[str, Any]:
     """Describe a data set in plain numbers, ready for JSON.
 
     Keys: `read` (rows and what was dropped why), `digest` (of the content), `users`, `items`, `interactions`,
-    `density`, `history` (lengths), `popularity` (the long tail), `timeline` and `time` (empty without a time column), `split`, `cold` (who and what
-    the figures of a model cannot speak for), `text`.
+    `density`, `history` (lengths), `popularity` (the long tail), `timeline` and `time` (empty without a time column),
+    `split`, `cold` (who and what the figures of a model cannot speak for), `text`.
     """
     report = dataset.report
     lengths = dataset.sequences.lengths

@@ -83,5 +83,7 @@ class KnownTable(Delimited):
 
     def named(self, names: tuple[str, ...] | list[str], key: str) -> Self:  # type: ignore[override]
         """With a person's own names for the columns."""
-        checked = Delimited.named(replace(self, columns=tuple(f"\x00{n}" for n in range(len(self.columns)))), names, key)
+        checked = Delimited.named(
+            replace(self, columns=tuple(f"\x00{n}" for n in range(len(self.columns)))), names, key
+        )
         return replace(self, columns=checked.columns)

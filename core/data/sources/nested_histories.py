@@ -16,8 +16,8 @@ from core.data.sources.json_lines import JsonLines, parse_object, plain_text
 _LOOKED_AT = 200
 _LISTS = frozenset(
     {"items", "item_ids", "item_id_list", "item_list", "item_seq", "history", "histories", "sequence", "products",
-     "movies", "books", "games", "songs", "tracks", "articles", "asins", "reviews", "interactions", "purchases", "clicks",
-     "events"}
+     "movies", "books", "games", "songs", "tracks", "articles", "asins", "reviews", "interactions", "purchases",
+     "clicks", "events"}
 )  # fmt: skip
 
 
