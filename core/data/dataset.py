@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import polars as pl
 from core.data.arrays import Int32, Sequences
 from core.data.data_report import DataReport
 from core.data.items import load_items
-from core.data.log import build_log, read_rows
+from core.data.k_core import build_log
+from core.data.log import read_rows
+from core.data.partitions import WorkFolder
 from core.errors import DataError
 from core.settings import MIN_EVALUATED, DataSettings
 
@@ -120,19 +123,21 @@ class Dataset:
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report)
 
 
-def load_dataset(data: DataSettings, root: Path) -> Dataset:
+def load_dataset(data: DataSettings, root: Path, work: Path | None = None) -> Dataset:
     """Read, clean and number the interactions and items.
 
     Args:
         data: Which files, which columns, and how they are cleaned.
         root: The folder that relative paths start from.
+        work: Where the partitions of a large log are kept meanwhile; None = where the system keeps temporary files.
 
     Raises:
         ProjectError: a file or column that the settings name is not there.
         DataError: too many bad rows, nothing left, or unreadable content.
-        EnvironmentFault: a file cannot be read, or too little memory.
+        EnvironmentFault: a file cannot be read, too little memory, or no room for the partitions.
     """
     report = DataReport()
-    log = build_log(read_rows(data, root, report), data, report)
+    with closing(WorkFolder(work)) as folder:
+        log = build_log(read_rows(data, root, report, folder), data, report)
     items, numbers = load_items(data, root, log.item_ids, report)
-    return Dataset(log.user_ids, items, Sequences(numbers[log.items].astype(np.int32), log.offsets), report)
+    return Dataset(log.user_ids, items, Sequences(numbers.astype(np.int32)[log.items], log.offsets), report)

@@ -26,7 +26,8 @@ from core.data.column_profile import (
     profile_columns,
 )
 from core.data.data_report import DataReport
-from core.data.log import build_log, read_rows
+from core.data.k_core import build_log
+from core.data.log import read_rows
 from core.data.roles import is_called, plain, role_score
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError
