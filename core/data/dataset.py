@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ import polars as pl
 from core.data.arrays import Int32, Int64, Sequences
 from core.data.data_report import DataReport
 from core.data.items import load_items
-from core.data.log import build_log, read_rows
+from core.data.k_core import build_log
+from core.data.log import read_rows
+from core.data.partitions import WorkFolder
 from core.data.split import Split
 from core.errors import DataError
 from core.settings import DataSettings
@@ -168,20 +171,23 @@ class Dataset:
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report, cuts)
 
 
-def load_dataset(data: DataSettings, root: Path, seed: int = 0) -> Dataset:
+def load_dataset(data: DataSettings, root: Path, work: Path | None = None, seed: int = 0) -> Dataset:
     """Read, clean and number the interactions and items.
 
     Args:
         data: Which files, which columns, and how they are cleaned.
         root: The folder that relative paths start from.
+        work: Where the partitions of a large log are kept meanwhile; None = where the system keeps temporary files.
         seed: Of the order of ties, where `data.ties` shuffles them.
 
     Raises:
         ProjectError: a file or column that the settings name is not there.
         DataError: too many bad rows, nothing left, or unreadable content.
-        EnvironmentFault: a file cannot be read, or too little memory.
+        EnvironmentFault: a file cannot be read, too little memory, or no room for the partitions.
     """
     report = DataReport()
-    log = build_log(read_rows(data, root, report), data, report, seed)
+    with closing(WorkFolder(work)) as folder:
+        log = build_log(read_rows(data, root, report, folder), data, report, seed)
     items, numbers = load_items(data, root, log.item_ids, report)
-    return Dataset(log.user_ids, items, Sequences(numbers[log.items].astype(np.int32), log.offsets), report, log.split)
+    sequences = Sequences(numbers.astype(np.int32)[log.items], log.offsets)
+    return Dataset(log.user_ids, items, sequences, report, log.split)

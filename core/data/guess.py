@@ -13,7 +13,8 @@ from core.data.data_report import DataReport
 from core.data.guess_columns import LOG_ROLES, log_columns
 from core.data.guess_items import item_key, text_columns, text_reason
 from core.data.guessed import Guess
-from core.data.log import build_log, read_rows
+from core.data.k_core import build_log
+from core.data.log import read_rows
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError
 from core.settings import DataSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,8 +42,11 @@ def data_settings(project: Project) -> Settings:
 def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Read, clean, number and split."""
     from core.data.dataset import load_dataset
+    from core.data.partitions import WorkFolder
 
-    dataset = load_dataset(project.data, project.directory, project.seed)
+    for left in WorkFolder.left_in(folder):
+        shutil.rmtree(left)
+    dataset = load_dataset(project.data, project.directory, folder, project.seed)
     dataset.save(folder)
     for note in dataset.report.notes:
         reporter.alert("warning", "a reading in doubt", note)

@@ -13,7 +13,7 @@ from core.data.clean import number_expr
 from core.data.order import order_readings
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in
-from core.data.timeline import clock_scale
+from core.data.timeline import clock_scale, reach_of
 from core.data.times import time_format
 from core.errors import DataError, EagerError, ProjectError
 from core.sql import QUOTED, check_condition
@@ -152,7 +152,8 @@ def _counted_times(sources: Sequence[TableFile], name: str, sample: pl.Series) -
     Raises:
         DataError: they do not.
     """
-    scale = clock_scale(sample.cast(pl.Float64, strict=False).drop_nulls().to_numpy()) if len(sample) else None
+    numbers = sample.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
+    scale = clock_scale(lambda: [numbers], reach_of([numbers])) if len(numbers) else None
     if scale is None:
         shown = sample[0] if len(sample) else "nothing"
         raise DataError(f'it compares "{name}" with a date, but the column holds numbers that are no times: {shown}')

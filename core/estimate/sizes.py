@@ -61,7 +61,8 @@ def _read(project: Project) -> Sizes:
     import numpy as np
 
     from core.data.data_report import DataReport
-    from core.data.log import build_log, read_rows
+    from core.data.k_core import build_log
+    from core.data.log import read_rows
     from core.data.sniff import open_table
 
     data = project.data

@@ -14,7 +14,6 @@ from typing import Any
 from core.data import Dataset, load_dataset
 from core.data.doubts import doubts
 from core.data.guess import guess_data
-
 from core.fields import toml_value
 from core.project import Project
 

@@ -167,7 +167,7 @@ def test_ties_are_shuffled_by_the_seed_alone(make: MakeProject) -> None:
     def order(project: Project, seed: int) -> list[list[str]]:
         from core.data import load_dataset
 
-        dataset = load_dataset(project.data, project.directory, seed)
+        dataset = load_dataset(project.data, project.directory, seed=seed)
         ids = dataset.items["item_id"].to_list()
         return [[ids[item] for item in items] for items in dataset.sequences]
 
