@@ -15,6 +15,7 @@ from core.data.guess_items import item_key, text_columns, text_reason
 from core.data.guessed import Guess
 from core.data.k_core import build_log
 from core.data.log import read_rows
+from core.data.row_kinds import row_kinds
 from core.data.sniff import open_table
 from core.errors import DataError, ProjectError
 from core.settings import DataSettings
@@ -80,6 +81,8 @@ def guess_data(
     reasons = {role: guess.why for role, guess in columns.items()}
     reasons |= {"item_key": key.why, "text": text_reason(table, key.value, text)}
     reasons |= {"min_user_interactions": note}
+    if "where" not in known and (kinds := row_kinds(data, log)):
+        reasons["where"] = "; ".join(f"{one.what}: {one.condition or 'which of them count?'}" for one in kinds)
     return GuessedData(replace(data, min_user_interactions=core, min_item_interactions=core), reasons)
 
 
