@@ -402,6 +402,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
             later = key if ("data", key) in origins else named[column]
             fail(f"data.{later}", f'the column "{column}" is named for two things')
         named[column] = key
+    if len(set(project.run.seeds)) < len(project.run.seeds):
+        fail("run.seeds", "a seed stands there twice")
     if not project.index.sources:
         fail("index.sources", "needs at least one source")
     for table in ("backbone", "sasrec"):

@@ -11,7 +11,8 @@ from typing import Any
 
 from core.estimate import estimate
 from core.files import WAIT, write_atomic
-from core.jobs.start import check_start
+from core.jobs.seeds import next_of_group
+from core.jobs.start import check_start, start_training
 from core.machine import prepare
 from core.pipeline import recipes_of, run_stages
 from core.project import Project
@@ -45,7 +46,10 @@ def join(project: Project) -> None:
 
 
 def train_run(folder: RunFolder) -> int:
-    """Do all of a run's work, up to its goal; returns the exit code of the process."""
+    """Do all of a run's work, up to its goal; returns the exit code of the process.
+
+    Where it ends well, the next run of its group (`run.seeds`) is started, unless somebody has done so already.
+    """
 
     def work(reporter: RunReporter) -> None:
         project = Project.load(folder.project_path)
@@ -62,7 +66,11 @@ def train_run(folder: RunFolder) -> int:
             (folder.path / f".{name}").replace(folder.path / name)
             reporter.artefact(name, folder.path / name)
 
-    return run_engine(folder, work)
+    code = run_engine(folder, work)
+    following = next_of_group(folder) if code == 0 and folder.manifest().get("group") else None
+    if following is not None:
+        start_training(Project.load(following.project_path), run_id=str(following.path), nice=0)
+    return code
 
 
 def evaluate_run(folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
