@@ -5,16 +5,8 @@ They share every artefact that no seed decides, and a comparison shows them as o
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from core.project import Project
 from core.run.folder import RunFolder, RunInfo, list_runs
 from core.run.status import UNFINISHED
-
-
-def seeded(project: Project) -> tuple[Project, ...]:
-    """The project once for each of its seeds; of one run, itself."""
-    return tuple(replace(project, seed=seed) for seed in project.run.seeds) or (project,)
 
 
 def group_of(folder: RunFolder) -> list[RunInfo]:

@@ -14,7 +14,7 @@ from typing import Literal
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
 from core.jobs.machine_needs import check_machine
-from core.jobs.seeds import next_of_group, seeded
+from core.jobs.seeds import next_of_group
 from core.project import Project
 from core.run import launch, trackers
 from core.run.folder import RunFolder, find_run, list_runs
@@ -97,7 +97,7 @@ def find_unfinished(project: Project) -> RunFolder | None:
     The projects are compared, not their texts: a run that an earlier version wrote in older spellings counts too.
     Of a project with several seeds it is the run that its group goes on with.
     """
-    wanted = {one.to_toml() for one in seeded(project)}
+    wanted = {one.to_toml() for one in project.seeded()}
     for info in list_runs(project.runs_dir):
         if not (info.status.live or info.status.state in UNFINISHED):
             continue
@@ -196,6 +196,6 @@ def create_run(project: Project) -> RunFolder:
             project=str(one.path or ""),
             **({**group, "seed": one.seed} if group else {}),
         )
-        for one in seeded(project)
+        for one in project.seeded()
     ]
     return runs[0]
