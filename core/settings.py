@@ -66,6 +66,9 @@ class RunSettings:
     device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
+    seeds: tuple[int, ...] = opt(
+        (), "several runs that differ in their seed alone, one after the other; none = one run", low=0, high=2**31 - 1
+    )
     goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
     report_to: tuple[str, ...] = opt(
         (),

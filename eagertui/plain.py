@@ -8,11 +8,11 @@ import re
 import unicodedata
 from pathlib import Path
 
-from core.units import between, duration, gigabytes, roughly, size
+from core.units import between, duration, from_to, gigabytes, roughly, size
 
 __all__ = [
-    "between", "duration", "figure", "figures", "from_home", "gigabytes", "near", "project_file", "roughly", "size",
-    "steady", "visible",
+    "between", "duration", "figure", "figures", "from_home", "from_to", "gigabytes", "near", "project_file", "roughly",
+    "size", "steady", "visible",
 ]  # fmt: skip
 
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")

@@ -23,7 +23,7 @@ from core.run.disk import fault_of, gone
 from core.run.identity import identity
 from core.run.rankings import headline
 from core.run.status import STALE, Status, read_status, write_status
-from core.safe_json import figures, moment, read_object
+from core.safe_json import figures, moment, number, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"
@@ -291,6 +291,10 @@ class RunInfo:
     """The name that somebody gave it."""
     pinned: bool = False
     """Whether it must not be deleted."""
+    group: str = ""
+    """What it shares with the runs that differ from it in their seed alone and were made together with it."""
+    seed: int = 0
+    """Of everything random in it; known where it is of a group."""
 
     @property
     def has_model(self) -> bool:
@@ -315,6 +319,8 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         metrics=measured if status.state == "finished" else measured or status.best,
         label=str(label.get("label") or ""),
         pinned=label.get("pinned") is True,
+        group=str(manifest.get("group") or ""),
+        seed=int(number(manifest.get("seed"))),
     )
 
 

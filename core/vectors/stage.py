@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
+from core.cost import ITEM_VECTOR, MB, Cost, Job, Work
 from core.errors import ProjectError
 from core.project import Project
 from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
-SCORES_KEPT, SCORES_LIVE, SCORES_GAPS = 62.0, 12.0, 38.0
+SCORES = 10.0  # copies of the scores of the items that a batch holds
 TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
 
@@ -198,7 +198,7 @@ def _scores(job: Job, stage: str) -> float:
     batch = float(settings["batch_users"]) * 10 * job.sizes.items * 4 * MB
     features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
     vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
-    return gaps(batch, SCORES_KEPT, SCORES_LIVE, SCORES_GAPS) + vectors + features
+    return SCORES * batch + vectors + features
 
 
 def _model_disk(job: Job, stage: str) -> float:
