@@ -15,15 +15,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import sparse
+from torch import Tensor
 
 from core.baselines.transitions import Transitions
-from core.data.arrays import Sequences
+from core.data.arrays import Sequences, row_blocks
 from core.run.reporter import Reporter
 from core.tune.target_rows import TargetRows
 from core.vectors.sasrec_model import SasRec
 
 TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256
+SCORES, COUNTS = 1 << 26, 1 << 24
+"""Scores of the models, and of the transitions, that are in memory at a time."""
 CALIBRATED_ROWS = 1024
 
 
@@ -74,15 +77,16 @@ def ask_teachers(
         chosen = order[start : start + BATCH]
         windows, first = rows.batch(chosen)
         is_target = (windows >= 0) & (torch.arange(windows.shape[1]) >= first[:, None])
-        # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top).
+        # SASRec: the states of every model, (targets, width); block by block their mean probabilities over the models,
+        # (targets, items), and the best of them, (targets, top).
         inputs = torch.where(windows < 0, count, windows)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = [model.eval().logits(model.states(inputs)[is_target[:, 1:]]).float() for model in models]
-        probs = torch.stack([torch.softmax(one, dim=1) for one in logits]).mean(dim=0)
-        best_probs, best_items = probs.topk(tops[0], dim=1)
+            states = [model.eval().states(inputs)[is_target[:, 1:]] for model in models]
         places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
-        teacher_items[places, : tops[0]] = best_items.numpy()
-        teacher_probs[places, : tops[0]] = best_probs.numpy()
+        for block in row_blocks(len(places), count, SCORES):
+            best_probs, best_items = _mean_probs(models, [one[block] for one in states], bf16).topk(tops[0], dim=1)
+            teacher_items[places[block], : tops[0]] = best_items.numpy()
+            teacher_probs[places[block], : tops[0]] = best_probs.numpy()
         # Transitions beside them, (targets, top); where they know nothing the models keep the whole probability.
         if transitions:
             items, weights = _next_items(transitions, windows.numpy(), is_target.numpy(), tops[1])
@@ -93,6 +97,18 @@ def ask_teachers(
         reporter.progress("soft targets", min(start + BATCH, len(order)), len(order), "rows")
         reporter.stop_if_asked()
     return SoftTargets(teacher_items, teacher_probs)
+
+
+def _mean_probs(models: Sequence[SasRec], states: Sequence[Tensor], bf16: bool) -> Tensor:
+    """Probabilities of every item by all models; states (targets, width) of each -> (targets, items), fp32."""
+    total: Tensor | None = None
+    for model, some in zip(models, states, strict=True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = model.logits(some).float()
+        probs = torch.softmax(logits, dim=1)
+        total = probs if total is None else total.add_(probs)
+    assert total is not None
+    return total.div_(len(models))
 
 
 def _next_items(
@@ -111,13 +127,17 @@ def _next_items(
     # The counts hold this very step with the weights it is asked with: it is taken off the target's score.
     own = np.asarray(history.power(2).sum(axis=1)).ravel()
     own_step = sparse.csr_array((own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
-    scores = (history @ transitions.matrix - own_step).toarray()  # (targets, items)
-    np.maximum(scores, 0.0, out=scores)
-    scores[scores < 1e-6] = 0.0
-    # The best of them, (targets, top), as shares of the whole sum.
-    best = np.argpartition(scores, count - top, axis=1)[:, count - top :]
-    weight = np.take_along_axis(scores, best, axis=1)
-    return best, (weight / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    items, shares = np.zeros((len(row), top), dtype=np.int64), np.zeros((len(row), top), dtype=np.float32)
+    for block in row_blocks(len(row), count, COUNTS):
+        scores = (history[block] @ transitions.matrix - own_step[block]).toarray()  # (targets, items)
+        np.maximum(scores, 0.0, out=scores)
+        scores[scores < 1e-6] = 0.0
+        # The best of them, (targets, top), as shares of the whole sum.
+        best = np.argpartition(scores, count - top, axis=1)[:, count - top :]
+        weight = np.take_along_axis(scores, best, axis=1)
+        items[block] = best
+        shares[block] = weight / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9)
+    return items, shares
 
 
 def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTargets:
