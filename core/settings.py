@@ -107,9 +107,24 @@ class DataSettings:
         "what is ranked: interacted = items left after cleaning; all = the rest of the item table too",
         choices=("interacted", "all"),
     )
-    split: str = opt(
-        "leave-one-out", "the last interaction is the test, the one before validation", choices=("leave-one-out",)
+    where: str = opt(
+        "", "SQL over the log's columns: which rows count, e.g. event = 'purchase'; empty = all", personal=True
     )
+    ties: str = opt(
+        "file",
+        "order of a user's interactions at one time: file = as in the file; shuffle = by the seed",
+        choices=("file", "shuffle"),
+    )
+    split: str = opt(
+        "leave-one-out",
+        "leave-one-out = a user's last interaction is the test, the one before validation; "
+        "time = a user's first one after the cuts below",
+        choices=("leave-one-out", "time"),
+    )
+    valid_from: str = opt(
+        "0.2", "split = time: where training ends and validation begins: a date, or the last share of the rows"
+    )
+    test_from: str = opt("0.1", "split = time: where the test begins: a date, or the last share of the rows")
     max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
     encoding: str = opt("", "how text files are written: latin-1, utf-16, ...; empty = UTF-8, or by their look")
 

@@ -53,6 +53,11 @@ def missing_words(rows: pl.LazyFrame, column: str, order: pl.Expr | None = None)
     return sorted(gone), sorted(set(counts) - gone)
 
 
+def rounded(ids: pl.Series) -> pl.Series:
+    """Distinct ids that a spreadsheet has rounded: in scientific notation (`9.78267E+12`)."""
+    return ids.filter(ids.str.contains(r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"))
+
+
 @dataclass(frozen=True)
 class TwoWritings:
     """Ids that are one and the same but for how they are written.

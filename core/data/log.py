@@ -11,14 +11,15 @@ import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32, Int64
-from core.data.clean import bad_id, id_expr, number_expr
+from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
-from core.data.ids import missing_words, two_writings
+from core.data.ids import missing_words, rounded, two_writings
 from core.data.order import OrderReading, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
 from core.data.read import BAD, ROW, TableFile, schema_of
 from core.data.sniff import column_in, encoding_notes, open_table
 from core.data.times import shown
+from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
@@ -26,7 +27,9 @@ from core.settings import DataSettings
 EXAMPLES = 5
 ITEM, ORDER, RATING, PLACE = "item", "order", "rating", "place"
 """Columns of `LogRows.frames`, beside `USER`."""
-_REASON = "reason"
+_REASON, _HOLDS = "reason", "holds"
+_ROUNDED = 0.02
+"""The share of ids with digits missing above which a column is refused."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,12 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
     readings = order_readings(sources, order) if order else []
     count = 1 if work is None else partition_count(sources)
     work = work or WorkFolder()
-    rows = _typed_rows(sources, data, readings, count, work)
+    conditions = row_conditions(sources, data.where) if data.where.strip() else []
+    rows = _typed_rows(sources, data, readings, conditions, count, work)
     if ORDER in rows.schema and rows.scan().select(pl.col(ORDER).null_count()).collect(engine="streaming").item():
         better = settled(readings)
         if better is not readings:
-            rows, readings = _typed_rows(sources, data, better, count, work), better
+            rows, readings = _typed_rows(sources, data, better, conditions, count, work), better
     first = next((reading for reading in readings if reading.how), None)
     if first is not None and "%" in first.how:
         report.order += f", read as {shown(first.how)}"
@@ -103,35 +107,39 @@ def _label(path: Path, directory: Path) -> str:
 
 
 def _typed_rows(
-    sources: list[TableFile], data: DataSettings, readings: list[OrderReading], count: int, work: WorkFolder
-) -> TypedRows:
+    sources: list[TableFile], data: DataSettings, readings: list[OrderReading], conditions: list[RowCondition],
+    count: int, work: WorkFolder,
+) -> TypedRows:  # fmt: skip
     """Every file's rows with typed columns."""
-    files = [
-        (source, *_typed(source, number, data, readings[number] if readings else None))
-        for number, source in enumerate(sources)
-    ]
+    orders, wheres = readings or [None] * len(sources), conditions or [None] * len(sources)
+    each = enumerate(zip(sources, orders, wheres, strict=True))
+    files = [(source, *_typed(source, number, data, order, where)) for number, (source, order, where) in each]
     return TypedRows(files, count, work)
 
 
 def _typed(
-    source: TableFile, number: int, data: DataSettings, order: OrderReading | None
+    source: TableFile, number: int, data: DataSettings, order: OrderReading | None, where: RowCondition | None
 ) -> tuple[list[str], list[pl.Expr]]:
     """The columns that are read of a file, and what is made of them."""
     rating = data.rating if data.min_rating > 0 else ""
-    names = [name for name in (data.user, data.item, order.name if order else "", rating) if name]
-    schema = schema_of(source, names)
-    where = str(source.path)
+    wanted = [data.user, data.item, order.name if order else "", rating, *(where.columns if where else ())]
+    names = list(dict.fromkeys(name for name in wanted if name))
+    schema, path = schema_of(source, names), str(source.path)
+    ids = ((data.user, "user id"), (data.item, "item id"))
+    bad = [pl.col(BAD), *(lost_digits(name, schema[name], what) for name, what in ids)]
     columns = [
-        id_expr(data.user, schema[data.user], where).alias(USER),
-        id_expr(data.item, schema[data.item], where).alias(ITEM),
+        id_expr(data.user, schema[data.user], path).alias(USER),
+        id_expr(data.item, schema[data.item], path).alias(ITEM),
         pl.lit(number, pl.Int32).alias(FILE),
         pl.col(ROW),
-        pl.col(BAD),
+        pl.coalesce([*bad, *([where.unreadable] if where else [])]).alias(BAD),
     ]
+    if where:
+        columns.append(where.holds.alias(_HOLDS))
     if order:
         columns.append(order.expression.alias(ORDER))
     if rating:
-        columns.append(number_expr(rating, schema[rating], where).alias(RATING))
+        columns.append(number_expr(rating, schema[rating], path).alias(RATING))
     return names, columns
 
 
@@ -170,7 +178,7 @@ def _digits(value: float) -> str:
 
 
 def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFile], report: DataReport) -> None:
-    """Refuse ids that are written in two ways throughout; say where only a few are.
+    """Refuse ids that are written in two ways throughout, or rounded; say where only a few are.
 
     Args:
         ids: All ids of a column.
@@ -182,6 +190,11 @@ def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFil
     Raises:
         DataError: names both writings with a row of each.
     """
+    if len(lost := rounded(ids)):
+        text = f'"{name}" holds ids in scientific notation, e.g. {lost[0]}: digits are lost ({len(lost):,} ids)'
+        if len(lost) > _ROUNDED * len(ids):
+            raise DataError(text, "Export the column as text from where the data come from.")
+        report.notes.append(text)
     if two_writings(ids) is None:
         return
     order = np.argsort(first)
@@ -228,6 +241,7 @@ def _numbered(
     items = _ItemNumbers()
     user_first: list[Int64] = []
     for frame in rows.frames():
+        frame = _wanted(frame, report)
         judged = frame.with_columns(pl.coalesce(reasons).alias(_REASON), place().alias(PLACE))
         bad = judged.filter(pl.col(_REASON).is_not_null())
         for reason, count in bad.group_by(_REASON).len().iter_rows():
@@ -244,11 +258,23 @@ def _numbered(
         frames.add(good.select(pl.Series(name, values) for name, values in numbered.items()).hstack(good.select(more)))
         users.append(ids)
         bounds.append(bounds[-1] + len(ids))
+    if report.left_out == report.rows:
+        raise DataError("data.where holds for no row", "See that it names values as the log writes them.")
     _reject(counts, pl.concat(examples), sources, data.max_rejected, report)
     user_ids = pl.concat(users)
     _one_writing(user_ids, np.concatenate(user_first), data.user, sources, report)
     _one_writing(items.ids, items.first, data.item, sources, report)
     return LogRows(user_ids, items.ids, tuple(bounds), frames, clock, work)
+
+
+def _wanted(rows: pl.DataFrame, report: DataReport) -> pl.DataFrame:
+    """The rows that `data.where` wants; those that cannot be read stay, to be rejected."""
+    if _HOLDS not in rows.columns:
+        return rows
+    out, unknown = pl.col(BAD).is_null() & ~pl.col(_HOLDS).fill_null(False), pl.col(_HOLDS).is_null()
+    report.left_out += int(rows.select(out.sum()).item())
+    report.unknown += int(rows.select((out & unknown).sum()).item())
+    return rows.filter(~out).drop(_HOLDS)
 
 
 class _ItemNumbers:
@@ -307,11 +333,11 @@ def _reject(
     for reason in report.rejected:
         few = examples.filter(pl.col(_REASON) == reason).sort(PLACE).head(EXAMPLES)
         report.examples[reason] = [_example(row, sources) for row in few.iter_rows(named=True)]
-    if total > limit * report.rows:
+    if total > limit * (report.rows - report.left_out):
         reason, some = next(iter(report.examples.items()))
         where = sources[int(examples.sort(PLACE)[FILE][0])].path
         raise DataError(
-            f"{where}: {total:,} of {report.rows:,} rows cannot be used; "
+            f"{where}: {total:,} of {report.rows - report.left_out:,} rows cannot be used; "
             f"most often: {reason}, e.g. {some[0]['file']} row {some[0]['row']} ({some[0]['value']})",
             f"Mend the rows, or raise data.max_rejected (now {limit:g}).",
         )

@@ -9,6 +9,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self, TypeVar, cast
 
@@ -26,6 +27,8 @@ COUNTED_BYTES = 1 << 18
 """Bytes of a file, as it lies there, whose lines tell how many it has in all."""
 GZIP_RATIO = 3.5
 """Bytes of text a byte of a packed file: as in the item tables of Amazon's data sets."""
+_ODD_LINES = 10_000
+"""Lines that are no ASCII, by which an encoding is guessed."""
 _GZIP = b"\x1f\x8b"
 Result = TypeVar("Result")
 _READ_ERRORS = (MemoryError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -241,6 +244,37 @@ def guessed_encoding(content: bytes) -> str:
     pairs = [(line[at - 1 : at] + line[at + 1 : at + 2], line[at]) for line in lines for at in _foreign(line)]
     good = sum(c not in "\ufffdÿþ" and beside.isascii() for beside, c in pairs)
     return "cp1252" if len(lines) > 1 and good >= 0.8 * len(pairs) else ""
+
+
+@lru_cache(maxsize=64)
+def late_encoding(path: Path, modified: int, size: int) -> str:
+    """What a text is written in that begins with ASCII: looked for in all its lines, once while it stays as it is.
+
+    Args:
+        path: The file.
+        modified: When it was.
+        size: How long it is.
+
+    Returns:
+        As `guessed_encoding`; empty where a line holds other UTF-8 than ASCII.
+    """
+    odd: list[bytes] = []
+    try:
+        with opened(path) as file:
+            while lines := file.readlines(COUNTED_BYTES):
+                if b"".join(lines).isascii():
+                    continue
+                for line in lines:
+                    if line.isascii():
+                        continue
+                    if "\ufffd" not in line.decode("utf-8", errors="replace"):
+                        return ""
+                    odd.append(line)
+                if len(odd) > _ODD_LINES:
+                    break
+    except (EOFError, OSError, zlib.error):
+        return ""  # whoever reads it says so
+    return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
 
 
 def _foreign(line: str) -> list[int]:

@@ -10,8 +10,11 @@ from core.cost import MB, Cost, Job, Work
 from core.files import digest
 from core.project import Project
 from core.run.reporting import Reporter
+from core.settings import DataSettings
 from core.stage import Artefacts, Settings, Stage, inputs
 
+_LATER = ("columns", "item_columns", "encoding", "where", "ties", "valid_from", "test_from")
+"""Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
 ROW = 250.0
 """Bytes a row of the log while it is read."""
 
@@ -26,9 +29,12 @@ def data_settings(project: Project) -> Settings:
     ]
     files = [digest(source.path) for source in sources]
     settings = asdict(project.data)
-    settings = {k: v for k, v in settings.items() if v or k not in ("columns", "item_columns")}  # they came later
-    if not project.data.encoding:
-        del settings["encoding"]  # as it was before there was such a setting
+    usual = asdict(DataSettings())
+    settings = {k: v for k, v in settings.items() if k not in _LATER or v != usual[k]}
+    if project.data.split != "time":
+        settings = {k: v for k, v in settings.items() if k not in ("valid_from", "test_from")}
+    if project.data.ties == "shuffle":
+        settings["seed"] = project.seed
     # Where the files lie does not matter, what is in them does; the history's length is the model's business.
     return {**{k: v for k, v in settings.items() if k not in ("interactions", "items", "max_history")}, "files": files}
 
@@ -40,7 +46,7 @@ def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporte
 
     for left in WorkFolder.left_in(folder):
         shutil.rmtree(left)
-    dataset = load_dataset(project.data, project.directory, folder)
+    dataset = load_dataset(project.data, project.directory, folder, project.seed)
     dataset.save(folder)
     for note in dataset.report.notes:
         reporter.alert("warning", "a reading in doubt", note)

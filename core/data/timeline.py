@@ -60,8 +60,8 @@ def timeline(parts: Callable[[], Iterable[Times]], clock: bool) -> Timeline:
     def filled() -> Iterator[Times]:
         return (part for part in parts() if len(part))
 
-    reach = _reach(filled())
-    scale = _SECOND if clock else _clock_scale(filled, reach)
+    reach = reach_of(filled())
+    scale = _SECOND if clock else clock_scale(filled, reach)
     if scale is not None:
         first, last = (int(_microseconds(np.array([one]), scale)[0]) for one in reach)
         if first >= _FIRST * _SECOND and last <= _LAST * _SECOND:
@@ -69,13 +69,18 @@ def timeline(parts: Callable[[], Iterable[Times]], clock: bool) -> Timeline:
     return _of_numbers(filled, *reach)
 
 
-def _reach(parts: Iterable[Times]) -> tuple[Any, Any]:
+def written(time: Any, clock: bool) -> str:
+    """A time as people write it."""
+    return str(timeline(lambda: [np.array([time])], clock).first)
+
+
+def reach_of(parts: Iterable[Times]) -> tuple[Any, Any]:
     """The first and the last time, as Python's numbers."""
     ends = [(part.min().item(), part.max().item()) for part in parts]
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def _clock_scale(parts: Callable[[], Iterable[Times]], reach: tuple[Any, Any]) -> int | None:
+def clock_scale(parts: Callable[[], Iterable[Times]], reach: tuple[Any, Any]) -> int | None:
     """How many of a log's numbers a second has, where they count from 1970; None where they do not look like times."""
     size = sum(len(part) for part in parts())
     middle = float(np.median(nth(parts, [(size - 1) // 2, size // 2])))  # one odd value must not decide the scale

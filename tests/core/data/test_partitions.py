@@ -51,6 +51,8 @@ CASES: list[dict[str, Any]] = [
     {"time": "ts", "rating": "stars", "min_rating": 3.0, "duplicates": "first", "min_user_interactions": 3},
     {"position": "ts", "duplicates": "keep", "min_item_interactions": 7},
     {"min_user_interactions": 5, "min_item_interactions": 5},
+    {"time": "ts", "split": "time", "min_user_interactions": 2, "valid_from": "0.3", "where": "stars > 1"},
+    {"time": "ts", "ties": "shuffle", "min_item_interactions": 3},
 ]
 
 
