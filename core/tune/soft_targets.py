@@ -25,8 +25,8 @@ from core.vectors.sasrec_model import SasRec
 
 TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256
-SCORES, COUNTS = 1 << 26, 1 << 24
-"""Scores of the models, and of the transitions, that are in memory at a time."""
+SCORES = 1 << 26
+"""Scores of the models that are in memory at a time."""
 CALIBRATED_ROWS = 1024
 
 
@@ -104,8 +104,8 @@ def _mean_probs(models: Sequence[SasRec], states: Sequence[Tensor], bf16: bool) 
     total: Tensor | None = None
     for model, some in zip(models, states, strict=True):
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = model.logits(some).float()
-        probs = torch.softmax(logits, dim=1)
+            logits = model.logits(some)
+        probs = torch.softmax(logits, dim=1, dtype=torch.float32)
         total = probs if total is None else total.add_(probs)
     assert total is not None
     return total.div_(len(models))
@@ -127,17 +127,17 @@ def _next_items(
     # The counts hold this very step with the weights it is asked with: it is taken off the target's score.
     own = np.asarray(history.power(2).sum(axis=1)).ravel()
     own_step = sparse.csr_array((own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
-    items, shares = np.zeros((len(row), top), dtype=np.int64), np.zeros((len(row), top), dtype=np.float32)
-    for block in row_blocks(len(row), count, COUNTS):
-        scores = (history[block] @ transitions.matrix - own_step[block]).toarray()  # (targets, items)
-        np.maximum(scores, 0.0, out=scores)
-        scores[scores < 1e-6] = 0.0
-        # The best of them, (targets, top), as shares of the whole sum.
-        best = np.argpartition(scores, count - top, axis=1)[:, count - top :]
-        weight = np.take_along_axis(scores, best, axis=1)
-        items[block] = best
-        shares[block] = weight / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9)
-    return items, shares
+    scores = sparse.csr_array(history @ transitions.matrix - own_step)  # (targets, items), most of them 0
+    scores.data[scores.data < 1e-6] = 0.0
+    # The best of them, (targets, top), as shares of the whole sum; where there are fewer, item 0 with no share.
+    target = np.repeat(np.arange(len(row)), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, target))
+    place = np.arange(len(order)) - scores.indptr[target]  # within the target's own scores, best first
+    among = place < top
+    best, weight = np.zeros((len(row), top), dtype=np.int64), np.zeros((len(row), top))
+    best[target[among], place[among]] = scores.indices[order][among]
+    weight[target[among], place[among]] = scores.data[order][among]
+    return best, (weight / np.maximum(scores.sum(axis=1)[:, None], 1e-9)).astype(np.float32)
 
 
 def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTargets:

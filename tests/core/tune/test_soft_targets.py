@@ -120,7 +120,6 @@ def test_scores_are_there_block_by_block(sasrec: SasRec, monkeypatch: pytest.Mon
     """A few targets at a time, for a catalogue whose scores would not fit into memory."""
     whole = asked(sasrec, log(1), 0.3)
     monkeypatch.setattr(soft_targets, "SCORES", 3 * N_ITEMS)
-    monkeypatch.setattr(soft_targets, "COUNTS", 2 * N_ITEMS)
     np.testing.assert_allclose(asked(sasrec, log(1), 0.3), whole, atol=1e-6)
 
 
