@@ -118,6 +118,11 @@ class RunFolder:
         return self.path / "launch.json"
 
     @property
+    def best_path(self) -> Path:
+        """Written by the engine while it tunes: where the best checkpoint so far lies."""
+        return self.path / "checkpoints" / "best.json"
+
+    @property
     def label_path(self) -> Path:
         """What people say of the run: its name, and whether it is pinned."""
         return self.path / "label.json"
@@ -144,6 +149,12 @@ class RunFolder:
         if not isinstance(place, str) or not (self.path / place).is_dir():
             raise ProjectError(f"{note}: names no artefact that is there", "`train --new` makes what is missing")
         return (self.path / place).resolve()
+
+    def best_checkpoint(self) -> Path | None:
+        """The best checkpoint of a tuning that is not over; None before its first validation, and once it is over."""
+        place = read_object(self.best_path).get("path")
+        path = self.path / place if isinstance(place, str) else None
+        return path.resolve() if path is not None and path.is_dir() else None
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""

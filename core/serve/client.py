@@ -50,6 +50,7 @@ class ServingClient:
     ) -> None:
         self.folder, self.log_path = folder, log
         self.users = self.items = 0
+        self.so_far = ""
         self.ready = False
         self._argv = [*(command or engine_command()), "serve", *(["--lookup"] if lookup else [])]
         self._on_progress, self._again = on_progress, again
@@ -93,6 +94,7 @@ class ServingClient:
             await self.close()
             raise
         self.users, self.items = int(ready.get("users") or 0), int(ready.get("items") or 0)
+        self.so_far = str(ready.get("so_far") or "")
         self.ready = True
 
     async def ask(self, method: str, *, channel: str = "", **params: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ that are no JSON object are what some library printed, and mean nothing.
 | message | fields |
 |---|---|
 | progress | `id` 0, `progress`: `{text}` |
-| ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about |
+| ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about; `so_far`: of a model in training how far it had come |
 | request | `id`: a number from 1, or a text; `method`, `params`: `{name: value}`; `channel`: see below |
 | result | `id`, `result`: `{name: value}` |
 | failure | `id`, `error`: `{message, remedy, exit_code, kind}` |
@@ -48,9 +48,9 @@ def progress(text: str) -> Message:
     return {"id": 0, "progress": {"text": text}}
 
 
-def ready(run: str, users: int, items: int, has: Sequence[str]) -> Message:
+def ready(run: str, users: int, items: int, has: Sequence[str], so_far: str = "") -> Message:
     """The process can be asked."""
-    return {"ready": True, "run": run, "users": users, "items": items, "has": list(has)}
+    return {"ready": True, "run": run, "users": users, "items": items, "has": list(has), "so_far": so_far}
 
 
 def request(number: int, method: str, params: Mapping[str, Any] | None = None, channel: str = "") -> Message:
