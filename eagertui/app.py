@@ -279,7 +279,7 @@ class EagerApp(TidyingApp):
             if action == "resume":
                 return status.state in UNFINISHED and not status.live and folder is not None and folder.path.is_dir()
             if action == "explore":
-                return status.state == "finished" and any(run.folder == folder and run.has_model for run in self.runs)
+                return any(run.folder == folder and run.explorable for run in self.runs)
             return status.live
         return True
 

@@ -23,7 +23,7 @@ from core.run.disk import fault_of, gone
 from core.run.identity import identity
 from core.run.rankings import headline
 from core.run.status import STALE, Status, read_status, write_status
-from core.safe_json import figures, moment, read_object
+from core.safe_json import figures, moment, number, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"
@@ -151,10 +151,21 @@ class RunFolder:
         return (self.path / place).resolve()
 
     def best_checkpoint(self) -> Path | None:
-        """The best checkpoint of a tuning that is not over; None before its first validation, and once it is over."""
+        """The best checkpoint of a tuning that is not over; None before its first validation, and once it is over.
+
+        The folder may be missing for a moment, when a better one takes its place.
+        """
         place = read_object(self.best_path).get("path")
         path = self.path / place if isinstance(place, str) else None
-        return path.resolve() if path is not None and path.is_dir() else None
+        return path.resolve() if path is not None and path.parent.is_dir() else None
+
+    def model_state(self, status: Status) -> str:
+        """What of its model can be asked: nothing yet (empty), the best of `step N`, `tuned`, or `finished`."""
+        if status.state == "finished":
+            return "finished"
+        if (self.path / "stages" / "tune.json").is_file():
+            return "tuned"
+        return f"step {number(read_object(self.best_path).get('step')):.0f}" if self.best_checkpoint() else ""
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""
@@ -302,11 +313,18 @@ class RunInfo:
     """The name that somebody gave it."""
     pinned: bool = False
     """Whether it must not be deleted."""
+    model_state: str = ""
+    """See `RunFolder.model_state`."""
 
     @property
     def has_model(self) -> bool:
         """Whether it is to have a model: recommendations can be asked of it once it is finished."""
         return self.goal != "index"
+
+    @property
+    def explorable(self) -> bool:
+        """Whether recommendations can be asked of it now."""
+        return self.has_model and bool(self.model_state)
 
 
 def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
@@ -326,6 +344,7 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         metrics=measured if status.state == "finished" else measured or status.best,
         label=str(label.get("label") or ""),
         pinned=label.get("pinned") is True,
+        model_state=folder.model_state(status),
     )
 
 

@@ -215,7 +215,7 @@ class RunReporter(Reporter):
             self._status = replace(self._status, checkpoint=place)
         if best:
             with contextlib.suppress(OSError):  # on a full disk the event says so
-                write_atomic(self.folder.best_path, json.dumps({"path": place}))
+                write_atomic(self.folder.best_path, json.dumps({"path": place, "step": step}))
         self._emit("checkpoint", path=place, step=step, best=best)
 
     def artefact(self, name: str, path: Path | str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,10 @@ class WatchedList:
         listed = tuple(item for row in items[:LENGTH] if (item := _item(row)) is not None)
         epoch, step = (int(number(data.get(name))) for name in ("epoch", "step"))
         return cls(data["user"], str(data.get("stage", "")), epoch, step, listed, target)
+
+
+Watched = Mapping[str, Sequence[WatchedList]]
+"""The lists of each user, one an epoch, the newest last."""
 
 
 def _row(item: ListedItem) -> list[str]:

@@ -8,10 +8,12 @@ that are no JSON object are what some library printed, and mean nothing.
 | message | fields |
 |---|---|
 | progress | `id` 0, `progress`: `{text}` |
-| ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about; `so_far`: of a model in training how far it had come |
+| ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about; `so_far`: see below |
 | request | `id`: a number from 1, or a text; `method`, `params`: `{name: value}`; `channel`: see below |
 | result | `id`, `result`: `{name: value}` |
 | failure | `id`, `error`: `{message, remedy, exit_code, kind}` |
+
+`so_far` says how far a training had come whose best checkpoint answers; it is empty for a finished run.
 
 Where a request names a `channel`, it takes the place of those of the same channel that are not answered yet: these
 fail as `replaced`. A line of more than `MAX_REQUEST` bytes fails as `too long`; one that is no JSON object, or names no
