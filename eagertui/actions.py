@@ -48,6 +48,8 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui init DIR --interactions FILE --items FILE"),
     Action("sample", "s", "app.sample", "Try sample", "Copy the sample project, a bookshop, and open it.", ("home",),
            headless="eagertui init --sample DIR"),
+    Action("demo", "d", "app.demo", "Demo", "Open the demo: a finished run of the bookshop to look at and to ask.",
+           ("home",), headless="eagertui open demo"),
     # runs
     Action("train", "t", "app.train", "Train", "Look at the settings and the cost, then train the project.",
            ("home", "data", "train"), headless="eagertui --headless train"),
@@ -204,6 +206,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("pick-folder", "f", "folder", "Folder", "Take the whole folder: its tables are read one after the other.",
            ("pick",)),
     Action("pick-back", "escape", "back", "Back", "Back without a choice.", ("pick",)),
+    # the tour of the demo
+    Action("got-it", "full_stop", "app.got_it", "Got it", "Dismiss this hint of the demo's tour for good.",
+           ("home", "index", "explore", "compare"), footer=False),
     # everywhere
     Action("home", "1", "app.go('home')", "Go to Home", "Projects and their runs.", footer=False),
     Action("place-data", "2", "app.go('data')", "Go to Data", "What is in the logs.", footer=False,

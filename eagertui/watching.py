@@ -158,7 +158,8 @@ class WatchingApp(PacedApp):
         if file is not None:
             try:
                 self.project_name, notes = await asyncio.to_thread(self.bridge.check_project)
-                self.memory.opened(file, self.project_name)
+                if not self.bridge.demo:  # it is no project of theirs, and one key away
+                    self.memory.opened(file, self.project_name)
                 self._tell_notes(notes)
             except EagerError as error:
                 self.project_error = error

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.assets import refuse_demo
 from core.estimate import estimate
 from core.files import WAIT, write_atomic
 from core.jobs.start import check_start
@@ -78,6 +79,7 @@ def measure_evidence(folder: RunFolder) -> dict[str, Any]:
     from core.recommend.evidence.faithfulness_figure import save_faithfulness
     from core.recommend.recommender import Recommender
 
+    refuse_demo(folder.path)
     figure = measure_faithfulness(Recommender.load(folder.path), NullReporter())
     save_faithfulness(folder, figure)
     return figure.to_json()

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.assets import refuse_demo
 from core.errors import EnvironmentFault, ProjectError
 from core.files import taken, write_atomic
 from core.run.disk import fault_of, gone
@@ -179,8 +180,10 @@ class RunFolder:
         """Give the run a name (an empty one takes it away), or pin it; None leaves what is.
 
         Raises:
+            ProjectError: it is the demo's.
             EnvironmentFault: the folder cannot be written.
         """
+        refuse_demo(self.path)
         given = {"label": label, "pinned": pinned}
         told = {**self.label(), **{key: value for key, value in given.items() if value is not None}}
         try:

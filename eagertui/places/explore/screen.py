@@ -154,6 +154,7 @@ class ExploreScreen(FindingWho):
         panel.border_title = Content(f"Next {question.k} · {safe(run)}")
         panel.border_subtitle = Content(took(answer))
         self.add_class("-answered")
+        self.show_tour()
         self.set_class(bool(self.beside_list), "-beside")
         place = above.highlighted
         above.show(history_rows(history, self.own_history if question.edited and question.user else ()))

@@ -12,7 +12,17 @@ import pytest
 from core.run.events import MAX_LINE, Event, EventReader, parse
 from core.run.folder import RunFolder
 from core.run.follow import Follower
-from core.run.state import MAX_KEPT, MAX_LOG, MAX_PACES, MAX_POINTS, MAX_SERIES, MAX_WATCHED, RunState, reduce, reduce_all
+from core.run.state import (
+    MAX_KEPT,
+    MAX_LOG,
+    MAX_PACES,
+    MAX_POINTS,
+    MAX_SERIES,
+    MAX_WATCHED,
+    RunState,
+    reduce,
+    reduce_all,
+)
 from tests.benchmarks.terminal.long_run import open_run, story
 
 COUNT = 20_000
