@@ -65,6 +65,11 @@ class ServingClient:
         """Whether the process is there and has not closed its stdout."""
         return self._reader is not None and not self._reader.done()
 
+    @property
+    def pid(self) -> int:
+        """The process's number; 0 before it is started."""
+        return self._child.pid if self._child is not None else 0
+
     async def start(self) -> None:
         """Start the process and wait until it can answer; whoever stops waiting leaves no process behind.
 
