@@ -24,6 +24,19 @@ BOOK = "Accidental"
 """The beginning of a title of the sample."""
 
 
+def to_list(terminal: Terminal, key: str = "Tab") -> None:
+    """Give the keys to the list."""
+    for _ in range(4):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            if "┏━ Next" in terminal.screen():
+                terminal.see("the list has the keys", "┏━ Next")
+                return
+            time.sleep(0.2)
+        terminal.keys(key)
+    terminal.see("the list has the keys", "┏━ Next")
+
+
 def explain(terminal: Terminal) -> None:
     """Three books, and the search for the last of them."""
     for number in range(3):
@@ -69,7 +82,7 @@ def what_if(terminal: Terminal) -> None:
     for number in range(3):
         terminal.keys("u")
         terminal.see(f"undo {number + 1}", "Next 20")
-    terminal.keys("Tab")
+    to_list(terminal)
 
 
 def beside(terminal: Terminal) -> None:
@@ -114,10 +127,7 @@ def walk(terminal: Terminal, command: str) -> None:
     terminal.see("users who were missed", "Users · missed", "✗")
     terminal.keys("Down", "Enter")
     terminal.see("the list", "Next 20", "held out", seconds=60)
-    for _ in range(3):
-        if "┏━ Next" not in terminal.screen():
-            terminal.keys("Tab")
-    terminal.see("the list has the keys", "┏━ Next")
+    to_list(terminal)
     explain(terminal)
     what_if(terminal)
     beside(terminal)
@@ -146,7 +156,7 @@ if __name__ == "__main__":
         told |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         told |= {key: os.environ[key] for key in ("PYTHONPATH", "OMP_NUM_THREADS") if key in os.environ}
         told |= {"NO_COLOR": "1"} if options.no_color else {}
-        session = Terminal(options.size, told, Path(name), patience=1)
+        session = Terminal(options.size, told, Path(name), patience=3)
         try:
             walk(session, f"{sys.executable} -m eagertui.cli open {options.project.absolute()} explore")
         finally:
