@@ -77,9 +77,11 @@ def ask_teachers(
         # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top).
         inputs = torch.where(windows < 0, count, windows)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = [model.eval().logits(model.states(inputs)[is_target[:, 1:]]).float() for model in models]
-        probs = torch.stack([torch.softmax(one, dim=1) for one in logits]).mean(dim=0)
-        best_probs, best_items = probs.topk(tops[0], dim=1)
+            logits = [model.eval().logits(model.states(inputs)[is_target[:, 1:]]) for model in models]
+        probs = torch.softmax(logits[0], dim=1, dtype=torch.float32)
+        for one in logits[1:]:
+            probs += torch.softmax(one, dim=1, dtype=torch.float32)
+        best_probs, best_items = (probs / len(models)).topk(tops[0], dim=1)
         places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
         teacher_items[places, : tops[0]] = best_items.numpy()
         teacher_probs[places, : tops[0]] = best_probs.numpy()
@@ -111,13 +113,17 @@ def _next_items(
     # The counts hold this very step with the weights it is asked with: it is taken off the target's score.
     own = np.asarray(history.power(2).sum(axis=1)).ravel()
     own_step = sparse.csr_array((own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
-    scores = (history @ transitions.matrix - own_step).toarray()  # (targets, items)
-    np.maximum(scores, 0.0, out=scores)
-    scores[scores < 1e-6] = 0.0
-    # The best of them, (targets, top), as shares of the whole sum.
-    best = np.argpartition(scores, count - top, axis=1)[:, count - top :]
-    weight = np.take_along_axis(scores, best, axis=1)
-    return best, (weight / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    scores = sparse.csr_array(history @ transitions.matrix - own_step)  # (targets, items), most of them 0
+    scores.data[scores.data < 1e-6] = 0.0
+    # The best of them, (targets, top), as shares of the whole sum; where there are fewer, item 0 with no share.
+    target = np.repeat(np.arange(len(row)), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, target))
+    place = np.arange(len(order)) - scores.indptr[target]  # within the target's own scores, best first
+    among = place < top
+    best, weight = np.zeros((len(row), top), dtype=np.int64), np.zeros((len(row), top))
+    best[target[among], place[among]] = scores.indices[order][among]
+    weight[target[among], place[among]] = scores.data[order][among]
+    return best, (weight / np.maximum(scores.sum(axis=1)[:, None], 1e-9)).astype(np.float32)
 
 
 def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTargets:
