@@ -18,6 +18,7 @@ from core.model.pretrained import SOURCE, load_model
 from core.run.reporting import Reporter
 
 _STEPS = ("weights", "tokenizer", "trial")
+_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, ImportError, NotImplementedError)
 
 
 def convert_gguf(path: Path, folder: Path, reporter: Reporter) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def convert_gguf(path: Path, folder: Path, reporter: Reporter) -> dict[str, Any]
         tokenizer = AutoTokenizer.from_pretrained(**source)
         tokenizer.save_pretrained(folder)
         done(2)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, ImportError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EnvironmentFault(
             f"transformers cannot read {path}, a GGUF file of the architecture {header.family!r}: {reason}",

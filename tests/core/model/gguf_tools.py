@@ -1,4 +1,4 @@
-"""A tiny GGUF file with lively weights, written by the package `gguf`, which a test asks for by `pytest.importorskip`."""
+"""A tiny GGUF file with lively weights, written by the package `gguf`, which not every machine has."""
 
 from __future__ import annotations
 
