@@ -190,7 +190,7 @@ class IndexSettings:
 class BackboneSettings:
     """The language model that learns to recommend."""
 
-    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id or folder")
+    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id, a folder or a .gguf file")
     hidden_size: int = opt(256, "width (tiny)", low=8, high=8192)
     layers: int = opt(4, "transformer layers (tiny)", low=1, high=96)
     heads: int = opt(4, "attention heads (tiny)", low=1, high=128)
