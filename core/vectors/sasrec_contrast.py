@@ -10,7 +10,8 @@ for near ones by text are pulled together (`contrast_items`), each beside the ot
   makes a step fourteen times as long, and are often the user's own prefixes, that hold the target.
 * Neighbours are weighed by dot-product attention on the texts. Theirs scores the concatenated pair by one linear
   map, so a query cannot change the order of its neighbours.
-* Cosines over `TEMPERATURE` in place of plain dot products; rows with the same next item are no negatives of each other.
+* Cosines over `TEMPERATURE` in place of plain dot products; rows with the same next item are no negatives of one
+  another.
 """
 
 from __future__ import annotations
@@ -139,9 +140,9 @@ class SasrecContrast(nn.Module):
         return self._cuts[epoch]
 
     def neighbours(self, epoch: int) -> Int64:
-        """Rows whose histories of the pass before are near each row's history of this one; `NONE` where there are fewer.
+        """Rows whose histories of the pass before are near each row's history of this one, never the row itself.
 
-        Never the row itself. Shape (rows, neighbours).
+        `NONE` where there are fewer; shape (rows, neighbours).
         """
         cuts = self.cuts(epoch)
         if cuts.neighbours is None:
@@ -211,7 +212,7 @@ class SasrecContrast(nn.Module):
         usable = np.flatnonzero((near != NONE).any(axis=1))
         near = near[usable]
         there = torch.from_numpy(near != NONE)
-        # States of the pass before, (usable, neighbours, width), and their weights; those that are missing weigh nothing.
+        # States of the pass before, (usable, neighbours, width), and their weights; missing ones weigh nothing.
         states = self.before[torch.from_numpy(np.maximum(near, 0))]
         if self.texts is None:
             weights = there / there.sum(dim=1, keepdim=True).clamp_min(1)

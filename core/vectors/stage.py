@@ -149,9 +149,7 @@ def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Repo
     return _make_sequential(project, made, folder, reporter, features=True)
 
 
-def _make_sequential(
-    project: Project, made: Artefacts, folder: Path, reporter: Reporter, features: bool
-) -> Settings:
+def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: Reporter, features: bool) -> Settings:
     """Fit a SASRec, with the items' text vectors as features or without."""
     from torch import nn
 
@@ -223,7 +221,8 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     if settings.get("contrast_items") or neighbours == "self":  # two copies of each row, cut at the middle on average
         epoch += job.trained(3 * targets * layers * layer)
     if settings.get("contrast_users"):
-        epoch += Work(shared=rows_asked * min(rows_asked, POOL) * COSINE * (neighbours == "text") + steps * SASREC_STEP / 8)
+        searched = rows_asked * min(rows_asked, POOL) if neighbours == "text" else 0.0
+        epoch += Work(shared=searched * COSINE + steps * SASREC_STEP / 8)
     return epoch * float(settings["epochs"])
 
 

@@ -168,7 +168,9 @@ def test_weights_of_neighbours_add_up_to_one() -> None:
     found = module.attention(asked, near, there)
     assert torch.allclose(found.sum(dim=1), torch.ones(5)) and found[4].tolist() == [1.0, 0.0, 0.0]
     # The order of neighbours is not the same for every query, as it is where a pair is scored by one linear map.
-    orders = {tuple(module.attention(10 * asked[[n]], 10 * near[[0]], there[:1])[0].argsort().tolist()) for n in range(5)}
+    orders = {
+        tuple(module.attention(10 * asked[[n]], 10 * near[[0]], there[:1])[0].argsort().tolist()) for n in range(5)
+    }
     assert len(orders) > 1
 
 
@@ -234,11 +236,15 @@ def test_an_interrupted_fit_ends_with_the_same_weights(kind: str, tmp_path: Path
 
 
 def test_kinds_of_neighbours_give_other_models(tmp_path: Path) -> None:
-    found = {weights(fit(tmp_path / kind, replace(SMALL, contrast_neighbours=kind))) for kind in ("text", "random", "self")}
+    found = {
+        weights(fit(tmp_path / kind, replace(SMALL, contrast_neighbours=kind))) for kind in ("text", "random", "self")
+    }
     assert len(found) == 3
 
 
-@pytest.mark.parametrize("train", [sequences([0, 1]), sequences([0, 1], [0, 1], [2, 3, 2]), sequences([5, 5, 5], [5, 5])])
+@pytest.mark.parametrize(
+    "train", [sequences([0, 1]), sequences([0, 1], [0, 1], [2, 3, 2]), sequences([5, 5, 5], [5, 5])]
+)
 @pytest.mark.parametrize("kind", ["text", "random", "self"])
 def test_logs_with_little_in_them(train: Sequences, kind: str, tmp_path: Path) -> None:
     """One row, rows with the same next items, histories without a text."""
