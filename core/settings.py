@@ -161,6 +161,28 @@ class SasrecSettings:
     batch_users: int = opt(128, "users a step", low=1, high=65536)
     epochs: int = opt(25, "passes over the users", low=1, high=10000)
     max_history: int = opt(50, "items of history it sees", low=1, high=1000)
+    contrast_users: float = opt(
+        0.0, "weight of the pull to histories of like text (after SRA-CL); 0 = off, theirs is 0.1", low=0.0, high=100.0
+    )
+    contrast_items: float = opt(
+        0.0,
+        "weight of the pull between copies of a history, items exchanged for their like; 0 = off, theirs is 0.1",
+        low=0.0,
+        high=100.0,
+    )
+    contrast_neighbours: str = opt(
+        "text",
+        "which histories and items are alike: text = the nearest by text; random = any, self = none but dropout, "
+        "both to compare with",
+        choices=("text", "random", "self"),
+    )
+    neighbours: int = opt(10, "like histories, and like items, of each (contrast)", low=1, high=1000)
+    replace: float = opt(0.2, "share of a history's items that is exchanged (contrast)", low=0.0, high=1.0)
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether one of the contrasts is on."""
+        return self.contrast_users > 0 or self.contrast_items > 0
 
 
 @dataclass(frozen=True)
