@@ -39,6 +39,10 @@ SCORE_BATCH = 512
 """Histories that are scored at once."""
 MEAN_LENGTH = 10
 """A batch holds at most `batch_users` times so many items."""
+NOT_THERE = -1e4
+"""Added to a logit that is not to count."""
+LARGE = 100_000
+"""Items of a catalogue from which on a full softmax takes most of the time of a training."""
 FEATURE_SCALE = 0.2
 """Standard deviation of the features, beside that of 0.02 of fresh item vectors."""
 
@@ -115,6 +119,13 @@ class SasRec(nn.Module):
             vectors = vectors + self.project_items(self.features)
         return unit_rows(vectors)
 
+    def _vectors_of(self, items: Tensor) -> Tensor:
+        """The unit vectors of some items alone; (items,) -> (items, width)."""
+        vectors = self.items.weight[items]
+        if self.features is not None:
+            vectors = vectors + self.project_items(self.features[items])
+        return unit_rows(vectors)
+
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
 
@@ -148,6 +159,30 @@ class SasRec(nn.Module):
         states = self._encoded(histories, item_vectors)[asked]
         queries = unit_rows(states.float()) / self.settings.temperature
         return softmax_loss(queries, item_vectors[: self.n_items], targets)
+
+    def sampled_loss(self, histories: Tensor, asked: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy over the targets of the step and `negatives` items drawn from the catalogue.
+
+        A sampled softmax (Jean et al. 2015, arXiv 1412.2007, section 3.2) in which what is drawn stands for all that
+        are no target: its part of the softmax' sum is scaled up to the catalogue, so the sum is right on average. Only
+        the vectors that are used are computed.
+
+        Args:
+            histories: as in `states`.
+            asked: which of their states have a target; bool, same shape.
+            targets: the item that follows each of these; (targets,).
+        """
+        count = self.settings.negatives
+        right, places = torch.unique(targets, return_inverse=True)
+        drawn = torch.randint(self.n_items, (count,), device=targets.device)
+        used, where = torch.unique(torch.cat([histories.flatten(), right, drawn]), return_inverse=True)
+        vectors = self._vectors_of(used)  # (used, width)
+        states = self._encoded(where[: histories.numel()].view_as(histories), vectors)[asked]
+        queries = unit_rows(states.float()) / self.settings.temperature
+        # A drawn target is there already; the others weigh as many items as they stand for. (right + drawn,)
+        gains = torch.full((count,), math.log(self.n_items / count), device=targets.device)
+        gains = torch.cat([gains.new_zeros(len(right)), gains.masked_fill(torch.isin(drawn, right), NOT_THERE)])
+        return softmax_loss(queries, vectors[where[histories.numel() :]], places, gains=gains)
 
     @torch.inference_mode()
     def score(self, histories: Sequences) -> npt.NDArray[np.float32]:
@@ -195,7 +230,7 @@ def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
 
 
 class _NextItem(nn.Module):
-    """The training objective: cross-entropy of every next item over the whole catalogue."""
+    """The training objective: cross-entropy of every next item over the whole catalogue, or over a sample of it."""
 
     def __init__(self, model: SasRec) -> None:
         super().__init__()
@@ -207,7 +242,9 @@ class _NextItem(nn.Module):
         following = items[:, 1:]
         real = following != self.model.n_items
         # Only states that have a target are scored, one row each: (targets, items).
-        loss = self.model.loss(items[:, :-1], real, following[real])
+        sampled = 0 < self.model.settings.negatives < self.model.n_items
+        loss_of = self.model.sampled_loss if sampled else self.model.loss
+        loss = loss_of(items[:, :-1], real, following[real])
         return loss, {"sasrec_loss": loss.item()}, int(real.sum())
 
 
@@ -236,6 +273,9 @@ def fit_sasrec(
     Raises:
         StopRequested: where somebody asked to stop.
     """
+    if n_items > LARGE and not settings.negatives:
+        advice = f"every step scores all {n_items:,} items; sasrec.negatives = 8192 draws some instead"
+        reporter.alert("warning", "a large catalogue", advice)
     torch.manual_seed(seed)
     model = SasRec(n_items, settings, features)
     # A row a user: the newest items, one more than the model sees, for the last is only a target.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +115,10 @@ def vector_task(
 
 def sasrec_settings(project: Project) -> Settings:
     """What decides the SASRec model."""
-    return {**asdict(project.sasrec), **computing(project)}
+    model = asdict(project.sasrec)
+    if not project.sasrec.negatives:
+        del model["negatives"]  # as it was before there was such a setting
+    return {**model, **computing(project)}
 
 
 def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -181,11 +184,17 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     steps = float(((lengths / (10 * batch)).clip(min=1 / batch) * users).sum())
     mean = targets / max(1, int(users.sum()))
     layer = 24.0 * width**2 + 4.0 * mean * width
-    epoch = job.trained(3 * targets * (layers * layer + 2.0 * sizes.items * width))
+    scored = _scored(job, settings)
+    epoch = job.trained(3 * targets * (layers * layer + 2.0 * scored * width))
     epoch += job.trained(steps * 8.0 * sizes.items * features * width)
     epoch += Work(shared=steps * (SASREC_STEP + sizes.items * width * ITEM_VECTOR))
-    epoch += Work(shared=targets * sizes.items * SASREC_SCORE)
+    epoch += Work(shared=targets * scored * SASREC_SCORE)
     return epoch * float(settings["epochs"])
+
+
+def _scored(job: Job, settings: Mapping[str, Any]) -> int:
+    """Items that a target is scored among in training."""
+    return min(job.sizes.items, int(settings.get("negatives", 0)) or job.sizes.items)
 
 
 def _teacher_work(job: Job) -> Work:
@@ -195,7 +204,7 @@ def _teacher_work(job: Job) -> Work:
 
 def _scores(job: Job, stage: str) -> float:
     settings = job.settings(stage)
-    batch = float(settings["batch_users"]) * 10 * job.sizes.items * 4 * MB
+    batch = float(settings["batch_users"]) * 10 * _scored(job, settings) * 4 * MB
     features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
     vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
     return gaps(batch, SCORES_KEPT, SCORES_LIVE, SCORES_GAPS) + vectors + features
