@@ -1,7 +1,7 @@
 """A large catalogue from the log to lists: processor time and peak memory of every stage, each in a process of its own.
 
-`python tests/benchmarks/engine/catalogue_scale.py --folder FOLDER` makes up a log of 200,000 users and 500,000 items with
-texts, and goes through the stages; what is finished is kept in FOLDER, so the same command goes on. Bar: 6 GB.
+`python tests/benchmarks/engine/catalogue_scale.py --folder FOLDER` makes up a log of 200,000 users and 500,000 items
+with texts, and goes through the stages; what is finished is kept in FOLDER, so the same command goes on. Bar: 6 GB.
 `--items 20000 --users 10000` is a small one. SASRec draws 8,192 items a step and sees every user once; the model learns
 for 1,000 steps; item neighbours and lists are asked for 5,000 drawn users.
 """
@@ -9,6 +9,7 @@ for 1,000 steps; item neighbours and lists are asked for 5,000 drawn users.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import resource
 import subprocess
@@ -100,10 +101,8 @@ def work(folder: Path, step: str, drawn: int) -> dict[str, Any]:
             return "stop" if self.over else "go"
 
     if step in STAGES:
-        try:
+        with contextlib.suppress(Interrupted):
             run_stages(project, Until())
-        except Interrupted:
-            pass
         return {}
     dataset = Dataset.load(made["data"])
     split = dataset.evaluation("test")
