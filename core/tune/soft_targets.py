@@ -25,8 +25,10 @@ from core.vectors.sasrec_model import SasRec
 
 TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256
-SCORES = 1 << 24
-"""Scores of the models that are in memory at a time."""
+BLOCK = 1024
+"""Rows that are asked about at once, and targets that are scored at once."""
+SCORES = 1 << 25
+"""Scores that are in memory at a time: of a very large catalogue fewer targets are scored at once."""
 CALIBRATED_ROWS = 1024
 
 
@@ -77,16 +79,16 @@ def ask_teachers(
         chosen = order[start : start + BATCH]
         windows, first = rows.batch(chosen)
         is_target = (windows >= 0) & (torch.arange(windows.shape[1]) >= first[:, None])
-        # SASRec: the states of every model, (targets, width); block by block their mean probabilities over the models,
-        # (targets, items), and the best of them, (targets, top).
+        # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top); in blocks.
         inputs = torch.where(windows < 0, count, windows)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             states = [model.eval().states(inputs)[is_target[:, 1:]] for model in models]
+            blocks = row_blocks(len(states[0]), count, SCORES, BLOCK)
+            best = [_best(models, [one[block] for one in states], tops[0]) for block in blocks]
+        best_probs, best_items = (torch.cat(some) for some in zip(*best, strict=True))
         places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
-        for block in row_blocks(len(places), count, SCORES):
-            best_probs, best_items = _mean_probs(models, [one[block] for one in states], bf16).topk(tops[0], dim=1)
-            teacher_items[places[block], : tops[0]] = best_items.numpy()
-            teacher_probs[places[block], : tops[0]] = best_probs.numpy()
+        teacher_items[places, : tops[0]] = best_items.numpy()
+        teacher_probs[places, : tops[0]] = best_probs.numpy()
         # Transitions beside them, (targets, top); where they know nothing the models keep the whole probability.
         if transitions:
             items, weights = _next_items(transitions, windows.numpy(), is_target.numpy(), tops[1])
@@ -99,16 +101,12 @@ def ask_teachers(
     return SoftTargets(teacher_items, teacher_probs)
 
 
-def _mean_probs(models: Sequence[SasRec], states: Sequence[Tensor], bf16: bool) -> Tensor:
-    """Probabilities of every item by all models; states (targets, width) of each -> (targets, items), fp32."""
-    total: Tensor | None = None
-    for model, some in zip(models, states, strict=True):
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = model.logits(some)
-        probs = torch.softmax(logits, dim=1, dtype=torch.float32)
-        total = probs if total is None else total.add_(probs)
-    assert total is not None
-    return total.div_(len(models))
+def _best(models: Sequence[SasRec], states: Sequence[Tensor], top: int) -> tuple[Tensor, Tensor]:
+    """Mean probabilities of the models, and the items that have the highest; shape (targets, top) both."""
+    probs = torch.zeros(())
+    for model, own in zip(models, states, strict=True):
+        probs = torch.softmax(model.logits(own), dim=1, dtype=torch.float32) + probs
+    return (probs / len(models)).topk(top, dim=1)
 
 
 def _next_items(

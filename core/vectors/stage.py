@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,10 +132,19 @@ def sasrec_inputs(project: Project) -> tuple[str, ...]:
 
 
 def sasrec_settings(project: Project) -> Settings:
-    """What decides the SASRec model; without a contrast as before there was one."""
-    settings = asdict(project.sasrec)
-    if not project.sasrec.contrasts:
-        settings = {name: value for name, value in settings.items() if name not in CONTRAST_SETTINGS}
+    """What decides the SASRec model; without a contrast or a sample as before there was one.
+
+    Raises:
+        ProjectError: both are asked for.
+    """
+    sasrec = project.sasrec
+    if sasrec.contrasts and sasrec.negatives:
+        raise ProjectError(
+            "sasrec.negatives: a contrast compares items of the whole catalogue",
+            "set sasrec.negatives = 0, or the contrasts' weights",
+        )
+    left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
+    settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
 
 
@@ -213,10 +222,11 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     steps = float(((lengths / (10 * batch)).clip(min=1 / batch) * users).sum())
     mean = targets / max(1, int(users.sum()))
     layer = 24.0 * width**2 + 4.0 * mean * width
-    epoch = job.trained(3 * targets * (layers * layer + 2.0 * sizes.items * width))
+    scored = _scored(job, settings)
+    epoch = job.trained(3 * targets * (layers * layer + 2.0 * scored * width))
     epoch += job.trained(steps * 8.0 * sizes.items * features * width)
     epoch += Work(shared=steps * (SASREC_STEP + sizes.items * width * ITEM_VECTOR))
-    epoch += Work(shared=targets * sizes.items * SASREC_SCORE)
+    epoch += Work(shared=targets * scored * SASREC_SCORE)
     neighbours, rows_asked = settings.get("contrast_neighbours", ""), float(users.sum())
     if settings.get("contrast_items") or neighbours == "self":  # two copies of each row, cut at the middle on average
         epoch += job.trained(3 * targets * layers * layer)
@@ -226,6 +236,11 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     return epoch * float(settings["epochs"])
 
 
+def _scored(job: Job, settings: Mapping[str, Any]) -> int:
+    """Items that a target is scored among in training."""
+    return min(job.sizes.items, int(settings.get("negatives", 0)) or job.sizes.items)
+
+
 def _teacher_work(job: Job) -> Work:
     semantic = job.settings("semantic")
     return _sasrec_work(job, "teacher", float(semantic["dim"]) if semantic["source"] == "lsa" else 384.0)
@@ -233,7 +248,7 @@ def _teacher_work(job: Job) -> Work:
 
 def _scores(job: Job, stage: str) -> float:
     settings = job.settings(stage)
-    batch = float(settings["batch_users"]) * 10 * job.sizes.items * 4 * MB
+    batch = float(settings["batch_users"]) * 10 * _scored(job, settings) * 4 * MB
     features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
     vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
     return SCORES * batch + vectors + features
