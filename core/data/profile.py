@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.data.arrays import TAKEN
 from core.data.data_report import DataReport
 from core.data.dataset import Dataset, Evaluation
 
@@ -142,7 +143,11 @@ def _repeated(dataset: Dataset) -> float:
     test = dataset.evaluation("test")
     if not len(test):
         return 0.0
-    owner = np.repeat(np.arange(len(test)), test.histories.lengths)
     hit = np.zeros(len(test), dtype=bool)
-    hit[owner[test.histories.items == test.targets[owner]]] = True
+    offsets = test.histories.offsets
+    for start in range(0, len(test), TAKEN):
+        users = np.arange(start, min(start + TAKEN, len(test)))
+        owner = np.repeat(users, test.histories.lengths[users])  # of every item of their histories, (items,)
+        items = test.histories.items[offsets[start] : offsets[users[-1] + 1]]
+        hit[owner[items == test.targets[owner]]] = True
     return round(float(hit.mean()), 4)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.cost import MB, Cost, Job, Work
+from core.data.partitions import PARTITION_ROWS
 from core.files import digest
 from core.project import Project
 from core.run.reporting import Reporter
@@ -15,8 +16,10 @@ from core.stage import Artefacts, Settings, Stage, inputs
 
 _LATER = ("columns", "item_columns", "encoding", "where", "ties", "valid_from", "test_from")
 """Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
-ROW = 250.0
-"""Bytes a row of the log while it is read."""
+ROW, KEPT_ROW, USER, ITEM = 250.0, 12.0, 120.0, 160.0
+"""Bytes a row of the log while its partition is worked on, and of the sequences; bytes a user and an item."""
+WRITTEN_ROW = 70.0
+"""Bytes a row on the disk while a log is in partitions."""
 
 
 def data_settings(project: Project) -> Settings:
@@ -61,11 +64,15 @@ def _work(job: Job) -> Work:
 
 
 def _memory(job: Job) -> float:
-    return job.sizes.rows * ROW * MB + 3 * job.sizes.text_mb
+    sizes = job.sizes
+    at_once = min(sizes.rows, 3 * PARTITION_ROWS // 2) * ROW
+    later = max(0, sizes.rows - PARTITION_ROWS) * KEPT_ROW + sizes.n_users * USER + sizes.items * ITEM
+    return (at_once + later) * MB + 3 * sizes.text_mb
 
 
 def _disk(job: Job) -> float:
-    return (job.sizes.interactions * 4 + job.sizes.n_users * 16) * MB + 1.5 * job.sizes.text_mb
+    partitions = job.sizes.rows * WRITTEN_ROW if job.sizes.rows > PARTITION_ROWS else 0.0
+    return (partitions + job.sizes.interactions * 4 + job.sizes.n_users * 16) * MB + 1.5 * job.sizes.text_mb
 
 
 DATA = Stage("data", 2, data_settings, inputs(), make_data, Cost(_work, _memory, _disk))

@@ -131,8 +131,11 @@ def main() -> None:
         done = subprocess.run(argv, check=True, capture_output=True, text=True)
         told = json.loads(done.stdout)
         last = told["steps"]["profiled"]
-        print(f"{millions:g} M rows: {last['cpu_s']:.1f} s of processor time ({last['cpu_s'] / millions:.2f} s a "
-              f"million), peak {last['peak_mb']:,} MB\n  {json.dumps(told)}", flush=True)
+        print(
+            f"{millions:g} M rows: {last['cpu_s']:.1f} s of processor time ({last['cpu_s'] / millions:.2f} s a "
+            f"million), peak {last['peak_mb']:,} MB\n  {json.dumps(told)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

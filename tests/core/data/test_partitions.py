@@ -72,10 +72,8 @@ def test_many_partitions_are_as_one(
     assert profile(parted) == profile(whole)
 
 
-def test_several_files_of_several_formats(
-    make: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Times are whole numbers in one and decimal ones in the other; the order of the files decides between equal ones."""
+def test_several_files_of_several_formats(make: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are whole numbers in one and decimal ones in the other; the files decide between equal ones."""
     log = random_log(9).filter(pl.col("ts") != "soon").with_columns(pl.col("ts").cast(pl.Int64))
     folder = tmp_path / "logs"
     folder.mkdir()
