@@ -9,11 +9,11 @@ import unicodedata
 from pathlib import Path
 
 from core.assets import demo_path
-from core.units import between, duration, gigabytes, roughly, size
+from core.units import between, duration, from_to, gigabytes, roughly, size
 
 __all__ = [
-    "between", "duration", "figure", "figures", "from_home", "gigabytes", "near", "project_file", "roughly", "size",
-    "steady", "visible",
+    "between", "duration", "figure", "figures", "from_home", "from_to", "gigabytes", "near", "project_file", "roughly",
+    "size", "steady", "visible",
 ]  # fmt: skip
 
 DEMO = "demo"

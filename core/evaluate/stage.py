@@ -150,7 +150,7 @@ def _evaluate_memory(job: Job) -> float | None:
     # What each part says of every item, and what is made of that on the way; the item vectors of two sequential models.
     catalogue = (3 * len(settings["fusion"]) + 6) * RANKED_USERS * job.sizes.items * 4 * MB
     vectors = 2 * job.sizes.items * 512 * 4 * MB
-    return float(shape.parameters * 4 * MB + 4 * (states + branches + masks) + catalogue + vectors)
+    return float(shape.parameters * 4 * MB + 3 * (states + branches + masks) + catalogue + vectors)
 
 
 BASELINES = Stage(

@@ -316,6 +316,10 @@ class RunInfo:
     """The name that somebody gave it."""
     pinned: bool = False
     """Whether it must not be deleted."""
+    group: str = ""
+    """What it shares with the runs that differ from it in their seed alone and were made together with it."""
+    seed: int = 0
+    """Of everything random in it; known where it is of a group."""
     model_state: str = ""
     """See `RunFolder.model_state`."""
 
@@ -347,6 +351,8 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         metrics=measured if status.state == "finished" else measured or status.best,
         label=str(label.get("label") or ""),
         pinned=label.get("pinned") is True,
+        group=str(manifest.get("group") or ""),
+        seed=int(number(manifest.get("seed"))),
         model_state=folder.model_state(status),
     )
 

@@ -128,6 +128,8 @@ class RunState:
     """Figures of metrics beyond the first `MAX_SERIES` names."""
     _paces: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
     """When each task of the stage was how far: one may interrupt another, as a validation does a training."""
+    _tasks: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Of each task of the stage: when it told something last, how far it was, and of how much."""
     _turn: int = 0
     """How many states were before this one; a series of an earlier turn belongs to them too."""
 
@@ -147,9 +149,24 @@ class RunState:
         return left / pace if pace else None
 
     @property
+    def stage_eta(self) -> float | None:
+        """Seconds left of the longest of all tasks that the stage at work has begun and not ended; None without one."""
+        if self.state != "running" or self.paused:
+            return None
+        left = [
+            (total - done) / pace - (self.last_ts - last)
+            for task, (last, done, total) in self._tasks.items()
+            if total > done and (pace := self._pace(task))
+        ]
+        return max(0.0, *left) if left else None
+
+    @property
     def pace(self) -> float | None:
         """Units a second of the current task, interruptions included; None where unknown."""
-        points = self._paces.get(self.progress.task) if self.progress else None
+        return self._pace(self.progress.task) if self.progress else None
+
+    def _pace(self, task: str) -> float | None:
+        points = self._paces.get(task)
         if not points or len(points) < 2:
             return None
         (t0, d0), (t1, d1) = points[0], points[-1]
@@ -243,7 +260,7 @@ def _run_started(state: RunState, event: Event) -> None:
             state.stages[name] = _cut_off(stage, "stopped", state.last_ts)
     state.exit_code, state.error, state.remedy = None, "", ""
     state.progress = None
-    state._paces.clear()
+    _forget_tasks(state)
     if event.data.get("resumed"):
         for name, series in state.series.items():
             if not name.startswith(SYSTEM):
@@ -265,6 +282,12 @@ def _run_finished(state: RunState, event: Event) -> None:
         state.alerts.append(Alert(level, f"run {state.state}", state.error, event.ts))
 
 
+def _forget_tasks(state: RunState) -> None:
+    """Another stage, or another process, has other tasks."""
+    state._paces.clear()
+    state._tasks.clear()
+
+
 def _cut_off(stage: StageState, how: str, ts: float) -> StageState:
     """A running stage whose run ended inside it."""
     return replace(stage, state=how, seconds=stage.before + max(0.0, ts - stage.started))
@@ -277,7 +300,7 @@ def _stage_started(state: RunState, event: Event) -> None:
     stage = StageState(name, "running", event.ts, before=before, fingerprint=_text(event, "fingerprint"))
     _keep(state.stages, name, stage)
     state.progress = None
-    state._paces.clear()
+    _forget_tasks(state)
 
 
 def _stage_finished(state: RunState, event: Event) -> None:
@@ -293,7 +316,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
         summary=summary if isinstance(summary, Mapping) else {},
     )
     state.progress = None
-    state._paces.clear()
+    _forget_tasks(state)
 
 
 def _stage_reused(state: RunState, event: Event) -> None:
@@ -305,11 +328,14 @@ def _progress(state: RunState, event: Event) -> None:
     ts, data = event.ts, event.data
     task, done = _text(event, "task"), number(data.get("done"))
     state.progress = Progress(task, done, number(data.get("total")), _text(event, "unit"), ts)
+    state._tasks[task] = (ts, done, state.progress.total)
     points = state._paces.get(task)
     if points is None:
         points = state._paces[task] = deque(maxlen=PACE_POINTS)
         if len(state._paces) > MAX_PACES:
-            del state._paces[next(iter(state._paces))]
+            oldest = next(iter(state._paces))
+            del state._paces[oldest]
+            state._tasks.pop(oldest, None)
     if points:
         before, far = points[-1]
         if done < far or ts < before:

@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.cost import MB, Cost, Job, Work, gaps
+from core.cost import MB, Cost, Job, Work
 from core.model.size import DecoderShape
+from core.model.stage import backbone_inputs
 from core.project import Project
 from core.recommend.search_cost import search_work
 from core.registry import LOSSES, TASKS
@@ -24,13 +25,13 @@ SPOKEN_ROW = 60.0  # tokens of a row in words
 VALIDATION = 0.4  # seconds of a checkpoint at its end
 VALIDATION_BEAMS = 20
 LESSON_ROWS = 256  # rows of a batch that the teachers are asked about
-LESSONS_KEPT, LESSONS_LIVE, LESSONS_GAPS = 250.0, 11.0, 9.0
+LESSONS = 15.0  # copies of what they say of every item
 TOKENIZER = 1.0
 
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
     """What tuning reads: its teachers too where it has some."""
-    return ("data", "index", *_teachers(project), *contrasted(project))
+    return ("data", "index", *backbone_inputs(project), *_teachers(project), *contrasted(project))
 
 
 def _teachers(project: Project) -> tuple[str, ...]:
@@ -109,7 +110,8 @@ def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporte
     index = ItemIndex.load(made["index"] / "index.parquet")
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
     if project.backbone.model != "tiny":
-        backbone = replace(project.backbone, model=model_path(project, project.backbone.model))
+        model = str(made["backbone"]) if "backbone" in made else model_path(project, project.backbone.model)
+        backbone = replace(project.backbone, model=model)
         project = replace(project, backbone=backbone)
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
     return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter).run()
@@ -185,7 +187,7 @@ def _memory(job: Job) -> float | None:
     assert need is not None
     lessons = LESSON_ROWS * min(most, job.sizes.longest) * job.sizes.items * 4 * MB if job.teachers else 0.0
     told = job.sizes.windows(most)[2] * 96 * 8 * MB if job.teachers else 0.0
-    asked = gaps(lessons, LESSONS_KEPT, LESSONS_LIVE, LESSONS_GAPS)
+    asked = LESSONS * lessons
     if job.machine.gpu:
         return told + max(asked, need.beside_gpu)
     return told + need.least + max(asked, need.peak - need.least)

@@ -209,14 +209,16 @@ class CompareScreen(Place):
         return True
 
     def action_mark(self) -> None:
-        """Mark the run under the cursor, or take its mark away."""
+        """Mark the run under the cursor, with those that differ in their seed alone, or take the marks away."""
         current = self.query_one("#table", RowList).current
-        if current is None:
+        run = next((run for run in self.finished if run.id == current), None)
+        if current is None or run is None:
             return
+        group = [one.id for one in self.finished if one.id == current or (run.group and one.group == run.group)]
         if current in self._marked:
-            self._marked.remove(current)
+            self._marked = [name for name in self._marked if name not in group]
         else:
-            self._marked.append(current)
+            self._marked += [name for name in group if name not in self._marked]
         self.news()
 
     def action_next_view(self) -> None:
