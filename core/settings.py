@@ -66,10 +66,22 @@ class RunSettings:
     device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
+    processes: int = opt(
+        1, "processes that tune and evaluate together on this machine; 0 = one a visible GPU", low=0, high=1024
+    )
     seeds: tuple[int, ...] = opt(
         (), "several runs that differ in their seed alone, one after the other; none = one run", low=0, high=2**31 - 1
     )
-    goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
+    goal: str = opt(
+        "metrics", "how far it goes: to the metrics, or to the model or the item index alone",
+        choices=("metrics", "model", "index"),
+    )  # fmt: skip
+    base: str = opt(
+        "", "run whose codes and weights it starts from, to learn from grown data (train --from)", personal=True
+    )
+    chosen: str = opt(
+        "", "run whose validation chose what this one fits to all interactions (train --final)", personal=True
+    )
     report_to: tuple[str, ...] = opt(
         (),
         "trackers that get a run's figures too, each a package to install",
@@ -111,7 +123,9 @@ class DataSettings:
         choices=("interacted", "all"),
     )
     split: str = opt(
-        "leave-one-out", "the last interaction is the test, the one before validation", choices=("leave-one-out",)
+        "leave-one-out",
+        "leave-one-out = the last interaction is the test, the one before validation; none = all of them train",
+        choices=("leave-one-out", "none"),
     )
     max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
     encoding: str = opt("", "how text files are written: latin-1, utf-16, ...; empty = UTF-8, or by their look")

@@ -53,6 +53,7 @@ class DataReport:
         items_without_text: Items that have no text at all.
         text_missing: Items without a text, by column; `text_cut`: cut at 2,000 characters; `text_broken`: not UTF-8.
         notes: What is read in a way that is in doubt, in sentences.
+        split: `none` where all interactions train; else empty.
     """
 
     files: list[str] = field(default_factory=list)
@@ -80,6 +81,7 @@ class DataReport:
     text_cut: dict[str, Count] = field(default_factory=dict)
     text_broken: dict[str, Count] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    split: str = ""
 
     @classmethod
     def read(cls, file: Path) -> DataReport:
@@ -95,10 +97,11 @@ class DataReport:
             raise ValueError("nested too deeply") from None
 
     def as_json(self) -> str:
-        """The report as it is kept; without notes where there are none."""
+        """The report as it is kept; without what came later where it says nothing."""
         values = asdict(self)
-        if not self.notes:
-            del values["notes"]
+        for name in ("notes", "split"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from core.data.arrays import Int32, Sequences
@@ -68,13 +69,19 @@ class Dataset:
 
     @property
     def evaluated(self) -> Int32:
-        """Numbers of the users that are evaluated: those with at least three interactions."""
-        return np.flatnonzero(self.sequences.lengths >= MIN_EVALUATED).astype(np.int32)
+        """Numbers of the users that are evaluated: those with at least three interactions, unless all of them train."""
+        return np.flatnonzero(self.held_out).astype(np.int32)
+
+    @property
+    def held_out(self) -> npt.NDArray[np.int64]:
+        """Interactions of each user that do not train: both targets, or none; shape (users,)."""
+        lengths = self.sequences.lengths
+        return np.where((lengths >= MIN_EVALUATED) & (self.report.split != "none"), 2, 0)
 
     def train(self) -> Sequences:
         """Every user's list without validation and test target; users too short to be evaluated keep all."""
         every = np.arange(self.n_users, dtype=np.int64)
-        return self.sequences.take(every, np.where(self.sequences.lengths >= MIN_EVALUATED, 2, 0))
+        return self.sequences.take(every, self.held_out)
 
     def evaluation(self, split: str) -> Evaluation:
         """The questions of `valid` (s[:-2] -> s[-2]) or `test` (s[:-1] -> s[-1])."""
@@ -132,7 +139,7 @@ def load_dataset(data: DataSettings, root: Path) -> Dataset:
         DataError: too many bad rows, nothing left, or unreadable content.
         EnvironmentFault: a file cannot be read, or too little memory.
     """
-    report = DataReport()
+    report = DataReport(split="none" if data.split == "none" else "")
     log = build_log(read_rows(data, root, report), data, report)
     items, numbers = load_items(data, root, log.item_ids, report)
     return Dataset(log.user_ids, items, Sequences(numbers[log.items].astype(np.int32), log.offsets), report)

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from core.data.dataset import Dataset
-from core.settings import MIN_EVALUATED
 
 TARGET, SEEN = "target", "seen"
 
@@ -22,7 +21,7 @@ def user_split(dataset: Dataset, user: int, max_history: int) -> pl.DataFrame:
     """
     items = dataset.sequences[user]
     count = len(items)
-    targets = 2 if count >= MIN_EVALUATED else 0  # the last two items: of validation and of test
+    targets = int(dataset.held_out[user])  # the last two items: of validation and of test
     place = np.arange(count)
     columns: dict[str, pl.Series] = {}
     for name, target in (("valid", count - 2), ("test", count - 1)):

@@ -14,7 +14,6 @@ from core.data.known_ids import unknown_id
 from core.errors import DataError
 from core.index.revisions.changes import Growth
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
-from core.settings import MIN_EVALUATED
 
 
 class ItemsOfRun:
@@ -70,8 +69,9 @@ class ItemsOfRun:
         Raises:
             DataError: unknown user.
         """
-        items: list[int] = self.dataset.sequences[self._find(user, self._user_number, "user")].tolist()
-        if not as_tested or len(items) < MIN_EVALUATED:
+        number = self._find(user, self._user_number, "user")
+        items: list[int] = self.dataset.sequences[number].tolist()
+        if not as_tested or not self.dataset.held_out[number]:
             return items, None
         return items[:-1], items[-1]
 

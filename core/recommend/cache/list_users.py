@@ -17,7 +17,6 @@ from core.project import Project
 from core.recommend.cache.list_database import ListDatabase
 from core.recommend.cache.list_question import ListQuestion
 from core.recommend.cache.list_shards import history_mark
-from core.settings import MIN_EVALUATED
 
 Items = npt.NDArray[np.int32]
 
@@ -34,7 +33,7 @@ def everybody(
     """
     users = np.arange(dataset.n_users, dtype=np.int64)
     if question.as_tested:
-        drop = np.where(dataset.sequences.lengths >= MIN_EVALUATED, 1, 0)
+        drop = np.minimum(dataset.held_out, 1)
         known = dataset.sequences.take(users, drop)
     else:
         known = dataset.sequences

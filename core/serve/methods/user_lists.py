@@ -9,7 +9,6 @@ from typing import Any
 from core.errors import DataError
 from core.serve.methods.params import Params, ids_of, length_of, limit_of, wish_of
 from core.serve.served_run import ServedRun
-from core.settings import MIN_EVALUATED
 
 WORDS = ("more", "less", "like", "unlike", "wish")
 """Parameters whose lists no cache holds."""
@@ -132,7 +131,7 @@ def user(run: ServedRun, params: Params) -> dict[str, Any]:
         raise DataError(f"no user {user[:80]!r} among the {len(run.users):,} of this run", f"e.g. {', '.join(near)}")
     items = dataset.sequences[places[0]]
     titled = dataset.items.select("item_id", "title")[items].to_dicts()
-    evaluated = len(items) >= MIN_EVALUATED
+    evaluated = bool(dataset.held_out[places[0]])
     return {
         "user": user,
         "to_date": titled,
