@@ -4,6 +4,7 @@ r"""The stages in order: what each one reads and makes, and which of them are st
         \-> sasrec -> behavior -> index ------+-> tune -> evaluate
                   \-> baselines -----------------------/
 
+Before all of them comes `backbone` where the language model is a GGUF file, which `tune` reads.
 After `tune` comes `steer`, which nothing reads but lists that follow a few words.
 
 Importing this module is cheap; every stage imports what it needs when it works.
@@ -22,6 +23,7 @@ from core.errors import Interrupted
 from core.evaluate.stage import BASELINES, EVALUATE, evaluate_inputs
 from core.files import write_atomic
 from core.index.stage import INDEX
+from core.model.stage import BACKBONE
 from core.project import Project
 from core.recommend.stage import STEER
 from core.registry import QUANTIZERS
@@ -44,7 +46,7 @@ class PlannedStage:
     note: str = ""
 
 
-STAGES = (DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, STEER, BASELINES, EVALUATE)
+STAGES = (BACKBONE, DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, STEER, BASELINES, EVALUATE)
 """In the order in which they run; each is declared in its room's `stage.py`."""
 LAST = {"metrics": "evaluate", "model": "tune", "index": "index"}
 """The stage that a run's goal is."""

@@ -396,6 +396,10 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
         fail("data.text", "names columns of the item table, but data.items is empty")
     if data.min_rating > 0 and not data.rating:
         fail("data.min_rating", "needs data.rating, the column of the ratings")
+    if data.split == "time" and not data.time:
+        fail("data.split", "time needs data.time, the column of the times")
+    if data.ties == "shuffle" and not (data.time or data.position):
+        fail("data.ties", "nothing is tied in the order of the file; shuffle needs data.time or data.position")
     for key in ("user", "item"):
         if not getattr(data, key):
             fail(f"data.{key}", "required: a column of the interaction log")

@@ -122,11 +122,24 @@ class DataSettings:
         "what is ranked: interacted = items left after cleaning; all = the rest of the item table too",
         choices=("interacted", "all"),
     )
+    where: str = opt(
+        "", "SQL over the log's columns: which rows count, e.g. event = 'purchase'; empty = all", personal=True
+    )
+    ties: str = opt(
+        "file",
+        "order of a user's interactions at one time: file = as in the file; shuffle = by the seed",
+        choices=("file", "shuffle"),
+    )
     split: str = opt(
         "leave-one-out",
-        "leave-one-out = the last interaction is the test, the one before validation; none = all of them train",
-        choices=("leave-one-out", "none"),
+        "leave-one-out = a user's last interaction is the test, the one before validation; "
+        "time = a user's first one after the cuts below; none = all of them train",
+        choices=("leave-one-out", "time", "none"),
     )
+    valid_from: str = opt(
+        "0.2", "split = time: where training ends and validation begins: a date, or the last share of the rows"
+    )
+    test_from: str = opt("0.1", "split = time: where the test begins: a date, or the last share of the rows")
     max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
     encoding: str = opt("", "how text files are written: latin-1, utf-16, ...; empty = UTF-8, or by their look")
 
@@ -160,6 +173,29 @@ class SasrecSettings:
     batch_users: int = opt(128, "users a step", low=1, high=65536)
     epochs: int = opt(25, "passes over the users", low=1, high=10000)
     max_history: int = opt(50, "items of history it sees", low=1, high=1000)
+    negatives: int = opt(0, "items drawn for the loss of a step; 0 = all of the catalogue", low=0, high=10**7)
+    contrast_users: float = opt(
+        0.0, "weight of the pull to histories of like text (after SRA-CL); 0 = off, theirs is 0.1", low=0.0, high=100.0
+    )
+    contrast_items: float = opt(
+        0.0,
+        "weight of the pull between copies of a history, items exchanged for their like; 0 = off, theirs is 0.1",
+        low=0.0,
+        high=100.0,
+    )
+    contrast_neighbours: str = opt(
+        "text",
+        "which histories and items are alike: text = the nearest by text; random = any, self = none but dropout, "
+        "both to compare with",
+        choices=("text", "random", "self"),
+    )
+    neighbours: int = opt(10, "like histories, and like items, of each (contrast)", low=1, high=1000)
+    replace: float = opt(0.2, "share of a history's items that is exchanged (contrast)", low=0.0, high=1.0)
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether one of the contrasts is on."""
+        return self.contrast_users > 0 or self.contrast_items > 0
 
 
 @dataclass(frozen=True)
@@ -189,7 +225,7 @@ class IndexSettings:
 class BackboneSettings:
     """The language model that learns to recommend."""
 
-    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id or folder")
+    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id, a folder or a .gguf file")
     hidden_size: int = opt(256, "width (tiny)", low=8, high=8192)
     layers: int = opt(4, "transformer layers (tiny)", low=1, high=96)
     heads: int = opt(4, "attention heads (tiny)", low=1, high=128)

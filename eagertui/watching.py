@@ -161,7 +161,8 @@ class WatchingApp(PacedApp):
         if file is not None:
             try:
                 self.project_name, notes = await asyncio.to_thread(self.bridge.check_project)
-                self.memory.opened(file, self.project_name)
+                if not self.bridge.demo:  # it is no project of theirs, and one key away
+                    self.memory.opened(file, self.project_name)
                 self._tell_notes(notes)
             except EagerError as error:
                 self.project_error = error
@@ -222,15 +223,17 @@ class WatchingApp(PacedApp):
         """The run whose model the Explore place asks.
 
         It is the one that was chosen there, else the one at work there already, else the current or the newest that
-        is finished: a run that ends meanwhile does not take the place of another under a person's eyes.
+        is finished, else the newest in training that has a checkpoint: a run that ends meanwhile does not take the
+        place of another under a person's eyes.
         """
-        ready = (run.folder for run in self.runs if run.status.state == "finished" and run.has_model)
-        finished = {folder.path: folder for folder in ready}
+        ready = [run for run in self.runs if run.explorable]
+        ready.sort(key=lambda run: run.status.state != "finished")
+        known = {run.folder.path: run.folder for run in ready}
         wanted = (self.chosen, self.serving.folder if self.serving else None, self.current)
         for folder in wanted:
-            if folder is not None and folder.path in finished:
-                return finished[folder.path]
-        return next(iter(finished.values()), None)
+            if folder is not None and folder.path in known:
+                return known[folder.path]
+        return next(iter(known.values()), None)
 
     async def serve(self, folder: RunFolder, on_progress: Callable[[str], None]) -> ServingClient:
         """A new serving process instead of the one before."""

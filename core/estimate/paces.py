@@ -66,7 +66,7 @@ class StageTime:
         return (self.seconds if self.gpu else self.processor) / (self.shared + self.single)
 
 
-class Pace(NamedTuple):
+class StagePace(NamedTuple):
     """Seconds a second of work, how far off that may be as a factor, and whether they are the stage's own."""
 
     value: float
@@ -84,7 +84,7 @@ class Paces:
     def __init__(self, times: Iterable[StageTime] = ()) -> None:
         self._times = [one for one in times if one.shared + one.single > 0 and one.pace > 0]
 
-    def of(self, stage: str, version: int, gpu: bool) -> Pace | None:
+    def of(self, stage: str, version: int, gpu: bool) -> StagePace | None:
         """How fast a stage goes; None where nothing is known of this machine.
 
         A stage that never ran here in this version goes as much faster or slower than usual as the others did; on a
@@ -95,11 +95,11 @@ class Paces:
         if paces:
             middle = median(paces)
             off = max(abs(math.log(pace / middle)) for pace in paces)
-            return Pace(middle, max(1.15, math.exp(off)) if len(paces) > 2 else SPREAD_ONE, True)
+            return StagePace(middle, max(1.15, math.exp(off)) if len(paces) > 2 else SPREAD_ONE, True)
         others = [one.pace / TYPICAL[one.stage] for one in self._times if not one.gpu and one.stage in TYPICAL]
         if gpu or not others:
             return None
-        return Pace(TYPICAL.get(stage, 1.0) * median(others[-2 * NEWEST :]), SPREAD_OTHERS, False)
+        return StagePace(TYPICAL.get(stage, 1.0) * median(others[-2 * NEWEST :]), SPREAD_OTHERS, False)
 
 
 def usual(stage: str) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.assets import refuse_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
 from core.jobs.machine_needs import check_machine
@@ -60,10 +61,11 @@ def start_training(
         nice: how far below other programs the engine ranks, 0 to 19.
 
     Raises:
-        ProjectError: no run, or more than one, has the id.
+        ProjectError: no run, or more than one, has the id, or the project is the demo.
         EagerError: a new run could not train, see `check_start`.
         EnvironmentFault: the folder of the runs cannot be written, or the engine cannot be started.
     """
+    refuse_demo(project.runs_dir)
     folder = find_run(project.runs_dir, run_id) if run_id is not None else None
     if not project.runs_dir.exists():
         check_start(project)  # what is refused leaves no folder
@@ -132,6 +134,7 @@ def check_start(project: Project) -> None:
     from core.estimate.probe import room
     from core.tune.memory import refusal
 
+    refuse_demo(project.runs_dir)
     if not writable(project.runs_dir):
         raise EnvironmentFault(f"cannot write {project.runs_dir}", "copy the project to a folder that is your own")
     trackers.require(project.run.report_to)

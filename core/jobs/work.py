@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.assets import refuse_demo
 from core.errors import ProjectError, StopRequested
 from core.estimate import Estimate, estimate, times_made
 from core.estimate.paces import keep_times
@@ -124,6 +125,7 @@ def measure_evidence(folder: RunFolder) -> dict[str, Any]:
     from core.recommend.evidence.faithfulness_figure import save_faithfulness
     from core.recommend.recommender import Recommender
 
+    refuse_demo(folder.path)
     figure = measure_faithfulness(Recommender.load(folder.path), NullReporter())
     save_faithfulness(folder, figure)
     return figure.to_json()

@@ -71,9 +71,8 @@ class ItemsOfRun:
         """
         number = self._find(user, self._user_number, "user")
         items: list[int] = self.dataset.sequences[number].tolist()
-        if not as_tested or not self.dataset.held_out[number]:
-            return items, None
-        return items[:-1], items[-1]
+        test = int(self.dataset.split.test[number])
+        return (items[:test], items[test]) if as_tested and test >= 0 else (items, None)
 
     def users(self, prefix: str = "", limit: int = 50) -> list[str]:
         """Ids of users that start with a prefix, in the order of the logs."""

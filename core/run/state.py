@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 from core.run.events import Event
 from core.run.series import MAX_POINTS as MAX_POINTS
 from core.run.series import Series as Series
+from core.run.watched_list import WatchedList
 from core.safe_json import number
 
 MAX_SERIES = 128
 MAX_LOG = 500
 MAX_KEPT = 200
+MAX_WATCHED = 64
+"""Users whose lists are kept, and lists of each."""
 MAX_PACES = 20
 PACE_POINTS = 150
 PACE_SPACING = 2.0
@@ -111,7 +114,8 @@ class RunState:
     checkpoints: deque[SavedCheckpoint] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     artefacts: dict[str, str] = field(default_factory=dict)
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
-    samples: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
+    watched: dict[str, tuple[WatchedList, ...]] = field(default_factory=dict)
+    """The lists of a few users, by user: one an epoch, the newest last."""
     logs: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_LOG))
     system: Mapping[str, float] = field(default_factory=dict)
     last_seq: int = 0
@@ -239,11 +243,11 @@ def _plot(state: RunState, prefix: str, step: int, values: Mapping[str, float]) 
         series.add(step, value)
 
 
-def _keep(known: dict[str, Any], name: str, value: Any) -> None:
+def _keep(known: dict[str, Any], name: str, value: Any, most: int = MAX_KEPT) -> None:
     """Put something at the end of a dictionary, whose oldest entry goes when there are too many."""
     known.pop(name, None)
     known[name] = value
-    if len(known) > MAX_KEPT:
+    if len(known) > most:
         del known[next(iter(known))]
 
 
@@ -383,7 +387,13 @@ def _artefact(state: RunState, event: Event) -> None:
 
 
 def _sample(state: RunState, event: Event) -> None:
-    state.samples.append(_text(event, "text"))
+    watched = WatchedList.from_event(event.data)
+    if watched is None:
+        return
+    before = state.watched.get(watched.user, ())
+    # A training that goes on may tell an epoch again.
+    others = [one for one in before if (one.stage, one.epoch) != (watched.stage, watched.epoch)]
+    _keep(state.watched, watched.user, (*others, watched)[-MAX_WATCHED:], MAX_WATCHED)
 
 
 def _system(state: RunState, event: Event) -> None:

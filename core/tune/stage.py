@@ -9,6 +9,7 @@ from typing import Any
 
 from core.cost import MB, Cost, Job, Work
 from core.model.size import DecoderShape
+from core.model.stage import backbone_inputs
 from core.project import Project
 from core.recommend.search_cost import search_work
 from core.registry import LOSSES, TASKS
@@ -42,7 +43,7 @@ TOKENIZER = 1.0
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
     """What tuning reads: its teachers too where it has some."""
-    return ("data", "index", *_teachers(project), *contrasted(project))
+    return ("data", "index", *backbone_inputs(project), *_teachers(project), *contrasted(project))
 
 
 def _teachers(project: Project) -> tuple[str, ...]:
@@ -122,7 +123,8 @@ def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporte
     index = ItemIndex.load(made["index"] / "index.parquet")
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
     if project.backbone.model != "tiny":
-        backbone = replace(project.backbone, model=model_path(project, project.backbone.model))
+        model = str(made["backbone"]) if "backbone" in made else model_path(project, project.backbone.model)
+        backbone = replace(project.backbone, model=model)
         project = replace(project, backbone=backbone)
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
     base = base_artefact(project, "tune")

@@ -32,11 +32,7 @@ def everybody(
         cache: knows newer histories and more users, and who was forgotten; the history as tested is the data's alone.
     """
     users = np.arange(dataset.n_users, dtype=np.int64)
-    if question.as_tested:
-        drop = np.minimum(dataset.held_out, 1)
-        known = dataset.sequences.take(users, drop)
-    else:
-        known = dataset.sequences
+    known = dataset.as_tested() if question.as_tested else dataset.sequences
     if cache is None:
         return users, known
     newer = {} if question.as_tested else cache.histories()

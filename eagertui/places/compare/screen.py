@@ -15,6 +15,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 
+from core.assets import is_demo
 from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
@@ -338,7 +339,7 @@ def _write_page(file: Path, name: str, wish: CompareWish) -> Path:
     comparison = compared([load_run(folder) for folder in wish.runs], wish.against)
     metric = wish.metric if wish.metric in RANKING_METRICS else HEAD_METRIC
     found = comparison_object(comparison, metric)
-    path = file.parent / PAGE
+    path = (Path.cwd() if is_demo(file) else file.parent) / PAGE
     write_atomic(path, comparison_page(name, found, validation_curves(list(comparison.runs))))
     return path
 
