@@ -66,10 +66,22 @@ class RunSettings:
     device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
+    processes: int = opt(
+        1, "processes that tune and evaluate together on this machine; 0 = one a visible GPU", low=0, high=1024
+    )
     seeds: tuple[int, ...] = opt(
         (), "several runs that differ in their seed alone, one after the other; none = one run", low=0, high=2**31 - 1
     )
-    goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
+    goal: str = opt(
+        "metrics", "how far it goes: to the metrics, or to the model or the item index alone",
+        choices=("metrics", "model", "index"),
+    )  # fmt: skip
+    base: str = opt(
+        "", "run whose codes and weights it starts from, to learn from grown data (train --from)", personal=True
+    )
+    chosen: str = opt(
+        "", "run whose validation chose what this one fits to all interactions (train --final)", personal=True
+    )
     report_to: tuple[str, ...] = opt(
         (),
         "trackers that get a run's figures too, each a package to install",
@@ -121,8 +133,8 @@ class DataSettings:
     split: str = opt(
         "leave-one-out",
         "leave-one-out = a user's last interaction is the test, the one before validation; "
-        "time = a user's first one after the cuts below",
-        choices=("leave-one-out", "time"),
+        "time = a user's first one after the cuts below; none = all of them train",
+        choices=("leave-one-out", "time", "none"),
     )
     valid_from: str = opt(
         "0.2", "split = time: where training ends and validation begins: a date, or the last share of the rows"
