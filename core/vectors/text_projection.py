@@ -21,11 +21,11 @@ FILE = "projection.safetensors"
 def two_layers(inner: int, outer: int) -> nn.Sequential:
     """A network whose hidden layer is as wide as the mean of both ends, as in RLMRec's code; Xavier's start."""
     hidden = (inner + outer) // 2
-    layers = nn.Sequential(nn.Linear(inner, hidden), nn.LeakyReLU(), nn.Linear(hidden, outer))
-    for layer in (layers[0], layers[2]):
+    lower, upper = nn.Linear(inner, hidden), nn.Linear(hidden, outer)
+    for layer in (lower, upper):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
-    return layers
+    return nn.Sequential(lower, nn.LeakyReLU(), upper)
 
 
 class TextProjection(nn.Module):

@@ -30,12 +30,13 @@ class MocNetwork(Network):
 
     def __init__(self, items: Tensor, widths: Sequence[int], settings: RqVaeOptions, guide: Guide) -> None:
         super().__init__(items, widths, settings, guide)
-        self.heads = nn.ModuleList(nn.Linear(settings.latent, settings.latent) for _ in widths)
+        heads = [nn.Linear(settings.latent, settings.latent) for _ in widths]
         with torch.no_grad():
-            for level, head in enumerate(self.heads):
+            for level, head in enumerate(heads):
                 mine = torch.arange(settings.latent) % len(widths) == level % settings.latent
-                head.weight.copy_(torch.diag(mine.float()))  # type: ignore[operator, union-attr]
-                head.bias.zero_()  # type: ignore[operator, union-attr]
+                head.weight.copy_(torch.diag(mine.float()))
+                head.bias.zero_()
+        self.heads = nn.ModuleList(heads)
 
     def encode(self, items: Tensor) -> Tensor:
         """The heads' outputs side by side; (batch, dim) -> (batch, levels * latent)."""
