@@ -68,6 +68,8 @@ def tune_settings(project: Project) -> Settings:
     if speaks(project):
         more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
     tune = asdict(project.tune)
+    if tune["temperature"] == 1.0:  # as it was before there was one
+        del tune["temperature"]
     for stage in tune["stages"]:
         if not stage["losses"]:  # as it was before there were such losses
             del stage["losses"]
