@@ -18,6 +18,7 @@ of one thread and 4 GB. Copy the lines into an issue, good or poor: GPUs differ.
 from __future__ import annotations
 
 import argparse
+import copy
 import resource
 import time
 from dataclasses import dataclass, replace
@@ -141,10 +142,15 @@ def ceiling(device: str, seconds: float = 2.0) -> float:
     return done * 2.0 * size**3 / (now(device) - began)
 
 
+def codes_of(items: int) -> np.ndarray:
+    """Invented codes, each once; shape (items, LEVELS)."""
+    drawn = np.random.default_rng(0).integers(WIDTH, size=(2 * items, LEVELS))
+    return np.unique(drawn, axis=0)[:items]
+
+
 def batches_of(first_code: int, batch_tokens: int, device: str) -> tuple[StageBatches, np.ndarray]:
     """Invented users and codes; the codes' tokens follow `first_code`."""
-    draw = np.random.default_rng(0)
-    codes = np.unique(draw.integers(WIDTH, size=(2 * ITEMS, LEVELS)), axis=0)[:ITEMS]
+    draw, codes = np.random.default_rng(1), codes_of(ITEMS)
     lengths = draw.integers(4, 22, size=USERS)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     train = Sequences(draw.integers(len(codes), size=offsets[-1]).astype(np.int32), offsets)
@@ -157,7 +163,7 @@ def batches_of(first_code: int, batch_tokens: int, device: str) -> tuple[StageBa
 
 def made(model: Model, codes: int, device: str) -> PreTrainedModel:
     """The model on the device, its vocabulary grown by the codes."""
-    config = model.config
+    config = copy.deepcopy(model.config)  # two measurements of one shape
     config.vocab_size += codes
     config._attn_implementation = kernel_of("auto", device, config)
     from transformers import AutoModelForCausalLM
