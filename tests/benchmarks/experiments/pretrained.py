@@ -33,7 +33,7 @@ from statistics import mean, median, stdev
 
 from cells import Cell, Cells, artefact, eagertui
 from comprehension import title_scores
-from recipes import project_of
+from recipes import base_of, project_of
 
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000",
@@ -47,11 +47,19 @@ CELLS = Cells("pretrained")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: its recipe and settings, which weights it begins with, and whether it learns texts."""
+    """A row of the table.
+
+    Attributes:
+        sets: its recipe and settings.
+        weights: which it begins with.
+        worded: whether it learns texts.
+        adapters: those that it is measured with, by their stages; none = all of them, and the lists that are served.
+    """
 
     sets: tuple[str, ...]
     weights: str = "pretrained"
     worded: bool = False
+    adapters: tuple[str, ...] = ()
 
 
 ARMS = {
@@ -65,7 +73,7 @@ PARTS = {
     "eager-llm-lm": Row(("recipe=eager-llm-lm",), worded=True),
     "without behaviour": Row((*EAGER, 'index.sources=["semantic"]'), worded=True),
     "without contrast": Row((*EAGER, "contrast.form=none"), worded=True),
-    "without annealing": Row((*EAGER, "tune.stages.1.epochs=0"), worded=True),
+    "without annealing": Row((*EAGER,), adapters=("base",)),
     "without tasks in words": Row((*EAGER, "tune.stages.0.tasks={sequential=1}", "tune.stages.0.caps={}")),
 }
 ROWS = {**ARMS, **PARTS}
@@ -126,6 +134,10 @@ def cost_of(run: Path) -> dict[str, float]:
 
 def measured(run: Path, row: Row, titles: int) -> Cell:
     """All columns of a finished run."""
+    if row.adapters:
+        below = base_of(run, row.adapters)
+        names = {f"model {figure}": f"model kept {figure}" for figure in FIGURES}
+        return {names.get(name, name): value for name, value in below.items()}
     metrics = json.loads((run / "metrics.json").read_text())
     found: Cell = {}
     for split, seen in SPLITS.items():
