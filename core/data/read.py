@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Self, cast
+from typing import BinaryIO, ClassVar, Self, TypeVar, cast
 
 import polars as pl
 
@@ -25,7 +27,10 @@ COUNTED_BYTES = 1 << 18
 """Bytes of a file, as it lies there, whose lines tell how many it has in all."""
 GZIP_RATIO = 3.5
 """Bytes of text a byte of a packed file: as in the item tables of Amazon's data sets."""
+_ODD_LINES = 10_000
+"""Lines that are no ASCII, by which an encoding is guessed."""
 _GZIP = b"\x1f\x8b"
+Result = TypeVar("Result")
 _READ_ERRORS = (MemoryError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -241,6 +246,37 @@ def guessed_encoding(content: bytes) -> str:
     return "cp1252" if len(lines) > 1 and good >= 0.8 * len(pairs) else ""
 
 
+@lru_cache(maxsize=64)
+def late_encoding(path: Path, modified: int, size: int) -> str:
+    """What a text is written in that begins with ASCII: looked for in all its lines, once while it stays as it is.
+
+    Args:
+        path: The file.
+        modified: When it was.
+        size: How long it is.
+
+    Returns:
+        As `guessed_encoding`; empty where a line holds other UTF-8 than ASCII.
+    """
+    odd: list[bytes] = []
+    try:
+        with opened(path) as file:
+            while lines := file.readlines(COUNTED_BYTES):
+                if b"".join(lines).isascii():
+                    continue
+                for line in lines:
+                    if line.isascii():
+                        continue
+                    if "\ufffd" not in line.decode("utf-8", errors="replace"):
+                        return ""
+                    odd.append(line)
+                if len(odd) > _ODD_LINES:
+                    break
+    except (EOFError, OSError, zlib.error):
+        return ""  # whoever reads it says so
+    return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
+
+
 def _foreign(line: str) -> list[int]:
     return [at for at, c in enumerate(line) if ord(c) > 127]
 
@@ -282,13 +318,44 @@ def collect(source: TableFile, columns: list[str], *more: pl.Expr) -> pl.DataFra
         DataError: the content cannot be read.
         EnvironmentFault: not enough memory, or the disk fails.
     """
+    return _read(source, columns, more, lambda frame: frame.collect(engine="streaming"))
+
+
+def sink_by_key(source: TableFile, columns: list[str], more: list[pl.Expr], key: pl.Expr, folder: Path) -> None:
+    """Read like `collect`, but write the rows as Parquet, `folder/<name>=<key>/*.parquet`, in little memory.
+
+    Args:
+        source: The file.
+        columns: What is read of it.
+        more: What takes their place.
+        key: Made of these; a folder each. It is not written.
+        folder: Is made; what lies there is lost.
+
+    Raises:
+        DataError: the content cannot be read.
+        EnvironmentFault: not enough memory, or the disk fails.
+    """
+
+    def write(frame: pl.LazyFrame) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        target = pl.PartitionBy(folder, key=key, include_key=False)
+        frame.sink_parquet(target, compression="uncompressed", statistics=False, mkdir=True)
+
+    _read(source, columns, more, write)
+
+
+def _read(
+    source: TableFile, columns: list[str], more: Sequence[pl.Expr], finish: Callable[[pl.LazyFrame], Result]
+) -> Result:
+    """Read a file in its fast way, else in the one that bears malformed lines."""
     try:
         frame = source.scan(columns)
-        return (frame.select(more) if more else frame).collect(engine="streaming")
+        return finish(frame.select(more) if more else frame)
     except _READ_ERRORS as error:
         slower = source.tolerant(error)
         if slower is not None:
-            return collect(slower, columns, *more)
+            return _read(slower, columns, more, finish)
         raise read_fault(source.path, error) from None
 
 

@@ -156,7 +156,7 @@ def _protocol(project: Project, dataset: Dataset) -> dict[str, Any]:
     """What a figure depends on besides the method: it stands with every table."""
     card = {
         "first": masked_split("test") if project.evaluate.mask_seen else "test",
-        "split": "leave-one-out",
+        "split": project.data.split,
         "max_history": project.data.max_history,
         "users": len(dataset.evaluated),
         "items": dataset.n_items,

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.evaluate.resampling import resampled_difference, resampled_interval
+
 DEPTH = 50
 CUTS = (1, 5, 10, 20, 50)
 INTERVAL_METRICS = ("recall@10", "ndcg@10")
@@ -67,33 +69,21 @@ def exposure_metrics(shown: npt.NDArray[np.integer], popularity: npt.NDArray[np.
     }
 
 
-def _histogram(codes: npt.NDArray[np.integer], kinds: int, samples: int, seed: int) -> npt.NDArray[np.int64]:
-    """Bootstrap counts of each kind of user; shape (samples, kinds). Resampling users is resampling their kinds."""
-    counts = np.bincount(codes, minlength=kinds)
-    return np.random.default_rng(seed).multinomial(len(codes), counts / len(codes), size=samples)
-
-
 def bootstrap_interval(metric: str, ranks: Ranks, samples: int, seed: int = 0) -> tuple[float, float]:
     """The 95 % percentile interval of a mean metric over resampled users."""
-    kinds = np.arange(int(ranks.max(initial=0)) + 1)
-    means = _histogram(ranks, len(kinds), samples, seed) @ values_of(metric, kinds) / len(ranks)
-    low, high = np.percentile(means, [2.5, 97.5])
+    kinds, counts = np.unique(ranks, return_counts=True)
+    low, high = resampled_interval(values_of(metric, kinds), counts, samples, seed)
     return _round(low), _round(high)
 
 
-def paired_difference(
-    metric: str, ours: Ranks, theirs: Ranks, samples: int = 10_000, seed: int = 0
-) -> dict[str, float]:
+def paired_difference(metric: str, ours: Ranks, theirs: Ranks, seed: int = 0) -> dict[str, float]:
     """How far `ours` lies above `theirs` on the same users, with its 95 % percentile bootstrap interval.
 
     `core.evaluate.compare.verdict` says what that means.
     """
-    pairs, kind = np.unique(np.stack([ours, theirs]), axis=1, return_inverse=True)
-    gains = values_of(metric, pairs[0]) - values_of(metric, pairs[1])
-    means = _histogram(kind.ravel(), len(gains), samples, seed) @ gains / len(ours)
-    low, high = np.percentile(means, [2.5, 97.5])
-    difference = float((values_of(metric, ours) - values_of(metric, theirs)).mean())
-    return {"difference": _round(difference), "low": _round(low), "high": _round(high)}
+    gains, counts = np.unique(values_of(metric, ours) - values_of(metric, theirs), return_counts=True)
+    found = resampled_difference(gains, counts, seed=seed)
+    return {"difference": _round(found.value), "low": _round(found.low), "high": _round(found.high)}
 
 
 def sliced(

@@ -151,7 +151,7 @@ def _evaluate_memory(job: Job) -> float | None:
     # What each part says of every item, and what is made of that on the way; the item vectors of two sequential models.
     catalogue = (3 * len(settings["fusion"]) + 6) * RANKED_USERS * job.sizes.items * 4 * MB
     vectors = 2 * job.sizes.items * 512 * 4 * MB
-    return float(weight_bytes(shape, job.settings("tune")) * MB + 4 * (states + branches + masks) + catalogue + vectors)
+    return float(weight_bytes(shape, job.settings("tune")) * MB + 3 * (states + branches + masks) + catalogue + vectors)
 
 
 BASELINES = Stage(
@@ -159,6 +159,6 @@ BASELINES = Stage(
     Cost(_baselines_work, _baselines_memory, lambda job: job.sizes.evaluated * 8 * 2 * MB),
 )  # fmt: skip
 EVALUATE = Stage(
-    "evaluate", 5, evaluate_settings, evaluate_inputs, make_evaluate,
+    "evaluate", 6, evaluate_settings, evaluate_inputs, make_evaluate,
     Cost(_evaluate_work, _evaluate_memory, lambda job: job.sizes.evaluated * 24 * 2 * MB, gpu=True),
 )  # fmt: skip

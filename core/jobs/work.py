@@ -6,12 +6,16 @@ import contextlib
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.estimate import estimate
+from core.assets import refuse_demo
+from core.estimate import Estimate, estimate, times_made
+from core.estimate.paces import keep_times
 from core.files import WAIT, write_atomic
-from core.jobs.start import check_start
+from core.jobs.seeds import next_of_group
+from core.jobs.start import check_start, start_training
 from core.machine import prepare
 from core.pipeline import recipes_of, run_stages
 from core.project import Project
@@ -45,24 +49,36 @@ def join(project: Project) -> None:
 
 
 def train_run(folder: RunFolder) -> int:
-    """Do all of a run's work, up to its goal; returns the exit code of the process."""
+    """Do all of a run's work, up to its goal; returns the exit code of the process.
+
+    Where it ends well, the next run of its group (`run.seeds`) is started, unless somebody has done so already.
+    """
 
     def work(reporter: RunReporter) -> None:
         project = Project.load(folder.project_path)
         check_start(project)
         reporter.report_to(project.run.report_to, project.name)
+        expected: Estimate | None = None
         with contextlib.suppress(Exception):  # a guess of the time is worth having, not worth failing for
-            told = estimate(project)
-            write_atomic(folder.path / "estimate.json", json.dumps(told.to_dict()))
-            for text in told.short:
+            expected = estimate(replace(project, run=replace(project.run, seeds=())))
+            write_atomic(folder.path / "estimate.json", json.dumps(expected.to_dict()))
+            for text in expected.short:
                 reporter.alert("warning", "This machine may be too small", text)
-        made = run_stages(project, reporter, folder)
+        try:
+            made = run_stages(project, reporter, folder)
+        finally:
+            with contextlib.suppress(Exception):  # so is what the next one is guessed from
+                keep_times(times_made(expected, project) if expected is not None else ())
         for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
             shutil.copy(made["evaluate"] / name, folder.path / f".{name}")
             (folder.path / f".{name}").replace(folder.path / name)
             reporter.artefact(name, folder.path / name)
 
-    return run_engine(folder, work)
+    code = run_engine(folder, work)
+    following = next_of_group(folder) if code == 0 and folder.manifest().get("group") else None
+    if following is not None:
+        start_training(Project.load(following.project_path), run_id=str(following.path), nice=0)
+    return code
 
 
 def evaluate_run(folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
@@ -78,6 +94,7 @@ def measure_evidence(folder: RunFolder) -> dict[str, Any]:
     from core.recommend.evidence.faithfulness_figure import save_faithfulness
     from core.recommend.recommender import Recommender
 
+    refuse_demo(folder.path)
     figure = measure_faithfulness(Recommender.load(folder.path), NullReporter())
     save_faithfulness(folder, figure)
     return figure.to_json()

@@ -229,7 +229,9 @@ class FusedSearch:
             scores = scores + weight * values
         items = united(self.beam, self.favourites(scores))
         missing, known = items < 0, items.clamp_min(0)
-        total = float(weights[0]) * self.generated(known) + scores.gather(1, known)
+        total = scores.gather(1, known)
+        if weights[0]:  # reading the items' codes is what a list costs most
+            total = total + float(weights[0]) * self.generated(known)
         ordered, best = _sorted(items, total.masked_fill(missing, -torch.inf))
         with np.errstate(invalid="ignore"):
             norm = np.logaddexp.reduce(best, axis=1, keepdims=True)

@@ -17,13 +17,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.assets import refuse_demo
 from core.errors import EnvironmentFault, ProjectError
 from core.files import taken, write_atomic
 from core.run.disk import fault_of, gone
 from core.run.identity import identity
 from core.run.rankings import headline
 from core.run.status import STALE, Status, read_status, write_status
-from core.safe_json import figures, moment, read_object
+from core.safe_json import figures, moment, number, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"
@@ -118,6 +119,11 @@ class RunFolder:
         return self.path / "launch.json"
 
     @property
+    def best_path(self) -> Path:
+        """Written by the engine while it tunes: where the best checkpoint so far lies."""
+        return self.path / "checkpoints" / "best.json"
+
+    @property
     def label_path(self) -> Path:
         """What people say of the run: its name, and whether it is pinned."""
         return self.path / "label.json"
@@ -145,6 +151,23 @@ class RunFolder:
             raise ProjectError(f"{note}: names no artefact that is there", "`train --new` makes what is missing")
         return (self.path / place).resolve()
 
+    def best_checkpoint(self) -> Path | None:
+        """The best checkpoint of a tuning that is not over; None before its first validation, and once it is over.
+
+        The folder may be missing for a moment, when a better one takes its place.
+        """
+        place = read_object(self.best_path).get("path")
+        path = self.path / place if isinstance(place, str) else None
+        return path.resolve() if path is not None and path.parent.is_dir() else None
+
+    def model_state(self, status: Status) -> str:
+        """What of its model can be asked: nothing yet (empty), the best of `step N`, `tuned`, or `finished`."""
+        if status.state == "finished":
+            return "finished"
+        if (self.path / "stages" / "tune.json").is_file():
+            return "tuned"
+        return f"step {number(read_object(self.best_path).get('step')):.0f}" if self.best_checkpoint() else ""
+
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""
         return read_object(self.path / "metrics.json")
@@ -157,8 +180,10 @@ class RunFolder:
         """Give the run a name (an empty one takes it away), or pin it; None leaves what is.
 
         Raises:
+            ProjectError: it is the demo's.
             EnvironmentFault: the folder cannot be written.
         """
+        refuse_demo(self.path)
         given = {"label": label, "pinned": pinned}
         told = {**self.label(), **{key: value for key, value in given.items() if value is not None}}
         try:
@@ -291,11 +316,22 @@ class RunInfo:
     """The name that somebody gave it."""
     pinned: bool = False
     """Whether it must not be deleted."""
+    group: str = ""
+    """What it shares with the runs that differ from it in their seed alone and were made together with it."""
+    seed: int = 0
+    """Of everything random in it; known where it is of a group."""
+    model_state: str = ""
+    """See `RunFolder.model_state`."""
 
     @property
     def has_model(self) -> bool:
         """Whether it is to have a model: recommendations can be asked of it once it is finished."""
         return self.goal != "index"
+
+    @property
+    def explorable(self) -> bool:
+        """Whether recommendations can be asked of it now."""
+        return self.has_model and bool(self.model_state)
 
 
 def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
@@ -315,6 +351,9 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         metrics=measured if status.state == "finished" else measured or status.best,
         label=str(label.get("label") or ""),
         pinned=label.get("pinned") is True,
+        group=str(manifest.get("group") or ""),
+        seed=int(number(manifest.get("seed"))),
+        model_state=folder.model_state(status),
     )
 
 

@@ -15,15 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import sparse
+from torch import Tensor
 
 from core.baselines.transitions import Transitions
-from core.data.arrays import Sequences
+from core.data.arrays import Sequences, row_blocks
 from core.run.reporter import Reporter
 from core.tune.target_rows import TargetRows
 from core.vectors.sasrec_model import SasRec
 
 TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256
+BLOCK = 1024
+"""Rows that are asked about at once, and targets that are scored at once."""
+SCORES = 1 << 25
+"""Scores that are in memory at a time: of a very large catalogue fewer targets are scored at once."""
 CALIBRATED_ROWS = 1024
 
 
@@ -74,12 +79,13 @@ def ask_teachers(
         chosen = order[start : start + BATCH]
         windows, first = rows.batch(chosen)
         is_target = (windows >= 0) & (torch.arange(windows.shape[1]) >= first[:, None])
-        # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top).
+        # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top); in blocks.
         inputs = torch.where(windows < 0, count, windows)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = [model.eval().logits(model.states(inputs)[is_target[:, 1:]]).float() for model in models]
-        probs = torch.stack([torch.softmax(one, dim=1) for one in logits]).mean(dim=0)
-        best_probs, best_items = probs.topk(tops[0], dim=1)
+            states = [model.eval().states(inputs)[is_target[:, 1:]] for model in models]
+            blocks = row_blocks(len(states[0]), count, SCORES, BLOCK)
+            best = [_best(models, [one[block] for one in states], tops[0]) for block in blocks]
+        best_probs, best_items = (torch.cat(some) for some in zip(*best, strict=True))
         places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
         teacher_items[places, : tops[0]] = best_items.numpy()
         teacher_probs[places, : tops[0]] = best_probs.numpy()
@@ -93,6 +99,14 @@ def ask_teachers(
         reporter.progress("soft targets", min(start + BATCH, len(order)), len(order), "rows")
         reporter.stop_if_asked()
     return SoftTargets(teacher_items, teacher_probs)
+
+
+def _best(models: Sequence[SasRec], states: Sequence[Tensor], top: int) -> tuple[Tensor, Tensor]:
+    """Mean probabilities of the models, and the items that have the highest; shape (targets, top) both."""
+    probs = torch.zeros(())
+    for model, own in zip(models, states, strict=True):
+        probs = torch.softmax(model.logits(own), dim=1, dtype=torch.float32) + probs
+    return (probs / len(models)).topk(top, dim=1)
 
 
 def _next_items(
@@ -111,13 +125,17 @@ def _next_items(
     # The counts hold this very step with the weights it is asked with: it is taken off the target's score.
     own = np.asarray(history.power(2).sum(axis=1)).ravel()
     own_step = sparse.csr_array((own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
-    scores = (history @ transitions.matrix - own_step).toarray()  # (targets, items)
-    np.maximum(scores, 0.0, out=scores)
-    scores[scores < 1e-6] = 0.0
-    # The best of them, (targets, top), as shares of the whole sum.
-    best = np.argpartition(scores, count - top, axis=1)[:, count - top :]
-    weight = np.take_along_axis(scores, best, axis=1)
-    return best, (weight / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    scores = sparse.csr_array(history @ transitions.matrix - own_step)  # (targets, items), most of them 0
+    scores.data[scores.data < 1e-6] = 0.0
+    # The best of them, (targets, top), as shares of the whole sum; where there are fewer, item 0 with no share.
+    target = np.repeat(np.arange(len(row)), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, target))
+    place = np.arange(len(order)) - scores.indptr[target]  # within the target's own scores, best first
+    among = place < top
+    best, weight = np.zeros((len(row), top), dtype=np.int64), np.zeros((len(row), top))
+    best[target[among], place[among]] = scores.indices[order][among]
+    weight[target[among], place[among]] = scores.data[order][among]
+    return best, (weight / np.maximum(scores.sum(axis=1)[:, None], 1e-9)).astype(np.float32)
 
 
 def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTargets:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.cost import MB, Cost, Job, Work, gaps
+from core.cost import MB, Cost, Job, Work
 from core.model.size import DecoderShape
 from core.model.stage import backbone_inputs
 from core.project import Project
@@ -25,7 +25,7 @@ SPOKEN_ROW = 60.0  # tokens of a row in words
 VALIDATION = 0.4  # seconds of a checkpoint at its end
 VALIDATION_BEAMS = 20
 LESSON_ROWS = 256  # rows of a batch that the teachers are asked about
-LESSONS_KEPT, LESSONS_LIVE, LESSONS_GAPS = 250.0, 11.0, 9.0
+LESSONS = 15.0  # copies of what they say of every item
 TOKENIZER, TOKENIZER_WORD = 1.0, 130.0  # MB; bytes of a word of a pretrained one
 
 
@@ -187,7 +187,7 @@ def _memory(job: Job) -> float | None:
     assert need is not None
     lessons = LESSON_ROWS * min(most, job.sizes.longest) * job.sizes.items * 4 * MB if job.teachers else 0.0
     told = job.sizes.windows(most)[2] * 96 * 8 * MB if job.teachers else 0.0
-    asked = gaps(lessons, LESSONS_KEPT, LESSONS_LIVE, LESSONS_GAPS)
+    asked = LESSONS * lessons
     if job.machine.gpu:
         return told + max(asked, need.beside_gpu)
     return told + need.least + max(asked, need.peak - need.least)

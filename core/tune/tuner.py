@@ -39,10 +39,11 @@ from core.tune.losses import CONTRAST, project_losses, stage_losses
 from core.tune.objective import Objective
 from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats
 from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows
+from core.tune.watched_users import WatchedUsers
 from core.vectors import ItemVectors
 from core.vectors.sasrec_model import SasRec
 
-BEST = "best"
+BEST, OLD = "best", "best.old"
 LEGAL_MASS = 0.5
 """Probability that must lie on codes after an epoch; less means that new tokens are not learnt."""
 VALIDATION_BEAMS = 20  # enough for NDCG@10, whatever width the lists are measured with later
@@ -110,6 +111,7 @@ class Tuner:
         self.rows = rows(train, project.data.max_history)
         self.validation = dataset.evaluation("valid")
         self.sample = _sample(len(self.validation), tune.validate_users, project.seed)
+        self.watched = WatchedUsers(dataset, self.sample, project.seed)
         self.soft_targets: SoftTargets | None = None
         if teachers and tune.distill and self.rows.targets:
             models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
@@ -133,12 +135,15 @@ class Tuner:
             f"{parameters:,} parameters, {self.rows.targets:,} supervised targets an epoch, {self.device}, "
             f"in {'bf16' if self.bf16 else 'fp32'}"
         )
+        if rank() == 0 and (self.folder / OLD).exists() and not (self.folder / BEST).exists():
+            (self.folder / OLD).rename(self.folder / BEST)  # the process before this one died as it exchanged them
         for number, stage in enumerate(self.project.tune.stages):
             self._train(number, stage)
         if rank() == 0:
             if not (self.folder / BEST).exists():
                 self._save(self.folder / BEST, {"epoch": 0}, self.loss_modules)
-            shutil.rmtree(self.folder / "loops", ignore_errors=True)
+            for left in ("loops", OLD):
+                shutil.rmtree(self.folder / left, ignore_errors=True)
         return {
             "parameters": parameters,
             "targets": self.rows.targets,
@@ -239,6 +244,8 @@ class Tuner:
         def after_epoch(epoch: int) -> bool:
             with loop.averaged():
                 score = self._validate(loop.position.step)
+                at = (stage.name, epoch, loop.position.step)
+                self.watched.tell(self.model, self.trie, self.project.data.max_history, self.bf16, at, self.reporter)
                 best.worse += 1
                 if score > best.score:
                     best.score, best.epoch, best.stage, best.worse = score, epoch, stage.name, 0
@@ -281,11 +288,14 @@ class Tuner:
 
     def _keep(self, about: dict[str, Any], step: int, modules: Mapping[str, nn.Module]) -> None:
         """Put the weights in the place of the best ones."""
-        fresh = self.folder / f"{BEST}.new"
+        fresh, best, old = (self.folder / name for name in (f"{BEST}.new", BEST, OLD))
         shutil.rmtree(fresh, ignore_errors=True)
         self._save(fresh, about, modules)
-        shutil.rmtree(self.folder / BEST, ignore_errors=True)
-        fresh.rename(self.folder / BEST)
+        if best.exists():  # somebody may be loading it: it is exchanged in a moment and never changed
+            shutil.rmtree(old, ignore_errors=True)
+            best.rename(old)
+        fresh.rename(best)
+        shutil.rmtree(old, ignore_errors=True)
         self.reporter.checkpoint(self.folder / BEST, step, best=True)
 
     def _save(self, folder: Path, about: dict[str, Any], modules: Mapping[str, nn.Module]) -> None:

@@ -16,7 +16,10 @@ validation target.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +42,10 @@ SCORE_BATCH = 512
 """Histories that are scored at once."""
 MEAN_LENGTH = 10
 """A batch holds at most `batch_users` times so many items."""
+NOT_THERE = -1e4
+"""Added to a logit that is not to count."""
+LARGE = 100_000
+"""Items of a catalogue from which on a full softmax takes most of the time of a training."""
 FEATURE_SCALE = 0.2
 """Standard deviation of the features, beside that of 0.02 of fresh item vectors."""
 
@@ -115,14 +122,22 @@ class SasRec(nn.Module):
             vectors = vectors + self.project_items(self.features)
         return unit_rows(vectors)
 
+    def _vectors_of(self, items: Tensor) -> Tensor:
+        """The unit vectors of some items alone; (items,) -> (items, width)."""
+        vectors = self.items.weight[items]
+        if self.features is not None:
+            vectors = vectors + self.project_items(self.features[items])
+        return unit_rows(vectors)
+
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
 
         The padding needs no mask: it stands behind all that is asked about, and attention is causal.
         """
-        return self._encoded(histories, self.item_vectors())
+        return self.encoded(histories, self.item_vectors())
 
-    def _encoded(self, histories: Tensor, item_vectors: Tensor) -> Tensor:
+    def encoded(self, histories: Tensor, item_vectors: Tensor) -> Tensor:
+        """As `states`, with item vectors that are computed already; (items + 1, width)."""
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
         vectors = functional.embedding(histories, item_vectors) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
@@ -136,18 +151,40 @@ class SasRec(nn.Module):
         items = self.item_vectors()[: self.n_items]
         return unit_rows(states) @ items.T / self.settings.temperature
 
-    def loss(self, histories: Tensor, asked: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, states: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy over the catalogue.
+
+        Args:
+            states: of the places that have a target; (targets, width).
+            item_vectors: of `item_vectors`; (items + 1, width).
+            targets: the item that follows each of these; (targets,).
+        """
+        queries = unit_rows(states.float()) / self.settings.temperature
+        return softmax_loss(queries, item_vectors[: self.n_items], targets)
+
+    def sampled_loss(self, histories: Tensor, asked: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy over the targets of the step and `negatives` items drawn from the catalogue.
+
+        A sampled softmax (Jean et al. 2015, arXiv 1412.2007, section 3.2) in which what is drawn stands for all that
+        are no target: its part of the softmax' sum is scaled up to the catalogue, so the sum is right on average. Only
+        the vectors that are used are computed.
 
         Args:
             histories: as in `states`.
             asked: which of their states have a target; bool, same shape.
             targets: the item that follows each of these; (targets,).
         """
-        item_vectors = self.item_vectors()  # once for both ends: they are many
-        states = self._encoded(histories, item_vectors)[asked]
+        count = self.settings.negatives
+        right, places = torch.unique(targets, return_inverse=True)
+        drawn = torch.randint(self.n_items, (count,), device=targets.device)
+        used, where = torch.unique(torch.cat([histories.flatten(), right, drawn]), return_inverse=True)
+        vectors = self._vectors_of(used)  # (used, width)
+        states = self.encoded(where[: histories.numel()].view_as(histories), vectors)[asked]
         queries = unit_rows(states.float()) / self.settings.temperature
-        return softmax_loss(queries, item_vectors[: self.n_items], targets)
+        # A drawn target is there already; the others weigh as many items as they stand for. (right + drawn,)
+        gains = torch.full((count,), math.log(self.n_items / count), device=targets.device)
+        gains = torch.cat([gains.new_zeros(len(right)), gains.masked_fill(torch.isin(drawn, right), NOT_THERE)])
+        return softmax_loss(queries, vectors[where[histories.numel() :]], places, gains=gains)
 
     @torch.inference_mode()
     def score(self, histories: Sequences) -> npt.NDArray[np.float32]:
@@ -162,7 +199,7 @@ class SasRec(nn.Module):
             ]
             last = torch.tensor([len(items) - 1 for items in lists])
             with torch.autocast("cpu", enabled=False):
-                states = self.states(_padded(lists, self.n_items))
+                states = self.states(padded(lists, self.n_items))
                 rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
         return np.concatenate(rows)
 
@@ -186,7 +223,7 @@ class SasRec(nn.Module):
         return model.eval()
 
 
-def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
+def padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
     """Lists as one matrix, padded on the right; (lists, longest)."""
     matrix = np.full((len(lists), max(map(len, lists))), pad, dtype=np.int64)
     for row, items in zip(matrix, lists, strict=True):
@@ -194,21 +231,78 @@ def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
     return torch.from_numpy(matrix)
 
 
+class SequenceBatch(NamedTuple):
+    """Rows of users' items.
+
+    Attributes:
+        items: padded on the right with the number of items; (batch, length).
+        rows: which rows of the training these are; (batch,).
+        epoch: the pass over the rows that it belongs to.
+        number: its place among the batches of that pass.
+    """
+
+    items: Tensor
+    rows: Tensor
+    epoch: int
+    number: int
+
+
+@dataclass(frozen=True)
+class SequenceView:
+    """What a further loss sees of a batch.
+
+    Attributes:
+        model: the model in training.
+        batch: the rows.
+        item_vectors: of the model, of unit length; (items + 1, width).
+        states: after each item but the last; (batch, length - 1, width).
+        real: which of these have a next item; bool, (batch, length - 1).
+        following: the next item of each; (batch, length - 1).
+    """
+
+    model: SasRec
+    batch: SequenceBatch
+    item_vectors: Tensor
+    states: Tensor
+    real: Tensor
+    following: Tensor
+
+
 class _NextItem(nn.Module):
-    """The training objective: cross-entropy of every next item over the whole catalogue."""
+    """The training objective: cross-entropy of every next item over the whole catalogue or a sample of it, and more.
 
-    def __init__(self, model: SasRec) -> None:
+    Args:
+        model: what is trained.
+        further: each takes a `SequenceView` and gives losses by name, weighted, to be added up.
+    """
+
+    def __init__(self, model: SasRec, further: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.further = model, nn.ModuleList(further)
 
-    def forward(self, items: Tensor) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.training.loop.Loop`; `items` as in `SasRec.states`."""
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.training.loop.Loop`."""
         # Every place predicts the item after it; padding is no target. (batch, length - 1) both.
-        following = items[:, 1:]
+        following = batch.items[:, 1:]
         real = following != self.model.n_items
+        if 0 < self.model.settings.negatives < self.model.n_items:
+            loss = self.model.sampled_loss(batch.items[:, :-1], real, following[real])
+            return loss, {"sasrec_loss": loss.item()}, int(real.sum())
+        item_vectors = self.model.item_vectors()  # once for both ends: they are many
+        states = self.model.encoded(batch.items[:, :-1], item_vectors)
         # Only states that have a target are scored, one row each: (targets, items).
-        loss = self.model.loss(items[:, :-1], real, following[real])
-        return loss, {"sasrec_loss": loss.item()}, int(real.sum())
+        loss = self.model.loss(states[real], item_vectors, following[real])
+        parts = {"sasrec_loss": loss.item()}
+        view = SequenceView(self.model, batch, item_vectors, states, real, following)
+        for one in self.further:
+            for name, more in one(view).items():
+                loss, parts[name] = loss + more, more.item()
+        return loss, parts, int(real.sum())
+
+
+def training_rows(train: Sequences, max_history: int) -> list[npt.NDArray[np.int32]]:
+    """A row a user of two items or more: the newest ones, one more than the model sees, for the last is a target."""
+    return [items[-max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
 
 
 def fit_sasrec(
@@ -220,6 +314,7 @@ def fit_sasrec(
     reporter: Reporter,
     folder: Path,
     features: npt.NDArray[np.float32] | None = None,
+    further: Callable[[], Sequence[nn.Module]] = tuple,
 ) -> SasRec:
     """Fit on every training prefix, on the CPU.
 
@@ -232,23 +327,30 @@ def fit_sasrec(
         reporter: hears the progress; may ask to stop.
         folder: where a checkpoint is left for resuming.
         features: see `SasRec`.
+        further: makes the losses that join that of the next item, see `SequenceView`; called when the model has its
+            first weights, so that these are the same with and without.
 
     Raises:
         StopRequested: where somebody asked to stop.
     """
+    if n_items > LARGE and not settings.negatives:
+        advice = f"every step scores all {n_items:,} items; sasrec.negatives = 8192 draws some instead"
+        reporter.alert("warning", "a large catalogue", advice)
     torch.manual_seed(seed)
     model = SasRec(n_items, settings, features)
-    # A row a user: the newest items, one more than the model sees, for the last is only a target.
-    rows = [items[-settings.max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
+    rows = training_rows(train, settings.max_history)
     if not rows:
         return model.eval()
     lengths = np.array([len(row) for row in rows])
 
-    def batches(epoch: int) -> list[Tensor]:
+    def batches(epoch: int) -> list[SequenceBatch]:
         # Scores of every item at every target take the memory, so long histories come in smaller batches.
         order = bucketed(lengths, settings.batch_users, (seed, epoch), settings.batch_users * MEAN_LENGTH)
-        return [_padded([rows[i] for i in batch], n_items) for batch in order]
+        return [
+            SequenceBatch(padded([rows[i] for i in batch], n_items), torch.from_numpy(batch), epoch, number)
+            for number, batch in enumerate(order)
+        ]
 
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
-    fit("sasrec", _NextItem(model), batches, schedule, seed, reporter, folder, bf16)
+    fit("sasrec", _NextItem(model, further()), batches, schedule, seed, reporter, folder, bf16)
     return model.eval()

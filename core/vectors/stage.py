@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
+from core.cost import ITEM_VECTOR, MB, Cost, Job, Work
 from core.errors import ProjectError
 from core.project import Project
 from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
-SCORES_KEPT, SCORES_LIVE, SCORES_GAPS = 62.0, 12.0, 38.0
+SCORES = 10.0  # copies of the scores of the items that a batch holds
 TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
+CONTRAST_SETTINGS = ("contrast_users", "contrast_items", "contrast_neighbours", "neighbours", "replace")
+COSINE, POOL = 6e-9, 1 << 15  # seconds a cosine of two histories, its place among the nearest included
 
 
 def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
@@ -113,34 +115,73 @@ def vector_task(
     )
 
 
+def sasrec_inputs(project: Project) -> tuple[str, ...]:
+    """What SASRec reads: the texts too where histories or items are compared by them.
+
+    Raises:
+        ProjectError: they are, and the project has no texts.
+    """
+    if not (project.sasrec.contrasts and project.sasrec.contrast_neighbours == "text"):
+        return ("data",)
+    if not sources_there(project)["semantic"]:
+        raise ProjectError(
+            'sasrec.contrast_neighbours = "text": there are no text vectors',
+            "name text columns in data.text and set vectors.semantic, or take another kind of neighbours",
+        )
+    return ("data", "semantic")
+
+
 def sasrec_settings(project: Project) -> Settings:
-    """What decides the SASRec model."""
-    return {**asdict(project.sasrec), **computing(project)}
+    """What decides the SASRec model; without a contrast or a sample as before there was one.
+
+    Raises:
+        ProjectError: both are asked for.
+    """
+    sasrec = project.sasrec
+    if sasrec.contrasts and sasrec.negatives:
+        raise ProjectError(
+            "sasrec.negatives: a contrast compares items of the whole catalogue",
+            "set sasrec.negatives = 0, or the contrasts' weights",
+        )
+    left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
+    settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
+    return {**settings, **computing(project)}
 
 
 def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Fit SASRec on the training prefixes."""
-    from core.data.dataset import Dataset
-    from core.machine import use_bf16
-    from core.vectors.sasrec_model import fit_sasrec
-
-    dataset = Dataset.load(made["data"])
-    bf16 = use_bf16(project.run)
-    model = fit_sasrec(dataset.train(), dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder)
-    model.save(folder / "sasrec.safetensors")
-    return {"parameters": sum(p.numel() for p in model.parameters())}
+    return _make_sequential(project, made, folder, reporter, features=False)
 
 
 def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Fit the SASRec that also reads the items' text."""
+    return _make_sequential(project, made, folder, reporter, features=True)
+
+
+def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: Reporter, features: bool) -> Settings:
+    """Fit a SASRec, with the items' text vectors as features or without."""
+    from torch import nn
+
     from core.data.dataset import Dataset
     from core.machine import use_bf16
-    from core.vectors.sasrec_model import fit_sasrec
+    from core.vectors.sasrec_contrast import SasrecContrast
+    from core.vectors.sasrec_model import fit_sasrec, training_rows
 
-    dataset = Dataset.load(made["data"])
-    text = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
+    dataset, settings = Dataset.load(made["data"]), project.sasrec
+    reads_text = features or "semantic" in sasrec_inputs(project)
+    text = ItemVectors.load(made["semantic"] / "vectors.npz") if reads_text else None
     train, bf16 = dataset.train(), use_bf16(project.run)
-    model = fit_sasrec(train, dataset.n_items, project.sasrec, project.seed, bf16, reporter, folder, features=text)
+
+    def further() -> list[nn.Module]:
+        if not settings.contrasts:
+            return []
+        rows = training_rows(train, settings.max_history)
+        return [SasrecContrast(rows, dataset.n_items, settings, text, project.seed)]
+
+    model = fit_sasrec(
+        train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
+        features=text.matrix if text is not None and features else None, further=further,
+    )  # fmt: skip
     model.save(folder / "sasrec.safetensors")
     return {"parameters": sum(p.numel() for p in model.parameters())}
 
@@ -181,11 +222,23 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     steps = float(((lengths / (10 * batch)).clip(min=1 / batch) * users).sum())
     mean = targets / max(1, int(users.sum()))
     layer = 24.0 * width**2 + 4.0 * mean * width
-    epoch = job.trained(3 * targets * (layers * layer + 2.0 * sizes.items * width))
+    scored = _scored(job, settings)
+    epoch = job.trained(3 * targets * (layers * layer + 2.0 * scored * width))
     epoch += job.trained(steps * 8.0 * sizes.items * features * width)
     epoch += Work(shared=steps * (SASREC_STEP + sizes.items * width * ITEM_VECTOR))
-    epoch += Work(shared=targets * sizes.items * SASREC_SCORE)
+    epoch += Work(shared=targets * scored * SASREC_SCORE)
+    neighbours, rows_asked = settings.get("contrast_neighbours", ""), float(users.sum())
+    if settings.get("contrast_items") or neighbours == "self":  # two copies of each row, cut at the middle on average
+        epoch += job.trained(3 * targets * layers * layer)
+    if settings.get("contrast_users"):
+        searched = rows_asked * min(rows_asked, POOL) if neighbours == "text" else 0.0
+        epoch += Work(shared=searched * COSINE + steps * SASREC_STEP / 8)
     return epoch * float(settings["epochs"])
+
+
+def _scored(job: Job, settings: Mapping[str, Any]) -> int:
+    """Items that a target is scored among in training."""
+    return min(job.sizes.items, int(settings.get("negatives", 0)) or job.sizes.items)
 
 
 def _teacher_work(job: Job) -> Work:
@@ -195,10 +248,10 @@ def _teacher_work(job: Job) -> Work:
 
 def _scores(job: Job, stage: str) -> float:
     settings = job.settings(stage)
-    batch = float(settings["batch_users"]) * 10 * job.sizes.items * 4 * MB
+    batch = float(settings["batch_users"]) * 10 * _scored(job, settings) * 4 * MB
     features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
     vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
-    return gaps(batch, SCORES_KEPT, SCORES_LIVE, SCORES_GAPS) + vectors + features
+    return SCORES * batch + vectors + features
 
 
 def _model_disk(job: Job, stage: str) -> float:
@@ -229,7 +282,7 @@ SEMANTIC = Stage(
         lambda job: _vectors_disk(job, "semantic"),
     ),
 )  # fmt: skip
-SASREC = Stage("sasrec", 1, sasrec_settings, inputs("data"), make_sasrec, _model_cost("sasrec", _sasrec_work))
+SASREC = Stage("sasrec", 1, sasrec_settings, sasrec_inputs, make_sasrec, _model_cost("sasrec", _sasrec_work))
 BEHAVIOR = Stage(
     "behavior", 1, behavior_settings, behavior_inputs, make_behavior,
     Cost(

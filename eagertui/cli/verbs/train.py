@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     add_start_options(parser)
+    parser.add_argument(
+        "--seeds", dest="overrides", action="append", type=_seeds, metavar="N,N,...",
+        help="one run a seed, one after the other, to be compared as one: as --set run.seeds=N,N",
+    )  # fmt: skip
     parser.add_argument("--detach", action="store_true", help="do not wait for the end; prints the run's path")
+
+
+def _seeds(text: str) -> str:
+    """Seeds with commas between them as a `--set` text."""
+    return f"run.seeds={text}"
 
 
 def add_start_options(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +47,7 @@ def train(args: argparse.Namespace) -> int:
     if launch.rank():
         launch.join(project_file(args.project), args.overrides)
     if args.run is not None and (args.new or args.overrides):
-        raise ProjectError("--run continues a run as it was started", "leave out --new and --set")
+        raise ProjectError("--run continues a run as it was started", "leave out --new, --set and --seeds")
     project = load_project(args.project, args.overrides)
     return following.train(project, new=args.new, run_id=args.run, detach=args.detach, as_json=args.json)
 
