@@ -267,7 +267,14 @@ def sink_by_key(source: TableFile, columns: list[str], more: list[pl.Expr], key:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         target = pl.PartitionBy(folder, key=key, include_key=False)
-        frame.sink_parquet(target, compression="uncompressed", statistics=False, mkdir=True)
+        try:
+            frame.sink_parquet(target, compression="uncompressed", statistics=False, mkdir=True)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            if "No space left" in str(error):  # of the very many errors that reading may give, this one is writing's
+                raise EnvironmentFault(
+                    f"no space left for the partitions of the log in {folder.parent}", "make room on that disk"
+                ) from None
+            raise
 
     _read(source, columns, more, write)
 

@@ -35,12 +35,12 @@ def test_no_file_of_ten_megabytes_takes_two_gigabytes_or_a_minute(tmp_path: Path
 
 
 def test_a_log_that_packs_well_is_read(tmp_path: Path) -> None:
-    """Twenty times smaller, as a sorted log can be."""
+    """Several times smaller, as a sorted log can be."""
     rows = (f"u{n // 50},i{n % 50},{1_600_000_000 + n // 50}\n" for n in range(60_000))
     text = "user_id,item_id,timestamp\n" + "".join(rows)
     file = tmp_path / "log.csv.gz"
     file.write_bytes(gzip.compress(text.encode(), 9))
-    assert len(text) > 15 * file.stat().st_size
+    assert len(text) > 5 * file.stat().st_size
     assert sniff(file).columns == ("user_id", "item_id", "timestamp")
 
 
