@@ -58,7 +58,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_folder_is_the_list() -> None:
     files = [name for name in modules("core") if name.startswith("core.data.sources.")]
     assert sorted(kind.__module__ for kind in formats()) == sorted(files)
-    ranked = ["parquet", "json", "jsonl", "sequences", "csv"]
+    ranked = ["arrow", "parquet", "sqlite", "csv without header", "histories", "json", "jsonl", "sequences", "csv"]
     assert [kind.format for kind in formats()] == ranked, "whoever takes any text comes last"
 
 
