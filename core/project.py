@@ -126,6 +126,10 @@ class Project:
         """Return a path of the project file as an absolute one; `~` is the home folder."""
         return resolved(path, self.directory)
 
+    def seeded(self) -> tuple[Project, ...]:
+        """The project once for each of `run.seeds`; of one run, itself."""
+        return tuple(dataclasses.replace(self, seed=seed) for seed in self.run.seeds) or (self,)
+
     def to_toml(self) -> str:
         """The resolved project, defaults included, as a project file that loads to an equal project."""
         tree = fields.tree_of(self)
@@ -357,7 +361,7 @@ def _with_options(project: Project) -> Project:
     """The project with the options of every plug-in that it uses, defaults included, so that a run records them all."""
     stages = project.tune.stages
     used = {
-        "vectors": [project.vectors.semantic, project.vectors.behavior],
+        "vectors": [project.vectors.semantic, project.vectors.behavior, project.vectors.align],
         "index": [project.index.method, *QUANTIZERS.shared_options(project.index.method)],
         "baselines": project.evaluate.baselines,
         "tasks": sorted({name for stage in stages for name in stage.tasks}),
@@ -406,6 +410,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
             later = key if ("data", key) in origins else named[column]
             fail(f"data.{later}", f'the column "{column}" is named for two things')
         named[column] = key
+    if len(set(project.run.seeds)) < len(project.run.seeds):
+        fail("run.seeds", "a seed stands there twice")
     if not project.index.sources:
         fail("index.sources", "needs at least one source")
     for table in ("backbone", "sasrec"):

@@ -16,7 +16,10 @@ validation target.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -131,9 +134,10 @@ class SasRec(nn.Module):
 
         The padding needs no mask: it stands behind all that is asked about, and attention is causal.
         """
-        return self._encoded(histories, self.item_vectors())
+        return self.encoded(histories, self.item_vectors())
 
-    def _encoded(self, histories: Tensor, item_vectors: Tensor) -> Tensor:
+    def encoded(self, histories: Tensor, item_vectors: Tensor) -> Tensor:
+        """As `states`, with item vectors that are computed already; (items + 1, width)."""
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
         vectors = functional.embedding(histories, item_vectors) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
@@ -147,16 +151,14 @@ class SasRec(nn.Module):
         items = self.item_vectors()[: self.n_items]
         return unit_rows(states) @ items.T / self.settings.temperature
 
-    def loss(self, histories: Tensor, asked: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, states: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy over the catalogue.
 
         Args:
-            histories: as in `states`.
-            asked: which of their states have a target; bool, same shape.
+            states: of the places that have a target; (targets, width).
+            item_vectors: of `item_vectors`; (items + 1, width).
             targets: the item that follows each of these; (targets,).
         """
-        item_vectors = self.item_vectors()  # once for both ends: they are many
-        states = self._encoded(histories, item_vectors)[asked]
         queries = unit_rows(states.float()) / self.settings.temperature
         return softmax_loss(queries, item_vectors[: self.n_items], targets)
 
@@ -177,7 +179,7 @@ class SasRec(nn.Module):
         drawn = torch.randint(self.n_items, (count,), device=targets.device)
         used, where = torch.unique(torch.cat([histories.flatten(), right, drawn]), return_inverse=True)
         vectors = self._vectors_of(used)  # (used, width)
-        states = self._encoded(where[: histories.numel()].view_as(histories), vectors)[asked]
+        states = self.encoded(where[: histories.numel()].view_as(histories), vectors)[asked]
         queries = unit_rows(states.float()) / self.settings.temperature
         # A drawn target is there already; the others weigh as many items as they stand for. (right + drawn,)
         gains = torch.full((count,), math.log(self.n_items / count), device=targets.device)
@@ -197,7 +199,7 @@ class SasRec(nn.Module):
             ]
             last = torch.tensor([len(items) - 1 for items in lists])
             with torch.autocast("cpu", enabled=False):
-                states = self.states(_padded(lists, self.n_items))
+                states = self.states(padded(lists, self.n_items))
                 rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
         return np.concatenate(rows)
 
@@ -221,7 +223,7 @@ class SasRec(nn.Module):
         return model.eval()
 
 
-def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
+def padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
     """Lists as one matrix, padded on the right; (lists, longest)."""
     matrix = np.full((len(lists), max(map(len, lists))), pad, dtype=np.int64)
     for row, items in zip(matrix, lists, strict=True):
@@ -229,23 +231,79 @@ def _padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
     return torch.from_numpy(matrix)
 
 
+class SequenceBatch(NamedTuple):
+    """Rows of users' items.
+
+    Attributes:
+        items: padded on the right with the number of items; (batch, length).
+        rows: which rows of the training these are; (batch,).
+        epoch: the pass over the rows that it belongs to.
+        number: its place among the batches of that pass.
+    """
+
+    items: Tensor
+    rows: Tensor
+    epoch: int
+    number: int
+
+
+@dataclass(frozen=True)
+class SequenceView:
+    """What a further loss sees of a batch.
+
+    Attributes:
+        model: the model in training.
+        batch: the rows.
+        item_vectors: of the model, of unit length; (items + 1, width).
+        states: after each item but the last; (batch, length - 1, width).
+        real: which of these have a next item; bool, (batch, length - 1).
+        following: the next item of each; (batch, length - 1).
+    """
+
+    model: SasRec
+    batch: SequenceBatch
+    item_vectors: Tensor
+    states: Tensor
+    real: Tensor
+    following: Tensor
+
+
 class _NextItem(nn.Module):
-    """The training objective: cross-entropy of every next item over the whole catalogue, or over a sample of it."""
+    """The training objective: cross-entropy of every next item over the whole catalogue or a sample of it, and more.
 
-    def __init__(self, model: SasRec) -> None:
+    Args:
+        model: what is trained.
+        further: each takes a `SequenceView` and gives a loss, weighted, and figures by name.
+    """
+
+    def __init__(self, model: SasRec, further: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.further = model, nn.ModuleList(further)
 
-    def forward(self, items: Tensor) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.training.loop.Loop`; `items` as in `SasRec.states`."""
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.training.loop.Loop`."""
         # Every place predicts the item after it; padding is no target. (batch, length - 1) both.
-        following = items[:, 1:]
+        following = batch.items[:, 1:]
         real = following != self.model.n_items
+        if 0 < self.model.settings.negatives < self.model.n_items:
+            loss = self.model.sampled_loss(batch.items[:, :-1], real, following[real])
+            return loss, {"sasrec_loss": loss.item()}, int(real.sum())
+        item_vectors = self.model.item_vectors()  # once for both ends: they are many
+        states = self.model.encoded(batch.items[:, :-1], item_vectors)
         # Only states that have a target are scored, one row each: (targets, items).
-        sampled = 0 < self.model.settings.negatives < self.model.n_items
-        loss_of = self.model.sampled_loss if sampled else self.model.loss
-        loss = loss_of(items[:, :-1], real, following[real])
-        return loss, {"sasrec_loss": loss.item()}, int(real.sum())
+        loss = self.model.loss(states[real], item_vectors, following[real])
+        parts = {"sasrec_loss": loss.item()}
+        view = SequenceView(self.model, batch, item_vectors, states, real, following)
+        for one in self.further:
+            more, figures = one(view)
+            loss = loss + more
+            parts.update(figures)
+        return loss, parts, int(real.sum())
+
+
+def training_rows(train: Sequences, max_history: int) -> list[npt.NDArray[np.int32]]:
+    """A row a user of two items or more: the newest ones, one more than the model sees, for the last is a target."""
+    return [items[-max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
 
 
 def fit_sasrec(
@@ -257,6 +315,7 @@ def fit_sasrec(
     reporter: Reporter,
     folder: Path,
     features: npt.NDArray[np.float32] | None = None,
+    further: Sequence[nn.Module] = (),
 ) -> SasRec:
     """Fit on every training prefix, on the CPU.
 
@@ -269,6 +328,8 @@ def fit_sasrec(
         reporter: hears the progress; may ask to stop.
         folder: where a checkpoint is left for resuming.
         features: see `SasRec`.
+        further: losses that join that of the next item; each takes a `SequenceView` and gives a loss, weighted, and
+            figures by name.
 
     Raises:
         StopRequested: where somebody asked to stop.
@@ -278,17 +339,19 @@ def fit_sasrec(
         reporter.alert("warning", "a large catalogue", advice)
     torch.manual_seed(seed)
     model = SasRec(n_items, settings, features)
-    # A row a user: the newest items, one more than the model sees, for the last is only a target.
-    rows = [items[-settings.max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
+    rows = training_rows(train, settings.max_history)
     if not rows:
         return model.eval()
     lengths = np.array([len(row) for row in rows])
 
-    def batches(epoch: int) -> list[Tensor]:
+    def batches(epoch: int) -> list[SequenceBatch]:
         # Scores of every item at every target take the memory, so long histories come in smaller batches.
         order = bucketed(lengths, settings.batch_users, (seed, epoch), settings.batch_users * MEAN_LENGTH)
-        return [_padded([rows[i] for i in batch], n_items) for batch in order]
+        return [
+            SequenceBatch(padded([rows[i] for i in batch], n_items), torch.from_numpy(batch), epoch, number)
+            for number, batch in enumerate(order)
+        ]
 
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
-    fit("sasrec", _NextItem(model), batches, schedule, seed, reporter, folder, bf16)
+    fit("sasrec", _NextItem(model, further), batches, schedule, seed, reporter, folder, bf16)
     return model.eval()

@@ -29,7 +29,7 @@ from core.machine import prepare, use_bf16
 from core.project import Project
 from core.run.folder import RunFolder
 from core.training.loop import bucketed
-from core.vectors.sasrec_model import MEAN_LENGTH, SasRec, _NextItem, _padded
+from core.vectors.sasrec_model import MEAN_LENGTH, SasRec, SequenceBatch, _NextItem, padded
 
 WARM = 5
 
@@ -45,11 +45,12 @@ class Frozen(nn.Module):
         """(items + 1, width)."""
         return functional.normalize(self.model.items.weight, dim=-1)
 
-    def forward(self, items: Tensor) -> tuple[Tensor, dict[str, float], int]:
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, float], int]:
         """As `_NextItem`."""
+        items = batch.items
         following = items[:, 1:]
         real = following != self.model.n_items
-        states = self.model._encoded(items[:, :-1], self.item_vectors())[real]
+        states = self.model.encoded(items[:, :-1], self.item_vectors())[real]
         queries = functional.normalize(states, dim=-1)
         logits = queries @ self.item_vectors()[: self.model.n_items].T / self.model.settings.temperature
         loss = functional.cross_entropy(logits.float(), following[real])
@@ -70,23 +71,24 @@ class Setting:
         self.rows = [items[-most:] for items in (train[i] for i in range(len(train))) if len(items) > 1]
         self.lengths = np.array([len(row) for row in self.rows])
 
-    def batch(self, step: int) -> Tensor:
+    def batch(self, step: int) -> SequenceBatch:
         """The batch of a step, epoch after epoch."""
         users = self.settings.batch_users
         epoch = 0
         while True:
             order = bucketed(self.lengths, users, (0, epoch), users * MEAN_LENGTH)
             if step < len(order):
-                return _padded([self.rows[i] for i in order[step]], self.n_items)
+                items = padded([self.rows[i] for i in order[step]], self.n_items)
+                return SequenceBatch(items, torch.from_numpy(order[step]), epoch, step)
             step, epoch = step - len(order), epoch + 1
 
-    def step_of(self, loss: Callable[[SasRec], nn.Module]) -> Callable[[Tensor], float]:
+    def step_of(self, loss: Callable[[SasRec], nn.Module]) -> Callable[[SequenceBatch], float]:
         """What takes a batch and trains a fresh model a step; it returns the processor's seconds."""
         torch.manual_seed(0)
         objective = loss(SasRec(self.n_items, self.settings)).train()
         optimizer = torch.optim.AdamW(objective.parameters(), 1e-3, fused=True)
 
-        def step(batch: Tensor) -> float:
+        def step(batch: SequenceBatch) -> float:
             began = time.process_time()
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
                 value = objective(batch)[0]
@@ -98,10 +100,10 @@ class Setting:
 
         return step
 
-    def products(self, batch: Tensor) -> float:
+    def products(self, batch: SequenceBatch) -> float:
         """Seconds of the three products of a batch's loss, nothing else."""
         kind = torch.bfloat16 if self.bf16 else torch.float32
-        targets = int((batch[:, 1:] != self.n_items).sum())
+        targets = int((batch.items[:, 1:] != self.n_items).sum())
         states = torch.randn(targets, self.settings.hidden_size).to(kind)
         items = torch.randn(self.n_items, self.settings.hidden_size).to(kind)
         began = time.process_time()
@@ -128,13 +130,13 @@ def main() -> None:
     args = parser.parse_args()
     setting = Setting(RunFolder(args.run), args.threads)
     if args.memory:
-        step = setting.step_of(_NextItem)
+        step = setting.step_of(lambda model: _NextItem(model, ()))
         for number in range(1, args.memory + 1):
             step(setting.batch(number - 1))
             if number % 50 == 0:
                 print(f"{number:6,} steps  {resident():7,.0f} MB", flush=True)
         return
-    steps = {"as in 0.1.0": setting.step_of(Frozen), "blockwise": setting.step_of(_NextItem)}
+    steps = {"as in 0.1.0": setting.step_of(Frozen), "blockwise": setting.step_of(lambda model: _NextItem(model, ()))}
     seconds: dict[str, list[float]] = {name: [] for name in (*steps, "its products alone")}
     for number in range(WARM + args.steps):
         batch = setting.batch(number)

@@ -51,7 +51,8 @@ class Cells:
             self.path.parent.mkdir(exist_ok=True)
             told = json.dumps({**self.known(), cell: dict(found)}, indent=1, sort_keys=True)
             self.path.write_text(told + "\n")
-            print(cell, dict(found), file=sys.stderr, flush=True)
+            figures = {name: one for name, one in found.items() if not isinstance(one, str)}
+            print(cell, figures, file=sys.stderr, flush=True)
 
     def fill(self, wanted: Sequence[str], make: Callable[[str], Mapping[str, float]], jobs: int = 1) -> None:
         """Compute what is missing, some at a time."""

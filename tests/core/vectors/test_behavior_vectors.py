@@ -161,9 +161,11 @@ def test_a_sample_that_is_the_whole_catalogue_is_the_whole_loss(monkeypatch: pyt
     asked, targets = histories != 20, torch.tensor([2, 3, 4, 5, 6, 2])
     monkeypatch.setattr(torch, "randint", lambda high, size, device: torch.randperm(high))
     found = []
-    for loss in (model.loss, model.sampled_loss):
+    for sampled in (False, True):
         model.zero_grad()
-        value = loss(histories, asked, targets)
+        vectors = model.item_vectors()
+        whole = model.loss(model.encoded(histories, vectors)[asked], vectors, targets)
+        value = model.sampled_loss(histories, asked, targets) if sampled else whole
         value.backward()
         found.append([value.detach(), *(p.grad.clone() for p in model.parameters())])  # type: ignore[union-attr]
     for one, other in zip(*found, strict=True):

@@ -1,0 +1,295 @@
+"""Related systems, each beside its controls: off, control, on, under one evaluator.
+
+    python tests/benchmarks/experiments/related.py [scientific] [FOLDER] [--systems NAME ...] [--seeds 0 1 2] [--run]
+
+Without `--run` nothing is computed: the table shows what is kept in results/related.json, and "not run" elsewhere. With
+it, missing cells are computed one after the other, each written down when it is finished, so an interrupted table goes
+on; FOLDER keeps the project and its artefacts, which cells share. A cell that takes more than `--minutes` (40) is said.
+
+A cell is a trained method on one data set with one seed; its ranks of all users' test targets are kept, under both
+protocols, so every figure, interval and paired difference below is computed from them when the table is printed:
+
+    R@10, N@10       over all users, with the 95 % interval over users (the mean of the seeds is one value a user)
+    tail             N@10 of targets with 1 to 4 training interactions
+    short            N@10 of users with at most 4 training interactions
+    seconds, MB      of the stages that the method joins: their processor time, and the size of what they leave
+    against off      the paired difference in N@10, and against the control
+
+The method that is measured is a scorer of the whole catalogue where the system ends with one (`sasrec`, `sasrec-text`),
+which needs no tuning of the language model; else the generator's own lists (`model`), the whole line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from cells import Cells, artefact, eagertui
+from real_data import ORDER, write_project
+
+from core.baselines import popularity_of
+from core.baselines.sasrec import SasRecBaseline
+from core.baselines.sasrec_text import SasRecTextBaseline
+from core.data.dataset import Dataset
+from core.errors import Interrupted
+from core.evaluate.compare import verdict
+from core.evaluate.metrics import values_of
+from core.evaluate.ranks import rank_by_scores
+from core.evaluate.resampling import resampled_difference, resampled_interval
+from core.pipeline import plan, run_stages
+from core.project import Project
+from core.run.reporter import NullReporter
+from core.vectors.sasrec_model import SasRec
+
+CELLS = Cells("related")
+SAMPLE = "sample"
+PROTOCOLS = ("seen kept", "seen hidden")
+TAIL, SHORT = (1, 4), 4
+SCORERS = {"sasrec": SasRecBaseline, "sasrec-text": SasRecTextBaseline}
+LIGHTER = ["tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
+"""The budget of cells that tune a language model."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One system and its rows.
+
+    Attributes:
+        method: what is measured: a name of `SCORERS`, or `model`.
+        paper: its arXiv id.
+        stages: those it joins, whose seconds and size count.
+        rows: the settings of each row; the first is off, the last is on, and those between are controls.
+    """
+
+    method: str
+    paper: str
+    stages: tuple[str, ...]
+    rows: dict[str, list[str]]
+
+
+CONTRAST = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1"]
+
+
+def _contrast(weight: str) -> System:
+    """One half of SRA-CL."""
+    rows = {"off": [], "control: random neighbours": [weight, "sasrec.contrast_neighbours=random"], "on": [weight]}
+    return System("sasrec", "2503.04162", ("sasrec",), rows)
+
+
+def _aligned(paper: str, behavior: str, method: str, weight: float) -> System:
+    """An alignment of SASRec's items, measured as SASRec, or of LightGCN, measured as source of the item index."""
+    source = [f"vectors.behavior={behavior}"]
+    on = [*source, f"vectors.align={method}", f"vectors.align_weight={weight}"]
+    rows = {"off": source, "control: shuffled texts": [*on, "vectors.align_control=shuffled"], "on": on}
+    measured, stage = ("sasrec", "sasrec") if behavior == "sasrec" else ("model", "behavior")
+    return System(measured, paper, (stage,), rows)
+
+
+SYSTEMS = {
+    "sra-cl": System(
+        "sasrec", "2503.04162", ("sasrec",),
+        {
+            "off": [],
+            "control: random neighbours": [*CONTRAST, "sasrec.contrast_neighbours=random"],
+            "control: dropout alone": [*CONTRAST, "sasrec.contrast_neighbours=self"],
+            "on": CONTRAST,
+        },
+    ),
+    "sra-cl, users alone": _contrast("sasrec.contrast_users=0.1"),
+    "sra-cl, items alone": _contrast("sasrec.contrast_items=0.1"),
+    "rlmrec-con, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.01),
+    "rlmrec-gen, sasrec": _aligned("2310.15950", "sasrec", "generate", 0.1),
+    "darec, sasrec": _aligned("2408.08231", "sasrec", "disentangled", 0.1),
+    "rlmrec-con at 0.1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.1),
+    "rlmrec-con, lightgcn": _aligned("2310.15950", "lightgcn", "contrast", 0.01),
+    "rlmrec-gen, lightgcn": _aligned("2310.15950", "lightgcn", "generate", 0.1),
+    "darec, lightgcn": _aligned("2408.08231", "lightgcn", "disentangled", 0.1),
+    "mixture-of-codes": System(
+        "model", "2410.09560", ("index",),
+        {"off": ["index.method=rq-vae"], "control: parallel": ["index.method=parallel"], "on": ["index.method=moc"]},
+    ),
+    "letter's temperature": System(
+        "model", "2405.07314", ("tune",),
+        {"off": [], "control: above one": ["tune.temperature=1.3"], "on": ["tune.temperature=0.7"]},
+    ),
+}  # fmt: skip
+"""Compared at an equal number of codes an item: `moc` has more parameters in training, and as many code tokens."""
+
+
+class Until(NullReporter):
+    """Stops after a stage."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage, self.ended = stage, False
+
+    def stage_finished(self, name: str, seconds: float, summary: Any) -> None:
+        self.ended |= name == self.stage
+
+    def stage_reused(self, name: str, fingerprint: str = "") -> None:
+        self.ended |= name == self.stage
+
+    def wants(self) -> Any:
+        return "stop" if self.ended else "go"
+
+
+def packed(ranks: np.ndarray) -> str:
+    """Numbers below 65,536 as text."""
+    return base64.b64encode(zlib.compress(ranks.astype("<u2").tobytes(), 9)).decode()
+
+
+def unpacked(text: str) -> np.ndarray:
+    """What `packed` wrote."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<u2").astype(np.int64)
+
+
+def project_file(data: str, folder: Path) -> Path:
+    """A project on a data set."""
+    if data == SAMPLE:
+        if not (folder / "project.toml").exists():
+            command = [sys.executable, "-m", "eagertui.cli", "--headless", "init", str(folder), "--sample"]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return folder / "project.toml"
+    return write_project(data, folder)
+
+
+def of_stages(artefacts: dict[str, Path], stages: tuple[str, ...]) -> dict[str, float]:
+    """Seconds of processor time of some stages, and the size of what they left."""
+    seconds = sum(json.loads((artefacts[name] / "stage.json").read_text())["cpu_seconds"] for name in stages)
+    files = [file for name in stages for file in artefacts[name].rglob("*") if file.is_file()]
+    return {"seconds": round(seconds, 1), "mb": round(sum(file.stat().st_size for file in files) / 1e6, 2)}
+
+
+def scored(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
+    """Train the stages of a scorer, and rank."""
+    stage = SCORERS[system.method].inputs[0]
+    project = Project.load(file, sets)
+    with contextlib.suppress(Interrupted):
+        run_stages(project, Until(stage))
+    made = {one.name: project.runs_dir / ".store" / one.fingerprint for one in plan(project)}
+    dataset = Dataset.load(made["data"])
+    model = SasRec.load(made[stage] / "sasrec.safetensors", dataset.n_items, project.sasrec).frozen()
+    questions = dataset.evaluation("test")
+    ranking = rank_by_scores(model, questions, dataset.n_items, system.method, NullReporter())
+    about = {"history": questions.histories.lengths - 1, "popularity": popularity_of(dataset.train(), dataset.n_items)}
+    return {
+        "seen kept": packed(ranking.ranks), "seen hidden": packed(ranking.masked),
+        "history": packed(about["history"]), "popularity": packed(about["popularity"][questions.targets]),
+        **of_stages(made, system.stages),
+    }  # fmt: skip
+
+
+def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
+    """Train the whole line, and take the ranks of the generator's own lists."""
+    given = [part for text in [*LIGHTER, *sets] for part in ("--set", text)]
+    run = Path(eagertui("train", str(file), *given)[-1]["run"])
+    frame = pl.read_parquet(artefact(run, "evaluate") / "ranks.parquet").filter(pl.col("split") == "test")
+    made = {name: artefact(run, name) for name in system.stages}
+    columns = {"seen kept": "rank_model", "seen hidden": "masked_rank_model", "popularity": "popularity"}
+    ranks = {name: packed(frame[column].to_numpy()) for name, column in columns.items()}
+    return {**ranks, "history": packed(frame["history"].to_numpy() - 1), **of_stages(made, system.stages)}
+
+
+def key(data: str, system: str, row: str, seed: int) -> str:
+    """Names a cell."""
+    return f"{data} | {system} | {row} | seed {seed}"
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Of the mean over users."""
+    kinds, counts = np.unique(values, return_counts=True)
+    return resampled_interval(kinds, counts)
+
+
+def shown(values: np.ndarray) -> str:
+    """A mean and its interval."""
+    if not len(values):
+        return "nobody"
+    low, high = interval(values)
+    return f"{values.mean():.4f} [{low:.4f}, {high:.4f}]"
+
+
+def against(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """A paired difference in words."""
+    kinds, counts = np.unique(ours - theirs, return_counts=True)
+    found = resampled_difference(kinds, counts)
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] {verdict(found.low, found.high)}"
+
+
+def values(cells: list[dict[str, Any]], metric: str, protocol: str) -> np.ndarray:
+    """What each user is worth, the mean over the seeds; (users,)."""
+    return np.mean([values_of(metric, unpacked(cell[protocol])) for cell in cells], axis=0)
+
+
+def table(data: str, name: str, seeds: list[int]) -> None:
+    """Print a system's rows."""
+    system, known = SYSTEMS[name], CELLS.known()
+    rows = {row: [known[key(data, name, row, seed)] for seed in seeds if key(data, name, row, seed) in known]
+            for row in system.rows}  # fmt: skip
+    off, *controls, on = system.rows
+    print(f"\n## {name} (arXiv {system.paper}) on {data}: {system.method}, seeds {', '.join(map(str, seeds))}")
+    for protocol in PROTOCOLS:
+        print(f"\n{protocol}\n")
+        print("| row | seeds | R@10 | N@10 | N@10, tail | N@10, short histories | seconds | MB |")
+        print("|---|---|---|---|---|---|---|---|")
+        for row, cells in rows.items():
+            if not cells:
+                print(f"| {row} | not run | | | | | | |")
+                continue
+            popularity, history = unpacked(cells[0]["popularity"]), unpacked(cells[0]["history"])
+            ndcg = values(cells, "ndcg@10", protocol)
+            tail, short = (popularity >= TAIL[0]) & (popularity <= TAIL[1]), history <= SHORT
+            figures = [shown(values(cells, "recall@10", protocol)), shown(ndcg), shown(ndcg[tail]), shown(ndcg[short])]
+            cost = [f"{np.mean([cell[what] for cell in cells]):.1f}" for what in ("seconds", "mb")]
+            print(f"| {row} | {len(cells)} | {' | '.join([*figures, *cost])} |")
+        full = [row for row in rows if len(rows[row]) == len(rows[on])]
+        for other in [row for row in (off, *controls) if rows[on] and row in full]:
+            popularity = unpacked(rows[on][0]["popularity"])
+            tail = (popularity >= TAIL[0]) & (popularity <= TAIL[1])
+            ours, theirs = (values(rows[row], "ndcg@10", protocol) for row in (on, other))
+            print(f"\non against {other}: N@10 {against(ours, theirs)}; tail {against(ours[tail], theirs[tail])}")
+
+
+def main() -> None:
+    """Fill in the missing cells if asked to, then print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", default="scientific", choices=[*sorted(ORDER), SAMPLE])
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
+    parser.add_argument("--rows", nargs="+", default=[], help="only rows that begin with one of these")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--run", action="store_true")
+    args = parser.parse_args()
+    if args.run:
+        folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-"))
+        file = project_file(args.data, folder)
+        for seed in args.seeds:
+            for name in args.systems:
+                system = SYSTEMS[name]
+                for row in system.rows:
+                    cell = key(args.data, name, row, seed)
+                    if cell in CELLS.known() or (args.rows and not row.startswith(tuple(args.rows))):
+                        continue
+                    sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1"], time.monotonic()
+                    CELLS.keep(cell, (scored if system.method in SCORERS else tuned)(file, system, sets))
+                    minutes = (time.monotonic() - began) / 60
+                    if minutes > args.minutes:
+                        print(f"{cell}: {minutes:.0f} minutes", file=sys.stderr)
+    for name in args.systems:
+        table(args.data, name, args.seeds)
+
+
+if __name__ == "__main__":
+    main()
