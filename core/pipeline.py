@@ -123,6 +123,10 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
     for name, recipe in recipes_of(project).items():
         mark = fingerprint(recipe)
         made[name] = store.artefact(mark)
+        if store.has(mark) and (file := store.damaged(mark)) is not None:
+            message = f"{name}: {file.name} is not as it was written; the stage is computed again"
+            reporter.alert("warning", "a damaged artefact", message)
+            store.discard(mark)
         if store.has(mark):
             reporter.stage_reused(name, mark)
             about = store.about(mark)
