@@ -103,7 +103,7 @@ def compare(terminal: Terminal) -> None:
     terminal.see("compare", "Methods", seconds=30)
     terminal.keys("Space", "Down", "Space")
     verdict = r"model\+?\w* .*(better|worse|not clear)"
-    terminal.see("two are marked, and the verdict", "2 marked", "light [0-9a-f]{4} .*reference", verdict, seconds=60)
+    terminal.see("two are marked, and the verdict", "2 marked", r"model\+fused .*reference", verdict, seconds=60)
     terminal.keys("v", "v")
     terminal.see("the settings that differ", "Settings that differ", "recommend", seconds=30)
     terminal.keys("v", "v", "v")
