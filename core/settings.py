@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.registry import BASELINES, BEHAVIOR_VECTORS, LOSSES, QUANTIZERS, TASKS, TEXT_VECTORS, Registry
+from core.registry import ALIGNMENTS, BASELINES, BEHAVIOR_VECTORS, LOSSES, QUANTIZERS, TASKS, TEXT_VECTORS, Registry
 
 Choice = str | Registry[Any]
 
@@ -156,7 +156,23 @@ class VectorSettings:
     )
     semantic_dim: int = opt(256, "width of the text vectors (lsa)", low=2, high=8192)
     behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd, din, lightgcn)", low=2, high=8192)
-    options: Mapping[str, Any] = plugin_options(TEXT_VECTORS, BEHAVIOR_VECTORS)
+    align: str = opt(
+        "none",
+        "how behaviour vectors (sasrec, lightgcn) follow the text while they are learnt",
+        choices=(ALIGNMENTS, "none"),
+    )
+    align_weight: float = opt(0.01, "weight of that; 0 = off, 0.1 for disentangled", low=0.0, high=100.0)
+    align_control: str = opt(
+        "none",
+        "shuffled = the same texts, dealt out anew among the items, for comparison",
+        choices=("none", "shuffled"),
+    )
+    options: Mapping[str, Any] = plugin_options(TEXT_VECTORS, BEHAVIOR_VECTORS, ALIGNMENTS)
+
+    @property
+    def aligns(self) -> bool:
+        """Whether behaviour vectors follow the text."""
+        return self.align != "none" and self.align_weight > 0 and self.behavior != "none"
 
 
 @dataclass(frozen=True)
@@ -336,6 +352,10 @@ class TuneSettings:
         "vocabulary = all tokens, as in the papers",
         choices=("legal", "level", "vocabulary"),
     )
+    temperature: float = opt(
+        1.0, "logits of codes are divided by this in training; below 1 stresses the hardest others (LETTER)",
+        above=0.0, high=100.0,
+    )  # fmt: skip
     worded: bool = opt(False, "a worded frame before every history, drawn from the prompts of `sequential`")
     weight_decay: float = opt(0.05, "weight decay of AdamW", low=0.0, high=10.0)
     dropout: float = opt(0.1, "share of activations dropped in training", low=0.0, below=1.0)

@@ -27,7 +27,7 @@ from core.stage import (
     shared_out,
     source_files,
 )
-from core.tune.memory import Need, needs
+from core.tune.memory import Need, kept_parameters, needs
 from core.vectors.stage import active_sources, sources_there
 
 TUNE_TOKEN, TUNE_TARGET, TUNE_START = 10e-6, 60e-6, 1.5
@@ -38,7 +38,7 @@ VALIDATION = 0.4  # seconds of a checkpoint at its end
 VALIDATION_BEAMS = 20
 LESSON_ROWS = 256  # rows of a batch that the teachers are asked about
 LESSONS = 15.0  # copies of what they say of every item
-TOKENIZER = 1.0
+TOKENIZER, TOKENIZER_WORD = 1.0, 130.0  # MB; bytes of a word of a pretrained one
 
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
@@ -68,6 +68,8 @@ def tune_settings(project: Project) -> Settings:
     if speaks(project):
         more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
     tune = asdict(project.tune)
+    if tune["temperature"] == 1.0:  # as it was before there was one
+        del tune["temperature"]
     for stage in tune["stages"]:
         if not stage["losses"]:  # as it was before there were such losses
             del stage["losses"]
@@ -216,7 +218,9 @@ def _disk(job: Job) -> float | None:
         return None
     # The best model and the next one, beside two checkpoints with the optimiser's two numbers a weight.
     moments = 4 if float(job.settings("tune")["ema"]) else 3
-    return float(shape.parameters) * 4 * (2 + 2 * moments) * MB + TOKENIZER
+    kept = kept_parameters(job.settings("tune"), shape, job.codes)
+    words = TOKENIZER_WORD * (shape.rows - job.codes) * MB
+    return kept * 4 * (2 + 2 * moments) * MB + 2 * words + TOKENIZER
 
 
 def _epochs(settings: Mapping[str, Any]) -> list[tuple[str, int]]:
