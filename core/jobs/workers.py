@@ -18,8 +18,8 @@ from core.errors import EnvironmentFault
 from core.run import launch
 from core.settings import RunSettings
 
-PATIENCE = 20.0
-"""Seconds for the others to end by themselves after the work."""
+PATIENCE = 2.0
+"""Seconds for each of the others to end by itself after the work, which then is whole without it."""
 
 
 def count_of(settings: RunSettings) -> int:
