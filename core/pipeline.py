@@ -149,7 +149,8 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
             from core.data.dataset import Dataset
             from core.data.doubts import check_measurable
 
-            check_measurable(Dataset.load(made[name]))
+            dataset = Dataset.load(made[name])
+            check_measurable(dataset.sequences.lengths, dataset.split)
         if folder is not None:
             note = {"stage": name, "fingerprint": mark, "artefact": f"../.store/{mark}", "summary": about["summary"]}
             write_atomic(folder.path / "stages" / f"{name}.json", json.dumps(note, indent=1))

@@ -72,7 +72,7 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
                     odd.append(line)
                 if len(odd) > _ODD_LINES:
                     break
-    except (OSError, *UNPACK_ERRORS):
+    except UNPACK_ERRORS:
         return ""  # whoever reads it says so
     return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
 

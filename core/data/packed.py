@@ -66,8 +66,9 @@ def _zstd() -> Any:
 
 
 UNPACK_ERRORS: tuple[type[Exception], ...] = (
-    EOFError, gzip.BadGzipFile, zlib.error, *([_zstd().ZstdError] if _zstd() else [])
+    OSError, EOFError, zlib.error, *([_zstd().ZstdError] if _zstd() else [])
 )  # fmt: skip
+"""What reading a packed file can raise: the disk's faults, and damage."""
 
 
 @lru_cache(maxsize=64)

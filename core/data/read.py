@@ -67,7 +67,7 @@ class Head:
                 raw = file.read(16)
             with opened(path) as file:
                 content = file.read(HEAD_BYTES)
-        except (OSError, *UNPACK_ERRORS) as error:
+        except UNPACK_ERRORS as error:
             raise read_fault(path, error) from None
         whole = len(content) < HEAD_BYTES - 3
         encoding = "" if is_utf8(encoding) else encoding or guessed_encoding(content)
@@ -229,7 +229,7 @@ def read_fault(path: Path, error: BaseException) -> DataError | EnvironmentFault
         return error
     if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
         return DataError(f"{path}: the gzip file is damaged or truncated")
-    if isinstance(error, UNPACK_ERRORS):
+    if isinstance(error, UNPACK_ERRORS) and not isinstance(error, OSError):
         return DataError(f"{path}: the zstd file is damaged or truncated")
     if isinstance(error, MemoryError):
         return EnvironmentFault(f"{path}: not enough memory to read it")

@@ -79,6 +79,7 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     from core import pipeline
     from core.data import profile
     from core.data.dataset import Dataset
+    from core.data.doubts import doubts
     from core.jobs.start import writable
     from core.project import Project
     from core.run.reporter import NullReporter
@@ -98,7 +99,7 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     artefact = store.artefact(mark)
     return {
         "artefact": str(artefact.resolve()),
-        "profile": profile(Dataset.load(artefact)),
+        "profile": {**profile(Dataset.load(artefact)), "doubts": doubts(project.data, project.directory)},
         "max_history": project.data.max_history,
         "reused": reused,
     }
