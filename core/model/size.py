@@ -76,6 +76,18 @@ class DecoderShape:
         return [known[name] for name in targets if name in known] or list(known.values())
 
 
+def weight_bytes(shape: DecoderShape, settings: Mapping[str, Any]) -> float:
+    """Bytes of a loaded model's weights.
+
+    Args:
+        shape: the model.
+        settings: of the stage `tune`: weights that no stage trains stay in bf16 where their files are.
+    """
+    frozen = all(stage["train"] != "all" for stage in settings["stages"])
+    half = shape.half and frozen and settings["dtype"] != "fp32"
+    return shape.parameters * (2.0 if half else 4.0)
+
+
 def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], Path]) -> DecoderShape | None:
     """The shape of a backbone; None for a model that is not there yet.
 
