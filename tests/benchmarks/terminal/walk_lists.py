@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -87,12 +88,16 @@ def what_if(terminal: Terminal) -> None:
 
 def beside(terminal: Terminal) -> None:
     """SASRec's list beside the model's, both written into a file."""
-    for _ in range(6):
+    name = ""
+    while name != "sasrec":
         terminal.keys("b")
-        text = terminal.see("a list beside", "Next by")
-        if "Next by sasrec " in text or "Next by sasrec ─" in text or "Next by sasrec━" in text:
-            break
-    terminal.see("SASRec beside", r"Next by sasrec\b")
+        end = time.monotonic() + 60
+        while (found := re.search(r"Next by (\S+)", terminal.screen())) is None or found[1] == name:
+            if time.monotonic() > end:
+                terminal.fail("a list beside", terminal.screen(), f"no list after {name or 'the first key'}")
+            time.sleep(0.1)
+        name = found[1]
+    terminal.see("SASRec beside", r"Next by sasrec ")
     terminal.keys("x")
     terminal.see("written", "written")
 
