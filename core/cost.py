@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 MB = 1e-6
 FP32, FP32_TRAINED, BF16, BF16_EMULATED = 90e9, 77e9, 225e9, 40e9
 """Operations a second and thread of the reference machine, of matrix products."""
-REFERENCE = 90.0
-"""What the probe of `core.estimate.probe` gave on the quiet machine where the stages' constants were measured."""
 ITEM_VECTOR = 2.5e-9
 """Seconds that a step spends on each number of the items' vectors: gradients and AdamW."""
 
@@ -86,31 +84,19 @@ class Sizes:
 
 @dataclass(frozen=True)
 class MachineSpeed:
-    """What a run would compute with.
+    """What a run would compute with; how fast that is, is measured (`core.estimate.paces`).
 
     Attributes:
-        gflops: fp32 multiplications of small matrices, by all threads of the run together, in billions a second.
         threads: of the run.
         bf16: whether the model's matrix products run in bf16.
         native: whether the hardware multiplies bf16 itself.
-        gpu: whether the model runs on a GPU, of whose speed the probe says nothing.
+        gpu: whether the model runs on a GPU, of whose speed the formulas say nothing.
     """
 
-    gflops: float
     threads: int
     bf16: bool = True
     native: bool = True
     gpu: bool = False
-
-    @property
-    def all_threads(self) -> float:
-        """Speed of work that uses every thread, in threads of the reference machine."""
-        return self.gflops / REFERENCE
-
-    @property
-    def one_thread(self) -> float:
-        """Speed of work that uses one thread, in threads of the reference machine."""
-        return self.gflops / self.threads / REFERENCE
 
 
 @dataclass(frozen=True)
@@ -127,8 +113,8 @@ class Work:
         return Work(self.shared * factor, self.single * factor)
 
     def seconds(self, machine: MachineSpeed) -> float:
-        """How long it takes there."""
-        return self.shared / machine.all_threads + self.single / machine.one_thread
+        """How long it takes threads as fast as those of the reference machine."""
+        return self.shared / machine.threads + self.single
 
 
 class Job(Protocol):
@@ -197,8 +183,3 @@ class Cost:
     disk: Callable[[Job], float | None]
     epochs: Callable[[Mapping[str, Any]], list[tuple[str, int]]] = lambda settings: []
     gpu: bool = False
-
-
-def gaps(tensor: float, kept: float, live: float, gaps: float) -> float:
-    """What a tensor of so many MB costs: its copies alive, and the gaps that smaller ones leave."""
-    return live * tensor + gaps * min(tensor, kept)

@@ -368,7 +368,8 @@ def parse_text(text: str, kind: Any) -> Any:
         quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
         return _toml(text) if quoted else text
     if typing.get_origin(kind) is tuple and not text.startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return parts if typing.get_args(kind)[0] is str else [_toml(part) for part in parts]
     try:
         return _toml(text)
     except BadValue:
@@ -414,7 +415,7 @@ def _shown(value: Any) -> str:
 def _kind_name(kind: Any) -> str:
     origin = typing.get_origin(kind)
     if origin is tuple:
-        return "list of texts"
+        return "list of texts" if typing.get_args(kind)[0] is str else "list of numbers"
     if origin is dict:
         return "table of numbers"
     return {str: "text", int: "whole number", float: "number", bool: "true or false"}[kind]

@@ -126,6 +126,10 @@ class Project:
         """Return a path of the project file as an absolute one; `~` is the home folder."""
         return resolved(path, self.directory)
 
+    def seeded(self) -> tuple[Project, ...]:
+        """The project once for each of `run.seeds`; of one run, itself."""
+        return tuple(dataclasses.replace(self, seed=seed) for seed in self.run.seeds) or (self,)
+
     def to_toml(self) -> str:
         """The resolved project, defaults included, as a project file that loads to an equal project."""
         tree = fields.tree_of(self)
@@ -392,6 +396,10 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
         fail("data.text", "names columns of the item table, but data.items is empty")
     if data.min_rating > 0 and not data.rating:
         fail("data.min_rating", "needs data.rating, the column of the ratings")
+    if data.split == "time" and not data.time:
+        fail("data.split", "time needs data.time, the column of the times")
+    if data.ties == "shuffle" and not (data.time or data.position):
+        fail("data.ties", "nothing is tied in the order of the file; shuffle needs data.time or data.position")
     for key in ("user", "item"):
         if not getattr(data, key):
             fail(f"data.{key}", "required: a column of the interaction log")
@@ -402,6 +410,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
             later = key if ("data", key) in origins else named[column]
             fail(f"data.{later}", f'the column "{column}" is named for two things')
         named[column] = key
+    if len(set(project.run.seeds)) < len(project.run.seeds):
+        fail("run.seeds", "a seed stands there twice")
     if not project.index.sources:
         fail("index.sources", "needs at least one source")
     for table in ("backbone", "sasrec"):

@@ -66,7 +66,22 @@ class RunSettings:
     device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
-    goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
+    processes: int = opt(
+        1, "processes that tune and evaluate together on this machine; 0 = one a visible GPU", low=0, high=1024
+    )
+    seeds: tuple[int, ...] = opt(
+        (), "several runs that differ in their seed alone, one after the other; none = one run", low=0, high=2**31 - 1
+    )
+    goal: str = opt(
+        "metrics", "how far it goes: to the metrics, or to the model or the item index alone",
+        choices=("metrics", "model", "index"),
+    )  # fmt: skip
+    base: str = opt(
+        "", "run whose codes and weights it starts from, to learn from grown data (train --from)", personal=True
+    )
+    chosen: str = opt(
+        "", "run whose validation chose what this one fits to all interactions (train --final)", personal=True
+    )
     report_to: tuple[str, ...] = opt(
         (),
         "trackers that get a run's figures too, each a package to install",
@@ -107,9 +122,24 @@ class DataSettings:
         "what is ranked: interacted = items left after cleaning; all = the rest of the item table too",
         choices=("interacted", "all"),
     )
-    split: str = opt(
-        "leave-one-out", "the last interaction is the test, the one before validation", choices=("leave-one-out",)
+    where: str = opt(
+        "", "SQL over the log's columns: which rows count, e.g. event = 'purchase'; empty = all", personal=True
     )
+    ties: str = opt(
+        "file",
+        "order of a user's interactions at one time: file = as in the file; shuffle = by the seed",
+        choices=("file", "shuffle"),
+    )
+    split: str = opt(
+        "leave-one-out",
+        "leave-one-out = a user's last interaction is the test, the one before validation; "
+        "time = a user's first one after the cuts below; none = all of them train",
+        choices=("leave-one-out", "time", "none"),
+    )
+    valid_from: str = opt(
+        "0.2", "split = time: where training ends and validation begins: a date, or the last share of the rows"
+    )
+    test_from: str = opt("0.1", "split = time: where the test begins: a date, or the last share of the rows")
     max_rejected: float = opt(0.05, "more bad rows than this share is an error", low=0.0, high=1.0)
     encoding: str = opt("", "how text files are written: latin-1, utf-16, ...; empty = UTF-8, or by their look")
 
@@ -159,6 +189,7 @@ class SasrecSettings:
     batch_users: int = opt(128, "users a step", low=1, high=65536)
     epochs: int = opt(25, "passes over the users", low=1, high=10000)
     max_history: int = opt(50, "items of history it sees", low=1, high=1000)
+    negatives: int = opt(0, "items drawn for the loss of a step; 0 = all of the catalogue", low=0, high=10**7)
     contrast_users: float = opt(
         0.0, "weight of the pull to histories of like text (after SRA-CL); 0 = off, theirs is 0.1", low=0.0, high=100.0
     )
@@ -210,7 +241,7 @@ class IndexSettings:
 class BackboneSettings:
     """The language model that learns to recommend."""
 
-    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id or folder")
+    model: str = opt("tiny", "tiny = a small decoder built on the spot; or a Hugging Face id, a folder or a .gguf file")
     hidden_size: int = opt(256, "width (tiny)", low=8, high=8192)
     layers: int = opt(4, "transformer layers (tiny)", low=1, high=96)
     heads: int = opt(4, "attention heads (tiny)", low=1, high=128)

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from core.assets import refuse_demo
 from core.files import locked, make_private, sync, write_atomic
 from core.safe_json import number, read_object
 
@@ -48,6 +49,7 @@ class Store:
 
         Where another process is making the same artefact, wait for it and take what it made.
         """
+        refuse_demo(self.path)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = self.path / f"{fingerprint}.partial"
         with locked(partial):

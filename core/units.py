@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+UNKNOWN_TIME = "time not known before a first run"
 
 def duration(seconds: object) -> str:
     """A measured span of time in at most two units: `42 s`, `3 min 20 s`, `1 h 05 min`; a dash where it is unknown."""
@@ -51,7 +52,12 @@ def roughly(seconds: float | None) -> str:
 
 def between(seconds: float, spread: float) -> str:
     """The span in which an estimated time likely lies, from `seconds / spread` to `seconds * spread`: `7–20 min`."""
-    low, high = roughly(seconds / spread), roughly(seconds * spread)
+    return from_to(seconds / spread, seconds * spread)
+
+
+def from_to(shortest: float, longest: float) -> str:
+    """An estimated span of time between two ends: `7–20 min`."""
+    low, high = roughly(shortest), roughly(longest)
     if low == high:
         return low
     one, other = low.split(), high.split()
@@ -61,7 +67,7 @@ def between(seconds: float, spread: float) -> str:
 
 def in_words(seconds: float | None, memory_mb: float | None, disk_mb: float | None, spread: float) -> str:
     """What a run will cost on one line: `about 12 min (7–20 min), up to 2.1 GB of memory, 0.3 GB of disk`."""
-    time = "an unknown time" if seconds is None else f"about {roughly(seconds)} ({between(seconds, spread)})"
+    time = f"about {roughly(seconds)} ({between(seconds, spread)})" if seconds is not None else UNKNOWN_TIME
     memory = "an unknown amount" if memory_mb is None else f"up to {gigabytes(memory_mb)}"
     disk = "an unknown amount" if disk_mb is None else gigabytes(disk_mb)
     return f"{time}, {memory} of memory, {disk} of disk"

@@ -42,6 +42,7 @@ OVER_A_PLACE = frozenset(
         "build_index",
         "new_project",
         "sample",
+        "demo",
         "explore",
         "resume",
         "stop_run",
@@ -116,6 +117,8 @@ class EagerApp(TidyingApp):
             self.register_theme(theme)
         wanted = self.config.theme or self.memory.get("theme", "")
         self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        if not self.config.animation:
+            self.animation_level = "none"
         self.set_keymap(dict(self.config.keys))
 
     def on_mount(self) -> None:
@@ -279,7 +282,7 @@ class EagerApp(TidyingApp):
             if action == "resume":
                 return status.state in UNFINISHED and not status.live and folder is not None and folder.path.is_dir()
             if action == "explore":
-                return status.state == "finished" and any(run.folder == folder and run.has_model for run in self.runs)
+                return any(run.folder == folder and run.explorable for run in self.runs)
             return status.live
         return True
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.assets import is_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.run import launch
 from core.run.folder import RunFolder, RunInfo
@@ -22,6 +23,7 @@ from core.run.status import Status
 from core.serve import protocol
 from core.serve.client import LINE_LIMIT, ServingClient
 from eagertui.cli.verbs.index import ONLY_INDEX
+from eagertui.config import state_path
 from eagertui.plain import near
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Bridge:
         if project is not None and project.is_dir():
             project = project / "project.toml"
         self.project_file = project.absolute() if project else None
+        self.demo = project is not None and is_demo(project)
+        """Whether it is the demo, which stays as it is."""
         self._list = RunList(self.runs_dir) if self.runs_dir else None
 
     @property
@@ -226,7 +230,17 @@ class Bridge:
             on_progress: called with a sentence while it loads something.
             lookup: it answers about the index alone, at once.
         """
-        log = folder.path / ("lookup.log" if lookup else "serve.log")
+        log = _log_path(folder, "lookup.log" if lookup else "serve.log")
         return ServingClient(
             folder, on_progress, lookup=lookup, command=self.engine, log=log, again="ctrl+r starts it again"
         )
+
+
+def _log_path(folder: RunFolder, name: str) -> Path:
+    """Where a serving process writes what it says: with its run, of the demo beside what the app remembers."""
+    if not is_demo(folder.path):
+        return folder.path / name
+    place = state_path().parent
+    with contextlib.suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    return place / f"demo-{name}"

@@ -63,6 +63,8 @@ class Config:
     """Own keys by an action's id, comma-separated: `[keys] quit = "ctrl+x"`."""
     problems: tuple[str, ...] = ()
     """What is wrong in the file, a sentence each; such a line is left out, and no other."""
+    animation: bool = True
+    """Whether anything may move; TEXTUAL_ANIMATIONS=none in the environment says no as well."""
 
     @classmethod
     def load(cls, path: Path, actions: frozenset[str] = frozenset(), clashes: Clashes = lambda keys: {}) -> Config:
@@ -75,8 +77,12 @@ class Config:
         """
         raw, problems = _parsed(path)
         theme, symbols, keys = raw.get("theme", ""), raw.get("symbols", "braille"), raw.get("keys", {})
-        for name in sorted(set(raw) - {"theme", "symbols", "keys"}):
-            problems.append(f"{name}: no such key; known are theme, symbols and the table keys")
+        animation = raw.get("animation", True)
+        for name in sorted(set(raw) - {"theme", "symbols", "animation", "keys"}):
+            problems.append(f"{name}: no such key; known are theme, symbols, animation and the table keys")
+        if not isinstance(animation, bool):
+            problems.append("animation: neither true nor false")
+            animation = True
         if not isinstance(theme, str):
             problems.append("theme: not a text")
             theme = ""
@@ -99,7 +105,7 @@ class Config:
         while bad := clashes(own):
             problems += [f"keys.{name}: {why}" for name, why in bad.items()]
             own = {name: key for name, key in own.items() if name not in bad}
-        return cls(theme, symbols, own, tuple(problems))
+        return cls(theme, symbols, own, tuple(problems), animation)
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any], list[str]]:

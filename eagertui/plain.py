@@ -8,13 +8,16 @@ import re
 import unicodedata
 from pathlib import Path
 
-from core.units import between, duration, gigabytes, roughly, size
+from core.assets import demo_path
+from core.units import between, duration, from_to, gigabytes, roughly, size
 
 __all__ = [
-    "between", "duration", "figure", "figures", "from_home", "gigabytes", "near", "project_file", "roughly", "size",
-    "steady", "visible",
+    "between", "duration", "figure", "figures", "from_home", "from_to", "gigabytes", "near", "project_file", "roughly",
+    "size", "steady", "visible",
 ]  # fmt: skip
 
+DEMO = "demo"
+"""What the project that ships with the program is called on the command line."""
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]")
 """Printable by the book, and yet nothing of them is seen."""
 _JOINERS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")
@@ -92,12 +95,16 @@ def figures(values: object) -> str:
 def project_file(given: Path | None) -> Path:
     """The project file that an argument names: the file, or the `project.toml` of a folder, here by default.
 
+    `demo` is the demo that ships with the program, where nothing else is called so.
+
     Raises:
         ProjectError: it is no project; says what it is, and the next step.
     """
     from eagertui.no_project import fault_at
 
     path = given or Path()
+    if path == Path(DEMO) and not path.exists():
+        path = demo_path()
     if fault := fault_at(path):
         raise fault
     return path / "project.toml" if path.is_dir() else path

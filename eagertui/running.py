@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual import work
 
+from core.assets import demo_path, refuse_demo
 from core.errors import EagerError
 from core.run.folder import RunFolder
 from eagertui.actions import PLACES
@@ -40,8 +41,10 @@ class RunningApp(WatchingApp):
 
     def place_before(self) -> str:
         """The place where the project was left last time."""
-        place = str(self.memory.get(f"place {self.bridge.project_file}", "home"))
-        return place if place in PLACES and self.bridge.project_file is not None else "home"
+        file = self.bridge.project_file
+        first = "explore" if self.bridge.demo else "home"
+        place = str(self.memory.get(f"place {file}", first))
+        return place if place in PLACES and file is not None else "home"
 
     def action_go(self, place: str) -> None:
         """Go to a place."""
@@ -71,6 +74,7 @@ class RunningApp(WatchingApp):
         file = self.bridge.project_file
         if file is None:
             return
+        refuse_demo(file)
         screen = StartScreen(file, self.bridge.overrides if self.wanted is None else self.wanted, setting)
         choice = await self.push_screen_wait(screen)
         self.wanted = tuple(screen.overrides)
@@ -86,6 +90,7 @@ class RunningApp(WatchingApp):
         file = self.bridge.project_file
         if file is None:
             return
+        refuse_demo(file)
         given = self.bridge.overrides if self.wanted is None else self.wanted
         screen = StartScreen(file, [*given, ONLY_INDEX])
         choice = await self.push_screen_wait(screen)
@@ -149,6 +154,18 @@ class RunningApp(WatchingApp):
                 return
         self.open_project(path)
         self.tell(f"the sample is now in {path.parent.absolute()}")
+
+    def action_demo(self) -> None:
+        """Open the demo at what it is for: its lists."""
+        self.open_project(demo_path() / "project.toml")
+        self.action_go("explore")
+
+    def action_got_it(self) -> None:
+        """Never show the hint of the tour again that is shown now."""
+        place = self.screen
+        if isinstance(place, Place) and (hint := place.tour_hint()) is not None:
+            self.memory.set("tour", [*self.memory.get("tour", []), hint.name])
+            place.show_tour()
 
     def action_pause_run(self) -> None:
         """Pause the meant run, or let it go on."""

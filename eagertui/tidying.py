@@ -115,6 +115,9 @@ class TidyingApp(RunningApp):
         file = self.bridge.project_file
         if file is None:
             return
+        if self.bridge.demo:
+            self.complain(EagerError("the demo stays as it is", "s on Home copies the bookshop; that one is yours"))
+            return
         command = editor_command(file, self.project_error)
         if command is None:
             self.complain(EagerError("no editor is known", f"set EDITOR, such as EDITOR=nano; the file: {file}"))

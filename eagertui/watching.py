@@ -55,6 +55,8 @@ class WatchingApp(PacedApp):
         self._notes: tuple[str, ...] = ()
         self.current: RunFolder | None = None
         """The run of the Train place."""
+        self._ended_group = ""
+        """The group of that run, once it has ended well: the next one of the group takes its place."""
         self.chosen: RunFolder | None = None
         """The run that the Explore place was asked to show."""
         self.follower: Follower | None = None
@@ -111,6 +113,7 @@ class WatchingApp(PacedApp):
             runs = await asyncio.to_thread(self.bridge.runs)
             if news or not self.runs_read or runs != self.runs:
                 self._tell_ended(self.runs, runs)
+                self._go_on_with_group(runs)
                 self.runs, self.runs_read = runs, True
                 if self.current is None and runs:
                     self.look_at(next((r.folder for r in runs if r.status.live), runs[0].folder))
@@ -158,7 +161,8 @@ class WatchingApp(PacedApp):
         if file is not None:
             try:
                 self.project_name, notes = await asyncio.to_thread(self.bridge.check_project)
-                self.memory.opened(file, self.project_name)
+                if not self.bridge.demo:  # it is no project of theirs, and one key away
+                    self.memory.opened(file, self.project_name)
                 self._tell_notes(notes)
             except EagerError as error:
                 self.project_error = error
@@ -176,15 +180,23 @@ class WatchingApp(PacedApp):
         for run in now:
             if run.id in live and not run.status.live:
                 self.asked.pop(run.id, None)
+                if self.current == run.folder and run.status.state == "finished":
+                    self._ended_group = run.group
                 bad = run.status.state in ("failed", "lost")
                 self.bell()  # tmux and terminals mark the window: somebody may be elsewhere
                 self.tell(summary(run), severity="error" if bad else "information", title="A run ended")
+
+    def _go_on_with_group(self, now: list[RunInfo]) -> None:
+        """Where the watched run has ended well, watch the run of its group that is at work after it."""
+        follower = next((run for run in now if self._ended_group == run.group != "" and run.status.live), None)
+        if follower is not None:
+            self.look_at(follower.folder)
 
     def look_at(self, folder: RunFolder) -> None:
         """Make a run the one that the Train place shows."""
         if self.current is not None and self.current.path == folder.path and self.follower is not None:
             return
-        self.current, self.follower = folder, None
+        self.current, self.follower, self._ended_group = folder, None, ""
         self._watch(folder)
 
     @work(group="watch", exclusive=True, exit_on_error=False)
@@ -211,15 +223,17 @@ class WatchingApp(PacedApp):
         """The run whose model the Explore place asks.
 
         It is the one that was chosen there, else the one at work there already, else the current or the newest that
-        is finished: a run that ends meanwhile does not take the place of another under a person's eyes.
+        is finished, else the newest in training that has a checkpoint: a run that ends meanwhile does not take the
+        place of another under a person's eyes.
         """
-        ready = (run.folder for run in self.runs if run.status.state == "finished" and run.has_model)
-        finished = {folder.path: folder for folder in ready}
+        ready = [run for run in self.runs if run.explorable]
+        ready.sort(key=lambda run: run.status.state != "finished")
+        known = {run.folder.path: run.folder for run in ready}
         wanted = (self.chosen, self.serving.folder if self.serving else None, self.current)
         for folder in wanted:
-            if folder is not None and folder.path in finished:
-                return finished[folder.path]
-        return next(iter(finished.values()), None)
+            if folder is not None and folder.path in known:
+                return known[folder.path]
+        return next(iter(known.values()), None)
 
     async def serve(self, folder: RunFolder, on_progress: Callable[[str], None]) -> ServingClient:
         """A new serving process instead of the one before."""

@@ -23,6 +23,7 @@ from core.files import write_atomic
 from core.run.engine import run_engine
 from core.run.folder import RunFolder
 from core.run.reporter import RunReporter
+from core.run.watched_list import ListedItem, WatchedList
 
 HOSTILE = "[red]Bold[/] \x1b[31mescape\x07 \u202eright-to-left\u202c zero\u200bwidth 界 🙂 \ttab\nline"
 
@@ -43,6 +44,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--clock-jump", type=float, default=-7200.0, help="by how many seconds")
     parser.add_argument("--heartbeat", type=float, help="seconds between two heartbeats")
     parser.add_argument("--rich", action="store_true", help="tell as many metrics as the real training loop")
+    parser.add_argument("--watched", action="store_true", help="a better checkpoint and two users' lists each 5 steps")
+    parser.add_argument("--so-far", default="", help="serve: how far the training had come")
     parser.add_argument("--gate", type=int, help="wait at this step until the file `gate` lies in the run folder")
     parser.add_argument("--deaf", action="store_true", help="serve: never reply")
     parser.add_argument("--die-on", help="serve: die when asked for this user")
@@ -80,12 +83,23 @@ def _train(args: argparse.Namespace, reporter: RunReporter) -> None:
         reporter.metric(step, {"loss": loss, "learning_rate": 1e-3, **(_rich(step, loss) if args.rich else {})})
         if step % 5 == 0:
             reporter.evaluation(step, "valid", {"ndcg@10": 0.04 * (1 - math.exp(-step / args.steps * 2))})
+            if args.watched:
+                _watch(reporter, step)
         time.sleep(args.tick)
     reporter.checkpoint("checkpoints/best", args.steps, best=True)
     reporter.stage_finished("tune", args.steps * args.tick, {"loss": 0.5})
     metrics = {"test": {"model": {"recall@10": 0.0648, "ndcg@10": 0.0384}, "popularity": {"recall@10": 0.0115}}}
     (reporter.folder.path / "metrics.json").write_text(json.dumps(metrics))
     reporter.evaluation(args.steps, "test", {"recall@10": 0.0648, "ndcg@10": 0.0384})
+
+
+def _watch(reporter: RunReporter, step: int) -> None:
+    """A better checkpoint, and the lists of two users after the epoch."""
+    reporter.checkpoint(reporter.folder.path / "checkpoints" / "best", step, best=True)
+    items = [ListedItem(f"b{n}", HOSTILE if n == 3 else f"The Lighthouse, volume {n}") for n in range(30)]
+    for user in ("reader-000", "reader-007"):
+        listed = tuple(items[(n + step // 5) % 30] for n in range(20))
+        reporter.sample(WatchedList(user, "sequential", step // 5, step, listed, items[9]))
 
 
 def _rich(step: int, loss: float) -> dict[str, float]:
@@ -140,7 +154,7 @@ def serve(args: argparse.Namespace) -> int:
         say(error={"message": "run has no checkpoint", "remedy": "train it first"})
         return 1
     say(id=0, progress={"text": "loading the model"})
-    say(ready=True, run=args.run.name, users=len(users), items=800)
+    say(ready=True, run=args.run.name, users=len(users), items=800, so_far=args.so_far)
     for line in sys.stdin:
         request = json.loads(line)
         method, params, number = request["method"], request.get("params", {}), request["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,21 @@ import numpy as np
 
 Int32 = np.ndarray[Any, np.dtype[np.int32]]
 Int64 = np.ndarray[Any, np.dtype[np.int64]]
+TAKEN = 1 << 16
+"""Lists that are copied at a time."""
+
+
+def row_blocks(rows: int, columns: int, cells: int, most: int | None = None) -> Iterator[slice]:
+    """Rows of a matrix in blocks of at most so many cells, for scores that are never there all at once.
+
+    Args:
+        rows: Of the matrix.
+        columns: Of it, e.g. items.
+        cells: Of a block, at most; the smallest block is one row.
+        most: Rows of a block, at most; None = any number.
+    """
+    size = max(1, min(cells // max(1, columns), most or rows))
+    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
 @dataclass(frozen=True)
@@ -42,5 +58,10 @@ class Sequences:
         starts = self.offsets[:-1][rows]
         lengths = np.maximum(self.lengths[rows] - drop_last, 0)
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
-        places = np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], lengths)
-        return Sequences(self.items[places], offsets)
+        items = np.empty(offsets[-1], dtype=np.int32)
+        for start in range(0, len(rows), TAKEN):  # block by block, for the places are twice as large as the items
+            block = slice(start, start + TAKEN)
+            first, last = offsets[start], offsets[min(start + TAKEN, len(rows))]
+            places = np.arange(first, last) + np.repeat(starts[block] - offsets[:-1][block], lengths[block])
+            items[first:last] = self.items[places]
+        return Sequences(items, offsets)

@@ -53,6 +53,14 @@ def id_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
     return pl.when(text != "").then(text).alias(name)
 
 
+def lost_digits(name: str, kind: pl.DataType, what: str) -> pl.Expr:
+    """Why a number cannot be an id: a float from 2^53 on does not know its last digits; null where it does."""
+    if not kind.is_float():
+        return pl.lit(None, pl.String)
+    reason = f"{what} from 2^53 on as a float, whose last digits are lost; export the column as text"
+    return pl.when(pl.col(name).abs() >= float(1 << 53)).then(pl.lit(reason))
+
+
 def _bytes_as_text(values: pl.Series) -> pl.Series:
     """Bytes as UTF-8 text where they are readable text, else in hexadecimal."""
 

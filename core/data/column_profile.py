@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from core.data.clean import text_expr, time_format
+from core.data.clean import id_expr, text_expr, time_format
 from core.data.read import BAD, ROW, TableFile
 from core.data.roles import NAMES, is_no_text, role_score
+from core.data.times import decimal_point
 from core.errors import DataError, ProjectError
 
 SAMPLE_ROWS = 20_000
@@ -107,67 +108,87 @@ def profile_columns(sources: list[TableFile]) -> dict[str, ColumnProfile]:
 
 def _profile(column: pl.Series) -> ColumnProfile:
     kind = column.dtype
-    try:
-        frame = pl.DataFrame({"t": column}).select(text_expr("t", kind, ""))
-    except ProjectError:
-        frame = pl.DataFrame({"t": pl.Series([None] * len(column), dtype=pl.String)})
+    text = _text(column)
     rows = max(1, len(column))
-    text = frame["t"].str.strip_chars()
-    text = text.filter((text != "").fill_null(False))
-    values = text.to_frame("t")
-    t = pl.col("t")
-
-    def share(expression: pl.Expr) -> float:
-        return float(values.select(expression.fill_null(False).mean()).item() or 0.0)
-
-    number = t.cast(pl.Float64, strict=False)
-    low, high = values.select(number.min().alias("low"), number.max().alias("high")).row(0)
-    numbers = share(number.is_not_null())
-    written = "" if numbers > 0.5 or kind.is_nested() else time_format(text.unique(maintain_order=True).head(500))
+    t, number = pl.col("t"), _number("t")
+    shares = {
+        "numbers": number.is_not_null(),
+        "integers": t.str.contains(r"^-?\d+(\.0)?$"),
+        "spaced": t.str.contains(r"\p{L}{2}\S*\s+\S*\p{L}"),
+        "lettered": t.str.count_matches(r"[\p{L}\s]") > 0.7 * t.str.len_chars(),
+        "urls": t.str.contains(r"(?i)^[\[\s'\x22]*(https?://|www\.)|\.(jpe?g|png|gif|webp)\b"),
+        "codes": t.str.contains(r"^[A-Z0-9_.:/#-]*\d[A-Z0-9_.:/#-]*$|^[0-9a-f-]{8,}$"),
+        "scientific": t.str.contains(_SCIENTIFIC),
+    }
+    figures = text.to_frame("t").select(
+        *(mask.fill_null(False).mean().fill_null(0.0).alias(name) for name, mask in shares.items()),
+        number.min().alias("low"), number.max().alias("high"), ((number * 2) % 1 == 0).all().alias("steps"),
+    ).row(0, named=True)  # fmt: skip
+    distinct = text.unique(maintain_order=True)
+    few = distinct.head(500)
+    written = "" if figures["numbers"] > 0.5 or kind.is_nested() else time_format(few)
     return ColumnProfile(
         name=column.name,
-        values=frozenset(text.unique()),
+        values=frozenset(distinct),
         filled=len(text) / rows,
-        distinct=text.n_unique() / max(1, len(text)),
-        numbers=numbers,
-        integers=share(t.str.contains(r"^-?\d+(\.0)?$")),
+        distinct=len(distinct) / max(1, len(text)),
+        numbers=figures["numbers"],
+        integers=figures["integers"],
         dates=kind.is_temporal() or (len(text) > 0 and "%" in written),
-        spaced=share(t.str.contains(r"\p{L}{2}\S*\s+\S*\p{L}")),
-        lettered=share(t.str.count_matches(r"[\p{L}\s]") > 0.7 * t.str.len_chars()),
-        urls=share(t.str.contains(r"(?i)^[\[\s'\x22]*(https?://|www\.)|\.(jpe?g|png|gif|webp)\b")),
-        codes=share(t.str.contains(r"^[A-Z0-9_.:/#-]*\d[A-Z0-9_.:/#-]*$|^[0-9a-f-]{8,}$")),
+        spaced=figures["spaced"],
+        lettered=figures["lettered"],
+        urls=figures["urls"],
+        codes=figures["codes"],
         nested=kind.is_nested() and not len(text),
-        low=float(low) if low is not None else 0.0,
-        high=float(high) if high is not None else 0.0,
+        low=float(figures["low"] or 0.0),
+        high=float(figures["high"] or 0.0),
         example=repr(text[0][:30]) if len(text) else "empty",
         count=len(text),
-        scientific=share(t.str.contains(_SCIENTIFIC)),
-        times="dates" if kind.is_temporal() else _times(text.unique(maintain_order=True).head(500), column.name),
-        steps=numbers == 1.0 and bool(values.select(((number * 2) % 1 == 0).all()).item()),
-        prefix=_prefix(text.unique(maintain_order=True).head(500)),
+        scientific=figures["scientific"],
+        times="dates" if kind.is_temporal() else _times(few, column.name),
+        steps=figures["numbers"] == 1.0 and bool(figures["steps"]),
+        prefix=_prefix(few),
     )
+
+
+def _text(column: pl.Series) -> pl.Series:
+    """The values of a column as ids are read, where the type can hold ids, else as texts; without empty ones."""
+    frame = pl.DataFrame({"t": column})
+    try:
+        text = frame.select(id_expr("t", column.dtype, "")).to_series()
+    except DataError:
+        try:
+            text = frame.select(text_expr("t", column.dtype, "")).to_series().str.strip_chars()
+        except ProjectError:
+            return pl.Series("t", [], dtype=pl.String)
+    return text.filter((text != "").fill_null(False))
 
 
 def _times(values: pl.Series, name: str) -> str:
     """What kind of times most of some distinct values look like."""
     if not len(values):
         return ""
-    for kind, forms in _WRITTEN_TIMES.items():
-        if any(values.str.contains(f"(?i)^(?:{form})$").sum() > 0.8 * len(values) for form in forms):
+    frame = values.to_frame("t")
+    forms = [(kind, form) for kind, some in _WRITTEN_TIMES.items() for form in some]
+    fits = frame.select(
+        pl.col("t").str.contains(f"(?i)^(?:{form})$").sum().alias(str(n)) for n, (_, form) in enumerate(forms)
+    ).row(0)
+    for (kind, _), count in zip(forms, fits, strict=True):
+        if count > 0.8 * len(values):
             return kind
-    numbers = values.to_frame("t").select(_number("t")).to_series()
+    numbers = frame.select(_number("t")).to_series()
     if numbers.null_count() > 0.05 * len(values):
         return ""
     low, high = float(str(numbers.min())), float(str(numbers.max()))
     kinds = [kind for kind, (first, last) in _COUNTED_TIMES.items() if first <= low <= high <= last]
-    broken = values.to_frame("t").filter(_number("t") % 1 != 0).height > 0.5 * len(values)
+    broken = int((numbers % 1 != 0).sum()) > 0.5 * len(values)
     if not kinds and (broken or role_score(name, "time")) and _SERIALS[0] <= low <= high <= _SERIALS[1]:
         return "days since 1900, as spreadsheets count"
     return kinds[0] if kinds else ""
 
 
 def _number(name: str) -> pl.Expr:
-    return pl.col(name).str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    return decimal_point(pl.col(name)).cast(pl.Float64, strict=False)
 
 
 def _prefix(values: pl.Series) -> str:

@@ -27,6 +27,11 @@ class Span(TypedDict):
     count: Count
 
 
+_RARE = (
+    "notes", "left_out", "unknown", "users_without_history", "items_untrained", "rows_untrained", "targets_untrained"
+)  # fmt: skip
+
+
 @dataclass
 class DataReport:
     """What reading and cleaning did; everything dropped is counted here.
@@ -36,10 +41,14 @@ class DataReport:
         rows: Rows of the interaction log.
         rejected: Unusable rows by reason.
         examples: Up to five rows of each reason: `file`, `row` (1-based, without the header), `value`.
+        left_out: Rows that `data.where` leaves out; `unknown`: those of them for which it is neither true nor false.
         below_rating: Rows rated below `data.min_rating`.
         duplicates: Rows dropped by the duplicates rule.
         core_rounds: Rounds of the k-core until nothing changed.
         core_rows: Rows the k-core took away; `core_users` and `core_items` likewise.
+        users_without_history: Split by time: users all of whose interactions lie after training.
+        items_untrained: Split by time: items that only interactions after training have; `rows_untrained`: these rows.
+        targets_untrained: Split by time: validation and test targets that are such items; their users are not asked.
         tied: Share of neighbouring interactions of a user that have one and the same time.
         order: How the interactions of a user are ordered.
         timeline: Where they are ordered by time, how many there are in each of up to 60 equal spans: `start` (ISO text,
@@ -59,12 +68,18 @@ class DataReport:
     rows: Count = 0
     rejected: dict[str, Count] = field(default_factory=dict)
     examples: dict[str, list[RejectedRow]] = field(default_factory=dict)
+    left_out: Count = 0
+    unknown: Count = 0
     below_rating: Count = 0
     duplicates: Count = 0
     core_rounds: Count = 0
     core_rows: Count = 0
     core_users: Count = 0
     core_items: Count = 0
+    users_without_history: Count = 0
+    items_untrained: Count = 0
+    rows_untrained: Count = 0
+    targets_untrained: dict[str, Count] = field(default_factory=dict)
     tied: float = 0.0
     order: str = "file"
     timeline: list[Span] = field(default_factory=list)
@@ -95,10 +110,8 @@ class DataReport:
             raise ValueError("nested too deeply") from None
 
     def as_json(self) -> str:
-        """The report as it is kept; without notes where there are none."""
-        values = asdict(self)
-        if not self.notes:
-            del values["notes"]
+        """The report as it is kept; without what only some data have, where there is none of it."""
+        values = {key: value for key, value in asdict(self).items() if value or key not in _RARE}
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @property

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from core.data.arrays import Int32, Sequences
+from core.data.arrays import Int32, Int64, Sequences
 from core.data.data_report import DataReport
 from core.data.items import load_items
-from core.data.log import build_log, read_rows
+from core.data.k_core import build_log
+from core.data.log import read_rows
+from core.data.partitions import WorkFolder
+from core.data.split import Split
 from core.errors import DataError
-from core.settings import MIN_EVALUATED, DataSettings
+from core.settings import DataSettings
 
+_CUTS = ("train", "valid", "test")
+DIGESTED = 1 << 16
+"""Texts that are digested at once."""
 REMEDY = "Remove that folder and train again: it is then made anew."
 
 
@@ -49,12 +58,14 @@ class Dataset:
             columns.
         sequences: One list of item numbers a user.
         report: What was read and dropped.
+        cuts: How the lists are split by time; None = leave-one-out, see `split`.
     """
 
     users: pl.Series
     items: pl.DataFrame
     sequences: Sequences
     report: DataReport
+    cuts: Split | None = None
 
     @property
     def n_users(self) -> int:
@@ -66,24 +77,57 @@ class Dataset:
         """Number of items that are ranked."""
         return self.items.height
 
+    @cached_property
+    def split(self) -> Split:
+        """Which part of every list trains, and where its targets stand."""
+        return self.cuts or Split.leave_one_out(self.sequences.lengths)
+
     @property
     def evaluated(self) -> Int32:
-        """Numbers of the users that are evaluated: those with at least three interactions."""
-        return np.flatnonzero(self.sequences.lengths >= MIN_EVALUATED).astype(np.int32)
+        """Numbers of the users with a test target; of leave-one-out those with at least three interactions."""
+        return np.flatnonzero(self.split.test >= 0).astype(np.int32)
 
     def train(self) -> Sequences:
-        """Every user's list without validation and test target; users too short to be evaluated keep all."""
-        every = np.arange(self.n_users, dtype=np.int64)
-        return self.sequences.take(every, np.where(self.sequences.lengths >= MIN_EVALUATED, 2, 0))
+        """What every user did before the validation and the test target; users without targets keep all of it."""
+        return self._first(np.arange(self.n_users, dtype=np.int64), self.split.train)
+
+    def as_tested(self) -> Sequences:
+        """Every user's list as the test asks about it, without the target and what came later; whole without one."""
+        test = self.split.test
+        return self._first(np.arange(self.n_users, dtype=np.int64), np.where(test >= 0, test, self.sequences.lengths))
 
     def evaluation(self, split: str) -> Evaluation:
-        """The questions of `valid` (s[:-2] -> s[-2]) or `test` (s[:-1] -> s[-1])."""
+        """The questions of `valid` or `test`: what came before the target, and the target."""
         if split not in ("valid", "test"):
             raise ValueError(f"no split {split!r}; there are valid and test")
-        last = {"valid": 2, "test": 1}[split]
-        users = self.evaluated
-        targets = self.sequences.items[self.sequences.offsets[1:][users] - last]
-        return Evaluation(users, self.sequences.take(users, last), targets)
+        positions = {"valid": self.split.valid, "test": self.split.test}[split]
+        users = np.flatnonzero(positions >= 0).astype(np.int32)
+        targets = self.sequences.items[self.sequences.offsets[:-1][users] + positions[users]]
+        return Evaluation(users, self._first(users, positions[users]), targets)
+
+    def _first(self, users: Int32 | Int64, lengths: Int64) -> Sequences:
+        """The first interactions of some users, so many of each."""
+        return self.sequences.take(users, self.sequences.lengths[users] - lengths)
+
+    def digest(self) -> str:
+        """A digest of the content: the same for the same users, items, order, split and texts, however they were read.
+
+        Users count by their id, so that the order of the log's rows does not matter.
+
+        Returns:
+            16 hexadecimal digits.
+        """
+        by_id = self.users.arg_sort().to_numpy()
+        ordered = self.sequences.take(by_id)
+        total = hashlib.sha256()
+        for ids in (self.users[by_id], *(self.items[name] for name in ("item_id", "title", "text"))):
+            for part in ids.fill_null("").cast(pl.Binary).to_frame().iter_slices(DIGESTED):
+                texts = part.to_series()
+                total.update(texts.bin.size().to_numpy().astype("<u4").tobytes())
+                total.update(b"".join(texts.to_list()))
+        for numbers in (ordered.lengths, ordered.items, *vars(self.split.take(by_id)).values()):
+            total.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
+        return total.hexdigest()[:16]
 
     def targets_count(self) -> int:
         """Supervised targets an epoch: every training item after a user's first."""
@@ -92,7 +136,8 @@ class Dataset:
     def save(self, folder: Path) -> None:
         """Write the data set into an existing folder: Parquet tables and the report as JSON; same data, same bytes."""
         lengths = pl.Series("interactions", self.sequences.lengths, dtype=pl.Int64)
-        pl.DataFrame([self.users.alias("user_id"), lengths]).write_parquet(folder / "users.parquet")
+        cuts = [] if self.cuts is None else [pl.Series(name, getattr(self.cuts, name)) for name in _CUTS]
+        pl.DataFrame([self.users.alias("user_id"), lengths, *cuts]).write_parquet(folder / "users.parquet")
         self.items.write_parquet(folder / "items.parquet")
         pl.DataFrame({"item": pl.Series(self.sequences.items, dtype=pl.Int32)}).write_parquet(
             folder / "sequences.parquet"
@@ -112,27 +157,38 @@ class Dataset:
             flat = pl.read_parquet(folder / "sequences.parquet", glob=False)["item"].to_numpy()
             report = DataReport.read(folder / "report.json")
             lengths = users["interactions"].to_numpy()
+            cuts = Split(*(users[name].to_numpy() for name in _CUTS)) if "train" in users.columns else None
         except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{folder}: the data set cannot be read ({error})", REMEDY) from None
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
         if offsets[-1] != len(flat) or (len(flat) and (flat.min() < 0 or flat.max() >= items.height)):
             raise DataError(f"{folder}: the parts of the data set do not fit together", REMEDY)
-        return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report)
+        if cuts is not None and any(
+            len(part) != len(lengths) or (part < -1).any() or (part > lengths).any()
+            for part in (cuts.train, cuts.valid, cuts.test)
+        ):
+            raise DataError(f"{folder}: the split does not fit the data set", REMEDY)
+        return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report, cuts)
 
 
-def load_dataset(data: DataSettings, root: Path) -> Dataset:
+def load_dataset(data: DataSettings, root: Path, work: Path | None = None, seed: int = 0) -> Dataset:
     """Read, clean and number the interactions and items.
 
     Args:
         data: Which files, which columns, and how they are cleaned.
         root: The folder that relative paths start from.
+        work: Where the partitions of a large log are kept meanwhile; None = where the system keeps temporary files.
+        seed: Of the order of ties, where `data.ties` shuffles them.
 
     Raises:
         ProjectError: a file or column that the settings name is not there.
         DataError: too many bad rows, nothing left, or unreadable content.
-        EnvironmentFault: a file cannot be read, or too little memory.
+        EnvironmentFault: a file cannot be read, too little memory, or no room for the partitions.
     """
     report = DataReport()
-    log = build_log(read_rows(data, root, report), data, report)
+    with closing(WorkFolder(work)) as folder:
+        log = build_log(read_rows(data, root, report, folder), data, report, seed)
     items, numbers = load_items(data, root, log.item_ids, report)
-    return Dataset(log.user_ids, items, Sequences(numbers[log.items].astype(np.int32), log.offsets), report)
+    sequences = Sequences(numbers.astype(np.int32)[log.items], log.offsets)
+    cuts = Split.whole(sequences.lengths) if data.split == "none" else log.split
+    return Dataset(log.user_ids, items, sequences, report, cuts)

@@ -13,6 +13,7 @@ from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy
 from core.data.dataset import Dataset
 from core.data.read import TableFile
 from core.data.roles import plain, role_score
+from core.data.row_kinds import row_kinds
 from core.data.sniff import open_table
 from core.data.titles import title_column
 from core.errors import DataError, ProjectError
@@ -43,7 +44,8 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
             said.append(
                 f'{key}: ids in "{name}" are in scientific notation: digits are lost, export the column as text'
             )
-    said += _unused_times(data, log) + _two_readings(data, sources[0], log)
+    said += _unused_times(data, log) + _two_readings(data, sources[0], log) + _one_time(data, log)
+    said += [str(one) for one in row_kinds(data, log)]
     if not data.items:
         return [*said, "no item table: items have no titles and no text, only ids"]
     tables = open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns)
@@ -91,6 +93,17 @@ def _unused_times(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[
         "the order is that of the file: set data.time to use one"
     )  # fmt: skip
     return [f"not used, though it looks like times: {', '.join(left)}; {order}"]
+
+
+def _one_time(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether all rows have the same time."""
+    column = log.get(data.time)
+    if column is None or column.count < 2 or len(column.values) > 1:
+        return []
+    return [
+        f'data.time: all rows looked at have one and the same time in "{data.time}", {column.example}: the order of a '
+        "user's interactions is that of the file"
+    ]
 
 
 def _two_readings(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:

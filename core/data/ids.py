@@ -18,27 +18,44 @@ _SYSTEMATIC = 0.05
 """The share of ids with a second writing above which the table says one thing in two ways."""
 
 
-def missing_words(ids: pl.Series) -> tuple[list[str], list[str]]:
+def missing_words(rows: pl.LazyFrame, column: str, order: pl.Expr | None = None) -> tuple[list[str], list[str]]:
     """Words among the ids of a column that mean that there is no id.
 
     Among codes and numbers every such word does. Among names (`anna`, `none`) one that may be a name does where it is
     far more frequent than any name.
 
+    Args:
+        rows: The table.
+        column: The ids, as text.
+        order: By what the rows are in order; None = as they come.
+
     Returns:
         The words that are no ids, and those that look like it but are kept.
     """
-    words = ids.filter(ids.is_in([*_SURE, *_DOUBTFUL]))
-    if not len(words):
+    ids = pl.col(column)
+    words = rows.filter(ids.is_in([*_SURE, *_DOUBTFUL])).group_by(column).len().collect(engine="streaming")
+    if not words.height:
         return [], []
-    counts = {str(word): int(count) for word, count in words.value_counts(sort=True).iter_rows()}
-    others = ids.filter(~ids.is_in(list(counts))).drop_nulls()
-    looks = others.head(_LOOKED_AT)
+    counts = {str(word): int(count) for word, count in words.iter_rows()}
+    others = rows.filter(~ids.is_in(list(counts)) & ids.is_not_null())
+    if order is None:
+        looks = others.select(ids).head(_LOOKED_AT).collect()[column]
+    else:
+        looks = others.select(ids, order.alias("at")).bottom_k(_LOOKED_AT, by="at").collect(engine="streaming")[column]
     if not len(looks) or float(looks.str.contains(r"\d").mean() or 0.0) >= 0.5:  # type: ignore[arg-type]
         return sorted(counts), []
-    most = int(others.value_counts()["count"].max() or 0)  # type: ignore[arg-type]
-    frequent = {word for word, count in counts.items() if count > 3 * most or count > max(most, _FREQUENT * len(ids))}
+    most, total = (
+        int(frame.collect(engine="streaming").item() or 0)
+        for frame in (others.group_by(column).len().select(pl.col("len").max()), rows.select(pl.len()))
+    )
+    frequent = {word for word, count in counts.items() if count > 3 * most or count > max(most, _FREQUENT * total)}
     gone = {word for word in counts if word in _SURE or word in frequent}
     return sorted(gone), sorted(set(counts) - gone)
+
+
+def rounded(ids: pl.Series) -> pl.Series:
+    """Distinct ids that a spreadsheet has rounded: in scientific notation (`9.78267E+12`)."""
+    return ids.filter(ids.str.contains(r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"))
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def read_items(sources: list[TableFile], key: str, max_rejected: float, report: 
         DataError: unreadable content, or too many unusable rows.
     """
     table = pl.concat([_read(source, key) for source in sources], how="diagonal_relaxed")
-    missing, kept = missing_words(table[ID])
+    missing, kept = missing_words(table.lazy(), ID)
     table = table.with_columns(pl.coalesce(pl.col(BAD), bad_id(ID, "item id", missing)).alias(BAD))
     if kept:
         report.notes.append(f"the item id {' and '.join(map(repr, kept))} looks like a missing one and is kept")

@@ -1,7 +1,9 @@
-"""The interaction log: read, reject, filter, order, and cut to its k-core."""
+"""The interaction log: read, rows that cannot be used rejected, users and items as numbers."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,52 +12,63 @@ import numpy as np
 import polars as pl
 
 from core.data.arrays import Int32, Int64
-from core.data.clean import bad_id, id_expr, number_expr
+from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
-from core.data.ids import missing_words, two_writings
-from core.data.order import OrderReading, is_second_unit, order_readings, other_units, settled
-from core.data.read import BAD, ROW, TableFile, collect, schema_of
+from core.data.ids import missing_words, rounded, two_writings
+from core.data.order import OrderReading, order_readings, other_units, settled
+from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
+from core.data.read import BAD, ROW, TableFile, schema_of
 from core.data.sniff import column_in, encoding_notes, open_table
-from core.data.timeline import timeline
 from core.data.times import shown
+from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
 
 EXAMPLES = 5
-_FILE, _USER, _ITEM, _ORDER, _RATING = "file", "user", "item", "order", "rating"
+ITEM, ORDER, RATING, PLACE = "item", "order", "rating", "place"
+"""Columns of `LogRows.frames`, beside `USER`."""
+_REASON, _HOLDS = "reason", "holds"
+_ROUNDED = 0.02
+"""The share of ids with digits missing above which a column is refused."""
 
 
 @dataclass(frozen=True)
-class Log:
-    """The cleaned log.
+class LogRows:
+    """The usable rows of a log, in partitions.
 
     Attributes:
-        user_ids: Ids by user number, in order of their first row.
-        item_ids: Ids of the items that are left, in the order of the alphabet.
-        items: Positions in `item_ids`, all users one after the other, oldest first.
-        offsets: Where each user's items start; one more than there are users.
+        user_ids: Ids by number: partition after partition, in each in order of their first row.
+        item_ids: Ids by number, in no order that says anything.
+        bounds: Where the numbers of each partition's users begin; one more than there are partitions.
+        frames: A frame a partition, in the order of the files: `user` and `item` (numbers, int32), `place` (see
+            `core.data.partitions.place`), `order` (time or position, where there is one), `rating` (where it counts).
+        clock: Whether `order` is in microseconds since 1970.
+        work: Where further frames can be written; None = in memory.
     """
 
     user_ids: pl.Series
     item_ids: pl.Series
-    items: Int32
-    offsets: Int64
+    bounds: tuple[int, ...]
+    frames: Frames
+    clock: bool
+    work: Path | None
 
 
-def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
-    """Read the interactions' usable rows in the order of the file; the report is filled in.
-
-    Clock times are of the type Datetime, other times and positions numbers.
+def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFolder | None = None) -> LogRows:
+    """Read the interactions' usable rows; the report is filled in.
 
     Args:
         data: Which file, which columns.
         root: The folder that relative paths start from.
         report: Filled in.
+        work: Where a large log is kept in partitions; it must stay until the rows are no longer needed. None = all of
+            it is in memory.
 
     Raises:
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
+        EnvironmentFault: too little memory, or the disk fails.
     """
     sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
@@ -67,25 +80,26 @@ def read_rows(data: DataSettings, root: Path, report: DataReport) -> pl.DataFram
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position
     readings = order_readings(sources, order) if order else []
-    parts = _parts(sources, data, readings)
-    if any(_ORDER in part.columns and part[_ORDER].null_count() for part in parts):
+    count = 1 if work is None else partition_count(sources)
+    work = work or WorkFolder()
+    conditions = row_conditions(sources, data.where) if data.where.strip() else []
+    rows = _typed_rows(sources, data, readings, conditions, count, work)
+    if ORDER in rows.schema and rows.scan().select(pl.col(ORDER).null_count()).collect(engine="streaming").item():
         better = settled(readings)
-        parts, readings = (_parts(sources, data, better), better) if better is not readings else (parts, readings)
+        if better is not readings:
+            rows, readings = _typed_rows(sources, data, better, conditions, count, work), better
     first = next((reading for reading in readings if reading.how), None)
     if first is not None and "%" in first.how:
         report.order += f", read as {shown(first.how)}"
-    rows = pl.concat(parts, how="vertical_relaxed")
-    if first is not None and first.clock:
-        rows = rows.with_columns(pl.col(_ORDER).cast(pl.Int64).cast(pl.Datetime("us")))
-    report.rows = rows.height
-    if not rows.height:
+    report.rows = int(rows.scan().select(pl.len()).collect(engine="streaming").item())
+    if not report.rows:
         raise DataError(f"{sources[0].path}: has no rows")
-    if data.time and first is not None and not first.clock:
-        rows = _one_unit(rows, sources, data.time)
-    rows = _reject(rows, sources, data, report)
-    for column, name in ((_USER, data.user), (_ITEM, data.item)):
-        _one_writing(rows, column, name, sources, report)
-    return rows
+    clock = first is not None and first.clock
+    reasons = [pl.col(BAD)]
+    if data.time and first is not None and not clock:
+        reasons += _one_unit(rows, sources, data.time)
+    reasons += _reasons(rows, report)
+    return _numbered(rows, reasons, sources, data, report, clock, work.path if count > 1 else None)
 
 
 def _label(path: Path, directory: Path) -> str:
@@ -93,122 +107,247 @@ def _label(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
 
 
-def _parts(sources: list[TableFile], data: DataSettings, readings: list[OrderReading]) -> list[pl.DataFrame]:
+def _typed_rows(
+    sources: list[TableFile], data: DataSettings, readings: list[OrderReading], conditions: list[RowCondition],
+    count: int, work: WorkFolder,
+) -> TypedRows:  # fmt: skip
     """Every file's rows with typed columns."""
-    return [
-        _typed(source, number, data, readings[number] if readings else None) for number, source in enumerate(sources)
-    ]
+    orders: Sequence[OrderReading | None] = readings or [None] * len(sources)
+    wheres: Sequence[RowCondition | None] = conditions or [None] * len(sources)
+    each = enumerate(zip(sources, orders, wheres, strict=True))
+    files = [(source, *_typed(source, number, data, order, where)) for number, (source, order, where) in each]
+    return TypedRows(files, count, work)
 
 
-def _typed(source: TableFile, number: int, data: DataSettings, order: OrderReading | None) -> pl.DataFrame:
-    """One file's rows with typed columns."""
+def _typed(
+    source: TableFile, number: int, data: DataSettings, order: OrderReading | None, where: RowCondition | None
+) -> tuple[list[str], list[pl.Expr]]:
+    """The columns that are read of a file, and what is made of them."""
     rating = data.rating if data.min_rating > 0 else ""
-    names = [name for name in (data.user, data.item, order.name if order else "", rating) if name]
-    schema = schema_of(source, names)
-    where = str(source.path)
+    wanted = [data.user, data.item, order.name if order else "", rating, *(where.columns if where else ())]
+    names = list(dict.fromkeys(name for name in wanted if name))
+    schema, path = schema_of(source, names), str(source.path)
+    ids = ((data.user, "user id"), (data.item, "item id"))
+    bad = [pl.col(BAD), *(lost_digits(name, schema[name], what) for name, what in ids)]
     columns = [
-        id_expr(data.user, schema[data.user], where).alias(_USER),
-        id_expr(data.item, schema[data.item], where).alias(_ITEM),
-        pl.lit(number, pl.Int32).alias(_FILE),
+        id_expr(data.user, schema[data.user], path).alias(USER),
+        id_expr(data.item, schema[data.item], path).alias(ITEM),
+        pl.lit(number, pl.Int32).alias(FILE),
         pl.col(ROW),
-        pl.col(BAD),
+        pl.coalesce([*bad, *([where.unreadable] if where else [])]).alias(BAD),
     ]
+    if where:
+        columns.append(where.holds.alias(_HOLDS))
     if order:
-        columns.append(order.expression.alias(_ORDER))
+        columns.append(order.expression.alias(ORDER))
     if rating:
-        columns.append(number_expr(rating, schema[rating], where).alias(_RATING))
-    return collect(source, names, *columns)
+        columns.append(number_expr(rating, schema[rating], path).alias(RATING))
+    return names, columns
 
 
-def _one_unit(rows: pl.DataFrame, sources: list[TableFile], name: str) -> pl.DataFrame:
+def _one_unit(rows: TypedRows, sources: list[TableFile], name: str) -> list[pl.Expr]:
     """Refuse times that count in two units, such as seconds and milliseconds; a single one is a bad row.
+
+    Returns:
+        Why such a row is bad, where there is one.
 
     Raises:
         DataError: names both units with a row of each.
     """
-    mixed = other_units(rows[_ORDER])
+    mixed = other_units(rows.scan(), ORDER)
     if mixed is None:
-        return rows
-    others, most, second = mixed
-    if is_second_unit(others):
+        return []
+    if mixed.systematic:
         places = [
-            f"{sources[row[_FILE]].path.name} row {row[ROW]}: {_digits(row[_ORDER])} ({unit})"
-            for unit, mask in ((most, ~others), (second, others))
-            for row in rows.filter(mask & rows[_ORDER].is_not_null()).head(1).iter_rows(named=True)
+            f"{sources[row[FILE]].path.name} row {row[ROW]}: {_digits(row[ORDER])} ({unit})"
+            for unit, mask in ((mixed.most, ~mixed.rows), (mixed.second, mixed.rows))
+            for row in _first(rows.scan().filter(mask & pl.col(ORDER).is_not_null()), 1).iter_rows(named=True)
         ]
         raise DataError(
-            f'"{name}" is written in different ways: {", but ".join(places)} ({int(others.sum()):,} of '
-            f"{rows.height:,} rows)",
+            f'"{name}" is written in different ways: {", but ".join(places)} ({mixed.count:,} of {mixed.total:,} rows)',
             "Write the times of all rows in one unit.",
         )
-    unit = pl.lit(f"a time in {second} among {most}")
-    return rows.with_columns(pl.coalesce(pl.col(BAD), pl.when(others).then(unit)).alias(BAD))
+    return [pl.when(mixed.rows).then(pl.lit(f"a time in {mixed.second} among {mixed.most}"))]
+
+
+def _first(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
+    """The first rows in the order of the files."""
+    return rows.with_columns(place().alias(PLACE)).bottom_k(count, by=PLACE).sort(PLACE).collect(engine="streaming")
 
 
 def _digits(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.17g}"
 
 
-def _one_writing(rows: pl.DataFrame, column: str, name: str, sources: list[TableFile], report: DataReport) -> None:
-    """Refuse ids that are written in two ways throughout; say where only a few are.
+def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFile], report: DataReport) -> None:
+    """Refuse ids that are written in two ways throughout, or rounded; say where only a few are.
+
+    Args:
+        ids: All ids of a column.
+        first: Where each stands first.
+        name: The column.
+        sources: The files.
+        report: What is said.
 
     Raises:
         DataError: names both writings with a row of each.
     """
-    clash = two_writings(rows[column].unique(maintain_order=True))
-    if clash is None:
+    if len(lost := rounded(ids)):
+        text = f'"{name}" holds ids in scientific notation, e.g. {lost[0]}: digits are lost ({len(lost):,} ids)'
+        if len(lost) > _ROUNDED * len(ids):
+            raise DataError(text, "Export the column as text from where the data come from.")
+        report.notes.append(text)
+    if two_writings(ids) is None:
         return
-    places = [
-        f'{sources[row[_FILE]].path.name} row {row[ROW]}: "{value[:40]}"'
-        for value in (clash.one, clash.other)
-        for row in rows.filter(pl.col(column) == value).head(1).iter_rows(named=True)
-    ]
+    order = np.argsort(first)
+    clash = two_writings(ids[order])
+    assert clash is not None
+    places = []
+    for value in (clash.one, clash.other):
+        file, row = place_of(int(first[(ids == value).arg_true()[0]]))
+        places.append(f'{sources[file].path.name} row {row}: "{value[:40]}"')
     text = f'the ids in "{name}" are written in two ways: {", but ".join(places)} ({clash.count:,} ids)'
     if clash.systematic:
         raise DataError(text, "Write every id in one way in all files.")
     report.notes.append(f"{text}; they are kept apart")
 
 
-def _reject(rows: pl.DataFrame, sources: list[TableFile], data: DataSettings, report: DataReport) -> pl.DataFrame:
-    """Drop unusable rows, counted by reason with a few examples.
+def _reasons(rows: TypedRows, report: DataReport) -> list[pl.Expr]:
+    """Why a row cannot be used; null for one that can."""
+    reasons = []
+    for column, what in ((USER, "user id"), (ITEM, "item id")):
+        missing, kept = missing_words(rows.scan(), column, place())
+        reasons += [bad_id(column, what, missing)]
+        if kept:
+            report.notes.append(f"the {what} {' and '.join(map(repr, kept))} looks like a missing one and is kept")
+    if ORDER in rows.schema:
+        reasons.append(pl.when(pl.col(ORDER).is_null()).then(pl.lit("no readable time or position")))
+    if RATING in rows.schema:
+        reasons.append(pl.when(pl.col(RATING).is_null()).then(pl.lit("no readable rating")))
+    return reasons
+
+
+def _numbered(
+    rows: TypedRows, reasons: list[pl.Expr], sources: list[TableFile], data: DataSettings, report: DataReport,
+    clock: bool, work: Path | None,
+) -> LogRows:  # fmt: skip
+    """Drop unusable rows, counted by reason with a few examples, and number users and items.
+
+    Raises:
+        DataError: there are more unusable rows than the project allows, or ids are written in two ways.
+    """
+    counts: Counter[str] = Counter()
+    examples: list[pl.DataFrame] = []
+    frames, bounds = Frames(work, "numbered"), [0]
+    users: list[pl.Series] = []
+    items = _ItemNumbers()
+    user_first: list[Int64] = []
+    for frame in rows.frames():
+        frame = _wanted(frame, report)
+        judged = frame.with_columns(pl.coalesce(reasons).alias(_REASON), place().alias(PLACE))
+        bad = judged.filter(pl.col(_REASON).is_not_null())
+        for reason, count in bad.group_by(_REASON).len().iter_rows():
+            counts[reason] += count
+        examples.append(bad.group_by(_REASON, maintain_order=True).head(EXAMPLES).drop(BAD))
+        good = judged.filter(pl.col(_REASON).is_null()) if bad.height else judged
+        # Numbers of the users, (rows,), in order of their first row; those of the partitions before come first.
+        ids = good[USER].unique(maintain_order=True)
+        codes = _positions(good[USER], pl.DataFrame({"id": ids, "n": np.arange(len(ids), dtype=np.int32)}))
+        places = good[PLACE].to_numpy()
+        user_first.append(_first_places(codes, places, len(ids)))
+        numbered = {USER: codes + np.int32(bounds[-1]), ITEM: items.number(good[ITEM], places)}
+        more = [name for name in (PLACE, ORDER, RATING) if name in good.columns]
+        frames.add(good.select(pl.Series(name, values) for name, values in numbered.items()).hstack(good.select(more)))
+        users.append(ids)
+        bounds.append(bounds[-1] + len(ids))
+    if report.left_out == report.rows:
+        raise DataError("data.where holds for no row", "See that it names values as the log writes them.")
+    _reject(counts, pl.concat(examples), sources, data.max_rejected, report)
+    user_ids = pl.concat(users)
+    _one_writing(user_ids, np.concatenate(user_first), data.user, sources, report)
+    _one_writing(items.ids, items.first, data.item, sources, report)
+    return LogRows(user_ids, items.ids, tuple(bounds), frames, clock, work)
+
+
+def _wanted(rows: pl.DataFrame, report: DataReport) -> pl.DataFrame:
+    """The rows that `data.where` wants; those that cannot be read stay, to be rejected."""
+    if _HOLDS not in rows.columns:
+        return rows
+    out, unknown = pl.col(BAD).is_null() & ~pl.col(_HOLDS).fill_null(False), pl.col(_HOLDS).is_null()
+    report.left_out += int(rows.select(out.sum()).item())
+    report.unknown += int(rows.select((out & unknown).sum()).item())
+    return rows.filter(~out).drop(_HOLDS)
+
+
+class _ItemNumbers:
+    """Numbers of the items over all partitions, in the order in which they come.
+
+    Attributes:
+        first: Where each stands first in the log; (items,).
+    """
+
+    def __init__(self) -> None:
+        self._table = pl.DataFrame(schema={"id": pl.String, "n": pl.Int32})
+        self.first: Int64 = np.zeros(0, dtype=np.int64)
+
+    @property
+    def ids(self) -> pl.Series:
+        """Ids by number."""
+        return self._table["id"]
+
+    def number(self, ids: pl.Series, places: Int64) -> Int32:
+        """Numbers of a partition's items, new ones for those that have none; both (rows,)."""
+        own = ids.unique(maintain_order=True).alias("id").to_frame()
+        new = own.join(self._table, on="id", how="anti", maintain_order="left")
+        count = self._table.height + new.height
+        new = new.with_columns(pl.int_range(self._table.height, count, dtype=pl.Int32).alias("n"))
+        self._table = pl.concat([self._table, new])
+        codes = _positions(ids, self._table)
+        last = np.full(new.height, np.iinfo(np.int64).max)
+        self.first = np.minimum(np.concatenate([self.first, last]), _first_places(codes, places, count))
+        return codes
+
+
+def _positions(values: pl.Series, table: pl.DataFrame) -> Int32:
+    """The number `n` of every value by a table of `id` and `n`, int32; as long as the values."""
+    return values.alias("id").to_frame().join(table, on="id", how="left", maintain_order="left")["n"].to_numpy()
+
+
+def _first_places(codes: Int32, places: Int64, count: int) -> Int64:
+    """Where each number stands first, of places that rise; (count,), the largest integer where it stands nowhere."""
+    first = np.full(count, np.iinfo(np.int64).max)
+    first[codes[::-1]] = places[::-1]
+    return first
+
+
+def _reject(
+    counts: Counter[str], examples: pl.DataFrame, sources: list[TableFile], limit: float, report: DataReport
+) -> None:
+    """Report the unusable rows.
 
     Raises:
         DataError: there are more than the project allows.
     """
-    limit = data.max_rejected
-    reasons = [pl.col(BAD)]
-    for column, what in ((_USER, "user id"), (_ITEM, "item id")):
-        missing, kept = missing_words(rows[column])
-        reasons += [bad_id(column, what, missing)]
-        if kept:
-            report.notes.append(f"the {what} {' and '.join(map(repr, kept))} looks like a missing one and is kept")
-    if _ORDER in rows.columns:
-        reasons.append(pl.when(pl.col(_ORDER).is_null()).then(pl.lit("no readable time or position")))
-    if _RATING in rows.columns:
-        reasons.append(pl.when(pl.col(_RATING).is_null()).then(pl.lit("no readable rating")))
-    rows = rows.with_columns(pl.coalesce(reasons).alias(BAD))
-    bad = rows.filter(pl.col(BAD).is_not_null())
-    if not bad.height:
-        return rows
-    counts = bad.group_by(BAD).len().sort("len", BAD, descending=[True, False])
-    report.rejected = {str(reason): int(count) for reason, count in counts.iter_rows()}
+    total = sum(counts.values())
+    if not total:
+        return
+    report.rejected = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
     for reason in report.rejected:
-        few = bad.filter(pl.col(BAD) == reason).head(EXAMPLES)
+        few = examples.filter(pl.col(_REASON) == reason).sort(PLACE).head(EXAMPLES)
         report.examples[reason] = [_example(row, sources) for row in few.iter_rows(named=True)]
-    if bad.height > limit * rows.height:
-        reason, examples = next(iter(report.examples.items()))
-        first = examples[0]
+    if total > limit * (report.rows - report.left_out):
+        reason, some = next(iter(report.examples.items()))
+        where = sources[int(examples.sort(PLACE)[FILE][0])].path
         raise DataError(
-            f"{sources[bad[_FILE][0]].path}: {bad.height:,} of {rows.height:,} rows cannot be used; "
-            f"most often: {reason}, e.g. {first['file']} row {first['row']} ({first['value']})",
+            f"{where}: {total:,} of {report.rows - report.left_out:,} rows cannot be used; "
+            f"most often: {reason}, e.g. {some[0]['file']} row {some[0]['row']} ({some[0]['value']})",
             f"Mend the rows, or raise data.max_rejected (now {limit:g}).",
         )
-    return rows.filter(pl.col(BAD).is_null())
 
 
 def _example(row: dict[str, Any], sources: list[TableFile]) -> RejectedRow:
-    value = f"user {_short(row[_USER])}, item {_short(row[_ITEM])}"
-    return {"file": sources[row[_FILE]].path.name, "row": row[ROW], "value": value}
+    value = f"user {_short(row[USER])}, item {_short(row[ITEM])}"
+    return {"file": sources[row[FILE]].path.name, "row": row[ROW], "value": value}
 
 
 def _short(text: str | None) -> str:
@@ -216,65 +355,6 @@ def _short(text: str | None) -> str:
         return "missing"
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:40])
     return f'"{shown}"' + ("..." if len(text) > 40 else "")
-
-
-def build_log(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> Log:
-    """Filter by rating, order, drop duplicates, and cut the rows of `read_rows` to their k-core.
-
-    Raises:
-        DataError: nothing is left.
-    """
-    rows = _rated(rows, data, report)
-
-    # From here on ids are numbers: users (rows,) and items (rows,), int32. Users count by their first row, items by the
-    # alphabet; order (rows,) is the time or position, empty where the file's order is all there is.
-    user_ids, item_ids = rows[_USER].unique(maintain_order=True), rows[_ITEM].unique().sort()
-    users, items = _codes(rows[_USER], user_ids), _codes(rows[_ITEM], item_ids)
-    timed = _ORDER in rows.columns
-    order = rows[_ORDER].to_physical().to_numpy() if timed else np.zeros(0)
-
-    # The oldest first over all users; of equal times the earlier row, for the sort is stable.
-    if timed:
-        sort = np.argsort(order, kind="stable")
-        users, items, order = users[sort], items[sort], order[sort]
-
-    # Duplicates go before the k-core counts; the oldest of them stays. keep (kept,): positions in users and items.
-    keep = _unique(users, items, order, data.duplicates)
-    report.duplicates = int(len(users) - len(keep))
-    users, items, order = users[keep], items[keep], order[keep] if timed else order
-
-    # The k-core. inside (kept,): True where user and item both have enough rows.
-    inside = _core(users, items, data.min_user_interactions, data.min_item_interactions, report)
-    if not inside.any():
-        raise DataError(
-            "no interactions are left after cleaning: "
-            f"{report.rows:,} rows, {report.rejected_rows:,} rejected, {report.below_rating:,} below the rating, "
-            f"{report.duplicates:,} duplicates, {report.core_rows:,} outside the k-core",
-            f"Lower data.min_user_interactions ({data.min_user_interactions}) and "
-            f"data.min_item_interactions ({data.min_item_interactions}).",
-        )
-
-    # User after user, each oldest first: again stable, so that the order inside a user stays.
-    users, items = users[inside], items[inside]
-    sort = np.argsort(users, kind="stable")
-    users, items = users[sort], items[sort]
-    if timed:
-        order = order[inside][sort]
-        same_user = users[1:] == users[:-1]  # (kept - 1,): neighbours that belong to one user
-        tied = same_user & (order[1:] == order[:-1])
-        report.tied = float(tied.sum() / max(1, same_user.sum()))
-    if data.time:
-        times = timeline(order, rows.schema[_ORDER] == pl.Datetime)
-        report.timeline, report.time_step = times.spans, times.step
-        report.first_time, report.last_time = times.first, times.last
-
-    # Numbers without gaps for what is left: lengths (users before,), 0 for those who went; numbers (kept,), int32;
-    # offsets (users left + 1,).
-    lengths, taken = np.bincount(users), np.bincount(items) > 0
-    left_users = np.flatnonzero(lengths)
-    numbers = (np.cumsum(taken) - 1).astype(np.int32)[items]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[left_users], dtype=np.int64)])
-    return Log(user_ids[left_users], item_ids[np.flatnonzero(taken)], numbers, offsets)
 
 
 def read_in_order(data: DataSettings, root: Path, report: DataReport) -> pl.DataFrame:
@@ -291,73 +371,21 @@ def read_in_order(data: DataSettings, root: Path, report: DataReport) -> pl.Data
         ProjectError: a file or column is not there.
         DataError: unreadable content, or too many bad rows.
     """
-    rows = _rated(read_rows(data, root, report), data, report)
-    timed = _ORDER in rows.columns
+    log = read_rows(data, root, report)
+    rows = rated(next(iter(log.frames)), data, report)
+    timed = ORDER in rows.columns
     if timed:
-        rows = rows.sort(_ORDER, maintain_order=True)
+        rows = rows.sort(ORDER, maintain_order=True)
     if data.duplicates != "keep":
-        same = [_USER, _ITEM, *([_ORDER] if timed and data.duplicates == "exact" else [])]
+        same = [USER, ITEM, *([ORDER] if timed and data.duplicates == "exact" else [])]
         rows = rows.unique(same, keep="first", maintain_order=True)
-    return rows.select(_USER, _ITEM)
+    return pl.DataFrame({USER: log.user_ids[rows[USER]], ITEM: log.item_ids[rows[ITEM]]})
 
 
-def _rated(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> pl.DataFrame:
-    """The rows with a rating that is high enough, in the order of the files."""
-    if data.min_rating > 0:
-        kept = rows.filter(pl.col(_RATING) >= data.min_rating)
-        report.below_rating = rows.height - kept.height
-        rows = kept
-    return rows.sort(_FILE, ROW) if not _in_file_order(rows) else rows  # streaming may mix a file's pieces
-
-
-def _in_file_order(rows: pl.DataFrame) -> bool:
-    places = rows.select(pl.col(_FILE).cast(pl.Int64) * (1 << 40) + pl.col(ROW)).to_series()
-    return places.is_sorted()
-
-
-def _codes(values: pl.Series, ids: pl.Series) -> Int32:
-    """The position of every value among the distinct ids, int32; as long as the values."""
-    table = pl.DataFrame({"id": ids, "code": pl.Series(np.arange(len(ids), dtype=np.int32))})
-    joined = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")
-    return joined["code"].to_numpy()
-
-
-def _unique(users: Int32, items: Int32, order: np.ndarray[Any, Any], rule: str) -> Int64:
-    """Positions of the rows that the duplicates rule keeps, in order."""
-    if rule == "keep":
-        return np.arange(len(users), dtype=np.int64)
-    frame = pl.DataFrame({"u": users, "i": items, "n": np.arange(len(users), dtype=np.int64)})
-    subset = ["u", "i"]
-    if rule == "exact" and len(order):
-        frame = frame.with_columns(pl.Series("o", order))
-        subset.append("o")
-    return frame.unique(subset, keep="first", maintain_order=True)["n"].to_numpy()
-
-
-def _core(
-    users: Int32, items: Int32, min_user: int, min_item: int, report: DataReport
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Rows of the k-core: users and items with too few rows go, both sides at once, until nothing changes.
-
-    Returns:
-        True for the rows that stay; as long as `users` and `items`.
-    """
-    keep = np.ones(len(users), dtype=bool)
-    if not len(users):
-        return keep
-    n_users, n_items = int(users.max()) + 1, int(items.max()) + 1
-    before: tuple[int, int] | None = None
-    while True:
-        # Rows that each user and each item still has, (n_users,) and (n_items,); a row needs enough of both.
-        by_user = np.bincount(users[keep], minlength=n_users)
-        by_item = np.bincount(items[keep], minlength=n_items)
-        left = (int((by_user > 0).sum()), int((by_item > 0).sum()))
-        before = before or left
-        fewer = keep & (by_user >= min_user)[users] & (by_item >= min_item)[items]
-        if fewer.sum() == keep.sum():
-            break
-        keep = fewer
-        report.core_rounds += 1
-    report.core_rows = int(len(keep) - keep.sum())
-    report.core_users, report.core_items = before[0] - left[0], before[1] - left[1]
-    return keep
+def rated(rows: pl.DataFrame, data: DataSettings, report: DataReport) -> pl.DataFrame:
+    """A partition's rows with a rating that is high enough; those that are not are counted."""
+    if data.min_rating <= 0:
+        return rows
+    kept = rows.filter(pl.col(RATING) >= data.min_rating)
+    report.below_rating += rows.height - kept.height
+    return kept

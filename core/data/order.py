@@ -211,27 +211,41 @@ def _example(reading: OrderReading) -> str:
     return f'row {rows["row"][0]}: "{str(rows["text"][0])[:40]}" ({how})'
 
 
-def other_units(values: pl.Series) -> tuple[pl.Series, str, str] | None:
+@dataclass(frozen=True)
+class OtherUnits:
     """Times as numbers that count in two units, such as seconds and milliseconds.
 
-    Args:
-        values: Int64 or Float64.
-
-    Returns:
-        Which values count otherwise than most, what most count and what these do; None where all count alike, or are
-        no times.
+    Attributes:
+        rows: Which rows count otherwise than most.
+        count: How many these are; `total`: how many rows there are.
+        most: What most count, in words; `second`: what these do.
     """
-    inside = [(name, (values >= low) & (values < high)) for name, low, high in _UNITS]
-    counts = [(int(mask.sum()), name, mask) for name, mask in inside if mask.any()]
-    if len(counts) < 2 or sum(count for count, _, _ in counts) < _SHARED * values.count():
+
+    rows: pl.Expr
+    count: int
+    total: int
+    most: str
+    second: str
+
+    @property
+    def systematic(self) -> bool:
+        """Whether they are too many to be bad rows."""
+        return self.count > max(1, _FEW * self.total)
+
+
+def other_units(rows: pl.LazyFrame, name: str) -> OtherUnits | None:
+    """The rows whose times count in another unit than most; None where all count alike, or are no times.
+
+    Args:
+        rows: The log.
+        name: The column, Int64 or Float64.
+    """
+    value = pl.col(name)
+    inside = {unit: (value >= low) & (value < high) for unit, low, high in _UNITS}
+    sums = rows.select(pl.len().alias("rows"), value.count().alias("values"), **{n: e.sum() for n, e in inside.items()})
+    figures = sums.collect(engine="streaming").row(0, named=True)
+    counts = sorted(((int(figures[unit] or 0), unit) for unit in inside if figures[unit]), key=lambda one: -one[0])
+    if len(counts) < 2 or sum(count for count, _ in counts) < _SHARED * figures["values"]:
         return None
-    counts.sort(key=lambda one: -one[0])
-    others = counts[1][2]
-    for _, _, mask in counts[2:]:
-        others = others | mask
-    return others.fill_null(False), counts[0][1], counts[1][1]
-
-
-def is_second_unit(others: pl.Series) -> bool:
-    """Whether values in another unit are too many to be bad rows."""
-    return int(others.sum()) > max(1, _FEW * len(others))
+    others = pl.any_horizontal(inside[unit] for _, unit in counts[1:]).fill_null(False)
+    return OtherUnits(others, sum(n for n, _ in counts[1:]), figures["rows"], counts[0][1], counts[1][1])

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from core.data.arrays import TAKEN
+from core.data.data_report import DataReport
 from core.data.dataset import Dataset, Evaluation
 
 
 def profile(dataset: Dataset) -> dict[str, Any]:
     """Describe a data set in plain numbers, ready for JSON.
 
-    Keys: `read` (rows and what was dropped why), `users`, `items`, `interactions`, `density`, `history` (lengths),
-    `popularity` (the long tail), `timeline` and `time` (empty without a time column), `split`, `cold` (who and what
-    the figures of a model cannot speak for), `text`.
+    Keys: `read` (rows and what was dropped why), `digest` (of the content), `users`, `items`, `interactions`,
+    `density`, `history` (lengths), `popularity` (the long tail), `timeline` and `time` (empty without a time column),
+    `split`, `cold` (who and what the figures of a model cannot speak for), `text`.
     """
     report = dataset.report
     lengths = dataset.sequences.lengths
@@ -27,6 +29,7 @@ def profile(dataset: Dataset) -> dict[str, Any]:
             "rows": report.rows,
             "rejected": report.rejected,
             "examples": report.examples,
+            **({"left_out": report.left_out, "unknown": report.unknown} if report.left_out else {}),
             "below_rating": report.below_rating,
             "duplicates": report.duplicates,
             "k_core": {
@@ -39,6 +42,7 @@ def profile(dataset: Dataset) -> dict[str, Any]:
             "tied": round(report.tied, 4),
             **({"notes": report.notes} if report.notes else {}),
         },
+        "digest": dataset.digest(),
         "users": dataset.n_users,
         "items": dataset.n_items,
         "interactions": interactions,
@@ -55,13 +59,13 @@ def profile(dataset: Dataset) -> dict[str, Any]:
         if report.timeline
         else {},
         "split": {
-            "rule": "leave-one-out",
+            "rule": "leave-one-out" if dataset.cuts is None else "time",
             "evaluated_users": len(test),
             "train_interactions": len(dataset.train().items),
             "train_targets": dataset.targets_count(),
             "repeated_targets": _repeated(dataset),
         },
-        "cold": _cold(dataset, counts, test),
+        "cold": _cold(dataset, counts, test) | _untrained(report),
         "text": {
             "rows": report.item_rows,
             "duplicates": report.item_duplicates,
@@ -116,11 +120,22 @@ def _cold(dataset: Dataset, counts: np.ndarray[Any, Any], test: Evaluation) -> d
     """Users that are not evaluated; items that nobody took, or nobody in training, and test targets among these."""
     known = np.bincount(dataset.train().items, minlength=dataset.n_items) > 0
     return {
-        "users_not_evaluated": dataset.n_users - len(test),
+        "users_not_evaluated" if dataset.cuts is None else "users_without_target": dataset.n_users - len(test),
         "items_never_taken": int((counts == 0).sum()),
         "items_not_in_training": int((~known).sum()),
         "targets_not_in_training": int((~known[test.targets]).sum()),
     }
+
+
+def _untrained(report: DataReport) -> dict[str, int]:
+    """Of a split by time: users without history, and items that only interactions after training have."""
+    counts = {
+        "users_without_history": report.users_without_history,
+        "items_untrained": report.items_untrained,
+        "rows_untrained": report.rows_untrained,
+        **{f"{name}_targets_untrained": count for name, count in report.targets_untrained.items()},
+    }
+    return {key: count for key, count in counts.items() if count}
 
 
 def _repeated(dataset: Dataset) -> float:
@@ -128,7 +143,11 @@ def _repeated(dataset: Dataset) -> float:
     test = dataset.evaluation("test")
     if not len(test):
         return 0.0
-    owner = np.repeat(np.arange(len(test)), test.histories.lengths)
     hit = np.zeros(len(test), dtype=bool)
-    hit[owner[test.histories.items == test.targets[owner]]] = True
+    offsets = test.histories.offsets
+    for start in range(0, len(test), TAKEN):
+        users = np.arange(start, min(start + TAKEN, len(test)))
+        owner = np.repeat(users, test.histories.lengths[users])  # of every item of their histories, (items,)
+        items = test.histories.items[offsets[start] : offsets[users[-1] + 1]]
+        hit[owner[items == test.targets[owner]]] = True
     return round(float(hit.mean()), 4)

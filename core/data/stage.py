@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 from core.cost import MB, Cost, Job, Work
+from core.data.partitions import PARTITION_ROWS
 from core.files import digest
 from core.project import Project
 from core.run.reporting import Reporter
+from core.settings import DataSettings
 from core.stage import Artefacts, Settings, Stage, inputs
 
-ROW = 250.0
-"""Bytes a row of the log while it is read."""
+_LATER = ("columns", "item_columns", "encoding", "where", "ties", "valid_from", "test_from")
+"""Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
+ROW, KEPT_ROW, USER, ITEM = 250.0, 12.0, 120.0, 160.0
+"""Bytes a row of the log while its partition is worked on, and of the sequences; bytes a user and an item."""
+WRITTEN_ROW = 70.0
+"""Bytes a row on the disk while a log is in partitions."""
 
 
 def data_settings(project: Project) -> Settings:
@@ -25,9 +32,12 @@ def data_settings(project: Project) -> Settings:
     ]
     files = [digest(source.path) for source in sources]
     settings = asdict(project.data)
-    settings = {k: v for k, v in settings.items() if v or k not in ("columns", "item_columns")}  # they came later
-    if not project.data.encoding:
-        del settings["encoding"]  # as it was before there was such a setting
+    usual = asdict(DataSettings())
+    settings = {k: v for k, v in settings.items() if k not in _LATER or v != usual[k]}
+    if project.data.split != "time":
+        settings = {k: v for k, v in settings.items() if k not in ("valid_from", "test_from")}
+    if project.data.ties == "shuffle":
+        settings["seed"] = project.seed
     # Where the files lie does not matter, what is in them does; the history's length is the model's business.
     return {**{k: v for k, v in settings.items() if k not in ("interactions", "items", "max_history")}, "files": files}
 
@@ -35,12 +45,15 @@ def data_settings(project: Project) -> Settings:
 def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
     """Read, clean, number and split."""
     from core.data.dataset import load_dataset
+    from core.data.partitions import WorkFolder
 
-    dataset = load_dataset(project.data, project.directory)
+    for left in WorkFolder.left_in(folder):
+        shutil.rmtree(left)
+    dataset = load_dataset(project.data, project.directory, folder, project.seed)
     dataset.save(folder)
     for note in dataset.report.notes:
         reporter.alert("warning", "a reading in doubt", note)
-    if not len(dataset.evaluated):
+    if not len(dataset.evaluated) and project.data.split != "none":
         reporter.alert("warning", "nothing to evaluate", "no user has three interactions")
     figures = {"users": dataset.n_users, "items": dataset.n_items, "interactions": len(dataset.sequences.items)}
     return {**figures, "targets": dataset.targets_count(), "rejected": sum(dataset.report.rejected.values())}
@@ -51,11 +64,15 @@ def _work(job: Job) -> Work:
 
 
 def _memory(job: Job) -> float:
-    return job.sizes.rows * ROW * MB + 3 * job.sizes.text_mb
+    sizes = job.sizes
+    at_once = min(sizes.rows, 3 * PARTITION_ROWS // 2) * ROW
+    later = max(0, sizes.rows - PARTITION_ROWS) * KEPT_ROW + sizes.n_users * USER + sizes.items * ITEM
+    return (at_once + later) * MB + 3 * sizes.text_mb
 
 
 def _disk(job: Job) -> float:
-    return (job.sizes.interactions * 4 + job.sizes.n_users * 16) * MB + 1.5 * job.sizes.text_mb
+    partitions = job.sizes.rows * WRITTEN_ROW if job.sizes.rows > PARTITION_ROWS else 0.0
+    return (partitions + job.sizes.interactions * 4 + job.sizes.n_users * 16) * MB + 1.5 * job.sizes.text_mb
 
 
 DATA = Stage("data", 2, data_settings, inputs(), make_data, Cost(_work, _memory, _disk))

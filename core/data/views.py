@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from core.data.dataset import Dataset
-from core.settings import MIN_EVALUATED
 
 TARGET, SEEN = "target", "seen"
 
@@ -17,19 +16,22 @@ def user_split(dataset: Dataset, user: int, max_history: int) -> pl.DataFrame:
     """What one user's history becomes, oldest first.
 
     Returns:
-        `pos` (from 0), `part` (training, validation, test), `valid` and `test` (`target` for what the model is asked
-        for, `seen` for what it is shown then, else null), `item`, `title`.
+        `pos` (from 0), `part` (training, validation, test, later), `valid` and `test` (`target` for what the model is
+        asked for, `seen` for what it is shown then, else null), `item`, `title`.
     """
     items = dataset.sequences[user]
     count = len(items)
-    targets = 2 if count >= MIN_EVALUATED else 0  # the last two items: of validation and of test
+    split = dataset.split
+    train, valid, test = (int(part[user]) for part in (split.train, split.valid, split.test))
     place = np.arange(count)
     columns: dict[str, pl.Series] = {}
-    for name, target in (("valid", count - 2), ("test", count - 1)):
-        seen = (place < target) & (place >= target - max_history) & (targets > 0)
-        marks = np.where(seen, SEEN, np.where((place == target) & (targets > 0), TARGET, ""))
+    for name, target in (("valid", valid), ("test", test)):
+        seen = (place < target) & (place >= target - max_history)
+        marks = np.where(seen, SEEN, np.where(place == target, TARGET, ""))
         columns[name] = pl.Series(name, [mark or None for mark in marks.tolist()], dtype=pl.String)
-    parts = ["training"] * (count - targets) + ["validation", "test"][:targets]
+    parts = np.where(
+        place < train, "training", np.where(place == valid, "validation", np.where(place == test, "test", "later"))
+    )
     taken = dataset.items.select("item_id", "title")[items]
     return pl.DataFrame(
         {

@@ -1,39 +1,47 @@
-"""What a training run will cost, before it starts: time, memory and disk, from the settings and the data. Light."""
+"""What a training run will cost, before it starts. Light.
+
+Memory and disk follow from the settings and the data; time from what earlier runs took on this machine, and is not
+known before a first one. How it goes then, a run itself tells (`core.run.stage_plan`).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core import pipeline
-from core.cost import MachineSpeed
+from core.cost import MachineSpeed, Work
 from core.errors import EagerError
 from core.estimate.job import RunJob
-from core.estimate.past import Past
-from core.estimate.probe import busy, free_disk_mb, free_memory_mb, free_room, machine_for, room
+from core.estimate.paces import Paces, StageTime, load_paces, time_of, usual
+from core.estimate.probe import crowding, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.sizes import sizes_of
 from core.pipeline import STAGES, PlannedStage
 from core.project import Project
-from core.safe_json import read_object
+from core.safe_json import number, read_object
 from core.store import Store
 from core.tune.memory import advice, refusal, tune_settings
 from core.tune.stage import row_length, tune_need
 from core.units import gib, gigabytes, in_words
 
-BASE = 700.0
+BASE = 600.0
 """MB of Python, torch and the other libraries, at work. The stages' factors were fitted to the peaks of finished runs.
 They are larger than what is alive at any time, because the engine keeps freed memory, and batches of ever other sizes
 leave gaps in it; tensors of more than a gigabyte are given back."""
 GPU_MEMORY = 2500.0
 """MB that a GPU's libraries add."""
 START = 2.0
-"""Seconds until the engine has loaded its libraries, on the reference machine."""
-SPREAD_PAST, SPREAD_FORMULA, SPREAD_GUESS = 1.5, 1.8, 3.0
+"""Seconds until the engine has loaded its libraries, on a quiet machine."""
+SPREAD_QUIET, SPREAD_CROWDED, SPREAD_GUESS = 1.5, 1.9, 3.0
+CROWDED = 1.25
+"""From here on other programs are named."""
 COSTS = {stage.name: stage.cost for stage in STAGES}
 UNKNOWN_MODEL = "unknown before the model is there"
-UNKNOWN_GPU = "unknown before a first run on this GPU"
+UNKNOWN_GPU = "not known before a first run on this GPU"
+UNKNOWN = "not known before a first run"
 
 
 @dataclass(frozen=True)
@@ -48,15 +56,19 @@ class StageEstimate:
         seconds: about how long it takes; None = unknown.
         why: where the figure comes from.
         spread: the true figure likely lies within `seconds / spread` and `seconds * spread`.
+        weight: the same where it is known; else seconds of which only the proportions count; None = unknown.
+        work: all that the stage has to do; None where it is unknown, or a part of it is done.
     """
 
     name: str
     fingerprint: str
     state: str
     note: str
-    seconds: float | None
-    why: str
+    seconds: float | None = None
+    why: str = UNKNOWN
     spread: float = 1.0
+    weight: float | None = None
+    work: Work | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,7 @@ class Estimate:
                     "state": one.state,
                     "note": one.note,
                     "seconds": _rounded(one.seconds),
+                    "weight": _rounded(one.weight),
                     "why": one.why,
                     "fingerprint": one.fingerprint,
                 }
@@ -108,71 +121,99 @@ class Estimate:
         }
 
 
-def estimate(project: Project, machine: MachineSpeed | None = None) -> Estimate:
+def estimate(project: Project, machine: MachineSpeed | None = None, paces: Paces | None = None) -> Estimate:
     """Say what training the project would cost; changes nothing, reads no more than a small log, takes under a second.
+
+    Of a project with several seeds it is the whole group; its stages are those of the first.
 
     Args:
         project: what would be trained.
-        machine: what it would run on; None = this one, measured.
+        machine: what it would run on; None = this one.
+        paces: how fast stages went there; None = those of this machine.
 
     Raises:
         ProjectError: a file or column that the project names is not there.
     """
-    recipes = pipeline.recipes_of(project)
-    planned = pipeline.plan(project, recipes)
     machine = machine or machine_for(project.run)
+    paces = load_paces() if paces is None else paces
+    made: set[str] = set()
+    found = [_estimate(one, machine, paces, made) for one in project.seeded()]
+    return replace(found[0], seconds=_total([one.seconds for one in found]), disk_mb=_total([e.disk_mb for e in found]))
+
+
+def _estimate(project: Project, machine: MachineSpeed, paces: Paces, made: set[str]) -> Estimate:
+    """What one run costs; `made` are fingerprints of what is made before it, to which its own are added."""
+    recipes = pipeline.recipes_of(project)
+    planned = [replace(one, state="reuse") if one.fingerprint in made else one
+               for one in pipeline.plan(project, recipes)]  # fmt: skip
+    made.update(one.fingerprint for one in planned)
     store = Store(project.runs_dir / ".store")
-    warnings: list[str] = []
     first = planned[0]
     try:
         sizes = sizes_of(project, store.artefact(first.fingerprint) if first.state == "reuse" else None)
     except EagerError as error:
         told = f"the data cannot be used as they are: {error.message}"
-        stages = tuple(_stage(one, None, "the data cannot be read") for one in planned)
-        return Estimate(stages, None, None, None, 1.0, (*warnings, told))
+        stages = tuple(StageEstimate(one.name, one.fingerprint, one.state, one.note) for one in planned)
+        return Estimate(stages, None, None, None, 1.0, (told,))
     job = RunJob(recipes, sizes, machine, project.resolve)
-    past = Past(store.path)
-    stages = tuple(_estimated(one, job, past, store) for one in planned)
+    crowded = crowding(machine.threads)
+    stages = tuple(_estimated(one, job, paces, crowded, store) for one in planned)
     running = [one.name for one in planned if one.state == "run"]
     memory = _peak([COSTS[name].memory(job) for name in running])
     disk = _total([COSTS[name].disk(job) for name in running])
     memory = memory + BASE + (GPU_MEMORY if machine.gpu else 0.0) if memory is not None else None
-    seconds = _total([*(one.seconds for one in stages), START / machine.one_thread])
+    seconds = _total([*(one.seconds for one in stages), START * crowded])
     short = tuple(_short_of_memory(memory, job, project, "tune" in running) + _short_of_disk(disk, project))
-    return Estimate(stages, seconds, memory, disk, _spread(stages), (*warnings, *short, *_busy(machine)), short)
+    return Estimate(stages, seconds, memory, disk, _spread(stages, crowded), (*short, *_busy(crowded)), short)
 
 
-def _estimated(planned: PlannedStage, job: RunJob, past: Past, store: Store) -> StageEstimate:
-    """One stage: reused, scaled from earlier ones, or by the formula."""
+def _estimated(planned: PlannedStage, job: RunJob, paces: Paces, crowded: float, store: Store) -> StageEstimate:
+    """One stage: reused, or its work at the pace of earlier runs."""
     name = planned.name
     if planned.state == "reuse":
-        return _stage(planned, 0.0, "made before")
+        return StageEstimate(name, planned.fingerprint, "reuse", planned.note, 0.0, "made before", weight=0.0)
     work = COSTS[name].work(job)
     if work is None:
-        return _stage(planned, None, UNKNOWN_MODEL, note=UNKNOWN_MODEL)
-    formula = None if job.machine.gpu and COSTS[name].gpu else work.seconds(job.machine)
-    earlier = past.seconds(name, job, work, formula)
-    if earlier is not None:
-        seconds, why, spread = earlier, "scaled from earlier runs", SPREAD_PAST
-    elif formula is not None:
-        seconds, why, spread = formula, "work over the speed of this machine", SPREAD_FORMULA
-    else:
-        return _stage(planned, None, UNKNOWN_GPU, note=UNKNOWN_GPU)
-    if not job.sizes.known:
-        why, spread = f"{why}; the size of the data is a guess", SPREAD_GUESS
+        return StageEstimate(name, planned.fingerprint, "run", UNKNOWN_MODEL, None, UNKNOWN_MODEL)
+    gpu = job.machine.gpu and COSTS[name].gpu
+    left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
+    one_thread = (work * left).seconds(job.machine)
     note = planned.note
     if name == "tune" and not note:
         epochs = sum(int(stage["epochs"]) for stage in job.settings("tune")["stages"])
         note = f"at most {epochs} epochs" if epochs > 1 else "one epoch"
-    left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
-    return _stage(planned, seconds * left, why, note=note, spread=spread)
+    found = StageEstimate(name, planned.fingerprint, "run", note, None, UNKNOWN, weight=one_thread * usual(name),
+                          work=work if left == 1.0 else None)  # fmt: skip
+    pace = paces.of(name, int(job.recipes[name]["version"]), gpu)
+    if pace is None:
+        return replace(found, note=note or (UNKNOWN_GPU if gpu else ""), why=UNKNOWN_GPU if gpu else UNKNOWN)
+    why = "from earlier runs on this machine" if pace.own else "from other stages on this machine"
+    spread = pace.spread
+    if not job.sizes.known:
+        why, spread = f"{why}; the size of the data is a guess", SPREAD_GUESS
+    seconds = (work.shared + work.single) * left * pace.value if gpu else one_thread * pace.value * crowded
+    return replace(found, seconds=seconds, weight=seconds, why=why, spread=spread)
 
 
-def _stage(
-    planned: PlannedStage, seconds: float | None, why: str, *, note: str = "", spread: float = 1.0
-) -> StageEstimate:
-    note = note or planned.note
-    return StageEstimate(planned.name, planned.fingerprint, planned.state, note, seconds, why, spread)
+def times_made(told: Estimate, project: Project) -> list[StageTime]:
+    """What the stages took that an estimate said would run, as far as they are finished by now."""
+    machine, store = machine_for(project.run), Store(project.runs_dir / ".store")
+    return [
+        time_of(about, one.work * epochs_share(about), machine, machine.gpu and COSTS[one.name].gpu)
+        for one in told.stages
+        if one.work is not None and store.has(one.fingerprint)
+        for about in [store.about(one.fingerprint)]
+    ]
+
+
+def epochs_share(about: Mapping[str, Any]) -> float:
+    """The share of its epochs that a finished stage went through: patience may have ended the tuning."""
+    settings, summary = about.get("settings"), about.get("summary")
+    stages = settings.get("stages") if about.get("stage") == "tune" and isinstance(settings, dict) else None
+    if not isinstance(stages, list) or len(stages) != 1 or not isinstance(summary, dict):
+        return 1.0
+    most, patience = number(stages[0].get("epochs")), number(settings.get("patience"))
+    return min(1.0, (number(summary.get("best_epoch"), most) + patience) / max(1.0, most))
 
 
 def done_share(stage: str, job: RunJob, partial: Path) -> float:
@@ -198,11 +239,12 @@ def _peak(values: list[float | None]) -> float | None:
     return max(known, default=0.0) if len(known) == len(values) else None
 
 
-def _spread(stages: tuple[StageEstimate, ...]) -> float:
-    """The stages' spreads, each as heavy as its time."""
+def _spread(stages: tuple[StageEstimate, ...], crowded: float) -> float:
+    """The stages' spreads, each as heavy as its time, and what other programs add to it."""
     heavy = [(one.seconds, one.spread) for one in stages if one.seconds]
     total = sum(seconds for seconds, _ in heavy)
-    return math.exp(sum(s * math.log(spread) for s, spread in heavy) / total) if total else SPREAD_FORMULA
+    own = math.exp(sum(s * math.log(spread) for s, spread in heavy) / total) if total else 1.0
+    return max(own, SPREAD_CROWDED if crowded > CROWDED else SPREAD_QUIET)
 
 
 def _short_of_memory(memory: float | None, job: RunJob, project: Project, tunes: bool) -> list[str]:
@@ -235,9 +277,9 @@ def _short_of_disk(disk: float | None, project: Project) -> list[str]:
     return [f"it may need {gigabytes(disk)} of disk, and {gigabytes(free)} are free at {project.runs_dir}"]
 
 
-def _busy(machine: MachineSpeed) -> list[str]:
-    """Where other programs are at work now, which the figures leave out."""
-    return ["other programs keep the machine busy; while they do, it takes longer"] if busy(machine.threads) else []
+def _busy(crowded: float) -> list[str]:
+    """Where other programs are at work now: the figures take it that they stay."""
+    return ["other programs keep the machine busy; once they end, it goes faster"] if crowded > CROWDED else []
 
 
 def _rounded(value: float | None) -> float | None:

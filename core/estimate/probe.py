@@ -1,13 +1,10 @@
-"""How fast this machine is for a run, and what it has free: measured in a tenth of a second, without torch."""
+"""What this machine computes with, how crowded it is, and what it has free; without torch."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shutil
-import threading
-import time
 from importlib import metadata
 from pathlib import Path
 
@@ -16,51 +13,24 @@ from core.run.system import Gpus
 from core.settings import RunSettings
 from core.tune.memory import Room
 
-_SIDE, _BATCH = 64, 256  # matrices this small keep the linear algebra library from starting threads of its own
 _NATIVE_BF16 = {"avx512_bf16", "amx_tile"}
-_GB = 1e9
+NEVER_IDLE = 0.5
+"""Load that nobody's machine is without."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def machine_for(settings: RunSettings, gflops: float | None = None) -> MachineSpeed:
-    """Look at this machine; `gflops` instead of the probe."""
+def machine_for(settings: RunSettings) -> MachineSpeed:
+    """Look at this machine."""
     threads = min(settings.threads or cores(), cores())  # more threads than cores add nothing
     gpu = on_gpu(settings)
     native = gpu or _multiplies_bf16()
     bf16 = native if settings.dtype == "auto" else settings.dtype == "bf16"
-    return MachineSpeed(gflops or probe(threads), threads, bf16, native, gpu)
+    return MachineSpeed(threads, bf16, native, gpu)
 
 
 def on_gpu(settings: RunSettings) -> bool:
     """Whether the model would run on a GPU."""
     return settings.device.startswith("cuda") or (settings.device == "auto" and _has_gpu())
-
-
-def probe(threads: int, seconds: float = 0.1) -> float:
-    """Billions of fp32 operations a second in products of small matrices, by so many threads at once.
-
-    Each thread's quickest product counts, so that other programs at work now are left out: they may be gone soon.
-    """
-    import numpy as np
-
-    left = np.linspace(-1.0, 1.0, _BATCH * _SIDE * _SIDE, dtype=np.float32).reshape(_BATCH, _SIDE, _SIDE)
-    outs = [np.empty_like(left) for _ in range(threads)]
-    for out in outs:
-        np.matmul(left, left, out=out)  # the first product of a process is slow
-    quickest = [math.inf] * threads
-    end = time.perf_counter() + seconds
-
-    def work(number: int) -> None:
-        while (began := time.perf_counter()) < end or math.isinf(quickest[number]):
-            np.matmul(left, left, out=outs[number])
-            quickest[number] = min(quickest[number], time.perf_counter() - began)
-
-    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(2.0 * _BATCH * _SIDE**3 / each for each in quickest) / _GB
 
 
 def _multiplies_bf16() -> bool:
@@ -125,13 +95,16 @@ def free_disk_mb(folder: Path) -> float:
     return shutil.disk_usage(folder).free / 1e6
 
 
-def busy(threads: int) -> bool:
-    """Whether other programs, as far as the last minute tells, leave a run fewer cores than it has threads."""
+def crowding(threads: int) -> float:
+    """How much longer everything takes beside the other programs of the last minute; 1 = it has its cores for itself.
+
+    Programs share the cores evenly: with `load` others a run has `cores / (load + threads)` of what it asks for.
+    """
     try:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):
-        return False
-    return load + threads > cores() + 0.5  # half a core: nobody's machine is quite idle
+        return 1.0
+    return max(1.0, (load + threads - NEVER_IDLE) / cores())
 
 
 def cores() -> int:

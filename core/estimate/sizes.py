@@ -61,7 +61,8 @@ def _read(project: Project) -> Sizes:
     import numpy as np
 
     from core.data.data_report import DataReport
-    from core.data.log import build_log, read_rows
+    from core.data.k_core import build_log
+    from core.data.log import read_rows
     from core.data.sniff import open_table
 
     data = project.data
@@ -75,7 +76,7 @@ def _read(project: Project) -> Sizes:
     if rows > READ_ROWS:
         return _guess(project, sources, rows, listed, text_mb)
     report = DataReport()
-    log = build_log(read_rows(data, project.directory, report), data, report)
+    log = build_log(read_rows(data, project.directory, report), data, report, project.seed)
     items = max(len(log.item_ids), listed) if data.catalogue == "all" else len(log.item_ids)
     text_mb *= min(1.0, items / max(1, listed))
     return _sizes(np.diff(log.offsets), items, len(log.user_ids), report.rows, text_mb)

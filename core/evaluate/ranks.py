@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.baselines import Scorer, Scores
+from core.data.arrays import row_blocks
 from core.data.dataset import Evaluation
 from core.evaluate.metrics import DEPTH, Ranks
 from core.model.generator import Generator
@@ -21,8 +22,8 @@ from core.recommend.beam import beam_search
 from core.recommend.search_batches import Search, is_seen, search_batches
 from core.run.reporter import Reporter
 
-SCORES_BATCH = 512
-"""Users whose scores of the whole catalogue are in memory at a time."""
+SCORES_BATCH, SCORES = 512, 1 << 25
+"""Users whose scores of the whole catalogue are in memory at a time, and scores, at most."""
 TOP = 10
 """Places of a list that count as shown."""
 
@@ -137,7 +138,7 @@ def _shown_by_scores(scores: Scores) -> npt.NDArray[np.int64]:
     edge = np.partition(scores, count - top, axis=1)[:, count - top, None]
     above, at = scores > edge, (scores == edge) & np.isfinite(scores)
     room = top - above.sum(axis=1, keepdims=True)
-    return np.asarray((above | (at & (np.cumsum(at, axis=1) <= room))).sum(axis=0))
+    return np.asarray((above | (at & (np.cumsum(at, axis=1, dtype=np.int32) <= room))).sum(axis=0))
 
 
 def rank_by_scores(scorer: Scorer, split: Evaluation, n_items: int, name: str, reporter: Reporter) -> Ranking:
@@ -154,10 +155,10 @@ def rank_by_scores(scorer: Scorer, split: Evaluation, n_items: int, name: str, r
         StopRequested: somebody asked to stop.
     """
     tally = Tally(split, np.arange(len(split)), n_items)
-    for start in range(0, len(split), SCORES_BATCH):
-        places = np.arange(start, min(start + SCORES_BATCH, len(split)))
+    for block in row_blocks(len(split), n_items, SCORES, SCORES_BATCH):
+        places = np.arange(block.start, block.stop)
         tally.add_scores(places, scorer.score(split.histories.take(places)))
-        reporter.progress(name, start + len(places), len(split), "users")
+        reporter.progress(name, block.stop, len(split), "users")
         reporter.stop_if_asked()
     return tally.ranking()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.cost import MB, Cost, Job, Work
 from core.files import digest
+from core.model.size import weight_bytes
 from core.project import Project
 from core.recommend.search_cost import BEAM, LIST, scores_catalogue, search_work
 from core.registry import BASELINES as BASELINE_METHODS
@@ -97,6 +98,14 @@ def make_evaluate(project: Project, made: Artefacts, folder: Path, reporter: Rep
     return measure(project, dataset, made, measured(project), fused(project), folder, best, heard)
 
 
+def help_evaluate(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> None:
+    """Rank parts of the users for the process that makes the stage."""
+    from core.data.dataset import Dataset
+    from core.evaluate.measure import help_measure
+
+    help_measure(project, Dataset.load(made["data"]), made, fused(project), folder, reporter)
+
+
 def best_reachable_file(project: Project) -> Path | None:
     """The file beside synthetic data that tells what its own generator could reach; None for real data."""
     if not project.data.interactions:
@@ -144,13 +153,13 @@ def _evaluate_memory(job: Job) -> float | None:
         return None
     beams = min(int(settings["beams"]), job.sizes.items)
     seen = job.sizes.history(int(settings["max_history"])) * job.levels
-    states = RANKED_USERS * (seen + beams * job.levels) * shape.layers * shape.hidden * 2 * 4 * 3 * MB
+    states = RANKED_USERS * (seen + beams * job.levels) * shape.layers * shape.keys * 2 * 4 * 3 * MB
     branches = 8 * RANKED_USERS * beams * max(map(max, job.widths)) * 4 * MB
     masks = 4 * RANKED_USERS * beams * (seen + beams * job.levels) * 4 * MB
     # What each part says of every item, and what is made of that on the way; the item vectors of two sequential models.
     catalogue = (3 * len(settings["fusion"]) + 6) * RANKED_USERS * job.sizes.items * 4 * MB
     vectors = 2 * job.sizes.items * 512 * 4 * MB
-    return float(shape.parameters * 4 * MB + 4 * (states + branches + masks) + catalogue + vectors)
+    return float(weight_bytes(shape, job.settings("tune")) * MB + 3 * (states + branches + masks) + catalogue + vectors)
 
 
 BASELINES = Stage(

@@ -86,7 +86,7 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
     project = Project.load(args.project, args.overrides)
     tell("reading the files")
-    stage = pipeline.STAGES[0]
+    stage = pipeline.DATA
     recipe = pipeline.recipe_of(stage, project, {})
     store, mark = Store(project.runs_dir / ".store"), fingerprint(recipe)
     if not store.has(mark) and not writable(store.path):

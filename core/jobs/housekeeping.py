@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.assets import refuse_demo
 from core.errors import EagerError, ProjectError
 from core.files import locked, taken
 from core.pipeline import recipes_of
@@ -50,6 +51,7 @@ def removal(runs_dir: Path, runs: Iterable[RunFolder]) -> Deletion:
     Raises:
         ProjectError: one of them is at work or pinned, or it is not known what a run at work still needs.
     """
+    refuse_demo(runs_dir)
     known = list_runs(runs_dir)
     going = tuple(dict.fromkeys(runs))
     for info in known:
@@ -67,6 +69,7 @@ def pruning(runs_dir: Path) -> Deletion:
     Raises:
         ProjectError: it is not known what a run at work still needs.
     """
+    refuse_demo(runs_dir)
     kept = _used(list_runs(runs_dir))
     left = [path for path in _children(runs_dir) if path.name.startswith(GOING)]
     return _deletion(runs_dir, (), [*(path for path in _artefacts(runs_dir) if _mark(path) not in kept), *left], 0)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from core.errors import EagerError, EnvironmentFault
 from core.estimate.probe import on_gpu
+from core.model.gguf_header import is_gguf
 from core.pipeline import plan
 from core.project import Project
 
@@ -77,7 +78,7 @@ def check_machine(project: Project) -> None:
 
 
 def _is_here(folder: Path, model: str) -> bool:
-    if folder.is_dir():
+    if folder.is_dir() or is_gguf(model):  # a file is looked into by `check_backbone`
         return True
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError

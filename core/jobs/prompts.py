@@ -128,7 +128,7 @@ def _data(project: Project, recipes: dict[str, dict[str, Any]], store: Store) ->
     recipe = recipes["data"]
     mark = fingerprint(recipe)
     if not store.has(mark):
-        work = pipeline.STAGES[0].work
+        work = pipeline.DATA.work
         store.make(mark, recipe, lambda folder: work(project, {}, folder, NullReporter()))
     return store.artefact(mark)
 

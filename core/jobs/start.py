@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.assets import refuse_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
 from core.jobs.machine_needs import check_machine
+from core.jobs.retrain import check_base
+from core.jobs.seeds import next_of_group
 from core.project import Project
 from core.run import launch, trackers
 from core.run.folder import RunFolder, find_run, list_runs
@@ -57,10 +61,11 @@ def start_training(
         nice: how far below other programs the engine ranks, 0 to 19.
 
     Raises:
-        ProjectError: no run, or more than one, has the id.
+        ProjectError: no run, or more than one, has the id, or the project is the demo.
         EagerError: a new run could not train, see `check_start`.
         EnvironmentFault: the folder of the runs cannot be written, or the engine cannot be started.
     """
+    refuse_demo(project.runs_dir)
     folder = find_run(project.runs_dir, run_id) if run_id is not None else None
     if not project.runs_dir.exists():
         check_start(project)  # what is refused leaves no folder
@@ -93,14 +98,15 @@ def find_unfinished(project: Project) -> RunFolder | None:
     """The newest run of this very project, settings included, that is at work or was left before its end.
 
     The projects are compared, not their texts: a run that an earlier version wrote in older spellings counts too.
+    Of a project with several seeds it is the run that its group goes on with.
     """
-    wanted = project.to_toml()
+    wanted = {one.to_toml() for one in project.seeded()}
     for info in list_runs(project.runs_dir):
         if not (info.status.live or info.status.state in UNFINISHED):
             continue
         with contextlib.suppress(OSError, UnicodeDecodeError, ProjectError):
-            if Project.load(info.folder.project_path).to_toml() == wanted:
-                return info.folder
+            if Project.load(info.folder.project_path).to_toml() in wanted:
+                return next_of_group(info.folder) if project.run.seeds else info.folder
     return None
 
 
@@ -120,19 +126,26 @@ def check_start(project: Project) -> None:
     """Refuse what cannot end well, before a run of it is there; reads no data and no weights.
 
     Raises:
-        ProjectError: a tracker's package is not installed.
+        ProjectError: a tracker's package is not installed, several seeds are wanted of processes that somebody else
+            started, or it cannot start from the run that it names.
         EnvironmentFault: runs cannot be written, or the machine's memory can never hold the model and what learns of
             it, or the device or a model that it starts from cannot be had, see `check_machine` and `check_model`.
     """
     from core.estimate.probe import room
     from core.tune.memory import refusal
 
+    refuse_demo(project.runs_dir)
     if not writable(project.runs_dir):
         raise EnvironmentFault(f"cannot write {project.runs_dir}", "copy the project to a folder that is your own")
     trackers.require(project.run.report_to)
+    if project.run.processes != 1 and project.run.device.startswith("cuda:"):
+        raise ProjectError("run.device: several processes have a GPU each, and it names one", 'take "cuda" or "auto"')
+    if project.run.seeds and launch.world_size() > 1:
+        raise ProjectError("run.seeds: processes that are started together train one run", "start them once a seed")
     check_machine(project)
+    check_base(project)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
-    if project.run.goal == "metrics" and launch.world_size() == 1:
+    if project.run.goal != "index" and launch.world_size() == 1:
         fault = refusal(project, room(project.run))
         if fault is not None and not _tuned(project):
             raise fault
@@ -154,7 +167,7 @@ def check_model(project: Project) -> None:
     """
     from core.model.model_folder import check_backbone
 
-    if project.backbone.model == "tiny" or project.run.goal != "metrics" or launch.world_size() > 1:
+    if project.backbone.model == "tiny" or project.run.goal == "index" or launch.world_size() > 1:
         return
     if not _tuned(project):
         check_backbone(project)
@@ -172,18 +185,24 @@ def _tuned(project: Project) -> bool:
 
 
 def create_run(project: Project) -> RunFolder:
-    """A new queued run of a project.
+    """A new queued run of a project; of one with several seeds a group of runs, of which it is the first.
 
     Raises:
         EagerError: it could not train, see `check_start`, or the folder cannot be written.
     """
     check_start(project)
-    return RunFolder.create(
-        project.runs_dir,
-        project.to_toml(),
-        project.name,
-        recipe=project.recipe,
-        goal=project.run.goal,
-        fingerprint=project.fingerprint(),
-        project=str(project.path or ""),
-    )
+    group = {"group": secrets.token_hex(4)} if project.run.seeds else {}
+    runs = [
+        RunFolder.create(
+            one.runs_dir,
+            one.to_toml(),
+            one.name,
+            recipe=one.recipe,
+            goal=one.run.goal,
+            fingerprint=one.fingerprint(),
+            project=str(one.path or ""),
+            **({**group, "seed": one.seed} if group else {}),
+        )
+        for one in project.seeded()
+    ]
+    return runs[0]

@@ -7,6 +7,7 @@ adapters, the rows of the new tokens, and the name and digests of the base that 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def save_checkpoint(
         "code_ids": [ids.tolist() for ids in vocabulary.code_ids],
         "rows": vocabulary.size,
         "dtype": str(lm.dtype).removeprefix("torch."),
-        "base": None if state.keeps_base else state.base,
+        "base": None if state.keeps_base else _beside(state.base, folder),
         "adapters": [{"name": one.name, "train": one.train, "key": one.key} for one in state.adapters],
         "files": {path.relative_to(folder).as_posix(): digest(path) for path in inside},
     }
@@ -173,12 +174,20 @@ def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtyp
             lm.set_attn_implementation("eager")
         state_of(lm).base_trained = True
         return lm
-    pretrained = Pretrained.from_dict(base)
+    near = (folder / str(base["model"])).resolve()  # of the same store, wherever that was carried
+    pretrained = Pretrained.from_dict({**base, "model": str(near)} if base.get("source") and near.is_dir() else base)
     lm = pretrained.load(device, dtype)
     grow(lm, int(manifest["rows"]))
     load_new_rows(lm, folder / NEW_ROWS)
     state_of(lm).base = pretrained.to_dict()
     return lm
+
+
+def _beside(base: dict[str, object] | None, folder: Path) -> dict[str, object] | None:
+    """A base as a manifest names it: one made from a GGUF file by the way to it in the store, so that both may move."""
+    if base is None or not base.get("source"):
+        return base
+    return {**base, "model": os.path.relpath(str(base["model"]), folder.resolve())}
 
 
 def _has(adapters: Sequence[Adapter]) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.errors import EnvironmentFault
+from core.model.gguf_header import is_gguf, read_header
 from core.model.model_folder import cached_folder
 from core.project import Project
 from core.run.folder import RunFolder
@@ -27,11 +29,13 @@ class Base:
         name: hub id, or a folder's own name without its path; `tiny` for weights that began at random; empty = unknown.
         folder: where its files lie; None where there are none on this machine.
         hub: whether the name is one of the Hugging Face hub.
+        licence: that its file states; empty where none does.
     """
 
     name: str = ""
     folder: Path | None = None
     hub: bool = False
+    licence: str = ""
 
     @staticmethod
     def of(project: Project) -> Base:
@@ -40,6 +44,8 @@ class Base:
         if name == "tiny":
             return Base(name)
         local = project.resolve(name)
+        if is_gguf(name):
+            return Base(local.name, licence=_gguf_licence(local))
         return Base(local.name, local) if local.is_dir() else Base(name, cached_folder(name), hub=True)
 
 
@@ -56,7 +62,7 @@ def write_card(folder: Path, run: RunFolder | None) -> None:
     project = Project.load(run.project_path) if run else None
     base = Base.of(project) if project else Base()
     copied = _copied_licences(base.folder, folder) if base.folder else []
-    licence = _stated_licence(base.folder) if base.folder else ""
+    licence = _stated_licence(base.folder) if base.folder else base.licence
     head = ["library_name: transformers", "tags: [recommender-systems, generative-retrieval, semantic-ids]"]
     head += [f"base_model: {base.name}"] if base.hub else []
     head += [f"license: {licence}"] if licence else []
@@ -90,6 +96,14 @@ def _stated_licence(origin: Path) -> str:
     head = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
     found = re.search(r"^license:[ \t]*[\"']?([\w.+-]+)", head[1], re.MULTILINE) if head else None
     return found[1] if found else ""
+
+
+def _gguf_licence(file: Path) -> str:
+    """The licence that a GGUF file states; empty where it is gone or states none."""
+    try:
+        return str(read_header(file).values.get("general.license", ""))
+    except EnvironmentFault:
+        return ""
 
 
 def _base_words(base: Base, copied: list[str], licence: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import EnvironmentFault, ProjectError
 from core.fields import nearest
+from core.model.gguf_header import SUFFIX, check_gguf, is_gguf
 from core.project import Project
 
 _REMEDY = "Name another folder or hub id in backbone.model, or use backbone.model = 'tiny'."
@@ -33,8 +34,9 @@ def check_backbone(project: Project) -> None:
     """Refuse a backbone that could only fail, or learn nothing, after hours of other work.
 
     Raises:
-        ProjectError: there is no such folder, or its positions do not reach.
-        EnvironmentFault: it has no configuration, weights or tokenizer, or is no decoder-only language model.
+        ProjectError: there is no such folder or file, or its positions do not reach.
+        EnvironmentFault: it has no configuration, weights or tokenizer, is no decoder-only language model, or is a GGUF
+            file that cannot be read here.
     """
     name = project.backbone.model
     if name == "tiny":
@@ -42,8 +44,14 @@ def check_backbone(project: Project) -> None:
     folder = project.resolve(name)
     if folder.is_dir():
         _check_folder(project, name, folder)
+    elif is_gguf(name):
+        if not folder.is_file():
+            raise ProjectError(f"backbone.model: there is no file {str(folder)!r}", _REMEDY)
+        check_gguf(folder)
     elif folder.exists():
-        raise ProjectError(f"backbone.model: {name!r} is a file, not the folder of a model", _REMEDY)
+        raise ProjectError(
+            f"backbone.model: {name!r} is a file, neither the folder of a model nor named *{SUFFIX}", _REMEDY
+        )
     elif (cached := cached_folder(name)) is not None:
         _check_folder(project, name, cached)
     else:

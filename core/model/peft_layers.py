@@ -182,13 +182,18 @@ def head_logits(lm: PreTrainedModel, states: Tensor, ids: Tensor | None = None) 
     Returns:
         Shape (..., tokens).
     """
-    if ids is None and not _wrapped(lm.get_output_embeddings()):
-        head: Any = head_layer(lm)
-        return cap_logits(lm, functional.linear(states, head.weight, getattr(head, "bias", None)))
-    if ids is None:
-        ids = torch.arange(len(input_layer(lm).weight), device=states.device)
-    weight, bias = head_rows(lm, ids)
-    return cap_logits(lm, functional.linear(states, weight, bias))
+    if ids is not None:
+        weight, bias = head_rows(lm, ids)
+        return cap_logits(lm, functional.linear(states, weight, bias))
+    head: Any = head_layer(lm)
+    bias = getattr(head, "bias", None)
+    logits = functional.linear(states, head.weight, bias)
+    found = learned_rows(lm.get_output_embeddings())
+    if found is not None:  # the matrix is never copied to put them in
+        ids, learned = found
+        own = functional.linear(states, learned.to(head.weight.dtype), None if bias is None else bias[ids])
+        logits = logits.index_copy(-1, ids, own.to(logits.dtype))
+    return cap_logits(lm, logits)
 
 
 def cap_logits(lm: PreTrainedModel, logits: Tensor) -> Tensor:
@@ -202,6 +207,12 @@ def cap_logits(lm: PreTrainedModel, logits: Tensor) -> Tensor:
         logits = logits / scale
     cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2, 3n
     return logits if cap is None else torch.tanh(logits / cap) * cap
+
+
+def caps_logits(lm: PreTrainedModel) -> bool:
+    """Whether a family does anything to these products."""
+    names = ("logit_scale", "logits_scaling", "final_logit_softcapping")
+    return any(getattr(lm.config, name, None) is not None for name in names)
 
 
 def embed(lm: PreTrainedModel, tokens: Tensor) -> Tensor:
@@ -275,6 +286,15 @@ def _rows(module: Any, ids: Tensor) -> Tensor:
     return torch.where((place >= 0)[..., None], learned[place.clamp_min(0)].to(rows.dtype), rows)
 
 
+def learned_rows(module: Any) -> tuple[Tensor, Tensor] | None:
+    """The rows that trainable tokens put in the place of a matrix's own: ids, (tokens,), and rows, (tokens, hidden)."""
+    if not _wrapped(module):
+        return None
+    learned: Tensor = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
+    ids = torch.nonzero(module.places >= 0)[:, 0]
+    return ids, learned[module.places[ids]]
+
+
 def _wrapped(module: Any) -> bool:
     """Whether peft's trainable tokens sit on a layer; asked without importing peft, which takes a second."""
     return "token_adapter" in module._modules
@@ -339,6 +359,9 @@ def inject(lm: PreTrainedModel, adapter: Adapter, config: Any) -> None:
     """
     from peft import inject_adapter_in_model
 
+    from core.model.lora_linear import LoraLinear
+
+    config._register_custom_module({nn.Linear: LoraLinear})
     # What an adapter before this one learnt, to go on from; peft starts from the base's rows.
     before = [(module, _current(module)) for module in wrappers(lm)]
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from core.files import digest
 from core.model.attention import NAME as CPU_ATTENTION
 from core.model.masks import masks
 from core.model.peft_layers import embed, head_layer, head_logits, hidden_states, input_layer
+from core.safe_json import read_object
 
+SOURCE = "source.json"
+"""Of a folder that was made from a GGUF file: its name and SHA-256."""
 PROBE = 6
 """Tokens of the sentence on which a model is tried."""
 
@@ -33,11 +36,13 @@ class Pretrained:
         model: hub id, or the folder's path.
         revision: the hub's commit; empty for a folder.
         files: SHA-256 of the configuration and of every file of weights.
+        source: name and SHA-256 of the GGUF file that the folder was made from; empty where there is none.
     """
 
     model: str
     revision: str
     files: dict[str, str]
+    source: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(model: str, revision: str = "") -> Pretrained:
@@ -52,17 +57,19 @@ class Pretrained:
             model, revision = str(folder.resolve()), ""
         else:
             revision = folder.name  # the cache names a snapshot by its commit
-        return Pretrained(model, revision, {path.name: digest(path) for path in names})
+        source = {name: str(value) for name, value in read_object(folder / SOURCE).items()}
+        return Pretrained(model, revision, {path.name: digest(path) for path in names}, source)
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Pretrained:
         """Read what `to_dict` made."""
         files = {str(name): str(mark) for name, mark in values["files"].items()}
-        return Pretrained(str(values["model"]), str(values["revision"]), files)
+        return Pretrained(str(values["model"]), str(values["revision"]), files, dict(values.get("source", {})))
 
     def to_dict(self) -> dict[str, object]:
         """As plain JSON values."""
-        return asdict(self)
+        values = asdict(self)
+        return values if self.source else {name: value for name, value in values.items() if name != "source"}
 
     def load(self, device: str, dtype: torch.dtype) -> PreTrainedModel:
         """Load the weights.

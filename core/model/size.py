@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.errors import EnvironmentFault
+from core.model.gguf_header import is_gguf, read_header
+
 
 @dataclass(frozen=True)
 class DecoderShape:
@@ -73,6 +76,18 @@ class DecoderShape:
         return [known[name] for name in targets if name in known] or list(known.values())
 
 
+def weight_bytes(shape: DecoderShape, settings: Mapping[str, Any]) -> float:
+    """Bytes of a loaded model's weights.
+
+    Args:
+        shape: the model.
+        settings: of the stage `tune`: weights that no stage trains stay in bf16 where their files are.
+    """
+    frozen = all(stage["train"] != "all" for stage in settings["stages"])
+    half = shape.half and frozen and settings["dtype"] != "fp32"
+    return shape.parameters * (2.0 if half else 4.0)
+
+
 def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], Path]) -> DecoderShape | None:
     """The shape of a backbone; None for a model that is not there yet.
 
@@ -81,8 +96,9 @@ def shape_of(settings: Mapping[str, Any], codes: int, resolve: Callable[[str], P
         codes: code tokens of the item index.
         resolve: makes a path of the project file absolute.
     """
-    if settings["model"] != "tiny":
-        found = config_shape(_folder(str(settings["model"]), resolve))
+    model = str(settings["model"])
+    if model != "tiny":
+        found = _gguf_shape(resolve(model)) if is_gguf(model) else config_shape(_folder(model, resolve))
         return None if found is None else replace(found, rows=found.rows + codes)
     hidden, layers, inner = (int(settings[key]) for key in ("hidden_size", "layers", "intermediate_size"))
     rows = int(settings["text_vocabulary"]) + codes
@@ -100,12 +116,30 @@ def config_shape(folder: Path) -> DecoderShape | None:
         kv_heads = _number(config, "num_key_value_heads", default=heads)
         each = _number(config, "head_dim", default=max(1, hidden // heads))
         words = _number(config, "vocab_size")
-        gated = config.get("hidden_act") in ("silu", "gelu_pytorch_tanh") and "n_embd" not in config
+        activation = config.get("hidden_act", config.get("hidden_activation"))  # Gemma has its own name for it
+        gated = activation in ("silu", "gelu_pytorch_tanh") and "n_embd" not in config
         tied = bool(config.get("tie_word_embeddings", True))
         half = config.get("dtype", config.get("torch_dtype")) == "bfloat16"
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     return DecoderShape(hidden, layers, heads, inner, words, heads * each, kv_heads * each, gated, tied, half)
+
+
+def _gguf_shape(file: Path) -> DecoderShape | None:
+    """The shape of the model in a GGUF file; None where its header cannot be read or tells too little."""
+    try:
+        header = read_header(file)
+    except EnvironmentFault:
+        return None
+    hidden, layers, heads = (header.number(key) for key in ("embedding_length", "block_count", "attention.head_count"))
+    table = header.tensors.get("token_embd.weight")
+    if not hidden or not layers or not heads or table is None or len(table.shape) != 2:
+        return None
+    each = header.number("attention.key_length", hidden // heads)
+    keys = header.number("attention.head_count_kv", heads) * each
+    gated, tied = "blk.0.ffn_gate.weight" in header.tensors, "output.weight" not in header.tensors
+    inner = header.number("feed_forward_length", 4 * hidden)
+    return DecoderShape(hidden, layers, heads, inner, table.shape[1], heads * each, keys, gated, tied, half=True)
 
 
 def _number(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:

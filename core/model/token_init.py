@@ -27,6 +27,8 @@ Matrix = npt.NDArray[np.float32]
 
 NOISE = 0.05
 """Length of the random part of a row, as a share of the row's; without it codes of the same words stayed the same."""
+BLOCK = 16_384
+"""Rows that are read together."""
 WORDS = 8
 """Terms of a code at most."""
 
@@ -68,9 +70,7 @@ def init_token_rows(
     head = head_layer(lm)
     for number, layer in enumerate([input_layer(lm)] if is_tied(lm) else [input_layer(lm), head]):
         weight: Tensor = layer.weight
-        # What the tokenizer knew before: mean row, (hidden,), and mean length, a number.
-        old_rows = weight[old].float()
-        mean, length = old_rows.mean(dim=0), old_rows.norm(dim=1).mean()
+        mean, length = _mean_row(weight, old)
         # Random directions of length one; (new, hidden).
         noise = torch.randn(len(new), weight.shape[1], generator=torch.Generator().manual_seed(seed + number))
         noise = noise / noise.norm(dim=1, keepdim=True)
@@ -90,6 +90,16 @@ def init_token_rows(
     if bias is not None:
         bias[new] = bias[old].mean()
     return len(word_ids) + len(code_rows)
+
+
+def _mean_row(weight: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of some rows, (hidden,), and their mean length; in blocks, since 262,144 rows in fp32 take a gigabyte."""
+    total, lengths = torch.zeros(weight.shape[1], dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for some in tokens.split(BLOCK):
+        rows = weight[some].float()
+        total += rows.sum(dim=0)
+        lengths += rows.norm(dim=1).sum()
+    return (total / len(tokens)).float(), (lengths / len(tokens)).float()
 
 
 def _word_ids(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> dict[int, list[int]]:

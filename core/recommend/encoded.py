@@ -14,6 +14,9 @@ from transformers import Cache, DynamicCache
 from core.model.generator import Generator
 from core.model.masks import masks
 
+SHARED_FRAME = 4
+"""Tokens of a frame from which on it is read once for all users of a batch."""
+
 Histories = npt.NDArray[np.integer]
 """Item numbers, oldest first, shape (users, length); -1 before the first of a shorter one."""
 
@@ -67,9 +70,13 @@ def encode(model: Generator, histories: Histories) -> Encoded:
     seen = (before & is_token[:, None, None, :]) | itself
     # Without the configuration: layers of a sliding window would drop keys by their place, which is no position here.
     cache = DynamicCache()
-    embedded = model.embed(prompt)
-    mask = masks(model.lm.config, seen, position, position, embedded.dtype)
-    states = model.states(embedded, cache=cache, mask=mask, position=position)[:, -1]
+    shared = len(model.frame) if len(model.frame) >= SHARED_FRAME and items.shape[1] else 0
+    if shared:  # a worded frame is read once, and its keys and values are everybody's
+        model.states(model.embed(prompt[:1, :shared]), cache=cache)
+        cache.batch_repeat_interleave(users)
+    embedded = model.embed(prompt[:, shared:])
+    mask = masks(model.lm.config, seen[:, :, shared:], position[:, shared:], position, embedded.dtype)
+    states = model.states(embedded, cache=cache, mask=mask, position=position[:, shared:])[:, -1]
     return Encoded(states, cache, is_token, position, is_token.sum(dim=1))
 
 

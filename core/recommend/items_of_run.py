@@ -14,7 +14,6 @@ from core.data.known_ids import unknown_id
 from core.errors import DataError
 from core.index.revisions.changes import Growth
 from core.recommend.restrictions import Mask, condition_mask, listed_mask
-from core.settings import MIN_EVALUATED
 
 
 class ItemsOfRun:
@@ -70,10 +69,10 @@ class ItemsOfRun:
         Raises:
             DataError: unknown user.
         """
-        items: list[int] = self.dataset.sequences[self._find(user, self._user_number, "user")].tolist()
-        if not as_tested or len(items) < MIN_EVALUATED:
-            return items, None
-        return items[:-1], items[-1]
+        number = self._find(user, self._user_number, "user")
+        items: list[int] = self.dataset.sequences[number].tolist()
+        test = int(self.dataset.split.test[number])
+        return (items[:test], items[test]) if as_tested and test >= 0 else (items, None)
 
     def users(self, prefix: str = "", limit: int = 50) -> list[str]:
         """Ids of users that start with a prefix, in the order of the logs."""

@@ -21,11 +21,12 @@ from core.errors import DataError, ProjectError
 from core.index.revisions.changes import Growth, load_revisions
 from core.index.table import ItemIndex
 from core.machine import device_of, prepare, use_bf16
-from core.model.checkpoint import TunedModel, load_checkpoint
+from core.model.checkpoint import TunedModel
 from core.model.generator import Generator
 from core.model.trie import Allowed, Trie
 from core.project import Project
 from core.recommend.beam import Lists
+from core.recommend.best_so_far import load_model
 from core.recommend.catalogue_parts import FittedPart, fitted_parts, most_like
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
 from core.recommend.items_of_run import ItemsOfRun
@@ -38,7 +39,7 @@ from core.recommend.steered_lists import steered_lists
 from core.recommend.steering.steerer import Steering
 from core.recommend.words_of_run import WordsOfRun
 from core.registry import BASELINES
-from core.run.folder import RunFolder
+from core.run.folder import RunFolder, find_run
 
 if TYPE_CHECKING:
     from core.recommend.evidence.explain import Explainer
@@ -84,6 +85,8 @@ class Recommender(ItemsOfRun):
         """What lists follow."""
         self.folder: RunFolder | None = None
         """Of the run that it was loaded from."""
+        self.so_far = ""
+        """How far the training had come, in words; empty where it is over."""
 
     @classmethod
     def load(cls, run: Path | str) -> Recommender:
@@ -97,13 +100,13 @@ class Recommender(ItemsOfRun):
         project = Project.load(folder.project_path)
         prepare(project.run)
         dataset = Dataset.load(folder.artefact("data"))
-        checkpoint = load_checkpoint(folder.artefact("tune") / "best", device_of(project.run))
+        checkpoint, so_far = load_model(folder, device_of(project.run))
         fusion = _fusion(project, folder)
         stages = {stage for name in fusion.baselines for stage in BASELINES.get(name).inputs}
         artefacts = {stage: folder.artefact(stage) for stage in stages}
         fitted = fitted_parts(fusion.parts, project, dataset, artefacts)
         loaded = cls(project, dataset, checkpoint, load_revisions(folder), fusion, fitted)
-        loaded.folder = folder
+        loaded.folder, loaded.so_far = folder, so_far
         return loaded
 
     @property
@@ -190,6 +193,7 @@ class Recommender(ItemsOfRun):
         )
         titled = tuple((self._item_ids[i], self._titles[i]) for i in items)
         kind = None if user is None else AS_TESTED if as_tested else TO_DATE
+        notes = (self.so_far, *notes) if self.so_far else notes
         return Recommendation(user, titled, kind, ranked, target, len(ranked) < k, source, weights, notes)
 
     def recommend_many(
@@ -452,6 +456,7 @@ def _fusion(project: Project, folder: RunFolder) -> Fusion:
     """What the run's evaluation wrote down; the generator alone where it did not, or the project asks for that."""
     if not project.recommend.fusion:
         return Fusion.alone()
+    judged = find_run(folder.path.parent, project.run.chosen) if project.run.chosen else folder
     with contextlib.suppress(ProjectError):
-        return load_fusion(folder.artefact("evaluate")) or Fusion.alone()
+        return load_fusion(judged.artefact("evaluate")) or Fusion.alone()
     return Fusion.alone()

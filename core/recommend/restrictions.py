@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -11,18 +10,11 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError
+from core.sql import check_condition
 
 Mask = npt.NDArray[np.bool_]
 
-MAX_SQL = 10_000
-"""Characters of a condition at most."""
 _ALLOWED = "\x00allowed"
-# A literal or a quoted name without a backslash, which dialects read in two ways.
-_QUOTED = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"|`[^`\\]*`")
-# What could begin a comment or another kind of quotation, and so hide what follows from the expression above.
-_HIDING = re.compile(r"--|/\*|[\\#$'\"`]")
-# A query inside the condition could name a file to read: polars opens it while it parses.
-_QUERY = re.compile(r"\b(select|with|table|values|read_\w+|scan_\w+)\b|\(\s*from\b", re.IGNORECASE)
 
 
 def condition_mask(table: pl.DataFrame, condition: str) -> Mask:
@@ -35,19 +27,7 @@ def condition_mask(table: pl.DataFrame, condition: str) -> Mask:
     Raises:
         DataError: it cannot be parsed, names no column of the table, is no condition, or is more than one expression.
     """
-    if len(condition) > MAX_SQL:
-        raise DataError(f"the condition has {len(condition):,} characters", f"{MAX_SQL:,} are the most")
-    left = _QUOTED.sub(" ", condition)
-    if found := _HIDING.search(left):
-        raise DataError(
-            f"a condition has no comment, no backslash and no open quotation: {found[0]!r} in {condition!r}",
-            "text stands in single quotes, a quotation mark inside it twice: 'it''s'",
-        )
-    if found := _QUERY.search(left):
-        raise DataError(
-            f"a condition holds no query of its own: {found[0]!r} in {condition!r}",
-            'it is an expression over the columns of an item; a column of that name stands in "double quotes"',
-        )
+    check_condition(condition)
     try:
         expression = pl.sql_expr(condition)
         for name in expression.meta.root_names():

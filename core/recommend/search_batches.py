@@ -21,6 +21,9 @@ from core.run.engine import is_out_of_memory
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Users of a batch; one that does not fit into memory falls back to the size below."""
 
+SCORES = 1 << 23
+"""Scores of the whole catalogue that a batch may have: of a very large one fewer users share it."""
+
 SHORTEST = 4
 """Items of the shortest rows; longer ones double, up to the newest items that the model sees."""
 
@@ -58,7 +61,7 @@ def search_batches(
     lengths = np.minimum(histories.lengths, max_history)
     padded = padded_lengths(lengths, max_history)
     order = np.argsort(lengths, kind="stable").astype(np.int64)
-    most = SIZES[-1]
+    most = max([size for size in SIZES if size * trie.n_items <= SCORES], default=SIZES[0])
     for length in np.unique(padded):
         group = order[padded[order] == length]
         while len(group):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.cost import MB, Cost, Job, Work
 from core.errors import DataError, ProjectError
+from core.model.size import weight_bytes
 from core.project import Project
 from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, computing
@@ -227,7 +228,7 @@ def _memory(job: Job) -> float | None:
     shape = job.backbone
     if shape is None:
         return None
-    own = float(shape.parameters) * 4 + job.sizes.items * 256 * 4 * 6
+    own = weight_bytes(shape, job.settings("tune")) + job.sizes.items * 256 * 4 * 6
     if job.settings("steer")["method"] == "experts":
         own += 5.0 * TAGS * job.sizes.items + 40.0 * 256 * job.sizes.items
     return own * MB

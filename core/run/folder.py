@@ -11,22 +11,25 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.assets import refuse_demo
 from core.errors import EnvironmentFault, ProjectError
 from core.files import taken, write_atomic
 from core.run.disk import fault_of, gone
 from core.run.identity import identity
 from core.run.rankings import headline
 from core.run.status import STALE, Status, read_status, write_status
-from core.safe_json import figures, moment, read_object
+from core.safe_json import figures, moment, number, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"
+WITH_MODEL = ("metrics", "model")
+"""Goals of runs whose model recommends."""
 HANGS = "if that lasts, stop it, by force at last; train goes on from its last checkpoint"
 
 
@@ -118,6 +121,11 @@ class RunFolder:
         return self.path / "launch.json"
 
     @property
+    def best_path(self) -> Path:
+        """Written by the engine while it tunes: where the best checkpoint so far lies."""
+        return self.path / "checkpoints" / "best.json"
+
+    @property
     def label_path(self) -> Path:
         """What people say of the run: its name, and whether it is pinned."""
         return self.path / "label.json"
@@ -145,6 +153,23 @@ class RunFolder:
             raise ProjectError(f"{note}: names no artefact that is there", "`train --new` makes what is missing")
         return (self.path / place).resolve()
 
+    def best_checkpoint(self) -> Path | None:
+        """The best checkpoint of a tuning that is not over; None before its first validation, and once it is over.
+
+        The folder may be missing for a moment, when a better one takes its place.
+        """
+        place = read_object(self.best_path).get("path")
+        path = self.path / place if isinstance(place, str) else None
+        return path.resolve() if path is not None and path.parent.is_dir() else None
+
+    def model_state(self, status: Status) -> str:
+        """What of its model can be asked: nothing yet (empty), the best of `step N`, `tuned`, or `finished`."""
+        if status.state == "finished":
+            return "finished"
+        if (self.path / "stages" / "tune.json").is_file():
+            return "tuned"
+        return f"step {number(read_object(self.best_path).get('step')):.0f}" if self.best_checkpoint() else ""
+
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty before the evaluation."""
         return read_object(self.path / "metrics.json")
@@ -157,8 +182,10 @@ class RunFolder:
         """Give the run a name (an empty one takes it away), or pin it; None leaves what is.
 
         Raises:
+            ProjectError: it is the demo's.
             EnvironmentFault: the folder cannot be written.
         """
+        refuse_demo(self.path)
         given = {"label": label, "pinned": pinned}
         told = {**self.label(), **{key: value for key, value in given.items() if value is not None}}
         try:
@@ -284,18 +311,29 @@ class RunInfo:
     recipe: str
     status: Status
     goal: str
-    """What it was for: `metrics` or `index`."""
+    """What it was for: `metrics`, `model` or `index`."""
     metrics: dict[str, float]
     """The model's test metrics; of a run that is not finished, those of the best validation until they are measured."""
     label: str = ""
     """The name that somebody gave it."""
     pinned: bool = False
     """Whether it must not be deleted."""
+    group: str = ""
+    """What it shares with the runs that differ from it in their seed alone and were made together with it."""
+    seed: int = 0
+    """Of everything random in it; known where it is of a group."""
+    model_state: str = ""
+    """See `RunFolder.model_state`."""
 
     @property
     def has_model(self) -> bool:
         """Whether it is to have a model: recommendations can be asked of it once it is finished."""
         return self.goal != "index"
+
+    @property
+    def explorable(self) -> bool:
+        """Whether recommendations can be asked of it now."""
+        return self.has_model and bool(self.model_state)
 
 
 def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
@@ -311,10 +349,13 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         created=moment(manifest.get("created")),
         recipe=str(manifest.get("recipe") or ""),
         status=status,
-        goal="index" if manifest.get("goal") == "index" else "metrics",
+        goal=goal if (goal := str(manifest.get("goal"))) in ("index", "model") else "metrics",
         metrics=measured if status.state == "finished" else measured or status.best,
         label=str(label.get("label") or ""),
         pinned=label.get("pinned") is True,
+        group=str(manifest.get("group") or ""),
+        seed=int(number(manifest.get("seed"))),
+        model_state=folder.model_state(status),
     )
 
 
@@ -332,8 +373,13 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
     return newest_first(info for path in paths if (info := run_info(RunFolder(path))) and path.is_dir())
 
 
-def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -> RunFolder:
+def find_run(runs_dir: Path, run_id: str | None = None, goals: Sequence[str] = ("metrics",)) -> RunFolder:
     """The run with an id or a label, a part of an id that only one run has, or else the newest finished run of a goal.
+
+    Args:
+        runs_dir: the project's `runs` folder.
+        run_id: the id, label or part; None = none is named.
+        goals: of the runs that may be meant then; `WITH_MODEL` are those that recommend.
 
     Raises:
         ProjectError: where no run or more than one fits.
@@ -343,7 +389,7 @@ def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -
     runs = list_runs(runs_dir)
     if not run_id:
         for run in runs:
-            if run.status.state == "finished" and run.goal == goal:
+            if run.status.state == "finished" and run.goal in goals:
                 return run.folder
         raise ProjectError(f"no finished run in {runs_dir}", "train one first: eagertui --headless train")
     hits = [r for r in runs if run_id in (r.id, r.label)] or [r for r in runs if run_id in r.id]

@@ -10,7 +10,7 @@ from core.run.folder import RunFolder, RunInfo, newest_first, run_info
 from core.run.status import Status, read_status
 
 Stamp = tuple[int, int, int]
-_FILES = ("run.json", "metrics.json", "status.json", "label.json")
+_FILES = ("run.json", "metrics.json", "status.json", "label.json", "checkpoints/best.json")
 
 
 @dataclass

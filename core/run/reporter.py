@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from core.errors import EnvironmentFault
+from core.files import write_atomic
 from core.run.control import INTERVAL, ControlReader
 from core.run.disk import Reserve, fault_of, gone
 from core.run.events import Event, EventReader, EventWriter
@@ -28,6 +30,7 @@ from core.run.state import RunState, apply
 from core.run.status import HEARTBEAT, Status, beaten
 from core.run.system import Cautions, Clock, Gpus, LoadSampler
 from core.run.trackers import Trackers
+from core.run.watched_list import WatchedList
 from core.units import duration
 
 PROGRESS_INTERVAL = 0.2
@@ -210,15 +213,18 @@ class RunReporter(Reporter):
         place = self._relative(path)
         with self._mutex:
             self._status = replace(self._status, checkpoint=place)
+        if best:
+            with contextlib.suppress(OSError):  # on a full disk the event says so
+                write_atomic(self.folder.best_path, json.dumps({"path": place, "step": step}))
         self._emit("checkpoint", path=place, step=step, best=best)
 
     def artefact(self, name: str, path: Path | str) -> None:
         """See `Reporter`; paths beside or inside the run are told relative to it."""
         self._emit("artefact", name=name, path=self._relative(path))
 
-    def sample(self, text: str) -> None:
+    def sample(self, watched: WatchedList) -> None:
         """See `Reporter`."""
-        self._emit("sample", text=text)
+        self._emit("sample", **watched.to_event())
 
     def log(self, text: str) -> None:
         """See `Reporter`."""

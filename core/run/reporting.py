@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 from core.errors import StopRequested
+from core.run.watched_list import WatchedList
 
 Wish = Literal["go", "checkpoint", "stop"]
 
@@ -47,8 +48,8 @@ class Reporter(Protocol):
         """A file that later stages or people use was written."""
         return None
 
-    def sample(self, text: str) -> None:
-        """An example of what the model does, for a person to read."""
+    def sample(self, watched: WatchedList) -> None:
+        """What the model would give a user now."""
         return None
 
     def log(self, text: str) -> None:

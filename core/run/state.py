@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 from core.run.events import Event
 from core.run.series import MAX_POINTS as MAX_POINTS
 from core.run.series import Series as Series
+from core.run.watched_list import WatchedList
 from core.safe_json import number
 
 MAX_SERIES = 128
 MAX_LOG = 500
 MAX_KEPT = 200
+MAX_WATCHED = 64
+"""Users whose lists are kept, and lists of each."""
 MAX_PACES = 20
 PACE_POINTS = 150
 PACE_SPACING = 2.0
@@ -111,7 +114,8 @@ class RunState:
     checkpoints: deque[SavedCheckpoint] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     artefacts: dict[str, str] = field(default_factory=dict)
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
-    samples: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
+    watched: dict[str, tuple[WatchedList, ...]] = field(default_factory=dict)
+    """The lists of a few users, by user: one an epoch, the newest last."""
     logs: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_LOG))
     system: Mapping[str, float] = field(default_factory=dict)
     last_seq: int = 0
@@ -124,6 +128,8 @@ class RunState:
     """Figures of metrics beyond the first `MAX_SERIES` names."""
     _paces: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
     """When each task of the stage was how far: one may interrupt another, as a validation does a training."""
+    _tasks: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Of each task of the stage: when it told something last, how far it was, and of how much."""
     _turn: int = 0
     """How many states were before this one; a series of an earlier turn belongs to them too."""
 
@@ -143,9 +149,24 @@ class RunState:
         return left / pace if pace else None
 
     @property
+    def stage_eta(self) -> float | None:
+        """Seconds left of the longest of all tasks that the stage at work has begun and not ended; None without one."""
+        if self.state != "running" or self.paused:
+            return None
+        left = [
+            (total - done) / pace - (self.last_ts - last)
+            for task, (last, done, total) in self._tasks.items()
+            if total > done and (pace := self._pace(task))
+        ]
+        return max(0.0, *left) if left else None
+
+    @property
     def pace(self) -> float | None:
         """Units a second of the current task, interruptions included; None where unknown."""
-        points = self._paces.get(self.progress.task) if self.progress else None
+        return self._pace(self.progress.task) if self.progress else None
+
+    def _pace(self, task: str) -> float | None:
+        points = self._paces.get(task)
         if not points or len(points) < 2:
             return None
         (t0, d0), (t1, d1) = points[0], points[-1]
@@ -222,11 +243,11 @@ def _plot(state: RunState, prefix: str, step: int, values: Mapping[str, float]) 
         series.add(step, value)
 
 
-def _keep(known: dict[str, Any], name: str, value: Any) -> None:
+def _keep(known: dict[str, Any], name: str, value: Any, most: int = MAX_KEPT) -> None:
     """Put something at the end of a dictionary, whose oldest entry goes when there are too many."""
     known.pop(name, None)
     known[name] = value
-    if len(known) > MAX_KEPT:
+    if len(known) > most:
         del known[next(iter(known))]
 
 
@@ -239,7 +260,7 @@ def _run_started(state: RunState, event: Event) -> None:
             state.stages[name] = _cut_off(stage, "stopped", state.last_ts)
     state.exit_code, state.error, state.remedy = None, "", ""
     state.progress = None
-    state._paces.clear()
+    _forget_tasks(state)
     if event.data.get("resumed"):
         for name, series in state.series.items():
             if not name.startswith(SYSTEM):
@@ -261,6 +282,12 @@ def _run_finished(state: RunState, event: Event) -> None:
         state.alerts.append(Alert(level, f"run {state.state}", state.error, event.ts))
 
 
+def _forget_tasks(state: RunState) -> None:
+    """Another stage, or another process, has other tasks."""
+    state._paces.clear()
+    state._tasks.clear()
+
+
 def _cut_off(stage: StageState, how: str, ts: float) -> StageState:
     """A running stage whose run ended inside it."""
     return replace(stage, state=how, seconds=stage.before + max(0.0, ts - stage.started))
@@ -273,7 +300,7 @@ def _stage_started(state: RunState, event: Event) -> None:
     stage = StageState(name, "running", event.ts, before=before, fingerprint=_text(event, "fingerprint"))
     _keep(state.stages, name, stage)
     state.progress = None
-    state._paces.clear()
+    _forget_tasks(state)
 
 
 def _stage_finished(state: RunState, event: Event) -> None:
@@ -289,7 +316,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
         summary=summary if isinstance(summary, Mapping) else {},
     )
     state.progress = None
-    state._paces.clear()
+    _forget_tasks(state)
 
 
 def _stage_reused(state: RunState, event: Event) -> None:
@@ -301,11 +328,14 @@ def _progress(state: RunState, event: Event) -> None:
     ts, data = event.ts, event.data
     task, done = _text(event, "task"), number(data.get("done"))
     state.progress = Progress(task, done, number(data.get("total")), _text(event, "unit"), ts)
+    state._tasks[task] = (ts, done, state.progress.total)
     points = state._paces.get(task)
     if points is None:
         points = state._paces[task] = deque(maxlen=PACE_POINTS)
         if len(state._paces) > MAX_PACES:
-            del state._paces[next(iter(state._paces))]
+            oldest = next(iter(state._paces))
+            del state._paces[oldest]
+            state._tasks.pop(oldest, None)
     if points:
         before, far = points[-1]
         if done < far or ts < before:
@@ -357,7 +387,13 @@ def _artefact(state: RunState, event: Event) -> None:
 
 
 def _sample(state: RunState, event: Event) -> None:
-    state.samples.append(_text(event, "text"))
+    watched = WatchedList.from_event(event.data)
+    if watched is None:
+        return
+    before = state.watched.get(watched.user, ())
+    # A training that goes on may tell an epoch again.
+    others = [one for one in before if (one.stage, one.epoch) != (watched.stage, watched.epoch)]
+    _keep(state.watched, watched.user, (*others, watched)[-MAX_WATCHED:], MAX_WATCHED)
 
 
 def _system(state: RunState, event: Event) -> None:

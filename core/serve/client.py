@@ -50,6 +50,7 @@ class ServingClient:
     ) -> None:
         self.folder, self.log_path = folder, log
         self.users = self.items = 0
+        self.so_far = ""
         self.ready = False
         self._argv = [*(command or engine_command()), "serve", *(["--lookup"] if lookup else [])]
         self._on_progress, self._again = on_progress, again
@@ -63,6 +64,11 @@ class ServingClient:
     def alive(self) -> bool:
         """Whether the process is there and has not closed its stdout."""
         return self._reader is not None and not self._reader.done()
+
+    @property
+    def pid(self) -> int:
+        """The process's number; 0 before it is started."""
+        return self._child.pid if self._child is not None else 0
 
     async def start(self) -> None:
         """Start the process and wait until it can answer; whoever stops waiting leaves no process behind.
@@ -93,6 +99,7 @@ class ServingClient:
             await self.close()
             raise
         self.users, self.items = int(ready.get("users") or 0), int(ready.get("items") or 0)
+        self.so_far = str(ready.get("so_far") or "")
         self.ready = True
 
     async def ask(self, method: str, *, channel: str = "", **params: Any) -> dict[str, Any]:

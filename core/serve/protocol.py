@@ -8,10 +8,12 @@ that are no JSON object are what some library printed, and mean nothing.
 | message | fields |
 |---|---|
 | progress | `id` 0, `progress`: `{text}` |
-| ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about |
+| ready | `ready` true, `run`, `users`, `items`: how many; `has`: what can be asked about; `so_far`: see below |
 | request | `id`: a number from 1, or a text; `method`, `params`: `{name: value}`; `channel`: see below |
 | result | `id`, `result`: `{name: value}` |
 | failure | `id`, `error`: `{message, remedy, exit_code, kind}` |
+
+`so_far` says how far a training had come whose best checkpoint answers; it is empty for a finished run.
 
 Where a request names a `channel`, it takes the place of those of the same channel that are not answered yet: these
 fail as `replaced`. A line of more than `MAX_REQUEST` bytes fails as `too long`; one that is no JSON object, or names no
@@ -48,9 +50,9 @@ def progress(text: str) -> Message:
     return {"id": 0, "progress": {"text": text}}
 
 
-def ready(run: str, users: int, items: int, has: Sequence[str]) -> Message:
+def ready(run: str, users: int, items: int, has: Sequence[str], so_far: str = "") -> Message:
     """The process can be asked."""
-    return {"ready": True, "run": run, "users": users, "items": items, "has": list(has)}
+    return {"ready": True, "run": run, "users": users, "items": items, "has": list(has), "so_far": so_far}
 
 
 def request(number: int, method: str, params: Mapping[str, Any] | None = None, channel: str = "") -> Message:

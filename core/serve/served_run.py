@@ -61,6 +61,8 @@ class ServedRun:
                 _ = self.lookup
 
     def _is_made(self, stage: str) -> bool:
+        if stage == "tune" and self.folder.best_checkpoint() is not None:
+            return True
         try:
             return self.folder.artefact(stage).is_dir()
         except (ProjectError, OSError, ValueError, KeyError, TypeError):
@@ -80,7 +82,8 @@ class ServedRun:
         else:
             users, items = len(self.users), self._table("items", ["item_id"]).height
             items += len(load_revisions(self.folder).items)
-        return protocol.ready(self.folder.id, users, items, self.has)
+        so_far = self._recommender.so_far if self._recommender is not None else ""
+        return protocol.ready(self.folder.id, users, items, self.has, so_far)
 
     @property
     def recommender(self) -> Recommender:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, overload
 
@@ -17,6 +17,8 @@ from core.tune.batch import Batch, collate
 from core.tune.soft_targets import SoftTargets
 from core.tune.target_rows import SequentialRows
 
+KEPT = 1 << 16
+"""Rows in words of a task that an epoch keeps once their length is known; the others are rendered again."""
 PACKED_ROW = 256
 """Tokens of a packed row, at least: attention costs the square of it, and padding is what does not fit."""
 
@@ -32,10 +34,30 @@ class WordedRows(Protocol):
 
 
 @dataclass(frozen=True)
-class EpochBatches(Sequence[Batch]):
-    """The batches of an epoch, laid out when they are asked for."""
+class DrawnRows:
+    """The rows of a task in an epoch.
 
-    examples: Sequence[RenderedRow]
+    Attributes:
+        lengths: tokens of each; (rows,).
+        render: makes the row at a place.
+    """
+
+    lengths: npt.NDArray[np.int64]
+    render: Callable[[int], RenderedRow]
+
+
+@dataclass(frozen=True)
+class EpochBatches(Sequence[Batch]):
+    """The batches of an epoch, rendered and laid out when they are asked for.
+
+    Attributes:
+        tasks: the rows, task after task.
+        places: those of each batch, counted through all tasks.
+        levels: codes an item; the others are those of `collate`.
+        device: where the batches should lie.
+    """
+
+    tasks: Sequence[DrawnRows]
     places: Sequence[npt.NDArray[np.int64]]
     levels: int
     packed: int
@@ -56,7 +78,12 @@ class EpochBatches(Sequence[Batch]):
     def __getitem__(self, number: int | slice) -> Batch | Sequence[Batch]:
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
-        chosen = [self.examples[place] for place in self.places[number]]
+        starts = np.cumsum([0, *(len(task.lengths) for task in self.tasks)])  # (tasks + 1,)
+        which = np.searchsorted(starts, self.places[number], side="right") - 1  # the task of each row, (rows,)
+        chosen = [
+            self.tasks[task].render(int(place - starts[task]))
+            for task, place in zip(which.tolist(), self.places[number], strict=True)
+        ]
         batch = collate(chosen, self.levels, self.packed, self.with_ends, self.with_histories, self.soft_targets)
         return batch.to(self.device)
 
@@ -91,26 +118,29 @@ class StageBatches:
 
     def epoch(self, number: int) -> EpochBatches:
         """The batches of an epoch: the same for the same number."""
-        examples: list[RenderedRow] = []
-        if self.sequential is not None:
-            rows = self._drawn("sequential", len(self.sequential), number)
-            rng = np.random.default_rng([*self.seed, number, 1])
-            frames = rng.integers(len(self.sequential.frames), size=len(rows))
-            examples += [
-                self.sequential.example(int(row), int(frame), self.soft_targets is not None)
-                for row, frame in zip(rows, frames, strict=True)
-            ]
+        tasks = [] if self.sequential is None else [self._sequential(self.sequential, number)]
         for name, task_rows in self.tasks.items():
             seed = (*self.seed, number, task_seed(name) + 2)
-            examples += [task_rows.example(int(row), seed) for row in self._drawn(name, len(task_rows), number)]
-        # Tokens of every row, and the rows of each batch as places in `examples`.
-        lengths = np.array([len(one.tokens) for one in examples], dtype=np.int64)
+            tasks.append(_worded(task_rows, self._drawn(name, len(task_rows), number), seed))
+        # Tokens of every row, task after task, and the rows of each batch as places among them.
+        lengths = np.concatenate([np.zeros(0, dtype=np.int64), *(task.lengths for task in tasks)])
         packed = self._packed(lengths)
         budget, seeds = self.tune.batch_tokens, (*self.seed, number)
         places = _filled(lengths, budget, seeds) if packed else bucketed(lengths, len(lengths), seeds, budget)
         return EpochBatches(
-            examples, places, self.levels, packed, self.with_ends, self.with_histories, self.soft_targets, self.device
+            tasks, places, self.levels, packed, self.with_ends, self.with_histories, self.soft_targets, self.device
         )
+
+    def _sequential(self, sequential: SequentialRows, epoch: int) -> DrawnRows:
+        """Windows of histories, each behind a frame that is drawn."""
+        rows = self._drawn("sequential", len(sequential), epoch)
+        rng = np.random.default_rng([*self.seed, epoch, 1])
+        frames = rng.integers(len(sequential.frames), size=len(rows))
+
+        def render(place: int) -> RenderedRow:
+            return sequential.example(int(rows[place]), int(frames[place]), self.soft_targets is not None)
+
+        return DrawnRows(sequential.lengths(rows, frames), render)
 
     def _drawn(self, task: str, rows: int, epoch: int) -> npt.NDArray[np.int64]:
         """Rows of a task in an epoch: all of them, or as many as its cap says, other ones every time."""
@@ -124,6 +154,17 @@ class StageBatches:
         if not self.tune.packing or not len(lengths):
             return 0
         return max(int(lengths.max()), min(PACKED_ROW, self.tune.batch_tokens))
+
+
+def _worded(task: WordedRows, rows: npt.NDArray[np.int64], seed: tuple[int, ...]) -> DrawnRows:
+    """Rows in words, whose length only their rendering tells."""
+    lengths, kept = np.zeros(len(rows), dtype=np.int64), []
+    for place, row in enumerate(rows.tolist()):
+        one = task.example(row, seed)
+        lengths[place] = len(one.tokens)
+        if place < KEPT:
+            kept.append(one)
+    return DrawnRows(lengths, lambda place: kept[place] if place < KEPT else task.example(int(rows[place]), seed))
 
 
 def _filled(lengths: npt.NDArray[np.int64], budget: int, seed: Sequence[int]) -> list[npt.NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import EnvironmentFault
-from core.model.size import DecoderShape, shape_of
+from core.model.size import DecoderShape, shape_of, weight_bytes
 from core.project import Project
 from core.units import gib
 
@@ -22,7 +22,7 @@ Way = tuple[list[str], Settings]
 
 _MB = 1e-6
 _NUMBER = 4.0
-"""Bytes of an fp32 number; a bf16 number has half of them."""
+"""Bytes of an fp32 number."""
 _LEARNING = 3
 """Numbers beside each weight that learns: its gradient and AdamW's two moments."""
 _STATES = 1.15
@@ -98,10 +98,8 @@ def needs(settings: Settings, shape: DecoderShape, codes: int, length: float) ->
 def _need(settings: Settings, stage: Settings, shape: DecoderShape, codes: int, length: float) -> Need:
     learning = _learns(str(stage["train"]), settings, shape, codes)
     mean = 1 if float(settings["ema"]) else 0
-    frozen = all(one["train"] != "all" for one in settings["stages"])
-    half = shape.half and frozen and settings["dtype"] != "fp32"
     return Need(
-        shape.parameters * (_NUMBER / 2 if half else _NUMBER) * _MB,
+        weight_bytes(shape, settings) * _MB,
         learning * (_LEARNING + mean) * _NUMBER * _MB,
         _states(settings, stage, shape, length),
         learning * (_LEARNING + mean) * _NUMBER * _MB,
@@ -117,6 +115,15 @@ def _learns(train: str, settings: Settings, shape: DecoderShape, codes: int) -> 
         return rows
     sides = sum(map(sum, shape.adapted(settings["lora"]["targets"])))
     return rows + shape.layers * int(settings["lora"]["rank"]) * sides
+
+
+def kept_parameters(settings: Settings, shape: DecoderShape, codes: int) -> float:
+    """Parameters that a checkpoint holds: all of them, or where nobody trains the base the adapters and new rows."""
+    stages = settings["stages"]
+    if settings["backbone"]["model"] == "tiny" or any(stage["train"] == "all" for stage in stages):
+        return float(shape.parameters)
+    rows = codes * shape.hidden * (1 if shape.tied else 2)
+    return rows + sum(_learns(str(stage["train"]), settings, shape, codes) for stage in stages)
 
 
 def _states(settings: Settings, stage: Settings, shape: DecoderShape, length: float) -> float:

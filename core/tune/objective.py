@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from core.model.generator import Generator
 from core.model.trie import Trie
@@ -17,6 +16,7 @@ from core.settings import TuneSettings
 from core.training.dropout import dropout
 from core.tune.batch import Batch
 from core.tune.losses import TargetStates
+from core.tune.word_losses import word_losses
 
 SEQUENTIAL = task_number("sequential")
 
@@ -190,8 +190,7 @@ class Objective(nn.Module):
         """Loss of every predicted token of a text; (words,)."""
         if not len(batch.words):
             return states.new_zeros(0, dtype=torch.float32)
-        logits = self.model.word_logits(states[batch.words]).float()
-        return functional.cross_entropy(logits, batch.word_ids, reduction="none")
+        return word_losses(self.model.lm, states[batch.words], batch.word_ids)
 
     def _further(self, states: Tensor, batch: Batch, parts: dict[str, Tensor]) -> Tensor | float:
         """The weighted sum of the further losses; adds their parts."""

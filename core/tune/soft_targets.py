@@ -18,7 +18,7 @@ from scipy import sparse
 from torch import Tensor
 
 from core.baselines.transitions import Transitions
-from core.data.arrays import Sequences
+from core.data.arrays import Sequences, row_blocks
 from core.run.reporter import Reporter
 from core.tune.target_rows import TargetRows
 from core.vectors.sasrec_model import SasRec
@@ -27,6 +27,8 @@ TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256
 BLOCK = 1024
 """Rows that are asked about at once, and targets that are scored at once."""
+SCORES = 1 << 25
+"""Scores that are in memory at a time: of a very large catalogue fewer targets are scored at once."""
 CALIBRATED_ROWS = 1024
 
 
@@ -81,7 +83,8 @@ def ask_teachers(
         inputs = torch.where(windows < 0, count, windows)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             states = [model.eval().states(inputs)[is_target[:, 1:]] for model in models]
-            best = [_best(models, block, tops[0]) for block in zip(*(one.split(BLOCK) for one in states), strict=True)]
+            blocks = row_blocks(len(states[0]), count, SCORES, BLOCK)
+            best = [_best(models, [one[block] for one in states], tops[0]) for block in blocks]
         best_probs, best_items = (torch.cat(some) for some in zip(*best, strict=True))
         places = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in chosen])
         teacher_items[places, : tops[0]] = best_items.numpy()

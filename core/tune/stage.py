@@ -7,14 +7,27 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.cost import MB, Cost, Job, Work, gaps
+from core.cost import MB, Cost, Job, Work
 from core.model.size import DecoderShape
+from core.model.stage import backbone_inputs
 from core.project import Project
 from core.recommend.search_cost import search_work
 from core.registry import LOSSES, TASKS
 from core.run.reporting import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, model_files, model_path, plugin_marks, source_files
-from core.tune.memory import Need, needs
+from core.stage import (
+    Artefacts,
+    Settings,
+    Stage,
+    base_artefact,
+    base_marks,
+    computing,
+    model_files,
+    model_path,
+    plugin_marks,
+    shared_out,
+    source_files,
+)
+from core.tune.memory import Need, kept_parameters, needs
 from core.vectors.stage import active_sources, sources_there
 
 TUNE_TOKEN, TUNE_TARGET, TUNE_START = 10e-6, 60e-6, 1.5
@@ -24,13 +37,13 @@ SPOKEN_ROW = 60.0  # tokens of a row in words
 VALIDATION = 0.4  # seconds of a checkpoint at its end
 VALIDATION_BEAMS = 20
 LESSON_ROWS = 256  # rows of a batch that the teachers are asked about
-LESSONS_KEPT, LESSONS_LIVE, LESSONS_GAPS = 250.0, 11.0, 9.0
-TOKENIZER = 1.0
+LESSONS = 15.0  # copies of what they say of every item
+TOKENIZER, TOKENIZER_WORD = 1.0, 130.0  # MB; bytes of a word of a pretrained one
 
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
     """What tuning reads: its teachers too where it has some."""
-    return ("data", "index", *_teachers(project), *contrasted(project))
+    return ("data", "index", *backbone_inputs(project), *_teachers(project), *contrasted(project))
 
 
 def _teachers(project: Project) -> tuple[str, ...]:
@@ -60,7 +73,8 @@ def tune_settings(project: Project) -> Settings:
     for stage in tune["stages"]:
         if not stage["losses"]:  # as it was before there were such losses
             del stage["losses"]
-    return {**tune, "backbone": backbone, **data, **more, **computing(project), **_marks(project)}
+    more |= {**computing(project), **_marks(project), **base_marks(project, "tune"), **shared_out(project)}
+    return {**tune, "backbone": backbone, **data, **more}
 
 
 def _marks(project: Project) -> Settings:
@@ -111,10 +125,15 @@ def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporte
     index = ItemIndex.load(made["index"] / "index.parquet")
     teachers = [made[name] / "sasrec.safetensors" for name in _teachers(project)]
     if project.backbone.model != "tiny":
-        backbone = replace(project.backbone, model=model_path(project, project.backbone.model))
+        model = str(made["backbone"]) if "backbone" in made else model_path(project, project.backbone.model)
+        backbone = replace(project.backbone, model=model)
         project = replace(project, backbone=backbone)
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
-    return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter).run()
+    base = base_artefact(project, "tune")
+    return Tuner(
+        project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter,
+        base / "best" if base is not None else None,
+    ).run()  # fmt: skip
 
 
 def _work(job: Job) -> Work | None:
@@ -187,7 +206,7 @@ def _memory(job: Job) -> float | None:
     assert need is not None
     lessons = LESSON_ROWS * min(most, job.sizes.longest) * job.sizes.items * 4 * MB if job.teachers else 0.0
     told = job.sizes.windows(most)[2] * 96 * 8 * MB if job.teachers else 0.0
-    asked = gaps(lessons, LESSONS_KEPT, LESSONS_LIVE, LESSONS_GAPS)
+    asked = LESSONS * lessons
     if job.machine.gpu:
         return told + max(asked, need.beside_gpu)
     return told + need.least + max(asked, need.peak - need.least)
@@ -199,7 +218,9 @@ def _disk(job: Job) -> float | None:
         return None
     # The best model and the next one, beside two checkpoints with the optimiser's two numbers a weight.
     moments = 4 if float(job.settings("tune")["ema"]) else 3
-    return float(shape.parameters) * 4 * (2 + 2 * moments) * MB + TOKENIZER
+    kept = kept_parameters(job.settings("tune"), shape, job.codes)
+    words = TOKENIZER_WORD * (shape.rows - job.codes) * MB
+    return kept * 4 * (2 + 2 * moments) * MB + 2 * words + TOKENIZER
 
 
 def _epochs(settings: Mapping[str, Any]) -> list[tuple[str, int]]:

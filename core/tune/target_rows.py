@@ -68,6 +68,12 @@ class SequentialRows:
     def __len__(self) -> int:
         return len(self.rows.first_target)
 
+    def lengths(self, rows: npt.NDArray[np.int64], frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Tokens of some rows behind some frames; all (rows,)."""
+        frame_tokens = np.array([len(frame) for frame in self.frames], dtype=np.int64)
+        codes = self.rows.windows.lengths[rows] * self.item_tokens.shape[1]
+        return frame_tokens[frames] + codes + (self.end is not None)
+
     def example(self, row: int, frame: int, with_soft_targets: bool) -> RenderedRow:
         """One row.
 

@@ -39,10 +39,11 @@ from core.tune.losses import CONTRAST, project_losses, stage_losses
 from core.tune.objective import Objective
 from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats
 from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows
+from core.tune.watched_users import WatchedUsers
 from core.vectors import ItemVectors
 from core.vectors.sasrec_model import SasRec
 
-BEST = "best"
+BEST, OLD = "best", "best.old"
 LEGAL_MASS = 0.5
 """Probability that must lie on codes after an epoch; less means that new tokens are not learnt."""
 VALIDATION_BEAMS = 20  # enough for NDCG@10, whatever width the lists are measured with later
@@ -70,6 +71,7 @@ class Tuner:
         codes: the artefact of the index stage, which knows words and vectors of the codes.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
+        start: the checkpoint whose weights and tokens it begins with; None = a new model.
 
     Raises:
         ProjectError: settings that do not go with the model or the data.
@@ -86,22 +88,29 @@ class Tuner:
         codes: Path,
         folder: Path,
         reporter: Reporter,
+        start: Path | None = None,
     ) -> None:
         self.project, self.dataset, self.index = project, dataset, index
         self.vectors, self.folder, self.reporter = vectors, folder, reporter
         self.device, self.bf16 = device_of(project.run), use_bf16(project.run)
         tune, backbone = project.tune, project.backbone
         texts = [text for text in dataset.items["text"].to_list() if text]
-        vocabulary = build_vocabulary(backbone, index, texts, tune.frame)
+        begun = load_checkpoint(start, self.device) if start is not None else None
+        vocabulary = begun.vocabulary if begun is not None else None
+        vocabulary = vocabulary or build_vocabulary(backbone, index, texts, tune.frame)
         self.vocabulary, self.codes = vocabulary, codes
         self.frames = self._frames()
         self.vocabulary = replace(vocabulary, frame=self.frames[0])
-        starts = token_init_inputs(backbone, index, codes)
         frozen = self.bf16 and backbone.model != "tiny" and all(stage.train != "all" for stage in tune.stages)
         dtype = own_dtype(backbone.model) if frozen else torch.float32
-        self.lm = build_backbone(
-            backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts, dtype=dtype
-        )
+        if begun is not None:
+            self.lm = begun.model.lm
+            set_up_training(self.lm, backbone, tune.dropout)
+        else:
+            starts = token_init_inputs(backbone, index, codes)
+            self.lm = build_backbone(
+                backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts, dtype=dtype
+            )
         check_length(self.lm, max(map(len, self.frames)), index.levels, project.data.max_history)
         self.model = generator_of(self.lm, self.vocabulary, index).to(self.device)
         self.trie = Trie(index.codes, self.device)
@@ -110,6 +119,7 @@ class Tuner:
         self.rows = rows(train, project.data.max_history)
         self.validation = dataset.evaluation("valid")
         self.sample = _sample(len(self.validation), tune.validate_users, project.seed)
+        self.watched = WatchedUsers(dataset, self.sample, project.seed)
         self.soft_targets: SoftTargets | None = None
         if teachers and tune.distill and self.rows.targets:
             models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
@@ -133,12 +143,15 @@ class Tuner:
             f"{parameters:,} parameters, {self.rows.targets:,} supervised targets an epoch, {self.device}, "
             f"in {'bf16' if self.bf16 else 'fp32'}"
         )
+        if rank() == 0 and (self.folder / OLD).exists() and not (self.folder / BEST).exists():
+            (self.folder / OLD).rename(self.folder / BEST)  # the process before this one died as it exchanged them
         for number, stage in enumerate(self.project.tune.stages):
             self._train(number, stage)
         if rank() == 0:
             if not (self.folder / BEST).exists():
                 self._save(self.folder / BEST, {"epoch": 0}, self.loss_modules)
-            shutil.rmtree(self.folder / "loops", ignore_errors=True)
+            for left in ("loops", OLD):
+                shutil.rmtree(self.folder / left, ignore_errors=True)
         return {
             "parameters": parameters,
             "targets": self.rows.targets,
@@ -239,8 +252,10 @@ class Tuner:
         def after_epoch(epoch: int) -> bool:
             with loop.averaged():
                 score = self._validate(loop.position.step)
+                at = (stage.name, epoch, loop.position.step)
+                self.watched.tell(self.model, self.trie, self.project.data.max_history, self.bf16, at, self.reporter)
                 best.worse += 1
-                if score > best.score:
+                if score > best.score or not len(self.sample):  # nobody to ask: the last epoch is what is wanted
                     best.score, best.epoch, best.stage, best.worse = score, epoch, stage.name, 0
                     about = {"epoch": epoch, "stage": stage.name, "valid_users": len(self.sample)}
                     self._keep({**about, "valid_ndcg@10": score}, loop.position.step, modules)
@@ -267,7 +282,9 @@ class Tuner:
         set_up_training(self.lm, self.project.backbone, self.project.tune.dropout)
 
     def _validate(self, step: int) -> float:
-        """NDCG@10 of the validation's users."""
+        """NDCG@10 of the validation's users; 0 where there are none."""
+        if not len(self.sample):
+            return 0.0
         self.model.eval()
         history = self.project.data.max_history
         metrics = ranking_metrics(
@@ -281,11 +298,14 @@ class Tuner:
 
     def _keep(self, about: dict[str, Any], step: int, modules: Mapping[str, nn.Module]) -> None:
         """Put the weights in the place of the best ones."""
-        fresh = self.folder / f"{BEST}.new"
+        fresh, best, old = (self.folder / name for name in (f"{BEST}.new", BEST, OLD))
         shutil.rmtree(fresh, ignore_errors=True)
         self._save(fresh, about, modules)
-        shutil.rmtree(self.folder / BEST, ignore_errors=True)
-        fresh.rename(self.folder / BEST)
+        if best.exists():  # somebody may be loading it: it is exchanged in a moment and never changed
+            shutil.rmtree(old, ignore_errors=True)
+            best.rename(old)
+        fresh.rename(best)
+        shutil.rmtree(old, ignore_errors=True)
         self.reporter.checkpoint(self.folder / BEST, step, best=True)
 
     def _save(self, folder: Path, about: dict[str, Any], modules: Mapping[str, nn.Module]) -> None:

@@ -42,6 +42,10 @@ SCORE_BATCH = 512
 """Histories that are scored at once."""
 MEAN_LENGTH = 10
 """A batch holds at most `batch_users` times so many items."""
+NOT_THERE = -1e4
+"""Added to a logit that is not to count."""
+LARGE = 100_000
+"""Items of a catalogue from which on a full softmax takes most of the time of a training."""
 FEATURE_SCALE = 0.2
 """Standard deviation of the features, beside that of 0.02 of fresh item vectors."""
 
@@ -118,6 +122,13 @@ class SasRec(nn.Module):
             vectors = vectors + self.project_items(self.features)
         return unit_rows(vectors)
 
+    def _vectors_of(self, items: Tensor) -> Tensor:
+        """The unit vectors of some items alone; (items,) -> (items, width)."""
+        vectors = self.items.weight[items]
+        if self.features is not None:
+            vectors = vectors + self.project_items(self.features[items])
+        return unit_rows(vectors)
+
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
 
@@ -150,6 +161,30 @@ class SasRec(nn.Module):
         """
         queries = unit_rows(states.float()) / self.settings.temperature
         return softmax_loss(queries, item_vectors[: self.n_items], targets)
+
+    def sampled_loss(self, histories: Tensor, asked: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy over the targets of the step and `negatives` items drawn from the catalogue.
+
+        A sampled softmax (Jean et al. 2015, arXiv 1412.2007, section 3.2) in which what is drawn stands for all that
+        are no target: its part of the softmax' sum is scaled up to the catalogue, so the sum is right on average. Only
+        the vectors that are used are computed.
+
+        Args:
+            histories: as in `states`.
+            asked: which of their states have a target; bool, same shape.
+            targets: the item that follows each of these; (targets,).
+        """
+        count = self.settings.negatives
+        right, places = torch.unique(targets, return_inverse=True)
+        drawn = torch.randint(self.n_items, (count,), device=targets.device)
+        used, where = torch.unique(torch.cat([histories.flatten(), right, drawn]), return_inverse=True)
+        vectors = self._vectors_of(used)  # (used, width)
+        states = self.encoded(where[: histories.numel()].view_as(histories), vectors)[asked]
+        queries = unit_rows(states.float()) / self.settings.temperature
+        # A drawn target is there already; the others weigh as many items as they stand for. (right + drawn,)
+        gains = torch.full((count,), math.log(self.n_items / count), device=targets.device)
+        gains = torch.cat([gains.new_zeros(len(right)), gains.masked_fill(torch.isin(drawn, right), NOT_THERE)])
+        return softmax_loss(queries, vectors[where[histories.numel() :]], places, gains=gains)
 
     @torch.inference_mode()
     def score(self, histories: Sequences) -> npt.NDArray[np.float32]:
@@ -234,7 +269,7 @@ class SequenceView:
 
 
 class _NextItem(nn.Module):
-    """The training objective: cross-entropy of every next item over the whole catalogue, and further losses.
+    """The training objective: cross-entropy of every next item over the whole catalogue or a sample of it, and more.
 
     Args:
         model: what is trained.
@@ -250,6 +285,9 @@ class _NextItem(nn.Module):
         # Every place predicts the item after it; padding is no target. (batch, length - 1) both.
         following = batch.items[:, 1:]
         real = following != self.model.n_items
+        if 0 < self.model.settings.negatives < self.model.n_items:
+            loss = self.model.sampled_loss(batch.items[:, :-1], real, following[real])
+            return loss, {"sasrec_loss": loss.item()}, int(real.sum())
         item_vectors = self.model.item_vectors()  # once for both ends: they are many
         states = self.model.encoded(batch.items[:, :-1], item_vectors)
         # Only states that have a target are scored, one row each: (targets, items).
@@ -296,6 +334,9 @@ def fit_sasrec(
     Raises:
         StopRequested: where somebody asked to stop.
     """
+    if n_items > LARGE and not settings.negatives:
+        advice = f"every step scores all {n_items:,} items; sasrec.negatives = 8192 draws some instead"
+        reporter.alert("warning", "a large catalogue", advice)
     torch.manual_seed(seed)
     model = SasRec(n_items, settings, features)
     rows = training_rows(train, settings.max_history)

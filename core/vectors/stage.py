@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cost import ITEM_VECTOR, MB, Cost, Job, Work, gaps
+from core.cost import ITEM_VECTOR, MB, Cost, Job, Work
 from core.errors import ProjectError
 from core.project import Project
 from core.registry import ALIGNMENTS, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.vectors.align import Aligning
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
-SCORES_KEPT, SCORES_LIVE, SCORES_GAPS = 62.0, 12.0, 38.0
+SCORES = 10.0  # copies of the scores of the items that a batch holds
 TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
 CONTRAST_SETTINGS = ("contrast_users", "contrast_items", "contrast_neighbours", "neighbours", "replace")
@@ -185,14 +185,23 @@ def sasrec_inputs(project: Project) -> tuple[str, ...]:
 
 
 def sasrec_settings(project: Project) -> Settings:
-    """What decides the SASRec model; without contrast and alignment as before there were any."""
+    """What decides the SASRec model; without contrast, alignment and sample as before there were any.
+
+    Raises:
+        ProjectError: a sample is asked for, and what needs the whole catalogue.
+    """
+    if project.sasrec.negatives and (project.sasrec.contrasts or aligned_stage(project) == "sasrec"):
+        raise ProjectError(
+            "sasrec.negatives: contrasts and alignment compare items of the whole catalogue",
+            "set sasrec.negatives = 0, or their weights",
+        )
     return {**_sequential_settings(project), **alignment_settings(project, "sasrec")}
 
 
 def _sequential_settings(project: Project) -> Settings:
-    settings = asdict(project.sasrec)
-    if not project.sasrec.contrasts:
-        settings = {name: value for name, value in settings.items() if name not in CONTRAST_SETTINGS}
+    sasrec = project.sasrec
+    left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
+    settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
 
 
@@ -278,10 +287,11 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     steps = float(((lengths / (10 * batch)).clip(min=1 / batch) * users).sum())
     mean = targets / max(1, int(users.sum()))
     layer = 24.0 * width**2 + 4.0 * mean * width
-    epoch = job.trained(3 * targets * (layers * layer + 2.0 * sizes.items * width))
+    scored = _scored(job, settings)
+    epoch = job.trained(3 * targets * (layers * layer + 2.0 * scored * width))
     epoch += job.trained(steps * 8.0 * sizes.items * features * width)
     epoch += Work(shared=steps * (SASREC_STEP + sizes.items * width * ITEM_VECTOR))
-    epoch += Work(shared=targets * sizes.items * SASREC_SCORE)
+    epoch += Work(shared=targets * scored * SASREC_SCORE)
     neighbours, rows_asked = settings.get("contrast_neighbours", ""), float(users.sum())
     if settings.get("contrast_items") or neighbours == "self":  # two copies of each row, cut at the middle on average
         epoch += job.trained(3 * targets * layers * layer)
@@ -293,6 +303,11 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     return epoch * float(settings["epochs"])
 
 
+def _scored(job: Job, settings: Mapping[str, Any]) -> int:
+    """Items that a target is scored among in training."""
+    return min(job.sizes.items, int(settings.get("negatives", 0)) or job.sizes.items)
+
+
 def _teacher_work(job: Job) -> Work:
     semantic = job.settings("semantic")
     return _sasrec_work(job, "teacher", float(semantic["dim"]) if semantic["source"] == "lsa" else 384.0)
@@ -300,10 +315,10 @@ def _teacher_work(job: Job) -> Work:
 
 def _scores(job: Job, stage: str) -> float:
     settings = job.settings(stage)
-    batch = float(settings["batch_users"]) * 10 * job.sizes.items * 4 * MB
+    batch = float(settings["batch_users"]) * 10 * _scored(job, settings) * 4 * MB
     features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
     vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
-    return gaps(batch, SCORES_KEPT, SCORES_LIVE, SCORES_GAPS) + vectors + features
+    return SCORES * batch + vectors + features
 
 
 def _model_disk(job: Job, stage: str) -> float:

@@ -16,7 +16,8 @@ from types import FrameType
 
 from rich.console import Console
 
-from core.errors import EnvironmentFault, Interrupted
+from core.errors import EagerError, EnvironmentFault, Interrupted
+from core.jobs.seeds import group_of, next_of_group
 from core.jobs.start import How, Start, start_training
 from core.project import Project
 from core.run.events import VERSION, Event, EventReader
@@ -55,6 +56,7 @@ def train(project: Project, *, new: bool = False, run_id: str | None = None, det
     """
     signals: list[int] = []
     past = 0
+    nice = NICE if detach else 0
     with contextlib.ExitStack() as stack:
 
         def begin(folder: RunFolder, how: How) -> None:
@@ -65,14 +67,20 @@ def train(project: Project, *, new: bool = False, run_id: str | None = None, det
                     past = folder.events_path.stat().st_size
                 stack.enter_context(_noted(signals))  # from here on they are the engine's
 
-        start = start_training(project, new=new, run_id=run_id, on_choice=begin, nice=NICE if detach else 0)
+        start = start_training(project, new=new, run_id=run_id, on_choice=begin, nice=nice)
         if start.how == "finished":
             return show_result(start.folder, as_json)
         if detach:
             path = str(start.folder.path.resolve())
             print(json.dumps({"run": path}) if as_json else path)
             return 0
-        return _follow(start, past, signals, as_json)
+        code = _follow(start, past, signals, as_json)
+        while code == 0 and not signals and (following := next_of_group(start.folder)) is not None:
+            start = start_training(project, run_id=str(following.path), on_choice=begin, nice=nice)
+            code = _follow(start, past, signals, as_json)
+        if code == 0 and not as_json:
+            show_group([info.folder for info in group_of(start.folder)])
+        return code
 
 
 def _tell(folder: RunFolder, how: How) -> None:
@@ -190,6 +198,23 @@ def _last_word(folder: RunFolder, state: RunState, code: int) -> Event:
 def _line(event: Event) -> str:
     """An event as its line in the file."""
     return json.dumps({"v": VERSION, "seq": event.seq, "ts": event.ts, "kind": event.kind, **event.data})
+
+
+def show_group(folders: list[RunFolder]) -> None:
+    """Runs that differ in their seed alone as one line a method, on stdout; nothing of a single run."""
+    if len(folders) < 2 or any(folder.manifest().get("goal") == "index" for folder in folders):
+        return
+    from core.evaluate.comparison.as_object import comparison_object
+    from core.evaluate.comparison.comparison_of_runs import HEAD_METRIC, Comparison
+    from core.evaluate.comparison.measured_run import load_run
+    from eagertui.cli.output.comparison_table import show_comparison
+
+    try:
+        comparison = Comparison([load_run(folder) for folder in folders])
+    except EagerError as error:
+        narration().print(f"the seeds are not compared: {visible(error.message)}")
+        return
+    show_comparison(comparison_object(comparison, HEAD_METRIC))
 
 
 def show_result(folder: RunFolder, as_json: bool) -> int:

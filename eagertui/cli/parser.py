@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from core.errors import EagerError, EnvironmentFault, Interrupted, ProjectError
 from eagertui.cli.verb import Verb
 from eagertui.cli.verbs import all_verbs
-from eagertui.plain import visible
+from eagertui.plain import DEMO, visible
 
 if TYPE_CHECKING:
     from core.project import Project
@@ -171,7 +171,7 @@ def _with_verb(argv: list[str]) -> list[str]:
     first = next(words, None)
     if first is None or argv[first] in all_verbs():
         return argv
-    if not Path(argv[first]).exists():
+    if not Path(argv[first]).exists() and argv[first] != DEMO:
         from eagertui.no_project import fault_at
 
         verbs = () if os.sep in argv[first] else all_verbs()

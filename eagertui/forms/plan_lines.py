@@ -74,7 +74,7 @@ def _total(plan: Mapping[str, Any]) -> list[Part]:
     if _stages(plan) and not any(stage.get("state") == "run" for stage in _stages(plan)):
         return [("nothing to compute", "bold")]
     if not isinstance(seconds, int | float):
-        return [("how long is not known yet", "bold")]
+        return [("how long is not known before a first run", "bold")]
     return [("about ", FAINT), (roughly(seconds), "bold $accent")]
 
 

@@ -10,12 +10,13 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from core.run.folder import RunFolder
-from eagertui.actions import PLACES, actions_of
+from eagertui.actions import ACTIONS, PLACES, actions_of, shown_key
 from eagertui.widgets.draw import line
 from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.place_bar import PlaceBar
 from eagertui.widgets.run_lines import hint
+from eagertui.widgets.tour_bar import TourBar, TourHint, hint_for
 
 if TYPE_CHECKING:
     from eagertui.app import EagerApp
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 NO_PROJECT = [line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own logs")]
 """What a place shows before there is anything to show."""
+GOT_IT = next(action for action in ACTIONS if action.id == "got-it")
 SMALLEST = (40, 12)
 """Columns and lines below which a place shows a notice instead of itself."""
 
@@ -52,6 +54,7 @@ class Place(Screen[None]):
         yield from self.body()
         if self.PLACE != "home":
             yield Lines(id="no-project", classes="panel")
+        yield TourBar()
         yield Static("Too small: at least 40 × 12.\nq quits.", id="too-small", markup=False)
         yield KeyBar()
 
@@ -93,3 +96,14 @@ class Place(Screen[None]):
         """Draw what the app knows now."""
         self.query_one(PlaceBar).show_project(self.eager.project_name)
         self.set_class(self.PLACE != "home" and self.eager.bridge.project_file is None, "-no-project")
+        self.show_tour()
+
+    def tour_hint(self) -> TourHint | None:
+        """The hint of the tour that belongs here now; on the demo alone."""
+        if not self.eager.bridge.demo:
+            return None
+        return hint_for(self.PLACE, self.has_class("-answered"), frozenset(self.eager.memory.get("tour", [])))
+
+    def show_tour(self) -> None:
+        """Show it, or that there is none."""
+        self.query_one(TourBar).show_hint(self.tour_hint(), shown_key(GOT_IT, self.eager.config.keys))

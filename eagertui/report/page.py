@@ -130,7 +130,8 @@ def _results(found: Found) -> str:
             label = _text(row["label"])
             if row["seeds"] > 1:
                 label += (
-                    f"<br><small>{row['seeds']} seeds: {', '.join(map(written, row['seed_values'][metric]))}</small>"
+                    f"<br><small>{row['seeds']} seeds, deviation {written(row['deviations'][metric])}: "
+                    f"{', '.join(map(written, row['seed_values'][metric]))}</small>"
                 )
             rows.append(_row(label, cells, "reference" if row["key"] == found["against"] else ""))
         reachable = found["best_reachable"] if not number else {}

@@ -19,7 +19,7 @@ from eagertui.plain import steady, visible
 
 Part = tuple[str, str]
 """A piece of text and its style."""
-FAINT = "$foreground 60%"
+FAINT = "$foreground 70%"
 """The style of what stands back."""
 
 STYLES = {

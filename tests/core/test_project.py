@@ -81,7 +81,7 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "[tune]\ndropout = 1.0\n", "project.toml:4: tune.dropout: must be at least 0 and below 1, got 1.0"),
         (MINIMAL + "[tune]\ndropout = nan\n", "project.toml:4: tune.dropout: expected a number, got NaN (a number)"),
         (MINIMAL + "[recommend]\nk = 0\n", "project.toml:4: recommend.k: must be at least 1 and at most 10000, got 0"),
-        (MINIMAL + "split = 'time'\n", 'project.toml:3: data.split: "time" is not one of leave-one-out'),
+        (MINIMAL + "split = 'random'\n", 'project.toml:3: data.split: "random" is not one of leave-one-out'),
         (MINIMAL + "[index]\nmethod = 'kmeans_tree'\n",
          'project.toml:4: index.method: "kmeans_tree" is not one of aligned, eager-llm-tree, kmeans-tree, '
          'letter, moc, parallel, random, rq-kmeans, rq-vae, file:...; did you mean "kmeans-tree"?'),

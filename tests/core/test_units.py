@@ -45,7 +45,8 @@ def test_the_line_for_people():
     assert between(9_000, 1.5) == "1 h 40 min – 3 h 40 min"
     assert between(0.1, 2) == "1 s"
     assert in_words(720, 2_100, 320, 1.7) == "about 12 min (7–20 min), up to 2.1 GB of memory, 0.3 GB of disk"
-    assert in_words(None, None, None, 1) == "an unknown time, an unknown amount of memory, an unknown amount of disk"
+    unknown = "time not known before a first run, an unknown amount of memory, an unknown amount of disk"
+    assert in_words(None, None, None, 1) == unknown
     assert (gigabytes(0), gigabytes(3.2), gigabytes(24_000)) == ("0 MB", "4 MB", "24 GB")
     assert [size(n) for n in (5, 1500, 2.5e9, 7e12)] == ["5 B", "1.5 kB", "2.5 GB", "7.0 TB"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import stdev
 from typing import Any
 
 from core.evaluate.comparison.comparison_of_runs import (
@@ -35,8 +36,8 @@ def comparison_object(comparison: Comparison, metric: str, with_users: int = 0) 
         `protocol`: the card; `notes`: sentences; `users`: how many; `against`: key of the contender that all are held
         against; `best_reachable`: by metric, where it is known;
         `results`: a list, both protocols one after the other: `protocol`, and `rows`: `key`, `label`, `method`,
-        `main`, `runs`, `seeds`, `values` by metric, `intervals` (low, high) and `seed_values` by metric, `differences`
-        by metric: `difference`, `low`, `high`, `verdict`, `in_full`;
+        `main`, `runs`, `seeds`, `values` by metric, `intervals` (low, high) by metric, `seed_values` and `deviations`
+        over several seeds by metric, `differences` by metric: `difference`, `low`, `high`, `verdict`, `in_full`;
         `slices`: by protocol and contender (the main ones and baselines): `family`, `name`, `users`, `value`,
         `against`, and the difference; `movers`: where users are named.
     """
@@ -93,6 +94,7 @@ def _row(comparison: Comparison, one: Contender, masked: bool, judged: Sequence[
             for name in METRICS
             if name not in EXPOSURE_METRICS
         }
+        row["deviations"] = {name: round(stdev(values), DIGITS) for name, values in row["seed_values"].items()}
     for name in judged:
         if (ends := comparison.interval(one, name, masked)) is not None:
             row["intervals"][name] = [round(end, DIGITS) for end in ends]

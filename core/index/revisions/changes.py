@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.assets import refuse_demo
 from core.errors import DataError, EnvironmentFault
 from core.files import locked, sync
 from core.run.disk import fault_of
@@ -147,6 +148,7 @@ def growing(run: RunFolder | Path | str) -> Iterator[None]:
         EnvironmentFault: the run's folder cannot be written.
     """
     folder = _folder(run)
+    refuse_demo(folder)
     try:
         lock = contextlib.ExitStack()
         lock.enter_context(locked(folder))

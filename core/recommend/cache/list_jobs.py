@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from core.assets import refuse_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
 from core.recommend.cache.list_database import CACHE_FILE, ListDatabase, Row
@@ -301,6 +302,7 @@ def _rows(table: pl.DataFrame) -> Iterator[Row]:
 @contextlib.contextmanager
 def _alone(run: Path) -> Iterator[None]:
     """Nobody else makes or refreshes the cache of this run meanwhile; whoever comes second waits."""
+    refuse_demo(run)
     folder = run / PARTS
     try:
         lock = contextlib.ExitStack()

@@ -17,7 +17,6 @@ from core.project import Project
 from core.recommend.cache.list_database import ListDatabase
 from core.recommend.cache.list_question import ListQuestion
 from core.recommend.cache.list_shards import history_mark
-from core.settings import MIN_EVALUATED
 
 Items = npt.NDArray[np.int32]
 
@@ -33,11 +32,7 @@ def everybody(
         cache: knows newer histories and more users, and who was forgotten; the history as tested is the data's alone.
     """
     users = np.arange(dataset.n_users, dtype=np.int64)
-    if question.as_tested:
-        drop = np.where(dataset.sequences.lengths >= MIN_EVALUATED, 1, 0)
-        known = dataset.sequences.take(users, drop)
-    else:
-        known = dataset.sequences
+    known = dataset.as_tested() if question.as_tested else dataset.sequences
     if cache is None:
         return users, known
     newer = {} if question.as_tested else cache.histories()

@@ -10,6 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.assets import refuse_demo
 from core.errors import EnvironmentFault
 from core.files import write_atomic
 from core.run.disk import fault_of
@@ -69,6 +70,7 @@ def save_faithfulness(folder: RunFolder, figure: Faithfulness) -> None:
     Raises:
         EnvironmentFault: the folder cannot be written.
     """
+    refuse_demo(folder.path)
     try:
         write_atomic(folder.path / FAITHFULNESS, json.dumps(asdict(figure), indent=1))
     except OSError as error:

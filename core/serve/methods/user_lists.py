@@ -9,7 +9,6 @@ from typing import Any
 from core.errors import DataError
 from core.serve.methods.params import Params, ids_of, length_of, limit_of, wish_of
 from core.serve.served_run import ServedRun
-from core.settings import MIN_EVALUATED
 
 WORDS = ("more", "less", "like", "unlike", "wish")
 """Parameters whose lists no cache holds."""
@@ -132,12 +131,12 @@ def user(run: ServedRun, params: Params) -> dict[str, Any]:
         raise DataError(f"no user {user[:80]!r} among the {len(run.users):,} of this run", f"e.g. {', '.join(near)}")
     items = dataset.sequences[places[0]]
     titled = dataset.items.select("item_id", "title")[items].to_dicts()
-    evaluated = len(items) >= MIN_EVALUATED
+    test = int(dataset.split.test[places[0]])  # -1 where the user is not evaluated
     return {
         "user": user,
         "to_date": titled,
-        "as_tested": titled[:-1] if evaluated else titled,
-        "target": titled[-1]["item_id"] if evaluated else None,
+        "as_tested": titled[:test] if test >= 0 else titled,
+        "target": titled[test]["item_id"] if test >= 0 else None,
     }
 
 

@@ -9,7 +9,6 @@ from core.vectors import ItemVectors, VectorProvider, VectorTask
 class EncoderVectors(VectorProvider):
     """See `core.vectors.text_encoder`."""
 
-
     def vectors(self, task: VectorTask) -> ItemVectors:
         """Rows of unit length.
 

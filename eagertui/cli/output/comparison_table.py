@@ -84,8 +84,9 @@ def _results(result: Mapping[str, Any], metric: str, reachable: Mapping[str, flo
             gain[words] if gain else "",
         )
         if row["seeds"] > 1:
+            spreads = (f"±{written(row['deviations'].get(name))}" for name in (other, metric))
             figures = ", ".join(written(value) for value in row["seed_values"][metric])
-            table.add_row(Text(f"  {row['seeds']} seeds: {figures}", style="dim"))
+            table.add_row(Text(f"  {row['seeds']} seeds, deviation", style="dim"), *spreads, "", figures)
     if metric in reachable:
         table.add_row("best reachable", *(written(reachable.get(name)) for name in (other, metric)))
     return table

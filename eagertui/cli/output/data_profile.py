@@ -21,6 +21,7 @@ def lines(profile: dict[str, Any]) -> list[str]:
         _line("items", figure(profile["items"])),
         _line("interactions", f"{figure(profile['interactions'])}, density {profile['density']:.3%}"),
         _line("split", _split(split)),
+        _line("content", f"{visible(profile.get('digest', ''))} (the same for the same users, items, order and texts)"),
     ]
     told += [_line("! doubt", visible(doubt)) for doubt in profile.get("doubts", [])]
     told += _dropped(read)
@@ -64,8 +65,10 @@ def _dropped(read: dict[str, Any]) -> list[str]:
             told.append(_line("", f"{place}: {visible(example.get('value'))}"))
     if not read["rejected"]:
         told.append(_line("rejected", "0 rows"))
-    for label, text in (("below_rating", "rows below data.min_rating"), ("duplicates", "rows by data.duplicates")):
-        if read[label]:
+    rules = {"left_out": "rows by data.where", "unknown": "of them because a value is missing"}
+    rules |= {"below_rating": "rows below data.min_rating", "duplicates": "rows by data.duplicates"}
+    for label, text in rules.items():
+        if read.get(label):
             told.append(_line("left out", f"{figure(read[label])} {text}"))
     core = read["k_core"]
     if core["rows"]:
@@ -92,6 +95,12 @@ def _cold(cold: dict[str, int]) -> list[str]:
     """Whom and what the metrics say nothing about."""
     notes = {
         "users_not_evaluated": "users with fewer than 3 interactions are not evaluated",
+        "users_without_target": "users without an interaction of a trained item in the test's time are not evaluated",
+        "users_without_history": "users came only after the training; nothing is known of them",
+        "rows_untrained": "rows after the training are of items that nobody trained on; they are left out",
+        "items_untrained": "items are such",
+        "valid_targets_untrained": "users' validation targets are such items: these users are not asked",
+        "test_targets_untrained": "users' test targets are such items: these users are not asked",
         "items_never_taken": "items that nobody took",
         "targets_not_in_training": "test targets are items that no training history holds",
     }

@@ -161,5 +161,4 @@ _TELLERS: dict[str, Callable[[Printer, Any, RunState], None]] = {
     "alert": Printer._alert,
     "checkpoint": Printer._checkpoint,
     "log": Printer._text,
-    "sample": Printer._text,
 }

@@ -15,7 +15,7 @@ def check(args: argparse.Namespace) -> int:
     from core.data.doubts import check_measurable, doubts
 
     project = load_project(args.project, args.overrides)
-    dataset = load_dataset(project.data, project.directory)
+    dataset = load_dataset(project.data, project.directory, seed=project.seed)
     result = {**profile(dataset), "doubts": doubts(project.data, project.directory)}
     if args.json:
         print(json.dumps(result))

@@ -119,7 +119,7 @@ def _on_the_hub(project: Project, key: str, name: str) -> bool:
     """Whether a setting names a model of the hub rather than a folder or something of our own."""
     model = name.removeprefix("hf:")
     ours = name == "tiny" if key == "backbone.model" else not name.startswith("hf:")
-    return not ours and not project.resolve(model).is_dir()
+    return not ours and not project.resolve(model).exists()
 
 
 def gpus() -> list[dict[str, str]]:

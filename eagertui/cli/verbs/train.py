@@ -18,7 +18,25 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     add_start_options(parser)
+    parser.add_argument(
+        "--seeds", dest="overrides", action="append", type=_seeds, metavar="N,N,...",
+        help="one run a seed, one after the other, to be compared as one: as --set run.seeds=N,N",
+    )  # fmt: skip
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--from", dest="base", metavar="RUN",
+        help="learn on from a run, on grown data: its codes and weights, new items placed, half the epochs",
+    )  # fmt: skip
+    start.add_argument(
+        "--final", action="store_true",
+        help="fit to all interactions what a run's validation chose (--run ID, or the newest); nothing is measured",
+    )  # fmt: skip
     parser.add_argument("--detach", action="store_true", help="do not wait for the end; prints the run's path")
+
+
+def _seeds(text: str) -> str:
+    """Seeds with commas between them as a `--set` text."""
+    return f"run.seeds={text}"
 
 
 def add_start_options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +47,8 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train, or say what training would do."""
+    if args.base or args.final:
+        args.overrides, args.run = _after(args), None
     if args.dry_run:
         return dry_run(load_project(args.project, args.overrides), args.json)
 
@@ -38,9 +58,18 @@ def train(args: argparse.Namespace) -> int:
     if launch.rank():
         launch.join(project_file(args.project), args.overrides)
     if args.run is not None and (args.new or args.overrides):
-        raise ProjectError("--run continues a run as it was started", "leave out --new and --set")
+        raise ProjectError("--run continues a run as it was started", "leave out --new, --set and --seeds")
     project = load_project(args.project, args.overrides)
     return following.train(project, new=args.new, run_id=args.run, detach=args.detach, as_json=args.json)
+
+
+def _after(args: argparse.Namespace) -> list[str]:
+    """The `--set` texts of a training that follows another run; those of the command line win."""
+    from core.jobs.retrain import continued, final
+
+    project = load_project(args.project, args.overrides)
+    wanted = final(project, args.run) if args.final else continued(project, args.base)
+    return [*wanted, *args.overrides]
 
 
 def dry_run(project: Project, as_json: bool) -> int:
@@ -74,5 +103,5 @@ def dry_run(project: Project, as_json: bool) -> int:
 
 VERB = Verb(
     "train", "run every stage that is stale, to the metrics", train, arguments,
-    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach"), order=40,
+    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach", "base", "final"), order=40,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from statistics import stdev
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +50,8 @@ def run_row(run: RunInfo, marked: bool, best: float, sign: str, width: int) -> C
         (fill(run.recipe, 14 if width >= MIDDLE else 8 if width >= NARROW else 6), "bold"),
         (f" {short_id(run)}", FAINT),
     ]
+    if run.group and width >= NARROW:
+        left.append((f" seed {run.seed}", FAINT))
     right: list[Part] = []
     for name, label in (("recall@10", "R@10"), ("ndcg@10", "N@10")):
         right += [(f"  {label} ", FAINT), (metric(run.metrics.get(name)), "bold")]
@@ -128,9 +131,7 @@ def gain_parts(gain: JudgedDifference | None, width: int, without: str = "") -> 
 
 def _seeds_row(one: MethodFigures, width: int) -> Content:
     values = one.seed_values
-    mean = sum(values) / len(values)
-    spread_ = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-    text = f"  {len(values)} seeds: {metric(min(values))} to {metric(max(values))}, deviation {metric(spread_)}"
+    text = f"  {len(values)} seeds: {metric(min(values))} to {metric(max(values))}, deviation {metric(stdev(values))}"
     return line([(text, FAINT)], width)
 
 

@@ -15,6 +15,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 
+from core.assets import is_demo
 from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
@@ -208,14 +209,16 @@ class CompareScreen(Place):
         return True
 
     def action_mark(self) -> None:
-        """Mark the run under the cursor, or take its mark away."""
+        """Mark the run under the cursor, with those that differ in their seed alone, or take the marks away."""
         current = self.query_one("#table", RowList).current
-        if current is None:
+        run = next((run for run in self.finished if run.id == current), None)
+        if current is None or run is None:
             return
+        group = [one.id for one in self.finished if one.id == current or (run.group and one.group == run.group)]
         if current in self._marked:
-            self._marked.remove(current)
+            self._marked = [name for name in self._marked if name not in group]
         else:
-            self._marked.append(current)
+            self._marked += [name for name in group if name not in self._marked]
         self.news()
 
     def action_next_view(self) -> None:
@@ -336,7 +339,7 @@ def _write_page(file: Path, name: str, wish: CompareWish) -> Path:
     comparison = compared([load_run(folder) for folder in wish.runs], wish.against)
     metric = wish.metric if wish.metric in RANKING_METRICS else HEAD_METRIC
     found = comparison_object(comparison, metric)
-    path = file.parent / PAGE
+    path = (Path.cwd() if is_demo(file) else file.parent) / PAGE
     write_atomic(path, comparison_page(name, found, validation_curves(list(comparison.runs))))
     return path
 

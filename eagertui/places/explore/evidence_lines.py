@@ -15,6 +15,9 @@ REMOVALS = 4
 """Items of the history that are shown at most."""
 NEAREST = 3
 """Neighbours that are shown of each source."""
+ROOMY = 64
+"""Cells from which on a scorer's figure is explained beside it."""
+MEANT = " against the list's mean"
 
 
 def why_lines(answer: Tree, near: Tree | None, width: int) -> list[Content]:
@@ -84,7 +87,7 @@ def _parts(evidence: Tree, width: int) -> list[Content]:
         drawn = bar(abs(lead) / most, 8)
         style = "$success" if lead >= 0 else "$warning"
         left: list[Part] = [(f"{clip(part.get('name'), 12):12} ", ""), (f"{'+' if lead >= 0 else '−'}{drawn} ", style)]
-        left.append((f"{lead:+.2f} against the list's mean", FAINT))
+        left.append((f"{lead:+.2f}{MEANT if width >= ROOMY else ''}", FAINT))
         lines.append(spread(left, [(f"weight {weight:.2f}", FAINT)], width))
     return lines
 

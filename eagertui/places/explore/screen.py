@@ -4,72 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
-from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input
 
 from core.errors import EagerError
 from core.run.folder import RunFolder
+from core.run.follow import Follower
+from core.run.watched_list import Watched
 from eagertui.actions import own_bindings
 from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
+from eagertui.places.explore.finding_who import FindingWho, UserInput, outcomes_of
 from eagertui.places.explore.lines import (
     ITEM,
     USER,
     asked_lines,
-    found_item_row,
     history_rows,
     item_rows,
     target_line,
     took,
-    user_row,
 )
-from eagertui.places.explore.outcomes import KINDS, Outcomes
 from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
-from eagertui.places.explore.what_if import WhatIf
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import hint
-from eagertui.widgets.typed_line import TypedLine
 
-USERS, ITEMS = 200, 20
-"""Users, and items, that the search shows at most."""
 PAUSE = 0.25
 """Seconds that the cursor rests on an item before the panel beside the list asks why."""
-LETTERS = 2
-"""Letters from which on items are looked for, too."""
 
 
-class UserInput(TypedLine):
-    """Where a user's id or an item's title is typed; down and escape lead to the list."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "leave(True)", "To the list", show=False),
-        Binding("escape", "leave(False)", "Every user", show=False),
-    ]
-
-    @dataclass
-    class Left(Message):
-        """Somebody wants to the list; `keep` is False where all users are wanted again."""
-
-        keep: bool
-
-    def action_leave(self, keep: bool) -> None:
-        """Go to the list."""
-        self.post_message(self.Left(keep))
-
-
-class ExploreScreen(WhatIf):
+class ExploreScreen(FindingWho):
     """Users at the left; history and list in the middle; why, or another method's list, at the right or below."""
 
     PLACE = "explore"
@@ -79,9 +51,8 @@ class ExploreScreen(WhatIf):
 
     def __init__(self) -> None:
         super().__init__()
-        self._outcomes: Outcomes | None = None
-        self._kind = next(iter(KINDS))
         self._why_timer: Timer | None = None
+        self._model_state = ""  # of the run that is served, see RunFolder.model_state
 
     def body(self) -> ComposeResult:
         """The panels."""
@@ -120,19 +91,30 @@ class ExploreScreen(WhatIf):
         folder = self.eager.explore_folder()
         if folder is None:
             self.say(
-                line([("No finished run to explore.", "bold")]),
-                hint("4", "train: a live run becomes explorable when it is done"),
+                line([("No run to explore yet.", "bold")]),
+                hint("4", "train: a run becomes explorable at its first validation"),
             )
             return
         if self.serving is None or self.serving.folder.path != folder.path:
             self._serve(folder)
-        elif self.eager.user:
+            return
+        self._tell_newer(folder)
+        if self.eager.user:
             self._take_user()
+
+    def _tell_newer(self, folder: RunFolder) -> None:
+        """Say once that the run has come further than the model that is asked."""
+        now = next((run.model_state for run in self.eager.runs if run.folder == folder), "")
+        before, self._model_state = self._model_state, now
+        if before and now and now != before and self.serving is not None and self.serving.so_far:
+            what = "this run is finished" if now == "finished" else "this run has a better checkpoint"
+            self.eager.tell(f"{what}: ctrl+r loads it")
 
     @work(group="serve", exclusive=True, exit_on_error=False)
     async def _serve(self, folder: RunFolder) -> None:
         self.waiting.start("starting the model's process")
-        self._outcomes = await asyncio.to_thread(_outcomes_of, folder)
+        self._model_state = next((run.model_state for run in self.eager.runs if run.folder == folder), "")
+        self.outcomes = await asyncio.to_thread(outcomes_of, folder)
         serving = await self.eager.serve(folder, self.progress)
         try:
             await serving.start()
@@ -147,7 +129,7 @@ class ExploreScreen(WhatIf):
             hint("o", "only those who were missed, hit, or better served by a baseline"),
             hint("n", "an empty basket: a new customer"),
         )
-        self._list("")
+        self.list_found("")
         self._take_user()
         if self.question is not None and not self.eager.user:  # the same question to another run, or to the same anew
             self.ask(self.question)
@@ -156,33 +138,6 @@ class ExploreScreen(WhatIf):
         if self.eager.user and self.serving is not None and self.serving.ready:
             user, self.eager.user = self.eager.user, ""
             self.begin(ExploreQuestion(user=user))
-
-    @work(group="users", exclusive=True, exit_on_error=False)
-    async def _list(self, text: str) -> None:
-        """Users whose id begins with the text, of the kind that is looked at; and items that hold it."""
-        try:
-            if self._outcomes is not None and self._kind != next(iter(KINDS)):
-                found, many = await asyncio.to_thread(self._outcomes.find, self._kind, text, USERS)
-                rows = [user_row(one.user, one) for one in found]
-            else:
-                users = (await self.asked("users", prefix=text, limit=USERS)).get("users") or []
-                known = self._outcomes
-                rows = [user_row(str(user), known.of(str(user)) if known is not None else None) for user in users]
-                many = self.serving.users if self.serving and not text else len(rows)
-            items: list[Any] = []
-            if len(text) >= LETTERS:
-                items = (await self.asked("search_items", text=text, limit=ITEMS)).get("items") or []
-        except EagerError as error:
-            self.tell(error)
-            return
-        self.found_items = {f"{ITEM}{item.item_id}": item for item in taken(items)}
-        listed = self.query_one("#users", RowList)
-        listed.show([*rows, *map(found_item_row, items)])
-        who = self.query_one("#who")
-        who.border_title = "Users" if self._kind == next(iter(KINDS)) else Content(f"Users · {self._kind}")
-        none = f"nothing found for {clip(text, 12)}" if text and not rows and not items else ""
-        shown = f"first {USERS} of {many:,}" if len(rows) == USERS and many > USERS else f"{many:,}"
-        who.border_subtitle = Content(none or shown)
 
     def show_answer(self) -> None:
         """Draw history, list and what stands beside it."""
@@ -199,6 +154,7 @@ class ExploreScreen(WhatIf):
         panel.border_title = Content(f"Next {question.k} · {safe(run)}")
         panel.border_subtitle = Content(took(answer))
         self.add_class("-answered")
+        self.show_tour()
         self.set_class(bool(self.beside_list), "-beside")
         place = above.highlighted
         above.show(history_rows(history, self.own_history if question.edited and question.user else ()))
@@ -233,9 +189,9 @@ class ExploreScreen(WhatIf):
     def _true_rank(self, question: ExploreQuestion) -> int | None:
         """The rank that the test gave the held-out item; None where it is not known of this very list."""
         plain = not (question.edited or question.hide_seen or question.only or question.deny or question.more)
-        if not plain or question.less or not question.as_tested or self._outcomes is None:
+        if not plain or question.less or not question.as_tested or self.outcomes is None:
             return None
-        outcome = self._outcomes.of(question.user or "")
+        outcome = self.outcomes.of(question.user or "")
         return outcome.rank if outcome is not None else None
 
     def show_empty(self, question: ExploreQuestion) -> None:
@@ -304,25 +260,6 @@ class ExploreScreen(WhatIf):
         else:
             self.app.push_screen(WhyScreen(f"Why · {title}", ask, lambda next_view: self._open(next_view, item)))
 
-    def action_filter(self) -> None:
-        """Type a user's id or an item's title."""
-        self.add_class("-finding")
-        typed = self.query_one(Input)
-        typed.action_select_all()  # what is typed now takes the place of what was
-        self.call_after_refresh(typed.focus)  # a folded pane takes the focus once it is there
-
-    def action_next_kind(self) -> None:
-        """Users by another outcome of the test."""
-        if self._outcomes is None:
-            self.eager.tell("this run has no ranks of its users", severity="warning")
-            return
-        kinds = list(KINDS)
-        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
-        self.add_class("-finding")
-        self._list(self.query_one(Input).value.strip())
-        self.call_after_refresh(self.query_one("#users").focus)
-        self.eager.tell(KINDS[self._kind], title=self._kind)
-
     def action_restart(self) -> None:
         """End the serving process and start it again."""
         folder = self.eager.explore_folder()
@@ -330,14 +267,33 @@ class ExploreScreen(WhatIf):
             self._serve(folder)
 
     def action_next_run(self) -> None:
-        """Ask another finished run the same."""
-        ready = [run.folder for run in self.eager.runs if run.status.state == "finished" and run.has_model]
+        """Ask another run the same."""
+        ready = [run.folder for run in self.eager.runs if run.explorable]
         here = [folder.path for folder in ready].index(self.run_folder.path) if self.run_folder in ready else -1
         if len(ready) < 2:
-            self.eager.tell("there is no other finished run in this project", severity="warning")
+            self.eager.tell("there is no other run in this project that can be asked", severity="warning")
             return
         self.eager.chosen = ready[(here + 1) % len(ready)]
         self.news()
+
+    @work(group="epochs", exclusive=True, exit_on_error=False)
+    async def action_epochs(self) -> None:
+        """What a few fixed users would have got after every epoch of the run's training."""
+        from eagertui.overlays.watched_lists import WatchedListsScreen
+
+        folder = self.run_folder
+        if folder is None:
+            return
+        watched = await asyncio.to_thread(_watched, folder)
+        if not watched:
+            self.eager.tell("this run's training told no lists: it is of an earlier version", severity="warning")
+            return
+        user = (self.question.user if self.question is not None else None) or ""
+
+        def explore(chosen: str) -> None:
+            self.begin(ExploreQuestion(user=chosen))
+
+        self.app.push_screen(WatchedListsScreen(lambda: watched, explore, user))
 
     def action_beam(self) -> None:
         """How the search came to the item under the cursor, level by level."""
@@ -362,30 +318,11 @@ class ExploreScreen(WhatIf):
         self.beside_list = {} if name is not None and names and name == names[-1] else first
         self.show_answer()
 
-    @on(Input.Changed, "#user")
-    def _typed(self, event: Input.Changed) -> None:
-        self._list(event.value.strip())
-
-    @on(Input.Submitted, "#user")
-    def _entered(self, event: Input.Submitted) -> None:
-        text, current = event.value.strip(), self.query_one("#users", RowList).current
-        if text:
-            found = current if current and (text in current or current.startswith(ITEM)) else f"{USER}{text}"
-            self._choose(found)
-            self.query_one("#users").focus()
-
-    @on(UserInput.Left)
-    def _to_list(self, event: UserInput.Left) -> None:
-        if not event.keep:
-            self.query_one(Input).value = ""
-            self.remove_class("-finding")
-        self.query_one("#users").focus()
-
     @on(RowList.OptionSelected, "#users")
     def _chosen(self, event: RowList.OptionSelected) -> None:
-        self._choose(self.query_one("#users", RowList).row_at(event.option_index))
+        self.choose(self.query_one("#users", RowList).row_at(event.option_index))
 
-    def _choose(self, row: str) -> None:
+    def choose(self, row: str) -> None:
         """Ask about a user; of an item see why it is or is not in the list, or begin a basket with it."""
         if row.startswith(USER):
             self.remove_class("-finding")
@@ -422,11 +359,9 @@ def _next_baseline(beside: dict[str, Any]) -> dict[str, str]:
     return {"baseline": names[at]} if at < len(names) and names else {}
 
 
-def _outcomes_of(folder: RunFolder) -> Outcomes | None:
-    """How the test went for the users; None where the run has no ranks that can be read."""
-    import polars as pl
-
-    try:
-        return Outcomes.load(folder.path / "ranks.parquet", masked=False)
-    except (OSError, pl.exceptions.PolarsError, ValueError):
-        return None
+def _watched(folder: RunFolder) -> Watched:
+    """The lists that a run's story tells."""
+    follower = Follower(folder)
+    while follower.poll() and follower.behind:
+        pass
+    return follower.state.watched

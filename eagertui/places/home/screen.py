@@ -25,7 +25,8 @@ from eagertui.widgets.run_lines import hint, run_detail, run_row
 
 BEGIN = (
     ("n", "new project", "your own logs: interactions, and a table of items"),
-    ("s", "try the sample", "a bookshop, in ./bookshop: it trains in minutes"),
+    ("d", "look at the demo", "a finished run of a bookshop: its codes, its lists, and why"),
+    ("s", "try the sample", "the same bookshop, in ./bookshop: it trains in minutes"),
 )
 NEXT = (
     ("2", "look at the data", "what is in the logs, and what was left out"),

@@ -111,7 +111,7 @@ class CodeTree(CursorView):
     DEFAULT_CSS = """
     CodeTree {
         & > .code-tree--code { color: $primary; text-style: bold; }
-        & > .code-tree--faint { color: $foreground 60%; }
+        & > .code-tree--faint { color: $foreground 70%; }
         & > .code-tree--bar { color: $success; }
     }
     """

@@ -49,7 +49,7 @@ class ItemTableScreen(TableOverlay):
         table = self.query_one(FrameTable)
         hint = "/ filter · o sort · esc"
         room = max(12, self.size.width - len(hint) - 12)
-        table.border_title = Content.assemble(clip(self._title, room), (f"  {hint}", "$foreground 60%"))
+        table.border_title = Content.assemble(clip(self._title, room), (f"  {hint}", "$foreground 70%"))
         table.show(self._rows, "no items")
 
     @on(FrameTable.Selected)

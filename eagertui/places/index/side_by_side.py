@@ -73,7 +73,7 @@ def _words(other: OtherIndex) -> str:
 
 def _other_row(other: OtherIndex, words: str) -> Callable[[int], Content]:
     state = other.run.status.state
-    return lambda width: line([safe(words.removesuffix(state)), (state, "$foreground 60%")], width)
+    return lambda width: line([safe(words.removesuffix(state)), (state, "$foreground 70%")], width)
 
 
 async def choose_other(app: EagerApp, this: Artefact) -> Artefact | None:

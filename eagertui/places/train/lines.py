@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from textual.content import Content
 
+from core.run.stage_plan import StagePlan
 from core.run.state import Alert, RunState, StageState
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number, read_object
-from eagertui.plain import duration, roughly
+from eagertui.plain import duration, from_to, roughly
 from eagertui.widgets.draw import FAINT, LEVELS, Part, clip, line, metric, rule_of_three, safe, spread, status_parts
 from eagertui.widgets.run_lines import bar_line, hint, scores
 
@@ -29,64 +29,6 @@ MOST_LINES = 3
 """Of an error's message, and of its remedy."""
 QUIET = 20.0
 """Seconds without a word from the work after which no remaining time is believed."""
-MOST_DRIFT = 20.0
-"""An estimate is believed to be wrong by this factor at most."""
-FEW_SECONDS = 2.0
-"""Stages that were to take so long together say little of the machine: a process has to begin, too."""
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """The stages that a run goes through, and how long each was estimated to take."""
-
-    names: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-
-    def place(self, state: RunState) -> tuple[int, int]:
-        """The number of the stage at work, and of how many; 0 where it is unknown."""
-        stage = state.stage
-        if stage is None:
-            return 0, len(self.names)
-        if stage.name in self.names:
-            return self.names.index(stage.name) + 1, len(self.names)
-        return len(state.stages), 0
-
-    def drift(self, state: RunState) -> float:
-        """How many times as long as it was estimated everything takes here, from what is done and what is at work."""
-        took = planned = 0.0
-        for stage in state.stages.values():
-            expected = self.seconds.get(stage.name)
-            if expected is None:
-                continue
-            if stage.state == "finished" and stage.seconds > stage.before:
-                took, planned = took + stage.seconds - stage.before, planned + expected
-            elif stage.state == "running":
-                spent = max(0.0, state.last_ts - stage.started)
-                if spent > expected:  # of a stage that is within its time nothing is known yet
-                    took, planned = took + spent, planned + expected
-        drift = (took + FEW_SECONDS) / (planned + FEW_SECONDS)
-        return min(MOST_DRIFT, max(1 / MOST_DRIFT, drift))
-
-    def expected(self, name: str, state: RunState | None = None) -> float | None:
-        """Seconds that a stage to come likely takes at the pace seen so far; None where that was not estimated."""
-        seconds = self.seconds.get(name)
-        return seconds * self.drift(state) if seconds is not None and state is not None else seconds
-
-    def left(self, state: RunState) -> float | None:
-        """Seconds until the run ends: estimates of what is to come, corrected by how long the rest took; or None."""
-        if not self.seconds or state.state != "running" or state.paused:
-            return None
-        drift, left = self.drift(state), 0.0
-        for name, seconds in self.seconds.items():
-            stage = state.stages.get(name)
-            if stage is None or stage.state not in ("finished", "reused", "running"):
-                left += seconds * drift
-            elif stage.state == "running":
-                spent = max(0.0, state.last_ts - stage.started)
-                rest, eta = max(0.0, seconds * drift - spent), state.eta
-                # a task that is most of its stage knows better than the estimate
-                left += rest if eta is None else eta if spent + eta >= seconds * drift / 2 else max(rest, eta)
-        return left
 
 
 def read_plan(folder: Path) -> StagePlan:
@@ -97,13 +39,14 @@ def read_plan(folder: Path) -> StagePlan:
 
     told = read_object(folder / "estimate.json").get("stages")
     stages = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    known = {str(one.get("name")): number(one.get("seconds"), -1.0) for one in stages}
+    measured = all(number(one.get("seconds"), -1.0) >= 0 for one in stages)
+    known = {str(one.get("name")): number(one.get("seconds" if measured else "weight"), -1.0) for one in stages}
     seconds = {name: value for name, value in known.items() if value >= 0}
     try:
         names = tuple(recipes_of(Project.load(folder / "project.resolved.toml")))
     except (EagerError, OSError):
         names = ()
-    return StagePlan(names if set(seconds) <= set(names) else tuple(seconds), seconds)
+    return StagePlan(names if set(seconds) <= set(names) else tuple(seconds), seconds, measured)
 
 
 def title(manifest: Mapping[str, Any], run_id: str, started: str) -> str:
@@ -129,9 +72,9 @@ def _live(state: RunState, status: Status, asked: float | None, plan: StagePlan,
     left += [*_stage(state, plan), (f"  {duration(status.seconds)}" if status.started else "", FAINT)]
     right: list[Part] = _alerts(state)
     quiet = status.quiet >= QUIET and not status.paused
-    whole = None if quiet else plan.left(state)
-    if whole is not None:
-        right += [("  run ", FAINT), (f"≈ {roughly(whole)} left", "bold")]
+    span = None if quiet else plan.span(state)
+    if span is not None:
+        right += [("  run ", FAINT), (f"≈ {from_to(*span)} left", "bold")]
     elif state.best is not None and width >= 70:
         right += [("  best ", FAINT), *scores({"ndcg@10": state.best.values.get("ndcg@10", 0.0)})[:1]]
         right.append((metric(state.best.values.get("ndcg@10")), "bold"))

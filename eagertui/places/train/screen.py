@@ -18,6 +18,7 @@ from textual.widget import Widget
 from core.run.folder import RunFolder
 from core.run.state import RunState
 from core.run.status import Status
+from core.run.watched_list import Watched
 from core.safe_json import moment
 from eagertui.actions import own_bindings
 from eagertui.places.place import Place
@@ -136,6 +137,8 @@ class TrainScreen(Place):
         if action in ("hold", "output", "next_metric", "log_scale", "smooth", "zoom", "zoom_reset", "filter"):
             live = self._seen is not None and self._seen.status.live
             return live or self.held if action == "hold" else self._seen is not None
+        if action == "watched_lists":
+            return self._seen is not None and bool(self._seen.state.watched)
         return True
 
     # --- news -------------------------------------------------------------------------------------------------------
@@ -186,7 +189,8 @@ class TrainScreen(Place):
 
     def _refresh_own_keys(self) -> None:
         self.refresh_keys()
-        keys = (self._seen is not None, self._seen is not None and self._seen.status.live, self.held)
+        seen = self._seen
+        keys = (seen is not None, seen is not None and seen.status.live, self.held, bool(seen and seen.state.watched))
         if keys != self._keys:
             self._keys = keys
             self.refresh_bindings()
@@ -338,6 +342,19 @@ class TrainScreen(Place):
     @on(FilterBar.Left)
     def _filter_left(self) -> None:
         self.query_one(LogView).focus()
+
+    def action_watched_lists(self) -> None:
+        """What a few fixed users would get after every epoch."""
+        from eagertui.overlays.watched_lists import WatchedListsScreen
+
+        def watched() -> Watched:
+            return self._seen.state.watched if self._seen is not None else {}
+
+        self.app.push_screen(WatchedListsScreen(watched, self._explore_user))
+
+    def _explore_user(self, user: str) -> None:
+        self.eager.user = user
+        self.eager.action_explore()
 
     def action_next_metric(self) -> None:
         """Show the next curves."""

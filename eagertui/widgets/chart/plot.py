@@ -26,7 +26,7 @@ from eagertui.widgets.draw import Part
 MOST_CURVES = 4
 """More lines in one picture tell nothing."""
 AXIS = "$border-blurred"
-WRITING = "$foreground 60%"
+WRITING = "$foreground 70%"
 
 
 class Curve:

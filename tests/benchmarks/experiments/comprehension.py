@@ -14,6 +14,7 @@ import argparse
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from core.run.folder import RunFolder
 from core.vectors import ItemVectors
 
 MOST = 40
+TASKS = {"code-to-title": "title from code", "history-to-title": "next title from history"}
 
 
 def f1(said: str, true: str) -> float:
@@ -61,26 +63,42 @@ def answers(held: TunedModel, prompts: Sequence[np.ndarray]) -> list[str]:
     return told
 
 
-def main() -> None:
-    """Ask, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--items", type=int, default=500)
-    args = parser.parse_args()
-    folder = RunFolder(args.run)
+@dataclass(frozen=True)
+class Titles:
+    """Token F1 of titles.
+
+    Attributes:
+        said: of every model: of the item whose code was shown, and of the item that follows a history.
+        near: of the nearest item's title by text vectors, instead of what a model says of a code.
+        last: of the last item's title, instead of what a model says of the next.
+    """
+
+    said: dict[str, tuple[float, float]]
+    near: float
+    last: float
+
+
+def titles_of(run: Path, count: int, below: bool = True) -> Titles:
+    """Ask a finished run's model, and the base below its adapters, for titles.
+
+    Args:
+        run: its folder.
+        count: items, and users, that are asked about.
+        below: whether the base is asked too.
+    """
+    folder = RunFolder(run)
     project = Project.load(folder.project_path)
     dataset = Dataset.load(folder.artefact("data"))
     index = ItemIndex.load(folder.artefact("index") / "index.parquet")
     best = folder.artefact("tune") / "best"
     models = {"model": load_checkpoint(best)}
-    if (best / "adapters").is_dir():
+    if below and (best / "adapters").is_dir():
         models["base, without adapters"] = load_checkpoint(best, adapters=False)
     first = next(iter(models.values()))
     assert first.vocabulary is not None
-    tasks = ("code-to-title", "history-to-title")
-    task_data = TaskData.of_project(project, dataset, index, first.vocabulary, tasks)
+    task_data = TaskData.of_project(project, dataset, index, first.vocabulary, tuple(TASKS))
     rng = np.random.default_rng(0)
-    items = rng.permutation(np.flatnonzero(task_data.texts.titled))[: args.items]
+    items = rng.permutation(np.flatnonzero(task_data.texts.titled))[:count]
     titles = task_data.texts.titles
     vectors = ItemVectors.load(folder.artefact("semantic") / "vectors.npz").matrix
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
@@ -88,27 +106,45 @@ def main() -> None:
     likeness[np.arange(len(items)), items] = -np.inf
     near = likeness.argmax(axis=1)
     split = dataset.evaluation("test")
-    users = rng.permutation(len(split))[: args.items]
+    users = rng.permutation(len(split))[:count]
     histories = [split.histories[int(user)][-project.data.max_history :] for user in users]
     targets = split.targets[users]
-    asked: dict[str, tuple[str, list[Fields], list[str]]] = {
-        "title from code": ("code-to-title", [{"item": int(item)} for item in items], [titles[i] for i in items]),
-        "next title from history": (
-            "history-to-title", [{"history": history} for history in histories], [titles[i] for i in targets]
-        ),
-    }  # fmt: skip
-    print(f"{'':28} " + " ".join(f"{name:>24}" for name in asked))
+    asked: dict[str, tuple[list[Fields], list[str]]] = {
+        "code-to-title": ([{"item": int(item)} for item in items], [titles[i] for i in items]),
+        "history-to-title": ([{"history": history} for history in histories], [titles[i] for i in targets]),
+    }
+    said = {}
     for name, held in models.items():
-        texts = []
-        for task, fields, true in asked.values():
+        scores = []
+        for task, (fields, true) in asked.items():
             last = len(task_data.renderer.wordings[task]) - 1
             prompts = [task_data.renderer.prompt(task, one, last, MOST) for one in fields]
-            said = answers(held, prompts)
-            texts.append(f"{np.mean([f1(one, two) for one, two in zip(said, true, strict=True)]):.3f}")
-        print(f"{name:28} " + " ".join(f"{text:>24}" for text in texts))
+            told = answers(held, prompts)
+            scores.append(float(np.mean([f1(one, two) for one, two in zip(told, true, strict=True)])))
+        said[name] = (scores[0], scores[1])
     neighbour = np.mean([f1(titles[other], titles[item]) for item, other in zip(items, near, strict=True)])
     last = np.mean([f1(titles[history[-1]], titles[i]) for history, i in zip(histories, targets, strict=True)])
-    print(f"{'the nearest item, the last':28} {neighbour:24.3f} {last:24.3f}")
+    return Titles(said, float(neighbour), float(last))
+
+
+def title_scores(run: Path, count: int) -> dict[str, float]:
+    """The figures of a finished run's model as the cells of a benchmark."""
+    found = titles_of(run, count, below=False)
+    code, following = found.said["model"]
+    return {"title from code": code, "next title": following, "nearest title": found.near, "last title": found.last}
+
+
+def main() -> None:
+    """Ask, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--items", type=int, default=500)
+    args = parser.parse_args()
+    found = titles_of(args.run, args.items)
+    print(f"{'':28} " + " ".join(f"{name:>24}" for name in TASKS.values()))
+    for name, scores in found.said.items():
+        print(f"{name:28} " + " ".join(f"{score:24.3f}" for score in scores))
+    print(f"{'the nearest item, the last':28} {found.near:24.3f} {found.last:24.3f}")
 
 
 if __name__ == "__main__":

@@ -1,48 +1,139 @@
-"""What the formula of `core.estimate` says of finished runs, and what they took.
+"""How well the time and the memory of runs are told: recorded runs, each from those before it and its own beginning.
 
-    python tests/benchmarks/experiments/estimates.py RUN ...
+    python tests/benchmarks/experiments/estimates.py                       # replays results/run_times.json
+    python tests/benchmarks/experiments/estimates.py --record RUN ...      # writes that file anew, from finished runs
 
-A line for every stage that a run's project would have and whose artefact is there: seconds by the formula, without what
-it learns from earlier runs; seconds it took; and the ratio. Only runs on an otherwise quiet machine say anything.
+A run is told from two things: what stages took in the runs that had ended when it began (`core.estimate.paces`), and
+its own first minutes of events (`core.run.stage_plan`). Printed are the span that the app would have shown then, what
+the run took, whether the one holds the other, how far the ends of the span are apart, and memory, told and at its peak.
+`beside` is how many percent of a core other programs took on the median: the other jobs of the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-
-from cells import artefact
+from statistics import median
+from typing import Any
 
 from core import pipeline
+from core.estimate import BASE, COSTS, epochs_share
 from core.estimate.job import RunJob
+from core.estimate.paces import Paces, StageTime, time_of, usual
 from core.estimate.probe import machine_for
 from core.estimate.sizes import sizes_made
 from core.project import Project
+from core.run.events import Event
 from core.run.folder import RunFolder
+from core.run.stage_plan import StagePlan
+from core.run.state import RunState, reduce_all
+from core.store import STAGE_FILE
+
+KEPT = Path(__file__).parent / "results" / "run_times.json"
+MINUTES = 3.0
+"""Of a run's events that it is told from."""
+THIN = 4.0
+"""Seconds between two events of progress, or of the machine's load, that are kept."""
+CORES = 2
+"""Of the machine on which the kept runs were made."""
+ENVELOPE = ("v", "seq", "ts", "kind", "summary", "fingerprint", "run", "pid")
+TOLD = ("run.started", "stage.started", "stage.finished", "stage.reused")
 
 
 def main() -> None:
-    """Print the table."""
+    """Record, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path)
-    costs = {stage.name: stage.cost for stage in pipeline.STAGES}
-    for run in parser.parse_args().runs:
-        folder = RunFolder(run)
-        project = Project.load(folder.project_path)
-        sizes = sizes_made(artefact(run, "data"))
-        assert sizes is not None, f"{run}: its data are gone"
-        recipes = pipeline.recipes_of(project)
-        job = RunJob(recipes, sizes, machine_for(project.run), project.resolve)
-        print(f"{run.name}, {job.machine.threads} threads, probe {job.machine.gflops:.0f} G/s")
-        for stage in recipes:
-            if not (run / "stages" / f"{stage}.json").exists():
-                continue
-            told = json.loads((artefact(run, stage) / "stage.json").read_text())
-            work = costs[stage].work(job)
-            if work is not None:
-                seconds, took = work.seconds(job.machine), float(told["seconds"])
-                print(f"  {stage:10} formula {seconds:8.1f} s   took {took:8.1f} s   {took / max(seconds, 1e-3):6.2f}x")
+    parser.add_argument("--record", nargs="+", type=Path, metavar="RUN")
+    runs = parser.parse_args().record
+    if runs:
+        found = sorted((recorded(run) for run in runs), key=lambda one: float(one["began"]))
+        KEPT.write_text(json.dumps({"cores": CORES, "runs": found}) + "\n", encoding="utf-8")
+    rows = list(replayed(json.loads(KEPT.read_text(encoding="utf-8"))["runs"]))
+    print(f"{'run':28} {'beside':>6} {'told':>14} {'took':>7}  {'':8} {'ends':>5} {'MB told':>8} {'peak':>6}   off")
+    for row in rows:
+        print(
+            f"{row['run']:28} {row['beside']:5.0f}% {row['low']:6.0f}-{row['high']:5.0f} s {row['took']:5.0f} s  "
+            f"{'within' if row['within'] else 'OUTSIDE':8} {row['high'] / row['low']:4.1f}x {row['memory']:8.0f} "
+            f"{row['peak']:6.0f} {row['memory'] / row['peak'] - 1:+5.0%}"
+        )
+    print(f"{sum(row['within'] for row in rows)} of {len(rows)} within")
+
+
+def replayed(runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What each run was told to take after its first minutes, and what it took."""
+    for run in runs:
+        before = [StageTime(**one) for other in runs if other["began"] + other["took"] <= run["began"]
+                  for one in other["stages"]]  # fmt: skip
+        plan = plan_of(run, Paces(before))
+        events = [Event(number, one["ts"], one["kind"], one["data"]) for number, one in enumerate(run["events"], 1)]
+        state = reduce_all(RunState(), events)
+        span = plan.span(state, CORES)
+        assert span is not None, run["run"]
+        spent = state.last_ts - state.began
+        low, high = spent + span[0], spent + span[1]
+        yield {**{key: run[key] for key in ("run", "took", "peak", "memory", "beside")}, "low": low, "high": high,
+               "within": low <= run["took"] <= high}  # fmt: skip
+
+
+def plan_of(run: dict[str, Any], paces: Paces) -> StagePlan:
+    """What the stages of a run were expected to take when it began."""
+    seconds, measured = {}, True
+    for one in (StageTime(**stage) for stage in run["stages"]):
+        pace = paces.of(one.stage, one.version, one.gpu)
+        measured = measured and pace is not None
+        seconds[one.stage] = (one.shared / one.threads + one.single) * (pace.value if pace else usual(one.stage))
+    return StagePlan(tuple(seconds), seconds, measured)
+
+
+def recorded(run: Path) -> dict[str, Any]:
+    """What is kept of a finished run."""
+    folder = RunFolder(run)
+    events = [json.loads(line) for line in folder.events_path.read_text(encoding="utf-8").splitlines()]
+    project = Project.load(folder.project_path)
+    sizes = sizes_made(folder.artefact("data"))
+    assert sizes is not None, f"{run}: its data are gone"
+    machine = machine_for(project.run)
+    job = RunJob(pipeline.recipes_of(project), sizes, machine, project.resolve)
+    ran = [one["stage"] for one in events if one["kind"] == "stage.finished"]
+    stages, memory = [], []
+    for stage in ran:
+        about = json.loads((folder.artefact(stage) / STAGE_FILE).read_text(encoding="utf-8"))
+        work, asked = COSTS[stage].work(job), COSTS[stage].memory(job)
+        assert work is not None and asked is not None
+        memory.append(asked)
+        stages.append(asdict(time_of(about, work * epochs_share(about), machine, False)) | {"machine": ""})
+    began = events[0]["ts"]
+    load = [one["values"] for one in events if one["kind"] == "system"]
+    return {
+        "run": f"{project.name} {run.name[-4:]}",
+        "began": began,
+        "took": round(events[-1]["ts"] - began, 1),
+        "stages": stages,
+        "memory": round(max(memory) + BASE),
+        "peak": max(one.get("memory_mb", 0.0) for one in load),
+        "beside": round(median(one["machine_cpu_percent"] * CORES - one["cpu_percent"] for one in load), 1),
+        "events": list(beginning(events, began + 60 * MINUTES)),
+    }
+
+
+def beginning(events: list[dict[str, Any]], end: float) -> Iterator[dict[str, Any]]:
+    """The first minutes, thinned, without what says nothing about time."""
+    last: dict[str, float] = {}
+    for one in events:
+        key = f"{one['kind']} {one.get('task', '')}"
+        if one["ts"] > end or one["kind"] not in (*TOLD, "progress", "system"):
+            continue
+        over = one["kind"] == "progress" and one["done"] >= one["total"]
+        if one["kind"] not in TOLD and not over and one["ts"] - last.get(key, 0) < THIN:
+            continue
+        last[key] = one["ts"]
+        data = {key: value for key, value in one.items() if key not in ENVELOPE}
+        if one["kind"] == "system":
+            data["values"] = {k: v for k, v in data["values"].items() if k in ("cpu_percent", "machine_cpu_percent")}
+        yield {"ts": one["ts"], "kind": one["kind"], "data": data}
 
 
 if __name__ == "__main__":

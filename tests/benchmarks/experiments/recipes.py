@@ -19,7 +19,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -86,12 +86,12 @@ def train(project: Path, sets: list[str], base: bool = False) -> Mapping[str, fl
     return {**(base_of(run) if base else found), **cost}
 
 
-def base_of(run: Path) -> dict[str, float]:
-    """What the model of a finished run reaches on the test users without its adapters."""
+def base_of(run: Path, adapters: Collection[str] = ()) -> dict[str, float]:
+    """What the model of a finished run reaches on the test users with some of its adapters, or without any."""
     folder = RunFolder(run)
     project, best = Project.load(folder.project_path), artefact(run, "tune") / "best"
     prepare(project.run)
-    held = load_checkpoint(best, adapters=False)
+    held = load_checkpoint(best, adapters=adapters)
     split = Dataset.load(folder.artefact("data")).evaluation("test")
     ranks = ranks_of(
         held.model, held.trie, split, np.arange(len(split)), project.data.max_history, project.recommend.beams,

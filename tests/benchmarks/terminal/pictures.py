@@ -2,14 +2,19 @@
 
     python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]
 
-Needs a finished run of the project; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with why), beam.svg
-and compare.svg. They show the project's path: put it where that says nothing of your machine, e.g. below HOME.
+Needs a finished run of the project, better two; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with
+why), beam.svg and compare.svg, and with chromium page.png. They show the project's path: put it below HOME, which is
+drawn as ~.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +27,7 @@ from eagertui.widgets.row_list import RowList
 
 OUT = Path(__file__).parents[3] / "assets" / "screenshots"
 SIZE = (120, 34)
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 async def until(pilot: Pilot[None], there: Callable[[], object]) -> None:
@@ -72,6 +77,20 @@ async def take(project: Path, user: str, out: Path) -> None:
             await app.serving.close()
 
 
+def page(project: Path, out: Path) -> None:
+    """The comparison as a browser shows it."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        print("no chromium: page.png stays as it is")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        html = Path(name) / "page.html"
+        command = [sys.executable, "-m", "eagertui.cli", "compare", str(project), "--html", str(html)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        shot = [f"--screenshot={out / 'page.png'}", "--window-size=1280,1400", "--hide-scrollbars", html.as_uri()]
+        subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", *shot], check=True, capture_output=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
@@ -79,3 +98,4 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     asyncio.run(take(args.project, args.user, args.out))
+    page(args.project, args.out)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.baselines import Scorer
+from core.baselines import Scorer, itemknn
 from core.baselines.itemknn import ItemKNN
 from core.baselines.popularity import Popularity
 from core.baselines.transitions import Transitions
@@ -80,8 +80,9 @@ def test_scores_by_hand(seed: int, make: type, by_hand: object) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_itemknn_keeps_the_nearest(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of equally near ones the lower item number."""
+    """Of equally near ones the lower item number; the cosines are there in blocks of a few items."""
     monkeypatch.setattr(ItemKNN, "NEIGHBOURS", 3)
+    monkeypatch.setattr(itemknn, "PAIRS", 1 + 10 * seed)
     log = random_log(seed)
     found = ItemKNN(sequences(*log), N_ITEMS).score(sequences(*HISTORIES))
     for row, history in zip(found, HISTORIES, strict=True):
@@ -131,9 +132,9 @@ def ranked_by_hand(scores: list[float], history: list[int], target: int) -> tupl
 
 
 @pytest.mark.parametrize("kinds", [1, 3, 1000], ids=["all equal", "many ties", "no ties"])
-@pytest.mark.parametrize("batch", [512, 7])
-def test_ranks_by_hand(kinds: int, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranks, "SCORES_BATCH", batch)
+@pytest.mark.parametrize("scores_at_once", [1 << 25, 7 * 80 + 1, 1])
+def test_ranks_by_hand(kinds: int, scores_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks, "SCORES", scores_at_once)
     rng = np.random.default_rng(kinds)
     scores = rng.integers(0, kinds, (30, 80)).astype(np.float32)
     histories = [rng.integers(0, 80, rng.integers(1, 12)).tolist() for _ in range(30)]

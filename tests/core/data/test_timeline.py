@@ -23,7 +23,7 @@ def test_spans_are_equal_and_hold_every_interaction(seconds: int) -> None:
     rng = np.random.default_rng(seconds)
     begin = 1_262_304_000 * 10**6
     times = begin + rng.integers(0, seconds * 10**6, 500)
-    found = timeline(times, clock=True)
+    found = timeline(lambda: [times], clock=True)
     assert 2 <= len(found.spans) <= MOST_SPANS
     assert sum(span["count"] for span in found.spans) == 500
     assert found.spans[0]["count"] and found.spans[-1]["count"]
@@ -37,7 +37,7 @@ def test_spans_are_equal_and_hold_every_interaction(seconds: int) -> None:
 
 def test_weeks_begin_on_a_monday() -> None:
     times = np.arange(0, 370 * DAY, DAY) * 10**6 + 1_262_304_000 * 10**6
-    found = timeline(times, clock=True)
+    found = timeline(lambda: [times], clock=True)
     assert found.step == "1 week"
     assert all(date.fromisoformat(span["start"]).weekday() == 0 for span in found.spans)
     assert (found.first, found.last) == ("2010-01-01", "2011-01-05")
@@ -46,9 +46,9 @@ def test_weeks_begin_on_a_monday() -> None:
 @pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
 def test_numbers_that_look_like_unix_times_are_times(scale: int) -> None:
     times = np.array([1_600_000_000, 1_600_000_600, 1_600_003_600]) * scale
-    found = timeline(times, clock=False)
+    found = timeline(lambda: [times], clock=False)
     assert (found.first, found.last) == ("2020-09-13T12:26:40", "2020-09-13T13:26:40")
-    floats = timeline(times.astype(np.float64), clock=False)
+    floats = timeline(lambda: [times.astype(np.float64)], clock=False)
     assert [span["count"] for span in floats.spans] == [span["count"] for span in found.spans]
 
 
@@ -66,7 +66,7 @@ def test_numbers_that_look_like_unix_times_are_times(scale: int) -> None:
     ],
 )
 def test_other_numbers_stay_numbers(times: list[float], spans: list[tuple[float, int]] | None, step: str) -> None:
-    found = timeline(np.array(times), clock=False)
+    found = timeline(lambda: [np.array(times)], clock=False)
     assert found.step == step
     assert sum(span["count"] for span in found.spans) == len(times)
     assert len(found.spans) <= MOST_SPANS
@@ -76,7 +76,7 @@ def test_other_numbers_stay_numbers(times: list[float], spans: list[tuple[float,
 
 @pytest.mark.parametrize("years", [[-3000, 1970], [1800, 9999]])
 def test_ancient_and_far_times(years: list[int]) -> None:
-    found = timeline((np.array(years) - 1970) * 365 * DAY * 10**6, clock=True)
+    found = timeline(lambda: [(np.array(years) - 1970) * 365 * DAY * 10**6], clock=True)
     assert sum(span["count"] for span in found.spans) == 2
     assert len(found.spans) <= MOST_SPANS
 

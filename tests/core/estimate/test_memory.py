@@ -204,7 +204,7 @@ def test_a_model_that_is_trained_already_needs_no_room(trained, monkeypatch):
 def test_the_estimate_says_it_too(world, monkeypatch):
     write_config(world, LLAMA_1B)
     project = Project.load(world, ["backbone.model=lm", "tune.batch_tokens=65536", "tune.stages.0.train=lora"])
-    quiet = Machine(170.0, 2, bf16=False)
+    quiet = Machine(2, bf16=False)
     monkeypatch.setattr(rooms, "room", lambda settings: Room(64 * GB))
     monkeypatch.setattr(rooms, "free_room", lambda settings: Room(32 * GB))
     found = estimate(project, quiet)

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from core.errors import DataError
-from core.recommend.restrictions import MAX_SQL, condition_mask, listed_mask
+from core.recommend.restrictions import condition_mask, listed_mask
+from core.sql import MAX_SQL
 
 TABLE = pl.DataFrame(
     {

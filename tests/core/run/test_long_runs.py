@@ -12,7 +12,17 @@ import pytest
 from core.run.events import MAX_LINE, Event, EventReader, parse
 from core.run.folder import RunFolder
 from core.run.follow import Follower
-from core.run.state import MAX_KEPT, MAX_LOG, MAX_PACES, MAX_POINTS, MAX_SERIES, RunState, reduce, reduce_all
+from core.run.state import (
+    MAX_KEPT,
+    MAX_LOG,
+    MAX_PACES,
+    MAX_POINTS,
+    MAX_SERIES,
+    MAX_WATCHED,
+    RunState,
+    reduce,
+    reduce_all,
+)
 from tests.benchmarks.terminal.long_run import open_run, story
 
 COUNT = 20_000
@@ -97,7 +107,9 @@ def test_a_hostile_story_stays_small() -> None:
                 ("stage.started", {"stage": f"stage {n}"}),
                 ("stage.finished", {"stage": f"other {n}"}),
                 ("artefact", {"name": f"a{n}", "path": "p"}),
-                *((kind, {"text": "x" * 50, "path": "p"}) for kind in ("log", "alert", "sample", "checkpoint")),
+                *((kind, {"text": "x" * 50, "path": "p"}) for kind in ("log", "alert", "checkpoint")),
+                ("sample", {"user": f"u{n}", "epoch": n, "target": ["b", "B"], "items": [["a", "A"]]}),
+                ("sample", {"user": "u", "epoch": n, "target": ["b", "B"], "items": [["a", "A"], "no item"]}),
             ]
         return found
 
@@ -106,7 +118,9 @@ def test_a_hostile_story_stays_small() -> None:
     assert (len(state.series), state.left_out) == (MAX_SERIES, 2_000 * 52 - MAX_SERIES)
     assert (len(state.stages), len(state.artefacts), len(state._paces)) == (MAX_KEPT, MAX_KEPT, 0)
     assert (len(state.logs), len(state.evaluations)) == (MAX_LOG, MAX_LOG)
-    assert (len(state.alerts), len(state.samples), len(state.checkpoints)) == (MAX_KEPT,) * 3
+    assert (len(state.alerts), len(state.checkpoints)) == (MAX_KEPT,) * 2
+    assert (len(state.watched), len(state.watched["u"])) == (MAX_WATCHED, MAX_WATCHED)
+    assert state.watched["u"][-1].epoch == 1_999
     assert state.stage is not None
     assert state.stage.name == "other 1999"
     tasks = [Event(n, float(n), "progress", {"task": f"t{n}", "done": n}) for n in range(1, 2_000)]

@@ -12,6 +12,7 @@ import pytest
 from core.errors import StopRequested
 from core.run.reporter import NullReporter
 from core.settings import SasrecSettings
+from core.tune import soft_targets
 from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats
 from core.tune.target_rows import every_item_rows
 from core.vectors.sasrec_model import SasRec, fit_sasrec
@@ -113,6 +114,13 @@ def test_probs_are_a_share_of_the_whole_and_lies_by_row(sasrec: SasRec) -> None:
     assert np.diff(rows.offsets).tolist() == (rows.windows.lengths - rows.first_target).tolist()
     assert len(soft_targets.items) == len(soft_targets.probs) == rows.targets
     assert float(soft_targets.probs.min()) >= 0 and float(soft_targets.probs.sum(1).max()) <= 1 + 1e-5
+
+
+def test_scores_are_there_block_by_block(sasrec: SasRec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few targets at a time, for a catalogue whose scores would not fit into memory."""
+    whole = asked(sasrec, log(1), 0.3)
+    monkeypatch.setattr(soft_targets, "SCORES", 3 * N_ITEMS)
+    np.testing.assert_allclose(asked(sasrec, log(1), 0.3), whole, atol=1e-6)
 
 
 def test_a_wish_to_stop_is_heard(sasrec: SasRec, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from core.data.arrays import Sequences
 from core.errors import StopRequested
 from core.run.reporter import NullReporter, Reporter
 from core.settings import SasrecSettings
+from core.vectors import sasrec_model
 from core.vectors.ppmi import ppmi_svd_vectors
 from core.vectors.sasrec_model import SasRec, fit_sasrec
-from tests.core.engine_tools import StopAfter, sequences
+from tests.core.engine_tools import Recorder, StopAfter, sequences
 
 SMALL = SasrecSettings(hidden_size=16, layers=1, heads=2, dropout=0.2, batch_users=16, epochs=4, max_history=6)
 
@@ -148,3 +150,39 @@ def test_nothing_to_learn_from_leaves_a_fresh_model(tmp_path: Path) -> None:
     model = fit(tmp_path, sequences([1], [2], []))
     assert np.isfinite(model.score(sequences([1]))).all()
     assert model.vectors(sequences([1], [2], [])).known.sum() == 2
+
+
+def test_a_sample_that_is_the_whole_catalogue_is_the_whole_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every item drawn once: the sum of the softmax is exact, and so are its gradients."""
+    settings = replace(SMALL, dropout=0.0, negatives=20)
+    torch.manual_seed(3)
+    model = SasRec(20, settings, np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32))
+    histories = torch.tensor([[1, 2, 3], [4, 5, 20], [6, 20, 20]])
+    asked, targets = histories != 20, torch.tensor([2, 3, 4, 5, 6, 2])
+    monkeypatch.setattr(torch, "randint", lambda high, size, device: torch.randperm(high))
+    found = []
+    for sampled in (False, True):
+        model.zero_grad()
+        vectors = model.item_vectors()
+        whole = model.loss(model.encoded(histories, vectors)[asked], vectors, targets)
+        value = model.sampled_loss(histories, asked, targets) if sampled else whole
+        value.backward()
+        found.append([value.detach(), *(p.grad.clone() for p in model.parameters())])  # type: ignore[union-attr]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_a_model_that_learns_from_samples_learns_the_ring(tmp_path: Path) -> None:
+    train = ring(40, 200)
+    settings = replace(SMALL, dropout=0.0, negatives=16, epochs=15, learning_rate=1e-2)
+    model = fit_sasrec(train, 40, settings, 0, False, NullReporter(), tmp_path)
+    scores = model.score(sequences([3, 4, 5], [20, 21], [38, 39]))
+    assert [int(row.argmax()) for row in scores] == [6, 22, 0]
+
+
+def test_a_large_catalogue_is_advised_to_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sasrec_model, "LARGE", 10)
+    for negatives, told in ((0, 1), (8, 0)):
+        reporter = Recorder()
+        fit_sasrec(ring(), 20, replace(SMALL, epochs=1, negatives=negatives), 0, False, reporter, tmp_path / str(told))
+        assert len(reporter.alerts) == told

@@ -92,7 +92,7 @@ def test_the_estimate_knows_the_size_of_the_work(world: Path) -> None:
 
     def seconds(dim: int) -> float:
         project = Project.load(world, ["vectors.behavior=lightgcn", f"vectors.behavior_dim={dim}"])
-        told = {stage.name: stage.seconds for stage in estimate(project, Machine(100.0, 2)).stages}
+        told = {stage.name: stage.weight for stage in estimate(project, Machine(2)).stages}
         return told["behavior"] or 0.0
 
     assert 0 < seconds(8) < seconds(64)

@@ -277,7 +277,9 @@ def test_from_the_project_to_both_models_and_no_leak(tmp_path: Path) -> None:
 def test_the_estimate_knows_the_size_of_the_work(world: Path) -> None:
     def seconds(*sets: str) -> float:
         told = estimate(Project.load(world, [*sets]), MachineSpeed(100.0, 2)).stages
-        return {stage.name: stage.seconds for stage in told}["sasrec"] or 0.0
+        work = {stage.name: stage.work for stage in told}["sasrec"]
+        assert work is not None
+        return work.seconds(MachineSpeed(100.0, 2))
 
     plain, users = seconds(), seconds("sasrec.contrast_users=0.1")
     assert plain < users < seconds("sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1")

@@ -238,3 +238,14 @@ def test_a_serving_child_that_fails(trained):
 
 def test_recommend_wants_one_question(trained):
     assert fake_eager("--headless", "recommend", trained, "--user", "1", "--history", "2").returncode == 2
+
+
+def test_several_seeds_are_followed_one_after_the_other(shop):
+    done = fake_eager("--headless", "train", shop, "--seeds", "3,1")
+    assert done.returncode == 0, done.stderr
+    runs = sorted(list_runs(shop / "runs"), key=lambda run: run.created)
+    assert [(run.seed, run.status.state) for run in runs] == [(3, "finished"), (1, "finished")]
+    assert [line for line in done.stdout.splitlines() if "/runs/" in line] == [str(r.folder.path) for r in runs]
+    assert "the seeds are not compared" in done.stderr  # a scripted engine leaves no ranks
+    wrong = fake_eager("--headless", "train", shop, "--seeds", "3,x")
+    assert wrong.returncode == 2 and "run.seeds" in wrong.stderr

@@ -180,7 +180,7 @@ def test_the_best_value_is_marked_where_it_is() -> None:
 
 def test_a_logarithmic_title_says_what_is_missing() -> None:
     curve = Curve("loss", [(0, 0.0), (1, 10.0), (2, 100.0)])
-    assert flags([curve], log=True, weight=0.0) == [(" · log, 1 values ≤ 0 left out", "$foreground 60%")]
+    assert flags([curve], log=True, weight=0.0) == [(" · log, 1 values ≤ 0 left out", "$foreground 70%")]
     assert "".join(text for text, _ in flags([curve], log=False, weight=0.98)) == " · smooth .98"
 
 

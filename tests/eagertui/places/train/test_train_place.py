@@ -16,10 +16,11 @@ from rich.cells import cell_len
 from core.run import launch
 from core.run.events import Event
 from core.run.folder import RunFolder
+from core.run.stage_plan import StagePlan
 from core.run.state import RunState, StageState, reduce_all
 from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
-from eagertui.places.train.lines import FEW_SECONDS, StagePlan, headline, read_plan, stage_lines
+from eagertui.places.train.lines import headline, read_plan, stage_lines
 from eagertui.places.train.log_view import LogView
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, readings, spark, strip
@@ -154,7 +155,7 @@ async def test_how_long_the_whole_run_takes(open_app: Open, shop: Path) -> None:
     plan += [{"name": "tune", "seconds": 600}, {"name": "evaluate", "seconds": 600}]
     (run.path / "estimate.json").write_text(json.dumps({"stages": plan}))
     async with open_app(verb="train") as eyes:
-        await eyes.see("stage 4/5 tune", r"run ≈ [12]\d min left", r"· evaluate +≈ 10 min")
+        await eyes.see("stage 4/5 tune", r"run ≈ \d+–\d+ min left", r"· evaluate +≈ \d+ min")
 
 
 async def test_a_run_that_died_says_why_and_what_next(open_app: Open, shop: Path) -> None:
@@ -187,34 +188,21 @@ def told(*more: Event) -> RunState:
     )
 
 
-def test_the_rest_of_a_run_is_guessed_from_its_plan_and_its_pace() -> None:
-    plan = StagePlan(("data", "tune", "evaluate"), {"data": 5.0, "tune": 100.0, "evaluate": 30.0})
-    state = told(Event(5, 120.0, "log", {"text": "x"}))
-    assert plan.place(state) == (2, 3)
-    slow = (10 + FEW_SECONDS) / (5 + FEW_SECONDS)  # data took twice as long as was thought
-    assert plan.drift(state) == pytest.approx(slow)
-    assert plan.left(state) == pytest.approx(slow * 100 - 10 + slow * 30)
-    steps = [Event(5 + k, 120.0 + 10 * k, "progress", {"task": "t", "done": k, "total": 10}) for k in range(5)]
-    state = told(*steps)
-    assert state.eta == pytest.approx(60.0)
-    assert plan.left(state) == pytest.approx(60 + slow * 30)  # the task that is most of its stage knows better
-    assert StagePlan(("a",)).left(state) is None
-    assert StagePlan(("a",)).place(state) == (2, 0)
-    done = reduce_all(state, [Event(99, 300.0, "run.finished", {"state": "finished"})])
-    assert plan.left(done) is None
-
-
-def test_the_stages_to_come_take_the_pace_that_was_seen() -> None:
+def test_the_stages_to_come_are_shown_at_the_pace_that_was_seen() -> None:
     plan = StagePlan(("data", "tune", "evaluate"), {"data": 1.0, "tune": 60.0, "evaluate": 39.0})
-    state = told(Event(5, 130.0, "log", {"text": "x"}))
-    assert plan.expected("evaluate", state) == pytest.approx(39 * plan.drift(state))
     late = told(Event(5, 110.0 + 600, "log", {"text": "x"}))  # tune alone takes ten times what it was to take
-    assert 9 < plan.drift(late) < 11
     assert stage_lines(late.stages, plan, 30, state=late)[-1].plain.split()[-2:] == ["6", "min"]
     assert stage_lines(late.stages, plan, 30)[-1].plain.split()[-2:] == ["40", "s"]
-    quick = told(Event(5, 111.0, "log", {"text": "x"}))
-    small = StagePlan(("data", "tune", "evaluate"), {"data": 0.1, "tune": 600.0, "evaluate": 39.0})
-    assert small.drift(quick) < 10  # a start of ten seconds instead of a tenth says little
+
+
+def test_of_a_machine_not_known_the_rest_is_told_once_it_is_seen() -> None:
+    plan = StagePlan(("data", "tune", "evaluate"), {"data": 2.0, "tune": 100.0, "evaluate": 30.0}, measured=False)
+    status = Status("running", process="x")
+    events = [Event(1, 100.0, "run.started", {}), Event(2, 100.0, "stage.started", {"stage": "data"})]
+    began = reduce_all(RunState(), events)
+    assert "left" not in headline(began, status, None, plan, 76)[0].plain
+    assert stage_lines(began.stages, plan, 30, state=began)[-1].plain.split() == ["·", "evaluate"]
+    assert "min left" in headline(told(), status, None, plan, 76)[0].plain  # data took five times its weight
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])

@@ -1,0 +1,89 @@
+"""Published tables without a header line whose columns are known: MovieLens, Amazon's ratings, Taobao."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from core.data.read import Head
+from core.data.sources.delimited import Delimited
+
+_TIME = r"\d{9,10}"
+_ASIN, _REVIEWER = r"(?:B[0-9A-Z]{9}|\d{9}[\dX])", r"A[0-9A-Z]{9,20}"
+_STARS = r"[0-5](?:\.\d)?"
+_GENRES = ("unknown", "action", "adventure", "animation", "children", "comedy", "crime", "documentary", "drama",
+           "fantasy", "film_noir", "horror", "musical", "mystery", "romance", "sci_fi", "thriller", "war",
+           "western")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A table: what its lines look like, between which signs, and what its columns are called."""
+
+    name: str
+    line: str
+    sign: str
+    columns: tuple[str, ...]
+
+
+_RATINGS = ("user_id", "item_id", "rating", "timestamp")
+_KNOWN = (
+    _Known("MovieLens 100k, ratings", rf"\d+\t\d+\t[1-5]\t{_TIME}", "\t", _RATINGS),
+    _Known(
+        "MovieLens 100k, movies",
+        r"\d+\|[^|]+\|(?:\d\d-[A-Z][a-z]{2}-\d{4})?\|[^|]*\|[^|]*" + r"\|[01]" * 19,
+        "|",
+        ("item_id", "title", "release_date", "video_release_date", "imdb_url", *_GENRES),
+    ),
+    _Known("MovieLens 1M and 10M, ratings", rf"\d+::\d+::{_STARS}::{_TIME}", "::", _RATINGS),
+    _Known("MovieLens 1M and 10M, movies", r"\d+::(?:(?!::).)+::[\w' ()|-]+", "::", ("item_id", "title", "genres")),
+    _Known("Amazon 2014, ratings", rf"{_REVIEWER},{_ASIN},{_STARS},{_TIME}", ",", _RATINGS),
+    _Known(
+        "Amazon 2018, ratings",
+        rf"{_ASIN},{_REVIEWER},{_STARS},{_TIME}",
+        ",",
+        ("item_id", "user_id", "rating", "timestamp"),
+    ),
+    _Known(
+        "Taobao's user behaviour",
+        rf"\d+,\d+,\d+,(?:pv|buy|cart|fav),{_TIME}",
+        ",",
+        ("user_id", "item_id", "category_id", "behavior", "timestamp"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class KnownTable(Delimited):
+    """Delimited text without a header, of a published layout; every line of its beginning must look so.
+
+    Attributes:
+        layout: Which one, in words.
+    """
+
+    format: ClassVar[str] = "csv without header"
+    header_line: ClassVar[bool] = False
+    rank: ClassVar[int] = 1
+
+    header: bool = False
+    layout: str = ""
+
+    @classmethod
+    def recognise(cls, head: Head) -> KnownTable | None:
+        """By its first lines, all of which must be rows of one layout."""
+        text = head.content.decode("utf-8", errors="replace").replace("\r\n", "\n")
+        text = text if head.whole else text.rpartition("\n")[0]
+        lines = [line for line in text.split("\n") if line.strip()][:1000]
+        for known in _KNOWN:
+            form = re.compile(known.line)
+            if lines and all(form.fullmatch(line) for line in lines):
+                return cls(head.path, known.columns, known.sign, False, "\n", layout=known.name)
+        return None
+
+    def named(self, names: tuple[str, ...] | list[str], key: str) -> Self:  # type: ignore[override]
+        """With a person's own names for the columns."""
+        checked = Delimited.named(
+            replace(self, columns=tuple(f"\x00{n}" for n in range(len(self.columns)))), names, key
+        )
+        return replace(self, columns=checked.columns)
