@@ -260,6 +260,17 @@ def test_a_project_without_texts_is_refused(world: Path) -> None:
     assert recipes_of(Project.load(world, [*sets, "sasrec.contrast_neighbours=random"]))
 
 
+@pytest.mark.parametrize("sets", [["sasrec.contrast_users=0.1"], ["vectors.align=contrast"]])
+def test_a_sample_of_the_catalogue_is_refused_beside_it(world: Path, sets: list[str]) -> None:
+    with pytest.raises(ProjectError, match=r"sasrec\.negatives"):
+        recipes_of(Project.load(world, [*sets, "sasrec.negatives=8"]))
+    # Where the model that reads text is the only one of its kind, too.
+    alone = ["vectors.behavior=none", "tune.distill=0", "evaluate.baselines=sasrec-text", "recommend.fusion=[]"]
+    if sets[0].startswith("sasrec"):
+        with pytest.raises(ProjectError, match=r"sasrec\.negatives"):
+            recipes_of(Project.load(world, [*sets, *alone, "sasrec.negatives=8"]))
+
+
 def test_from_the_project_to_both_models_and_no_leak(tmp_path: Path) -> None:
     """SASRec and its sibling that reads text learn with it; no held-out target reaches either."""
     sets = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1", "sasrec.neighbours=3", "sasrec.epochs=2"]
