@@ -23,7 +23,7 @@ def main(folder: Path) -> None:
         (about,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         metadata = message_from_string(archive.read(about).decode("utf-8"))
     code = {str(path.relative_to(ROOT)) for top in ("core", "eagertui") for path in (ROOT / top).rglob("*.py")}
-    assets = {f"core/_assets/{kind}/" for kind in ("docs", "recipes", "sample", "prompts")}
+    assets = {f"core/_assets/{kind}/" for kind in ("docs", "recipes", "sample", "demo", "prompts")}
     _check(not code - names, f"the wheel lacks {sorted(code - names)}")
     _check(all(any(name.startswith(kind) for name in names) for kind in assets), f"the wheel lacks some of {assets}")
     strange = {name for name in names if not name.startswith(("core/", "eagertui/", f"eagertui-{project['version']}"))}

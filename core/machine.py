@@ -15,7 +15,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt
 
 def prepare(settings: RunSettings) -> None:
     """Set threads and the allocator; call it before any work. Computation is deterministic afterwards."""
-    torch.set_num_threads(settings.threads or available_cpus())
+    beside = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))  # processes that share this machine's cores
+    torch.set_num_threads(settings.threads or max(1, available_cpus() // beside))
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing here reads memory that it did not write.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

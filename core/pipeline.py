@@ -20,7 +20,7 @@ from typing import Any
 
 from core.data.stage import DATA
 from core.errors import Interrupted
-from core.evaluate.stage import BASELINES, EVALUATE
+from core.evaluate.stage import BASELINES, EVALUATE, evaluate_inputs
 from core.files import write_atomic
 from core.index.stage import INDEX
 from core.model.stage import BACKBONE
@@ -48,13 +48,17 @@ class PlannedStage:
 
 STAGES = (BACKBONE, DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, STEER, BASELINES, EVALUATE)
 """In the order in which they run; each is declared in its room's `stage.py`."""
+LAST = {"metrics": "evaluate", "model": "tune", "index": "index"}
+"""The stage that a run's goal is."""
 
 
 def needed(project: Project) -> set[str]:
     """The stages that a project needs at all: its last one, and what those read that are needed."""
-    names = {"data", "evaluate" if project.run.goal == "metrics" else "index"}
-    if project.run.goal == "metrics" and project.steer.method != "none":
+    names = {"data", LAST[project.run.goal]}
+    if project.run.goal != "index" and project.steer.method != "none":
         names.add("steer")
+    if project.run.goal == "model":  # its lists have the parts that the chosen run's have
+        names |= {name for name in evaluate_inputs(project) if name != "baselines"}
     for stage in reversed(STAGES):
         # An index made without vectors is measured against those that are there anyway, but asks for none; so does
         # steering.

@@ -361,7 +361,7 @@ def _with_options(project: Project) -> Project:
     """The project with the options of every plug-in that it uses, defaults included, so that a run records them all."""
     stages = project.tune.stages
     used = {
-        "vectors": [project.vectors.semantic, project.vectors.behavior],
+        "vectors": [project.vectors.semantic, project.vectors.behavior, project.vectors.align],
         "index": [project.index.method, *QUANTIZERS.shared_options(project.index.method)],
         "baselines": project.evaluate.baselines,
         "tasks": sorted({name for stage in stages for name in stage.tasks}),

@@ -186,6 +186,10 @@ BEHAVIOR_VECTORS: Registry[Any] = Registry(
     "provider of behaviour vectors", "core.vectors.behavior", "eagertui.vectors.behavior", "vectors.behavior",
     "core.vectors:VectorProvider", prefixes=("file:",),
 )  # fmt: skip
+ALIGNMENTS: Registry[Any] = Registry(
+    "alignment of vectors", "core.vectors.align", "eagertui.alignments", "vectors.align",
+    "core.vectors.align:Alignment",
+)  # fmt: skip
 BASELINES: Registry[Any] = Registry(
     "baseline", "core.baselines", "eagertui.baselines", "evaluate.baselines", "core.baselines:Baseline",
     first=("popularity", "transitions", "itemknn", "sasrec", "sasrec-text"), table="baselines",
@@ -199,5 +203,7 @@ TASKS: Registry[Any] = Registry(
 LOSSES: Registry[Any] = Registry(
     "loss", "core.tune.losses", "eagertui.losses", "tune.stages.losses", "core.tune.losses:Loss", table="losses",
 )  # fmt: skip
-REGISTRIES: tuple[Registry[Any], ...] = (QUANTIZERS, TEXT_VECTORS, BEHAVIOR_VECTORS, BASELINES, TASKS, LOSSES)
+REGISTRIES: tuple[Registry[Any], ...] = (
+    QUANTIZERS, TEXT_VECTORS, BEHAVIOR_VECTORS, ALIGNMENTS, BASELINES, TASKS, LOSSES,
+)  # fmt: skip
 """Every kind of plug-in; `doctor` lists them."""

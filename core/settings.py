@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.registry import BASELINES, BEHAVIOR_VECTORS, LOSSES, QUANTIZERS, TASKS, TEXT_VECTORS, Registry
+from core.registry import ALIGNMENTS, BASELINES, BEHAVIOR_VECTORS, LOSSES, QUANTIZERS, TASKS, TEXT_VECTORS, Registry
 
 Choice = str | Registry[Any]
 
@@ -66,10 +66,22 @@ class RunSettings:
     device: str = opt("auto", "device of the model", choices=("auto", "cpu", "cuda"), prefixes=("cuda:",))
     dtype: str = opt("auto", "number format of the model; auto = bf16 where it pays", choices=("auto", "fp32", "bf16"))
     threads: int = opt(0, "CPU threads; 0 = all", low=0, high=1024)
+    processes: int = opt(
+        1, "processes that tune and evaluate together on this machine; 0 = one a visible GPU", low=0, high=1024
+    )
     seeds: tuple[int, ...] = opt(
         (), "several runs that differ in their seed alone, one after the other; none = one run", low=0, high=2**31 - 1
     )
-    goal: str = opt("metrics", "how far it goes: to the metrics or to the item index", choices=("metrics", "index"))
+    goal: str = opt(
+        "metrics", "how far it goes: to the metrics, or to the model or the item index alone",
+        choices=("metrics", "model", "index"),
+    )  # fmt: skip
+    base: str = opt(
+        "", "run whose codes and weights it starts from, to learn from grown data (train --from)", personal=True
+    )
+    chosen: str = opt(
+        "", "run whose validation chose what this one fits to all interactions (train --final)", personal=True
+    )
     report_to: tuple[str, ...] = opt(
         (),
         "trackers that get a run's figures too, each a package to install",
@@ -121,8 +133,8 @@ class DataSettings:
     split: str = opt(
         "leave-one-out",
         "leave-one-out = a user's last interaction is the test, the one before validation; "
-        "time = a user's first one after the cuts below",
-        choices=("leave-one-out", "time"),
+        "time = a user's first one after the cuts below; none = all of them train",
+        choices=("leave-one-out", "time", "none"),
     )
     valid_from: str = opt(
         "0.2", "split = time: where training ends and validation begins: a date, or the last share of the rows"
@@ -144,7 +156,23 @@ class VectorSettings:
     )
     semantic_dim: int = opt(256, "width of the text vectors (lsa)", low=2, high=8192)
     behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd, din, lightgcn)", low=2, high=8192)
-    options: Mapping[str, Any] = plugin_options(TEXT_VECTORS, BEHAVIOR_VECTORS)
+    align: str = opt(
+        "none",
+        "how behaviour vectors (sasrec, lightgcn) follow the text while they are learnt",
+        choices=(ALIGNMENTS, "none"),
+    )
+    align_weight: float = opt(0.01, "weight of that; 0 = off, 0.1 for disentangled", low=0.0, high=100.0)
+    align_control: str = opt(
+        "none",
+        "shuffled = the same texts, dealt out anew among the items, for comparison",
+        choices=("none", "shuffled"),
+    )
+    options: Mapping[str, Any] = plugin_options(TEXT_VECTORS, BEHAVIOR_VECTORS, ALIGNMENTS)
+
+    @property
+    def aligns(self) -> bool:
+        """Whether behaviour vectors follow the text."""
+        return self.align != "none" and self.align_weight > 0 and self.behavior != "none"
 
 
 @dataclass(frozen=True)
@@ -324,6 +352,10 @@ class TuneSettings:
         "vocabulary = all tokens, as in the papers",
         choices=("legal", "level", "vocabulary"),
     )
+    temperature: float = opt(
+        1.0, "logits of codes are divided by this in training; below 1 stresses the hardest others (LETTER)",
+        above=0.0, high=100.0,
+    )  # fmt: skip
     worded: bool = opt(False, "a worded frame before every history, drawn from the prompts of `sequential`")
     weight_decay: float = opt(0.05, "weight decay of AdamW", low=0.0, high=10.0)
     dropout: float = opt(0.1, "share of activations dropped in training", low=0.0, below=1.0)

@@ -13,6 +13,7 @@ from core.fields import options_of
 from core.files import digest
 from core.project import Project
 from core.registry import Registry
+from core.run.folder import find_run
 from core.run.reporting import Reporter
 
 Artefacts = Mapping[str, Path]
@@ -47,9 +48,29 @@ def inputs(*names: str) -> Callable[[Project], tuple[str, ...]]:
     return lambda project: names
 
 
+def base_artefact(project: Project, stage: str) -> Path | None:
+    """A stage's artefact of the run that a project starts from (`run.base`); None where it starts from nothing.
+
+    Raises:
+        ProjectError: there is no such run, or it has not come so far.
+    """
+    return find_run(project.runs_dir, project.run.base).artefact(stage) if project.run.base else None
+
+
+def base_marks(project: Project, stage: str) -> Settings:
+    """What the run that a project starts from adds to the fingerprint of a stage."""
+    artefact = base_artefact(project, stage)
+    return {"base": artefact.name} if artefact is not None else {}
+
+
 def computing(project: Project) -> Settings:
     """What decides the result of everything that learns: the seed, the device, the number format."""
     return {"seed": project.seed, "device": project.run.device, "dtype": project.run.dtype}
+
+
+def shared_out(project: Project) -> Settings:
+    """What several processes (`run.processes`) add to the fingerprint of what they train together; nothing of one."""
+    return {"processes": project.run.processes} if project.run.processes != 1 else {}
 
 
 def model_path(project: Project, name: str) -> str:

@@ -12,6 +12,7 @@ from tests.imports import ROOT, modules
 ROLES = frozenset({"__init__", "__main__", "stage", "screen", "lines", "style"})
 """Stems that say what a file is in its folder."""
 SAME_THING = {
+    "contrast": "InfoNCE, as a loss of the tuning and as an alignment of vectors",
     "file": "a provider that reads a file, one of each kind",
     "sasrec": "SASRec as vectors and as a baseline",
 }

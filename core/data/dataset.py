@@ -190,4 +190,5 @@ def load_dataset(data: DataSettings, root: Path, work: Path | None = None, seed:
         log = build_log(read_rows(data, root, report, folder), data, report, seed)
     items, numbers = load_items(data, root, log.item_ids, report)
     sequences = Sequences(numbers.astype(np.int32)[log.items], log.offsets)
-    return Dataset(log.user_ids, items, sequences, report, log.split)
+    cuts = Split.whole(sequences.lengths) if data.split == "none" else log.split
+    return Dataset(log.user_ids, items, sequences, report, cuts)

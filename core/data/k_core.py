@@ -91,7 +91,7 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
         own = users[ends - 1]
         sequence[np.arange(len(users)) + np.repeat(starts[own] - (ends - lengths), lengths)] = numbers[items]
         if split is not None:
-            split.add(*(frame[name].to_numpy() for name in (USER, ITEM, ORDER)), inside, report)
+            split.add(frame[USER].to_numpy(), frame[ITEM].to_numpy(), frame[ORDER].to_numpy(), inside, report)
         if ORDER in frame.columns:
             order = frame[ORDER].to_numpy()[inside]
             neighbours = users[1:] == users[:-1]  # (rows - 1,): of one user

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ def _typed_rows(
     count: int, work: WorkFolder,
 ) -> TypedRows:  # fmt: skip
     """Every file's rows with typed columns."""
-    orders, wheres = readings or [None] * len(sources), conditions or [None] * len(sources)
+    orders: Sequence[OrderReading | None] = readings or [None] * len(sources)
+    wheres: Sequence[RowCondition | None] = conditions or [None] * len(sources)
     each = enumerate(zip(sources, orders, wheres, strict=True))
     files = [(source, *_typed(source, number, data, order, where)) for number, (source, order, where) in each]
     return TypedRows(files, count, work)

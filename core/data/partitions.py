@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from core.data.read import ROW, TableFile, collect, sink_by_key
+from core.data.read import ROW, TableFile, collect, first_line, sink_by_key
 from core.errors import EnvironmentFault
 
 PARTITION_ROWS = 1 << 20
@@ -93,8 +93,11 @@ class Frames:
         file = self._folder / f"{self._name}-{len(self._frames)}.arrow"
         try:
             frame.write_ipc(file)
-        except OSError as error:
-            raise EnvironmentFault(f"{file}: cannot be written ({error.strerror or error})") from None
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise EnvironmentFault(
+                f"a partition of the log cannot be written into {self._folder} ({first_line(error)})",
+                "make room on that disk",
+            ) from None
         self._frames.append(file)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:

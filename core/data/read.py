@@ -9,27 +9,25 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Self, TypeVar, cast
+from typing import BinaryIO, ClassVar, Self, TypeVar
 
 import polars as pl
 
+from core.data.encoding import as_utf8, guessed_encoding, is_utf8
+from core.data.packed import GZIP, UNPACK_ERRORS, is_packed, unpacked
 from core.errors import DataError, EnvironmentFault, ProjectError
 
 # Names no table has, so that they never meet a column of the user's.
 ROW = "\x00row"  # 1-based number of the row inside its file, the header not counted
 BAD = "\x00bad"  # why the line could not be read; null for good lines
-REMEDY = "Supported are Parquet, CSV, TSV (any of , ; | tab) and JSON lines, plain or gzipped."
+REMEDY = "Supported are Parquet, Arrow, CSV, TSV (any of , ; | tab) and JSON lines, plain or packed by gzip or zstd."
 HEAD_BYTES = 1 << 20
 """Bytes of a file, unpacked, by which it is recognised."""
 COUNTED_BYTES = 1 << 18
 """Bytes of a file, as it lies there, whose lines tell how many it has in all."""
 GZIP_RATIO = 3.5
 """Bytes of text a byte of a packed file: as in the item tables of Amazon's data sets."""
-_ODD_LINES = 10_000
-"""Lines that are no ASCII, by which an encoding is guessed."""
-_GZIP = b"\x1f\x8b"
 Result = TypeVar("Result")
 _READ_ERRORS = (MemoryError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
@@ -69,7 +67,7 @@ class Head:
                 raw = file.read(16)
             with opened(path) as file:
                 content = file.read(HEAD_BYTES)
-        except (EOFError, OSError, zlib.error) as error:
+        except (OSError, *UNPACK_ERRORS) as error:
             raise read_fault(path, error) from None
         whole = len(content) < HEAD_BYTES - 3
         encoding = "" if is_utf8(encoding) else encoding or guessed_encoding(content)
@@ -162,7 +160,7 @@ class TableFile(ABC):
         with self.path.open("rb") as file:
             head = file.read(COUNTED_BYTES)
         size, packed = self.path.stat().st_size, len(head)
-        if head.startswith(_GZIP):
+        if head.startswith(GZIP):
             try:
                 head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
             except zlib.error:
@@ -173,8 +171,7 @@ class TableFile(ABC):
     def text_ratio(self) -> float:
         """About how many bytes of text a byte of the file holds."""
         try:
-            with self.path.open("rb") as file:
-                return GZIP_RATIO if file.read(2) == _GZIP else 1.0
+            return GZIP_RATIO if is_packed(self.path) else 1.0
         except OSError:
             return 1.0
 
@@ -185,7 +182,7 @@ def scan_text(
     """Lazily split a text file into text columns, plus `ROW`; missing fields are null, surplus ones are left out.
 
     Args:
-        path: The file, plain or gzipped.
+        path: The file, plain or packed by gzip or zstd.
         columns: What the fields of a line are called.
         delimiter: Between fields; one that no line holds gives whole lines.
         quote: What protects a field; None = nothing does.
@@ -212,75 +209,6 @@ def scan_text(
     ).with_columns(pl.col(ROW).cast(pl.Int64))
 
 
-def is_utf8(encoding: str) -> bool:
-    """Whether a name is one of UTF-8's."""
-    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig", "ascii")
-
-
-def as_utf8(content: bytes, encoding: str) -> bytes:
-    """Text of another encoding as UTF-8, without a byte order mark; what cannot be read becomes U+FFFD."""
-    return content.decode(encoding, errors="replace").removeprefix("\ufeff").encode(errors="replace")
-
-
-def guessed_encoding(content: bytes) -> str:
-    """What the beginning of a text file is written in; empty = UTF-8, be it with a few bad bytes.
-
-    UTF-16 by its mark or its zeros; Western European (cp1252) where nothing is UTF-8 and the bytes above ASCII are
-    single letters among ASCII in several lines.
-    """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    even, odd, half = content[0::2].count(0), content[1::2].count(0), len(content) // 2
-    if half > 8 and odd > 0.4 * half and even < 0.1 * half:
-        return "utf-16-le"
-    if half > 8 and even > 0.4 * half and odd < 0.1 * half:
-        return "utf-16-be"
-    if content.isascii():
-        return ""
-    read = content[:-4].decode("utf-8", errors="replace")
-    if "\ufffd" not in read or any(ord(c) > 127 and c != "\ufffd" for c in set(read)):
-        return ""
-    lines = [line.decode("cp1252", errors="replace") for line in content.split(b"\n") if not line.isascii()]
-    pairs = [(line[at - 1 : at] + line[at + 1 : at + 2], line[at]) for line in lines for at in _foreign(line)]
-    good = sum(c not in "\ufffdÿþ" and beside.isascii() for beside, c in pairs)
-    return "cp1252" if len(lines) > 1 and good >= 0.8 * len(pairs) else ""
-
-
-@lru_cache(maxsize=64)
-def late_encoding(path: Path, modified: int, size: int) -> str:
-    """What a text is written in that begins with ASCII: looked for in all its lines, once while it stays as it is.
-
-    Args:
-        path: The file.
-        modified: When it was.
-        size: How long it is.
-
-    Returns:
-        As `guessed_encoding`; empty where a line holds other UTF-8 than ASCII.
-    """
-    odd: list[bytes] = []
-    try:
-        with opened(path) as file:
-            while lines := file.readlines(COUNTED_BYTES):
-                if b"".join(lines).isascii():
-                    continue
-                for line in lines:
-                    if line.isascii():
-                        continue
-                    if "\ufffd" not in line.decode("utf-8", errors="replace"):
-                        return ""
-                    odd.append(line)
-                if len(odd) > _ODD_LINES:
-                    break
-    except (EOFError, OSError, zlib.error):
-        return ""  # whoever reads it says so
-    return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
-
-
-def _foreign(line: str) -> list[int]:
-    return [at for at, c in enumerate(line) if ord(c) > 127]
-
-
 def filled(name: str) -> pl.Expr:
     """The text column with blank fields as null."""
     column = pl.col(name)
@@ -288,22 +216,21 @@ def filled(name: str) -> pl.Expr:
 
 
 def opened(path: Path, encoding: str = "") -> BinaryIO:
-    """Open a file for reading bytes, unpacking gzip; of another encoding than UTF-8 (empty) they become UTF-8."""
+    """Open a file for reading bytes, unpacked; of another encoding than UTF-8 (empty) they become UTF-8."""
     if encoding:
         with opened(path) as original:
             return io.BytesIO(as_utf8(original.read(), encoding))
-    file = path.open("rb")
-    if file.read(2) != _GZIP:
-        file.seek(0)
-        return file
-    file.close()
-    return cast(BinaryIO, gzip.open(path, "rb"))
+    return unpacked(path)
 
 
 def read_fault(path: Path, error: BaseException) -> DataError | EnvironmentFault:
     """The error to raise where a file cannot be read: damaged content, or the machine's fault."""
+    if isinstance(error, DataError | EnvironmentFault):
+        return error
     if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
         return DataError(f"{path}: the gzip file is damaged or truncated")
+    if isinstance(error, UNPACK_ERRORS):
+        return DataError(f"{path}: the zstd file is damaged or truncated")
     if isinstance(error, MemoryError):
         return EnvironmentFault(f"{path}: not enough memory to read it")
     if isinstance(error, OSError) and error.errno is not None:  # without one it is a decompressor's complaint
@@ -340,7 +267,14 @@ def sink_by_key(source: TableFile, columns: list[str], more: list[pl.Expr], key:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         target = pl.PartitionBy(folder, key=key, include_key=False)
-        frame.sink_parquet(target, compression="uncompressed", statistics=False, mkdir=True)
+        try:
+            frame.sink_parquet(target, compression="uncompressed", statistics=False, mkdir=True)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            if "No space left" in str(error):  # of the very many errors that reading may give, this one is writing's
+                raise EnvironmentFault(
+                    f"no space left for the partitions of the log in {folder.parent}", "make room on that disk"
+                ) from None
+            raise
 
     _read(source, columns, more, write)
 

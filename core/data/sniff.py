@@ -11,8 +11,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
+from core.data.encoding import late_encoding
 from core.data.layouts import layout_fault
-from core.data.read import REMEDY, Head, TableFile, late_encoding
+from core.data.packed import UNPACK_ERRORS, check_unpacked_size, is_packed
+from core.data.read import REMEDY, Head, TableFile, read_fault
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
 
@@ -21,13 +23,13 @@ _KNOWN_BINARIES = {
     b"7z\xbc\xaf": "a 7z archive",
     b"BZh": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
-    b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet",
     b"\x89HDF": "an HDF5 file",
 }
 
 
+_MOST_COLUMNS = 2_000
 _KNOWN_TEXTS = {
     b"<!doctype html": "a web page, not data",
     b"<html": "a web page, not data",
@@ -120,8 +122,13 @@ def sniff(path: Path, encoding: str = "") -> TableFile:
     """
     head = Head.of(path, encoding)
     no_text = _no_text(head)
+    stat = path.stat()
+    try:
+        if is_packed(path):
+            check_unpacked_size(path, stat.st_mtime_ns, stat.st_size)
+    except (OSError, *UNPACK_ERRORS) as error:
+        raise read_fault(path, error) from None
     if no_text is None and not encoding and not head.encoding and not head.whole and head.content.isascii():
-        stat = path.stat()
         head = replace(head, encoding=late_encoding(path, stat.st_mtime_ns, stat.st_size))
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
@@ -131,6 +138,8 @@ def sniff(path: Path, encoding: str = "") -> TableFile:
         except DataError as error:
             raise layout_fault(head, None) or error from None
         if source is not None:
+            if len(source.columns) > _MOST_COLUMNS:
+                raise DataError(f"{path}: has {len(source.columns):,} columns; {_MOST_COLUMNS:,} are the most", REMEDY)
             if (fault := layout_fault(head, source)) is not None:
                 raise fault
             return source if source.typed else replace(source, encoding=head.encoding)

@@ -43,6 +43,12 @@ class Split:
         targets = [np.where(evaluated, lengths - back, -1) for back in (2, 1)]
         return cls(np.where(evaluated, lengths - 2, lengths), *targets)
 
+    @classmethod
+    def whole(cls, lengths: Int64) -> Split:
+        """Everything trains."""
+        nobody = np.full(len(lengths), -1, dtype=np.int64)
+        return cls(lengths, nobody, nobody)
+
     def take(self, users: Int32 | Int64) -> Split:
         """The split of some users."""
         return Split(self.train[users], self.valid[users], self.test[users])

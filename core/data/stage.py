@@ -53,7 +53,7 @@ def make_data(project: Project, made: Artefacts, folder: Path, reporter: Reporte
     dataset.save(folder)
     for note in dataset.report.notes:
         reporter.alert("warning", "a reading in doubt", note)
-    if not len(dataset.evaluated):
+    if not len(dataset.evaluated) and project.data.split != "none":
         reporter.alert("warning", "nothing to evaluate", "no user has three interactions")
     figures = {"users": dataset.n_users, "items": dataset.n_items, "interactions": len(dataset.sequences.items)}
     return {**figures, "targets": dataset.targets_count(), "rejected": sum(dataset.report.rejected.values())}

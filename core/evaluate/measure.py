@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from core.evaluate.metrics import (
     ranking_metrics,
     sliced,
 )
+from core.evaluate.rank_shards import SHARDS, RankShards
 from core.evaluate.ranks import Ranking, load_ranking, rank_by_lists, ranks_of, save_ranking
 from core.evaluate.stage import FUSION_USERS
 from core.machine import device_of, use_bf16
@@ -31,6 +34,7 @@ from core.model.checkpoint import load_checkpoint
 from core.project import Project
 from core.recommend.catalogue_parts import DENSE, GENERATOR, fitted_parts
 from core.recommend.fusion import FusedSearch, Fusion, Parts, load_fusion, save_fusion
+from core.run.launch import world_size
 from core.run.rankings import FUSED, SPLITS, headline, masked_split
 from core.run.reporter import Reporter
 
@@ -78,7 +82,8 @@ def measure(
         files = {name: folder / f"{name}-{split}.npz" for name in own}
         if not all(file.is_file() for file in files.values()):
             began = time.monotonic()
-            for name, ranking in zip(own, _ranked(project, parts, fusion, questions, bf16, reporter), strict=True):
+            found = _ranked(project, parts, fusion, questions, folder, split, bf16, reporter)
+            for name, ranking in zip(own, found, strict=True):
                 save_ranking(files[name], ranking)
             speed[f"{split}_users_per_second"] = round(len(questions) / (time.monotonic() - began), 1)
         rankings = {name: load_ranking(file) for name, file in files.items()}
@@ -95,6 +100,7 @@ def measure(
             about["slices"][protocol] = {
                 name: sliced("ndcg@10", ranks, lengths, HISTORY_SLICES) for name, ranks in heads.items()
             }
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
     metrics |= about
     if parts.catalogue:
         metrics["fusion"] = json.loads((folder / _FITTED).read_text(encoding="utf-8"))
@@ -131,11 +137,54 @@ def _fusion(project: Project, dataset: Dataset, parts: Parts, folder: Path, bf16
     return fusion
 
 
+def help_measure(
+    project: Project,
+    dataset: Dataset,
+    artefacts: Mapping[str, Path],
+    fused: tuple[str, ...],
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    """Rank parts of the users for a process that measures (`measure`), until all are ranked.
+
+    Args:
+        project: the settings.
+        dataset: logs and catalogue.
+        artefacts: of the stages that the evaluation reads.
+        fused: the parts of the fused list beside the generator.
+        folder: of the stage, where the other process has its parts already: the weights are chosen by then.
+        reporter: may ask to stop.
+
+    Raises:
+        StopRequested: somebody asked to stop.
+    """
+    checkpoint = load_checkpoint(artefacts["tune"] / "best", device_of(project.run))
+    parts = Parts.of(fused, checkpoint, fitted_parts(fused, project, dataset, artefacts))
+    fusion = (load_fusion(folder) if parts.catalogue else None) or Fusion.alone()
+    for split in SPLITS:
+        questions = dataset.evaluation(split)
+        rank = partial(_rank_some, project, parts, fusion, questions, use_bf16(project.run))
+        RankShards(folder, split, len(questions), world_size()).help(rank, reporter)
+
+
 def _ranked(
-    project: Project, parts: Parts, fusion: Fusion, questions: Evaluation, bf16: bool, reporter: Reporter
-) -> list[Ranking]:
+    project: Project, parts: Parts, fusion: Fusion, questions: Evaluation, folder: Path, split: str, bf16: bool,
+    reporter: Reporter,
+) -> Sequence[Ranking]:  # fmt: skip
+    """The own rankings of all users, by one process or several."""
+    if world_size() == 1 or not len(questions):
+        return _rank_some(project, parts, fusion, questions, bf16, np.arange(len(questions)), reporter)
+    rank = partial(_rank_some, project, parts, fusion, questions, bf16)
+    shards = RankShards(folder, split, len(questions), world_size())
+    return shards.lead(rank, reporter)
+
+
+def _rank_some(
+    project: Project, parts: Parts, fusion: Fusion, questions: Evaluation, bf16: bool, everybody: npt.NDArray[np.int64],
+    reporter: Reporter,
+) -> list[Ranking]:  # fmt: skip
     """The fused list, the generator alone, and the dense head alone, as far as there are such."""
-    everybody, history, beams = np.arange(len(questions)), project.data.max_history, project.recommend.beams
+    history, beams = project.data.max_history, project.recommend.beams
     model, trie = parts.checkpoint.model, parts.checkpoint.trie
     if not parts.catalogue:
         return [ranks_of(model, trie, questions, everybody, history, beams, bf16, reporter)]

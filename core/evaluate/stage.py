@@ -98,6 +98,14 @@ def make_evaluate(project: Project, made: Artefacts, folder: Path, reporter: Rep
     return measure(project, dataset, made, measured(project), fused(project), folder, best, heard)
 
 
+def help_evaluate(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> None:
+    """Rank parts of the users for the process that makes the stage."""
+    from core.data.dataset import Dataset
+    from core.evaluate.measure import help_measure
+
+    help_measure(project, Dataset.load(made["data"]), made, fused(project), folder, reporter)
+
+
 def best_reachable_file(project: Project) -> Path | None:
     """The file beside synthetic data that tells what its own generator could reach; None for real data."""
     if not project.data.interactions:

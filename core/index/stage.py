@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cost import FP32, FP32_TRAINED, MB, Cost, Job, Work
 from core.errors import ProjectError
@@ -14,10 +14,16 @@ from core.fields import own_settings
 from core.index.shape import method_of, passes
 from core.project import Project
 from core.registry import QUANTIZERS
+from core.run.folder import find_run
 from core.run.reporting import Reporter
-from core.stage import Artefacts, Settings, Stage, options_for, plugin_marks, source_files
+from core.stage import Artefacts, Settings, Stage, base_marks, options_for, plugin_marks, source_files
 from core.vectors import KINDS
 from core.vectors.stage import active_sources
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.index.build import Built
+    from core.vectors import ItemVectors
 
 SINKHORN, EXACT_ROWS, EXACT = 5.2e-9 * 4 * 160, 1200, 4e-11 * 4  # four rounds each, see core.index.assign.balance
 
@@ -53,7 +59,16 @@ def index_settings(project: Project) -> Settings:
     if QUANTIZERS.get(method).learns and not QUANTIZERS.origin(method):
         tables = (options_for(project, QUANTIZERS, name) for name in ("rq-vae", "letter", "aligned"))
         settings["rq_vae"] = {key: value for table in tables for key, value in asdict(table).items()}
-    return settings | plugin_marks(project, QUANTIZERS, method)
+    return settings | plugin_marks(project, QUANTIZERS, method) | _base_marks(project)
+
+
+def _base_marks(project: Project) -> Settings:
+    """What the codes that are kept add: the run's index, and how many items it was given since."""
+    if not project.run.base:
+        return {}
+    from core.index.revisions.changes import newest_revision
+
+    return {**base_marks(project, "index"), "revision": newest_revision(find_run(project.runs_dir, project.run.base))}
 
 
 def _codes_file(project: Project) -> Path | None:
@@ -75,13 +90,34 @@ def make_index(project: Project, made: Artefacts, folder: Path, reporter: Report
     for missing in set(project.index.sources) - set(sources):
         reporter.alert("info", f"no {missing} vectors", f"the index is made from {sources[0]} vectors alone")
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in index_inputs(project)[1:] if name in made}
+    if project.run.base:
+        return _keep_codes(project, dataset, vectors, folder, reporter)
     codes_file, method = _codes_file(project), project.index.method
     options = {**project.index.options, method: options_for(project, QUANTIZERS, method)}
     built = build_index(
         dataset.items["item_id"], vectors, sources, project.index, project.seed, reporter,
         options, device_of(project.run), folder / "making", codes_file,
     )  # fmt: skip
-    report = save_artefact(built, dataset, vectors, folder, reporter, codes_file)
+    return _figures(built, save_artefact(built, dataset, vectors, folder, reporter, codes_file))
+
+
+def _keep_codes(
+    project: Project, dataset: Dataset, vectors: Mapping[str, ItemVectors], folder: Path, reporter: Reporter
+) -> Settings:
+    """Every item keeps the code that it has in the run that is started from; new ones get free codes."""
+    from core.index.artefact import save_artefact
+    from core.index.revisions.changes import load_revisions
+    from core.index.revisions.keep import keep_codes
+    from core.index.table import ItemIndex
+
+    run = find_run(project.runs_dir, project.run.base)
+    base = ItemIndex.load(run.artefact("index") / "index.parquet")
+    kept = keep_codes(base, load_revisions(run), dataset.items["item_id"], vectors, reporter)
+    figures = _figures(kept.built, save_artefact(kept.built, dataset, vectors, folder, reporter))
+    return {**figures, "kept": kept.kept, "placed": kept.placed, "gone": kept.gone}
+
+
+def _figures(built: Built, report: Mapping[str, Any]) -> Settings:
     index = built.index
     used = "/".join(str(level["used"]) for level in report["levels"])
     return {"levels": index.levels, "used_codes": used, "items": len(index.codes), "base_id": index.base_id}

@@ -15,6 +15,7 @@ from core.assets import refuse_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.files import locked
 from core.jobs.machine_needs import check_machine
+from core.jobs.retrain import check_base
 from core.jobs.seeds import next_of_group
 from core.project import Project
 from core.run import launch, trackers
@@ -125,8 +126,8 @@ def check_start(project: Project) -> None:
     """Refuse what cannot end well, before a run of it is there; reads no data and no weights.
 
     Raises:
-        ProjectError: a tracker's package is not installed, or several seeds are wanted of processes that somebody
-            else started.
+        ProjectError: a tracker's package is not installed, several seeds are wanted of processes that somebody else
+            started, or it cannot start from the run that it names.
         EnvironmentFault: runs cannot be written, or the machine's memory can never hold the model and what learns of
             it, or the device or a model that it starts from cannot be had, see `check_machine` and `check_model`.
     """
@@ -137,11 +138,14 @@ def check_start(project: Project) -> None:
     if not writable(project.runs_dir):
         raise EnvironmentFault(f"cannot write {project.runs_dir}", "copy the project to a folder that is your own")
     trackers.require(project.run.report_to)
+    if project.run.processes != 1 and project.run.device.startswith("cuda:"):
+        raise ProjectError("run.device: several processes have a GPU each, and it names one", 'take "cuda" or "auto"')
     if project.run.seeds and launch.world_size() > 1:
         raise ProjectError("run.seeds: processes that are started together train one run", "start them once a seed")
     check_machine(project)
+    check_base(project)
     # Several processes may have a model among them (FSDP), and whoever starts them knows their machines.
-    if project.run.goal == "metrics" and launch.world_size() == 1:
+    if project.run.goal != "index" and launch.world_size() == 1:
         fault = refusal(project, room(project.run))
         if fault is not None and not _tuned(project):
             raise fault
@@ -163,7 +167,7 @@ def check_model(project: Project) -> None:
     """
     from core.model.model_folder import check_backbone
 
-    if project.backbone.model == "tiny" or project.run.goal != "metrics" or launch.world_size() > 1:
+    if project.backbone.model == "tiny" or project.run.goal == "index" or launch.world_size() > 1:
         return
     if not _tuned(project):
         check_backbone(project)

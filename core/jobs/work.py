@@ -4,48 +4,75 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.assets import refuse_demo
+from core.errors import ProjectError, StopRequested
 from core.estimate import Estimate, estimate, times_made
 from core.estimate.paces import keep_times
+from core.evaluate.rank_shards import SHARDS
 from core.files import WAIT, write_atomic
 from core.jobs.seeds import next_of_group
 from core.jobs.start import check_start, start_training
+from core.jobs.workers import workers
 from core.machine import prepare
 from core.pipeline import recipes_of, run_stages
 from core.project import Project
 from core.run.engine import run_engine
 from core.run.folder import RunFolder
-from core.run.reporter import NullReporter, RunReporter
+from core.run.reporter import NullReporter, RunReporter, Wish
 from core.store import Store, fingerprint
+from core.training.processes import leave
 from core.tune.stage import make_tune
 
 
 def join(project: Project) -> None:
-    """Take part in the tuning of a run that the first of several processes computes.
+    """Take part in what the processes of a run do together: the tuning, and the ranks of the evaluation.
 
-    What comes before the tuning the first process makes alone; what comes after it too.
+    Everything else the first process makes alone. Where the process that started this one is gone, so is the work.
     """
+    from core.evaluate.stage import help_evaluate
+
     prepare(project.run)
+    parent = os.getppid()
     store = Store(project.runs_dir / ".store")
     made: dict[str, Path] = {}
+
+    def orphaned() -> bool:
+        return os.getppid() != parent
+
     for name, recipe in recipes_of(project).items():
         mark = fingerprint(recipe)
         made[name] = store.artefact(mark)
-        if name == "tune":
-            if not store.has(mark):
-                from core.training.processes import leave
-
-                make_tune(project, made, made[name].with_suffix(".partial"), NullReporter())
-                leave()
-            return
-        while not store.has(mark):
+        folder = made[name].with_suffix(".partial")
+        if name == "tune" and not store.has(mark):
+            with contextlib.suppress(StopRequested):
+                make_tune(project, made, folder, NullReporter())
+            leave()
+        while not store.has(mark) and not orphaned():
+            if name == "evaluate" and (folder / SHARDS).is_dir():
+                with contextlib.suppress(StopRequested):
+                    help_evaluate(project, made, folder, _Helper(orphaned))
+                return
             time.sleep(WAIT)
+        if orphaned():
+            return
+
+
+class _Helper(NullReporter):
+    """Says nothing, and stops once nobody needs the work."""
+
+    def __init__(self, orphaned: Callable[[], bool]) -> None:
+        self._orphaned = orphaned
+
+    def wants(self) -> Wish:
+        return "stop" if self._orphaned() else "go"
 
 
 def train_run(folder: RunFolder) -> int:
@@ -65,7 +92,9 @@ def train_run(folder: RunFolder) -> int:
             for text in expected.short:
                 reporter.alert("warning", "This machine may be too small", text)
         try:
-            made = run_stages(project, reporter, folder)
+            with workers(folder.project_path, project.run):
+                made = run_stages(project, reporter, folder)
+                leave()
         finally:
             with contextlib.suppress(Exception):  # so is what the next one is guessed from
                 keep_times(times_made(expected, project) if expected is not None else ())
@@ -84,6 +113,8 @@ def train_run(folder: RunFolder) -> int:
 def evaluate_run(folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
     """The metrics of a finished run, measured anew where `overrides` (`--set` texts) ask for something else."""
     project = Project.load(folder.project_path, overrides)
+    if project.run.goal != "metrics":
+        raise ProjectError(f"run {folder.id} has nothing held out to be measured by", "name another run with --run ID")
     made = run_stages(project, NullReporter())
     return dict(json.loads((made["evaluate"] / "metrics.json").read_text(encoding="utf-8")))
 

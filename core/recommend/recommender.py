@@ -39,7 +39,7 @@ from core.recommend.steered_lists import steered_lists
 from core.recommend.steering.steerer import Steering
 from core.recommend.words_of_run import WordsOfRun
 from core.registry import BASELINES
-from core.run.folder import RunFolder
+from core.run.folder import RunFolder, find_run
 
 if TYPE_CHECKING:
     from core.recommend.evidence.explain import Explainer
@@ -456,6 +456,7 @@ def _fusion(project: Project, folder: RunFolder) -> Fusion:
     """What the run's evaluation wrote down; the generator alone where it did not, or the project asks for that."""
     if not project.recommend.fusion:
         return Fusion.alone()
+    judged = find_run(folder.path.parent, project.run.chosen) if project.run.chosen else folder
     with contextlib.suppress(ProjectError):
-        return load_fusion(folder.artefact("evaluate")) or Fusion.alone()
+        return load_fusion(judged.artefact("evaluate")) or Fusion.alone()
     return Fusion.alone()

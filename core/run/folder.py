@@ -11,7 +11,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ from core.safe_json import figures, moment, number, read_object
 
 SCHEMA = 1
 GOES_ON = "train goes on from its last checkpoint"
+WITH_MODEL = ("metrics", "model")
+"""Goals of runs whose model recommends."""
 HANGS = "if that lasts, stop it, by force at last; train goes on from its last checkpoint"
 
 
@@ -309,7 +311,7 @@ class RunInfo:
     recipe: str
     status: Status
     goal: str
-    """What it was for: `metrics` or `index`."""
+    """What it was for: `metrics`, `model` or `index`."""
     metrics: dict[str, float]
     """The model's test metrics; of a run that is not finished, those of the best validation until they are measured."""
     label: str = ""
@@ -347,7 +349,7 @@ def run_info(folder: RunFolder, status: Status | None = None) -> RunInfo:
         created=moment(manifest.get("created")),
         recipe=str(manifest.get("recipe") or ""),
         status=status,
-        goal="index" if manifest.get("goal") == "index" else "metrics",
+        goal=goal if (goal := str(manifest.get("goal"))) in ("index", "model") else "metrics",
         metrics=measured if status.state == "finished" else measured or status.best,
         label=str(label.get("label") or ""),
         pinned=label.get("pinned") is True,
@@ -371,8 +373,13 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
     return newest_first(info for path in paths if (info := run_info(RunFolder(path))) and path.is_dir())
 
 
-def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -> RunFolder:
+def find_run(runs_dir: Path, run_id: str | None = None, goals: Sequence[str] = ("metrics",)) -> RunFolder:
     """The run with an id or a label, a part of an id that only one run has, or else the newest finished run of a goal.
+
+    Args:
+        runs_dir: the project's `runs` folder.
+        run_id: the id, label or part; None = none is named.
+        goals: of the runs that may be meant then; `WITH_MODEL` are those that recommend.
 
     Raises:
         ProjectError: where no run or more than one fits.
@@ -382,7 +389,7 @@ def find_run(runs_dir: Path, run_id: str | None = None, goal: str = "metrics") -
     runs = list_runs(runs_dir)
     if not run_id:
         for run in runs:
-            if run.status.state == "finished" and run.goal == goal:
+            if run.status.state == "finished" and run.goal in goals:
                 return run.folder
         raise ProjectError(f"no finished run in {runs_dir}", "train one first: eagertui --headless train")
     hits = [r for r in runs if run_id in (r.id, r.label)] or [r for r in runs if run_id in r.id]

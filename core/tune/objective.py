@@ -160,14 +160,23 @@ class Objective(nn.Module):
         """
         if self.settings.softmax == "legal":
             codes, _, legal = self.trie.levels[level].branches(self.trie.nodes(items, level))
-            logits = self.model.level_logits(states, level).float().gather(1, codes)
+            logits = self._tempered(self.model.level_logits(states, level)).gather(1, codes)
             log_probs = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
             return log_probs, nodes - parent_offset
         if self.settings.softmax == "level":
             codes = self.trie.levels[level].codes[nodes].long()
-            return torch.log_softmax(self.model.level_logits(states, level).float(), dim=1), codes
-        log_probs = torch.log_softmax(self.model.word_logits(states).float(), dim=1)
+            return torch.log_softmax(self._tempered(self.model.level_logits(states, level)), dim=1), codes
+        log_probs = torch.log_softmax(self._tempered(self.model.word_logits(states)), dim=1)
         return log_probs, self.model.item_tokens[items, level]
+
+    def _tempered(self, logits: Tensor) -> Tensor:
+        """Logits in fp32 over the temperature of training.
+
+        LETTER's ranking-guided loss (arXiv 2405.07314, section 3.3): the lower it is, the more the loss follows the
+        hardest of the other codes. Lists are made without it.
+        """
+        logits = logits.float()
+        return logits if self.settings.temperature == 1.0 else logits / self.settings.temperature
 
     def _candidates(self, items: Tensor, child_nodes: Tensor, parent_offset: Tensor, level: int) -> Tensor:
         """Place of other items among the candidates of `_log_probs`; shape of `items`, (asked, top)."""

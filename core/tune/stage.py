@@ -14,7 +14,19 @@ from core.project import Project
 from core.recommend.search_cost import search_work
 from core.registry import LOSSES, TASKS
 from core.run.reporting import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, model_files, model_path, plugin_marks, source_files
+from core.stage import (
+    Artefacts,
+    Settings,
+    Stage,
+    base_artefact,
+    base_marks,
+    computing,
+    model_files,
+    model_path,
+    plugin_marks,
+    shared_out,
+    source_files,
+)
 from core.tune.memory import Need, kept_parameters, needs
 from core.vectors.stage import active_sources, sources_there
 
@@ -56,10 +68,13 @@ def tune_settings(project: Project) -> Settings:
     if speaks(project):
         more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
     tune = asdict(project.tune)
+    if tune["temperature"] == 1.0:  # as it was before there was one
+        del tune["temperature"]
     for stage in tune["stages"]:
         if not stage["losses"]:  # as it was before there were such losses
             del stage["losses"]
-    return {**tune, "backbone": backbone, **data, **more, **computing(project), **_marks(project)}
+    more |= {**computing(project), **_marks(project), **base_marks(project, "tune"), **shared_out(project)}
+    return {**tune, "backbone": backbone, **data, **more}
 
 
 def _marks(project: Project) -> Settings:
@@ -114,7 +129,11 @@ def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporte
         backbone = replace(project.backbone, model=model)
         project = replace(project, backbone=backbone)
     vectors = {name: ItemVectors.load(made[name] / "vectors.npz") for name in contrasted(project)}
-    return Tuner(project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter).run()
+    base = base_artefact(project, "tune")
+    return Tuner(
+        project, Dataset.load(made["data"]), index, teachers, vectors, made["index"], folder, reporter,
+        base / "best" if base is not None else None,
+    ).run()  # fmt: skip
 
 
 def _work(job: Job) -> Work | None:

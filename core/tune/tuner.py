@@ -71,6 +71,7 @@ class Tuner:
         codes: the artefact of the index stage, which knows words and vectors of the codes.
         folder: of the artefact; an interrupted training goes on from what lies there.
         reporter: hears the progress; may ask for a checkpoint or a stop.
+        start: the checkpoint whose weights and tokens it begins with; None = a new model.
 
     Raises:
         ProjectError: settings that do not go with the model or the data.
@@ -87,22 +88,29 @@ class Tuner:
         codes: Path,
         folder: Path,
         reporter: Reporter,
+        start: Path | None = None,
     ) -> None:
         self.project, self.dataset, self.index = project, dataset, index
         self.vectors, self.folder, self.reporter = vectors, folder, reporter
         self.device, self.bf16 = device_of(project.run), use_bf16(project.run)
         tune, backbone = project.tune, project.backbone
         texts = [text for text in dataset.items["text"].to_list() if text]
-        vocabulary = build_vocabulary(backbone, index, texts, tune.frame)
+        begun = load_checkpoint(start, self.device) if start is not None else None
+        vocabulary = begun.vocabulary if begun is not None else None
+        vocabulary = vocabulary or build_vocabulary(backbone, index, texts, tune.frame)
         self.vocabulary, self.codes = vocabulary, codes
         self.frames = self._frames()
         self.vocabulary = replace(vocabulary, frame=self.frames[0])
-        starts = token_init_inputs(backbone, index, codes)
         frozen = self.bf16 and backbone.model != "tiny" and all(stage.train != "all" for stage in tune.stages)
         dtype = own_dtype(backbone.model) if frozen else torch.float32
-        self.lm = build_backbone(
-            backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts, dtype=dtype
-        )
+        if begun is not None:
+            self.lm = begun.model.lm
+            set_up_training(self.lm, backbone, tune.dropout)
+        else:
+            starts = token_init_inputs(backbone, index, codes)
+            self.lm = build_backbone(
+                backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts, dtype=dtype
+            )
         check_length(self.lm, max(map(len, self.frames)), index.levels, project.data.max_history)
         self.model = generator_of(self.lm, self.vocabulary, index).to(self.device)
         self.trie = Trie(index.codes, self.device)
@@ -247,7 +255,7 @@ class Tuner:
                 at = (stage.name, epoch, loop.position.step)
                 self.watched.tell(self.model, self.trie, self.project.data.max_history, self.bf16, at, self.reporter)
                 best.worse += 1
-                if score > best.score:
+                if score > best.score or not len(self.sample):  # nobody to ask: the last epoch is what is wanted
                     best.score, best.epoch, best.stage, best.worse = score, epoch, stage.name, 0
                     about = {"epoch": epoch, "stage": stage.name, "valid_users": len(self.sample)}
                     self._keep({**about, "valid_ndcg@10": score}, loop.position.step, modules)
@@ -274,7 +282,9 @@ class Tuner:
         set_up_training(self.lm, self.project.backbone, self.project.tune.dropout)
 
     def _validate(self, step: int) -> float:
-        """NDCG@10 of the validation's users."""
+        """NDCG@10 of the validation's users; 0 where there are none."""
+        if not len(self.sample):
+            return 0.0
         self.model.eval()
         history = self.project.data.max_history
         metrics = ranking_metrics(

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from core.data.arrays import Sequences
 from core.errors import ProjectError
 from core.run.reporting import Reporter
 from core.settings import VectorSettings
+
+if TYPE_CHECKING:
+    from core.vectors.align import Aligning
 
 KINDS = ("semantic", "behavior")
 """The kinds of vectors: their stages, and what `index.sources` may hold."""
@@ -87,6 +90,7 @@ class VectorTask:
         device: cpu, cuda or cuda:1.
         dtype: fp32 or bf16, the number format of matrix products.
         reporter: hears the progress; may ask to stop.
+        aligning: what the vectors follow while they are learnt, where the project wants that of this stage.
     """
 
     items: pl.DataFrame
@@ -101,6 +105,7 @@ class VectorTask:
     device: str
     dtype: str
     reporter: Reporter
+    aligning: Aligning | None = None
 
     @property
     def n_items(self) -> int:
@@ -124,12 +129,15 @@ class VectorProvider(ABC):
         inputs: stages besides `data` whose artefacts it reads, e.g. `sasrec`. Text vectors are made before all others,
             so a provider of those has none.
         kept: files that `vectors` leaves beside the vectors for `encode`.
+        aligned_in: the stage in which its vectors can follow texts (`core.vectors.align`): `behavior`, where it learns
+            them itself, or one of `inputs`; empty = they cannot.
     """
 
     version: ClassVar[int] = 1
     options: ClassVar[type | None] = None
     inputs: ClassVar[tuple[str, ...]] = ()
     kept: ClassVar[tuple[str, ...]] = ()
+    aligned_in: ClassVar[str] = ""
 
     @abstractmethod
     def vectors(self, task: VectorTask) -> ItemVectors:

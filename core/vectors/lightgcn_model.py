@@ -13,7 +13,7 @@ public, so this one stands in.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from core.run.reporter import Reporter
 from core.training.fitting import fit
 from core.training.loop import Schedule
 from core.vectors import ItemVectors
+from core.vectors.align import ITEMS, USERS, Aligning, NodeTexts
+from core.vectors.text_projection import keep_projection
 
 LAYERS = 3
 NEGATIVES = 1024
@@ -70,9 +72,13 @@ class LightGcn(nn.Module):
         weight = 1.0 / np.sqrt(degree[ends[0]] * degree[ends[1]])
         self.graph = sparse.csr_array((weight, ends), shape=(len(degree), len(degree)))
 
-    def vectors(self) -> tuple[Tensor, Tensor]:
-        """Of items and of users, the mean over the layers; (items, dim) and (users, dim)."""
-        layer = total = self.items_and_users
+    def vectors(self, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Of items and of users, the mean over the layers; (items, dim) and (users, dim).
+
+        Args:
+            start: what is spread in place of the vectors that are learnt; (items + users, dim).
+        """
+        layer = total = self.items_and_users if start is None else start
         for _ in range(LAYERS):
             layer = _Spread.apply(layer, self.graph)  # type: ignore[no-untyped-call]
             total = total + layer
@@ -81,8 +87,14 @@ class LightGcn(nn.Module):
 
     def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, dict[str, float], int]:
         """See `core.training.loop.Loop`: users and the item each took, (batch,), and sampled items, (NEGATIVES,)."""
-        user, item, sampled = batch
         items, users = self.vectors()
+        return self.loss(batch, items, users)
+
+    def loss(
+        self, batch: tuple[Tensor, Tensor, Tensor], items: Tensor, users: Tensor
+    ) -> tuple[Tensor, dict[str, float], int]:
+        """As `forward`, of vectors that are spread already; (items, dim) and (users, dim)."""
+        user, item, sampled = batch
         query = functional.embedding(user, users)  # (batch, dim)
         # Each user's item against the sampled ones, which all share; (batch, 1) and (batch, NEGATIVES).
         positive = (query * functional.embedding(item, items)).sum(dim=1, keepdim=True)
@@ -94,9 +106,50 @@ class LightGcn(nn.Module):
         return loss + L2 * start.square().sum() / len(item), {"lightgcn_loss": loss.item()}, len(item)
 
 
+class AlignedBatch(NamedTuple):
+    """A batch of pairs, and the nodes that are aligned beside it."""
+
+    pairs: tuple[Tensor, Tensor, Tensor]
+    items: Tensor
+    users: Tensor
+
+
+class AlignedLightGcn(nn.Module):
+    """LightGCN whose items and users follow their texts.
+
+    Args:
+        model: trained in place.
+        aligning: method, weight, texts of the items.
+        users: texts of the users.
+    """
+
+    def __init__(self, model: LightGcn, aligning: Aligning, users: NodeTexts) -> None:
+        super().__init__()
+        self.model, self.aligning = model, aligning
+        self.aligner = aligning.module(model.items_and_users.shape[1], users)
+
+    def forward(self, batch: AlignedBatch) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.training.loop.Loop`."""
+        start = None
+        if self.aligning.method.hides:
+            # The learnt vector of what is hidden in place of its own; (items + users, dim).
+            hidden = torch.cat([batch.items, self.model.n_items + batch.users])
+            token = torch.as_tensor(self.aligner.token)
+            start = self.model.items_and_users.index_copy(0, hidden, token.expand(len(hidden), -1))
+        items, users = self.model.vectors(start)
+        total, figures, count = self.model.loss(batch.pairs, items, users)
+        aligned = 0.0
+        for kind, vectors, nodes in ((ITEMS, items, batch.items), (USERS, users, batch.users)):
+            loss, more = self.aligner(kind, functional.embedding(nodes, vectors), nodes)
+            total, aligned = total + self.aligning.weight * loss, aligned + loss.item()
+            figures |= more
+        return total, {**figures, "align_loss": aligned}, count
+
+
 def lightgcn_vectors(
-    train: Sequences, n_items: int, dim: int, seed: int, reporter: Reporter, folder: Path
-) -> ItemVectors:
+    train: Sequences, n_items: int, dim: int, seed: int, reporter: Reporter, folder: Path,
+    aligning: Aligning | None = None,
+) -> ItemVectors:  # fmt: skip
     """The item vectors of a LightGCN fitted on every training prefix, rows of unit length; on the CPU.
 
     Args:
@@ -105,7 +158,8 @@ def lightgcn_vectors(
         dim: width of the vectors.
         seed: of weights, order and samples.
         reporter: hears the progress; may ask to stop.
-        folder: where a checkpoint is left for resuming.
+        folder: where a checkpoint is left for resuming, and the projection of texts that an alignment learns.
+        aligning: what items and users follow besides.
 
     Raises:
         StopRequested: somebody asked to stop.
@@ -126,7 +180,24 @@ def lightgcn_vectors(
         rows = [(users[part], items[part], draw.integers(n_items, size=NEGATIVES)) for part in parts]
         return [(torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(c)) for a, b, c in rows]
 
-    if len(edges):
+    def aligned_batches(epoch: int) -> list[AlignedBatch]:
+        assert aligning is not None
+        found = []
+        for number, pairs in enumerate(batches(epoch)):
+            draw = aligning.generator(epoch, number)
+            nodes = [
+                aligning.method.draw(np.unique(some.numpy()), texts.known, draw)
+                for some, texts in ((pairs[1], aligning.items), (pairs[0], user_texts))
+            ]
+            found.append(AlignedBatch(pairs, *map(torch.from_numpy, nodes)))
+        return found
+
+    if len(edges) and aligning is None:
         fit("lightgcn", model, batches, Schedule(EPOCHS, RATE), seed, reporter, folder)
+    elif len(edges) and aligning is not None:
+        user_texts = aligning.items.of_users(train)
+        aligned = AlignedLightGcn(model, aligning, user_texts)
+        fit("lightgcn", aligned, aligned_batches, Schedule(EPOCHS, RATE), seed, reporter, folder)
+        keep_projection(aligned.aligner, folder)
     vectors = functional.normalize(model.vectors()[0].detach(), dim=1)
     return ItemVectors.of(vectors.numpy(), known, "lightgcn")

@@ -107,8 +107,8 @@ class SasrecContrast(nn.Module):
                 self.query = nn.Linear(self.texts.shape[1], ATTENTION, bias=False)
                 self.key = nn.Linear(self.texts.shape[1], ATTENTION, bias=False)
 
-    def forward(self, view: SequenceView) -> dict[str, Tensor]:
-        """The losses `contrast_users` and `contrast_items` of a batch, as far as they have a weight."""
+    def forward(self, view: SequenceView) -> tuple[Tensor, dict[str, float]]:
+        """Both losses of a batch as far as they have a weight, weighted and added up, and each by itself."""
         epoch, rows, width = view.batch.epoch, view.batch.rows, view.states.shape[2]
         if epoch != int(self.epoch):  # a new pass begins: what it has seen last is what it looks back at
             self.before.copy_(self.now)
@@ -119,17 +119,18 @@ class SasrecContrast(nn.Module):
         states = unit_rows(view.states[places, cuts - 1].float())
         targets = view.batch.items[places, cuts]
         self.now[rows] = states.detach()
-        losses: dict[str, Tensor] = {}
+        total, figures = states.new_zeros(()), dict[str, float]()
         copies = None
         if self.settings.contrast_items or self.kind == "self":
             copies = self._copies(view, cuts)
         if self.settings.contrast_users:
             positives, usable = (copies[0], places) if self.kind == "self" and copies else self._combined(epoch, rows)
             loss = pair_loss(states[usable], positives.view(-1, width), targets[usable])
-            losses["contrast_users"] = self.settings.contrast_users * loss
+            total, figures["contrast_users"] = total + self.settings.contrast_users * loss, loss.item()
         if self.settings.contrast_items and copies:
-            losses["contrast_items"] = self.settings.contrast_items * pair_loss(*copies, targets)
-        return losses
+            loss = pair_loss(*copies, targets)
+            total, figures["contrast_items"] = total + self.settings.contrast_items * loss, loss.item()
+        return total, figures
 
     def cuts(self, epoch: int) -> HistoryCuts:
         """Where each row is cut in a pass; this one and the one before are kept."""

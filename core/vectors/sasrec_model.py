@@ -16,7 +16,7 @@ validation target.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -273,7 +273,7 @@ class _NextItem(nn.Module):
 
     Args:
         model: what is trained.
-        further: each takes a `SequenceView` and gives losses by name, weighted, to be added up.
+        further: each takes a `SequenceView` and gives a loss, weighted, and figures by name.
     """
 
     def __init__(self, model: SasRec, further: Sequence[nn.Module]) -> None:
@@ -295,8 +295,9 @@ class _NextItem(nn.Module):
         parts = {"sasrec_loss": loss.item()}
         view = SequenceView(self.model, batch, item_vectors, states, real, following)
         for one in self.further:
-            for name, more in one(view).items():
-                loss, parts[name] = loss + more, more.item()
+            more, figures = one(view)
+            loss = loss + more
+            parts.update(figures)
         return loss, parts, int(real.sum())
 
 
@@ -314,7 +315,7 @@ def fit_sasrec(
     reporter: Reporter,
     folder: Path,
     features: npt.NDArray[np.float32] | None = None,
-    further: Callable[[], Sequence[nn.Module]] = tuple,
+    further: Sequence[nn.Module] = (),
 ) -> SasRec:
     """Fit on every training prefix, on the CPU.
 
@@ -327,8 +328,8 @@ def fit_sasrec(
         reporter: hears the progress; may ask to stop.
         folder: where a checkpoint is left for resuming.
         features: see `SasRec`.
-        further: makes the losses that join that of the next item, see `SequenceView`; called when the model has its
-            first weights, so that these are the same with and without.
+        further: losses that join that of the next item; each takes a `SequenceView` and gives a loss, weighted, and
+            figures by name.
 
     Raises:
         StopRequested: where somebody asked to stop.
@@ -352,5 +353,5 @@ def fit_sasrec(
         ]
 
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
-    fit("sasrec", _NextItem(model, further()), batches, schedule, seed, reporter, folder, bf16)
+    fit("sasrec", _NextItem(model, further), batches, schedule, seed, reporter, folder, bf16)
     return model.eval()

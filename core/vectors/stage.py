@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cost import ITEM_VECTOR, MB, Cost, Job, Work
 from core.errors import ProjectError
 from core.project import Project
-from core.registry import BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
+from core.registry import ALIGNMENTS, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
+    from core.vectors.align import Aligning
 
 SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
 SCORES = 10.0  # copies of the scores of the items that a batch holds
@@ -24,6 +25,7 @@ TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
 CONTRAST_SETTINGS = ("contrast_users", "contrast_items", "contrast_neighbours", "neighbours", "replace")
 COSINE, POOL = 6e-9, 1 << 15  # seconds a cosine of two histories, its place among the nearest included
+ALIGNED_STEP = 0.01  # seconds of an alignment in a step
 
 
 def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
@@ -75,7 +77,10 @@ def _vectors(
 
     dataset = Dataset.load(made["data"])
     provider: VectorProvider = registry.get(source)()
-    vectors = provider.vectors(vector_task(project, registry, dataset, made, folder, reporter))
+    task = vector_task(project, registry, dataset, made, folder, reporter)
+    if registry is BEHAVIOR_VECTORS:
+        task = replace(task, aligning=aligning_of(project, made, "behavior"))
+    vectors = provider.vectors(task)
     if len(vectors.matrix) != dataset.n_items:
         count = f"{len(vectors.matrix)} vectors for {dataset.n_items} items"
         raise ProjectError(f"{registry.setting}: {source!r} gives {count}", "tell its author")
@@ -115,34 +120,86 @@ def vector_task(
     )
 
 
-def sasrec_inputs(project: Project) -> tuple[str, ...]:
-    """What SASRec reads: the texts too where histories or items are compared by them.
+def aligned_stage(project: Project) -> str:
+    """The stage in which behaviour vectors follow the text; empty where they do not.
 
     Raises:
-        ProjectError: they are, and the project has no texts.
+        ProjectError: they shall, and cannot, or there is no text.
     """
-    if not (project.sasrec.contrasts and project.sasrec.contrast_neighbours == "text"):
-        return ("data",)
+    vectors = project.vectors
+    if not vectors.aligns:
+        return ""
+    stage: str = BEHAVIOR_VECTORS.get(vectors.behavior).aligned_in
+    if not stage:
+        able = [name for name in BEHAVIOR_VECTORS.names if BEHAVIOR_VECTORS.get(name).aligned_in]
+        raise ProjectError(
+            f"vectors.align: vectors of {vectors.behavior!r} cannot follow the text",
+            f"set vectors.behavior to {' or '.join(able)}, or vectors.align to none",
+        )
+    _need_text(project, f"vectors.align = {vectors.align!r}", "set vectors.align to none")
+    return stage
+
+
+def _need_text(project: Project, setting: str, way_out: str) -> None:
     if not sources_there(project)["semantic"]:
         raise ProjectError(
-            'sasrec.contrast_neighbours = "text": there are no text vectors',
-            "name text columns in data.text and set vectors.semantic, or take another kind of neighbours",
+            f"{setting} needs text vectors, and there are none",
+            f"name text columns in data.text and set vectors.semantic, or {way_out}",
         )
-    return ("data", "semantic")
+
+
+def alignment_settings(project: Project, stage: str) -> Settings:
+    """What an alignment adds to what decides a stage; nothing where there is none."""
+    if aligned_stage(project) != stage:
+        return {}
+    vectors = project.vectors
+    options = options_for(project, ALIGNMENTS, vectors.align)
+    how = {"method": vectors.align, "weight": vectors.align_weight, "control": vectors.align_control}
+    marks = plugin_marks(project, ALIGNMENTS, vectors.align)
+    return {"align": {**how, "options": options and asdict(options)}, **marks}
+
+
+def aligning_of(project: Project, made: Artefacts, stage: str) -> Aligning | None:
+    """What the vectors of a stage follow while they are learnt."""
+    if aligned_stage(project) != stage:
+        return None
+    from core.vectors.align import Aligning, NodeTexts
+
+    vectors, seed = project.vectors, project.seed
+    method = ALIGNMENTS.get(vectors.align)(options_for(project, ALIGNMENTS, vectors.align))
+    texts = ItemVectors.load(made["semantic"] / "vectors.npz")
+    shuffled_by = seed if vectors.align_control == "shuffled" else None
+    return Aligning(method, vectors.align_weight, NodeTexts.of_items(texts, shuffled_by), seed)
+
+
+def sasrec_inputs(project: Project) -> tuple[str, ...]:
+    """What SASRec reads: the texts too where histories or items are compared by them, or its vectors follow them.
+
+    Raises:
+        ProjectError: they do, and the project has no texts.
+    """
+    by_text = project.sasrec.contrasts and project.sasrec.contrast_neighbours == "text"
+    if by_text:
+        _need_text(project, "sasrec.contrast_neighbours = 'text'", "take another kind of neighbours")
+    return ("data", "semantic") if by_text or aligned_stage(project) == "sasrec" else ("data",)
 
 
 def sasrec_settings(project: Project) -> Settings:
-    """What decides the SASRec model; without a contrast or a sample as before there was one.
+    """What decides the SASRec model; without contrast, alignment and sample as before there were any.
 
     Raises:
-        ProjectError: both are asked for.
+        ProjectError: a sample is asked for, and what needs the whole catalogue.
     """
-    sasrec = project.sasrec
-    if sasrec.contrasts and sasrec.negatives:
+    if project.sasrec.negatives and (project.sasrec.contrasts or aligned_stage(project) == "sasrec"):
         raise ProjectError(
-            "sasrec.negatives: a contrast compares items of the whole catalogue",
-            "set sasrec.negatives = 0, or the contrasts' weights",
+            "sasrec.negatives: contrasts and alignment compare items of the whole catalogue",
+            "set sasrec.negatives = 0, or their weights",
         )
+    return {**_sequential_settings(project), **alignment_settings(project, "sasrec")}
+
+
+def _sequential_settings(project: Project) -> Settings:
+    sasrec = project.sasrec
     left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
     settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
@@ -164,39 +221,47 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
 
     from core.data.dataset import Dataset
     from core.machine import use_bf16
+    from core.vectors.align_model import SasrecAlignment
     from core.vectors.sasrec_contrast import SasrecContrast
     from core.vectors.sasrec_model import fit_sasrec, training_rows
+    from core.vectors.text_projection import keep_projection
 
     dataset, settings = Dataset.load(made["data"]), project.sasrec
     reads_text = features or "semantic" in sasrec_inputs(project)
     text = ItemVectors.load(made["semantic"] / "vectors.npz") if reads_text else None
     train, bf16 = dataset.train(), use_bf16(project.run)
-
-    def further() -> list[nn.Module]:
-        if not settings.contrasts:
-            return []
+    aligning = None if features else aligning_of(project, made, "sasrec")
+    losses: list[nn.Module] = []
+    if settings.contrasts:
         rows = training_rows(train, settings.max_history)
-        return [SasrecContrast(rows, dataset.n_items, settings, text, project.seed)]
+        losses.append(SasrecContrast(rows, dataset.n_items, settings, text, project.seed))
+    if aligning is not None:
+        losses.append(SasrecAlignment(aligning, settings.hidden_size))
 
     model = fit_sasrec(
         train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
-        features=text.matrix if text is not None and features else None, further=further,
+        features=text.matrix if text is not None and features else None, further=losses,
     )  # fmt: skip
     model.save(folder / "sasrec.safetensors")
+    if (train.lengths > 1).any():  # else nothing was learnt
+        for one in losses:
+            keep_projection(getattr(one, "aligner", one), folder)
     return {"parameters": sum(p.numel() for p in model.parameters())}
 
 
 def behavior_inputs(project: Project) -> tuple[str, ...]:
     """What the behaviour vectors are made from."""
     source = project.vectors.behavior
-    return ("data",) if source == "none" else ("data", *BEHAVIOR_VECTORS.get(source).inputs)
+    follows = ("semantic",) if aligned_stage(project) == "behavior" else ()
+    return ("data",) if source == "none" else ("data", *follows, *BEHAVIOR_VECTORS.get(source).inputs)
 
 
 def behavior_settings(project: Project) -> Settings:
     """What decides the behaviour vectors."""
     source = project.vectors.behavior
     own = {"source": source, "dim": project.vectors.behavior_dim, "seed": project.seed}
-    return {**own, **source_files(project, source), **plugin_marks(project, BEHAVIOR_VECTORS, source)}
+    marks = plugin_marks(project, BEHAVIOR_VECTORS, source)
+    return {**own, **source_files(project, source), **marks, **alignment_settings(project, "behavior")}
 
 
 def make_behavior(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -233,6 +298,8 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
     if settings.get("contrast_users"):
         searched = rows_asked * min(rows_asked, POOL) if neighbours == "text" else 0.0
         epoch += Work(shared=searched * COSINE + steps * SASREC_STEP / 8)
+    if "align" in settings:
+        epoch += Work(shared=steps * ALIGNED_STEP)
     return epoch * float(settings["epochs"])
 
 
@@ -292,5 +359,5 @@ BEHAVIOR = Stage(
     ),
 )  # fmt: skip
 TEACHER = Stage(
-    "teacher", 1, sasrec_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
+    "teacher", 1, _sequential_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
 )

@@ -100,7 +100,9 @@ def run_detail(run: RunInfo, width: int) -> list[Content]:
             lines.append(line([("best on validation  ", FAINT), *scores(status.best)], width))
         lines.append(hint("enter", "watch it live", "x", "stop it"))
     elif status.state == "finished":
-        none: Part = ("no metrics  ", "$warning") if run.has_model else ("item index alone  ", FAINT)
+        none: Part = ("no metrics  ", "$warning")
+        if run.goal != "metrics":
+            none = ("fitted to everything  " if run.has_model else "item index alone  ", FAINT)
         lines.append(line([*(scores(run.metrics) or [none]), (f"in {duration(status.seconds)}", FAINT)], width))
         lines.append(hint("enter", "the whole story", *(("e", "recommendations") if run.has_model else ("3", "index"))))
     else:

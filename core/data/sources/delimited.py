@@ -52,7 +52,7 @@ class Delimited(TableFile):
     header: bool = True
 
     @classmethod
-    def recognise(cls, head: Head) -> Delimited:
+    def recognise(cls, head: Head) -> Delimited | None:
         """Any text: the delimiter is the one that splits all lines alike, then into the most fields."""
         written = head.content.decode("utf-8", errors="replace")
         eol = "\n" if "\n" in written or "\r" not in written else "\r"
@@ -61,13 +61,13 @@ class Delimited(TableFile):
         if not lines:
             raise DataError(f"{head.path}: its first line is longer than {HEAD_BYTES:,} bytes", REMEDY)
         delimiter = _delimiter(lines)
-        names: list[str] = []
+        names: dict[str, None] = {}
         header = _header(lines, delimiter)
         if all(_TYPED_NAME.search(name) for name in header):  # RecBole's atomic files: user_id:token
             header = [_TYPED_NAME.sub("", name) for name in header]
         for number, name in enumerate(header, start=1):
             name = name.strip().replace("\0", "") or f"column_{number}"
-            names.append(name if name not in names else f"{name}_{number}")
+            names[name if name not in names else f"{name}_{number}"] = None
         # A tab-separated file is rarely quoted: a quote at one end of a field only means that quotes are plain text.
         quoted = len(delimiter) == 1 and delimiter != " "
         quoted = quoted and (delimiter != "\t" or not any(

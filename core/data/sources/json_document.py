@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from core.data.packed import UNPACK_ERRORS, is_packed
 from core.data.read import BAD, ROW, Head, TableFile, opened, read_fault
 from core.data.roles import role_score
 from core.data.sources.json_lines import parse_object, plain_text
@@ -19,6 +19,8 @@ from core.errors import DataError
 
 _OPENS_DOCUMENT = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]')
 _MOST_COLUMNS = 100
+_LARGEST = 1 << 27
+"""Bytes of a packed file's content, all of which is in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,14 @@ def _read(
     """The columns and records of a file; read once while it stays as it is."""
     try:
         with opened(path, encoding) as file:
-            text = file.read().decode("utf-8-sig", errors="replace")
-    except (EOFError, OSError, zlib.error) as error:
+            content = file.read(_LARGEST + 1) if is_packed(path) else file.read()
+    except (OSError, *UNPACK_ERRORS) as error:
         raise read_fault(path, error) from None
-    value = _parsed_text(text)
+    if len(content) > _LARGEST and is_packed(path):
+        raise DataError(
+            f"{path}: one JSON value unpacks to more than {_LARGEST:,} bytes", "Write JSON lines, or unpack it."
+        )
+    value = _parsed_text(content.decode("utf-8-sig", errors="replace"))
     records = _layout(value)
     if records is None:
         raise DataError(

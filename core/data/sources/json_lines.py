@@ -6,7 +6,6 @@ import ast
 import json
 import re
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,11 +13,13 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from core.data.packed import UNPACK_ERRORS
 from core.data.read import BAD, ROW, Head, TableFile, filled, opened, read_fault, scan_text
 from core.errors import DataError
 
 _LINE = "\x00line"
-_PYTHON = re.compile(r"\s*\{\s*[ubr]?['\"]")
+_PYTHON = re.compile(r"\s*\{\s*(?:[ub]?'|[ub]\")")
+"""How Python writes a dictionary, and JSON never an object: Python would read numbers that JSON does not know."""
 _LONGEST = 1 << 20
 """Characters of a dictionary that is read as Python's."""
 
@@ -117,7 +118,7 @@ class JsonLines(TableFile):
                 for raw in file:
                     if raw.strip():
                         yield parse_object(raw.decode("utf-8-sig", errors="replace"))
-        except (EOFError, OSError, zlib.error) as error:
+        except (OSError, *UNPACK_ERRORS) as error:
             raise read_fault(self.path, error) from None
 
 

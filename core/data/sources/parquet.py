@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import polars as pl
 
+from core.data.packed import check_row_count
 from core.data.read import BAD, ROW, Head, TableFile, first_line
 from core.errors import DataError
 
@@ -31,9 +32,12 @@ class Parquet(TableFile):
             if size < 12 or file.read(4) != _MARK:
                 raise DataError(f"{head.path}: the Parquet file is truncated", "Copy or write the file again.")
         try:
-            return cls(head.path, tuple(pl.scan_parquet(head.path, glob=False).collect_schema()))
+            one = cls(head.path, tuple(pl.scan_parquet(head.path, glob=False).collect_schema()))
+            rows = one.row_count()
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise DataError(f"{head.path}: the Parquet file is damaged ({first_line(error)})") from None
+        check_row_count(head.path, rows, size)
+        return one
 
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Lazily read some columns, plus `ROW` and `BAD`, with the types that they have."""

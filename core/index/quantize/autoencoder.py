@@ -56,7 +56,7 @@ class CodedCatalogue:
         return self.error + self.collisions + self.guided
 
 
-def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Guide]:
+def learn(task: Task, guide: Callable[[], Guide] = Guide, kind: type[Network] = Network) -> tuple[Quantized, Guide]:
     """Train until neither the reconstruction nor the collisions get better, and quantise with the best network.
 
     First without codes, then codebooks start by k-means on what the levels leave of all items' encodings.
@@ -64,6 +64,7 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
     Args:
         task: vectors, widths, settings; an interrupted training in its folder goes on.
         guide: makes what else the codes should follow; called once the random seed is set.
+        kind: of the network.
 
     Raises:
         StopRequested: somebody asked to stop; the checkpoint is in the task's folder.
@@ -71,13 +72,13 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
     """
     if task.folder is None:
         with tempfile.TemporaryDirectory() as scratch:
-            return learn(replace(task, folder=Path(scratch)), guide)
+            return learn(replace(task, folder=Path(scratch)), guide, kind)
     settings, folder = task.rq_vae, task.folder
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(task.seed)
     scale = float(task.vectors.std())
     items = torch.from_numpy(np.ascontiguousarray(task.vectors / (scale if scale > 0 else 1.0), dtype=np.float32))
-    network = Network(items, task.widths, settings, guide()).to(task.device)
+    network = kind(items, task.widths, settings, guide()).to(task.device)
     steps, epochs = passes(asdict(settings), len(items))
     plain = math.ceil(PLAIN * epochs)
     loop = Loop(
@@ -111,7 +112,7 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
             notes["stale"] += 1
         # After the look is scored and kept: nobody's codes are moved, the others take effect in training.
         restarted = _revive(network, loop.optimizer, seen, task.seed + epoch)
-        network.guide.look(list(network.embedded))
+        network.guide.look(network.code_vectors())
         shares = {"error": seen.error, "collisions": seen.collisions, "score": seen.score}
         task.reporter.metric(loop.position.step, {**shares, "restarted": float(restarted)})
         return bool(notes["stale"] < settings.patience)
@@ -139,15 +140,15 @@ def learn(task: Task, guide: Callable[[], Guide] = Guide) -> tuple[Quantized, Gu
 def code_catalogue(network: Network) -> CodedCatalogue:
     """Code the whole catalogue, block by block."""
     network.eval()
-    books = tuple(book.detach().cpu().numpy().astype(np.float32) for book in network.embedded)
+    books = tuple(book.detach().cpu().numpy().astype(np.float32) for book in network.code_vectors())
     latent, codes, wrong = [], [], 0.0
     for start in range(0, len(network.items), BLOCK):
         wanted = network.items[start : start + BLOCK]
-        coded: Matrix = network.encoder(wanted).cpu().numpy()
+        coded: Matrix = network.encode(wanted).cpu().numpy()
         chosen = encode(coded, books)
         # What the codes stand for, shape (block, latent), and what the decoder makes of it, (block, dim).
         sums = np.sum([book[chosen[:, level]] for level, book in enumerate(books)], axis=0, dtype=np.float32)
-        decoded = network.decoder(torch.from_numpy(sums).to(wanted.device))
+        decoded = network.decode(torch.from_numpy(sums).to(wanted.device))
         wrong += float((decoded - wanted).square().sum(dtype=torch.float64))
         latent.append(coded)
         codes.append(chosen)
@@ -161,7 +162,7 @@ def code_catalogue(network: Network) -> CodedCatalogue:
 def _guided(network: Network, codes: Codes) -> float:
     """The mean of the guide's losses over the catalogue, in parts as large as in training."""
     total, size = 0.0, network.settings.batch_items
-    books = list(network.embedded)
+    books = network.code_vectors()
     for start in range(0, len(codes), size):
         # Codes of a part (size, levels), item numbers (size,), and the sums of the code vectors (size, latent).
         chosen = torch.from_numpy(codes[start : start + size]).to(books[0].device, torch.long)
@@ -176,12 +177,12 @@ def _start(network: Network, task: Task) -> None:
     """Codebooks by k-means on what the levels leave of the full catalogue's encodings."""
     network.eval()
     with torch.inference_mode():
-        blocks = [network.encoder(block).cpu().numpy() for block in network.items.split(BLOCK)]
-    _, books = fit(np.concatenate(blocks), task.widths, task.seed, task.reporter)
+        blocks = [network.encode(block).cpu().numpy() for block in network.items.split(BLOCK)]
+    _, books = fit(np.concatenate(blocks), task.widths, task.seed, task.reporter, network.columns)
     with torch.no_grad():
         for parameter, book in zip(network.embedded, books, strict=True):
             parameter.copy_(torch.from_numpy(book))
-    network.guide.look(list(network.embedded))
+    network.guide.look(network.code_vectors())
     network.coding = True
 
 
@@ -201,7 +202,8 @@ def _revive(network: Network, optimizer: torch.optim.Optimizer, seen: CodedCatal
         dead = np.flatnonzero(np.bincount(seen.codes[:, level], minlength=len(book)) == 0)
         if len(dead):
             # Each goes to a random item's residual, shape (dead, latent); AdamW's memory of it is wiped.
-            chosen = torch.from_numpy(residual[rng.integers(len(residual), size=len(dead))])
+            others = residual[rng.integers(len(residual), size=len(dead))]
+            chosen = torch.from_numpy(others[:, network.columns(level)])
             place = torch.from_numpy(dead).to(parameter.device)
             with torch.no_grad():
                 parameter[place] = chosen.to(parameter.device)

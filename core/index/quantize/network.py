@@ -65,15 +65,31 @@ class Network(nn.Module):
     def forward(self, rows: Tensor) -> tuple[Tensor, dict[str, float], int]:
         """The loss of a batch of item numbers, its parts by name, and the number of items."""
         wanted = self.items[rows]
-        latent = self.encoder(wanted)
+        latent = self.encode(wanted)
         if self.coding:
             codes, quantised, quantisation = self.quantise(latent)
-            parts = {"quantisation": quantisation, **self.guide(rows, quantised, codes, list(self.embedded))}
+            parts = {"quantisation": quantisation, **self.guide(rows, quantised, codes, self.code_vectors())}
         else:
             quantised, parts = latent, self.guide(rows, latent, rows[:, None][:, :0], [])
-        parts["reconstruction"] = functional.mse_loss(self.decoder(quantised), wanted)
+        parts["reconstruction"] = functional.mse_loss(self.decode(quantised), wanted)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}, len(rows)
+
+    def encode(self, items: Tensor) -> Tensor:
+        """What is quantised of items; (batch, dim) -> (batch, latent)."""
+        return torch.as_tensor(self.encoder(items))
+
+    def decode(self, quantised: Tensor) -> Tensor:
+        """Items of sums of code vectors; (batch, latent) -> (batch, dim)."""
+        return torch.as_tensor(self.decoder(quantised))
+
+    def code_vectors(self) -> list[Tensor]:
+        """The code vectors, level by level, in the space of what `encode` gives; (width, latent) each."""
+        return list(self.embedded)
+
+    def columns(self, level: int) -> slice:
+        """The part of what `encode` gives that a level's codes stand for."""
+        return slice(None)
 
     def quantise(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise a batch of encodings, shape (batch, latent).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,13 @@ def encode(latent: Matrix, books: Sequence[Matrix]) -> Codes:
     return codes
 
 
-def fit(latent: Matrix, widths: Sequence[int], seed: int, reporter: Reporter) -> tuple[Codes, tuple[Matrix, ...]]:
+def fit(
+    latent: Matrix,
+    widths: Sequence[int],
+    seed: int,
+    reporter: Reporter,
+    columns: Callable[[int], slice] = lambda level: slice(None),
+) -> tuple[Codes, tuple[Matrix, ...]]:
     """Codebooks by k-means, each on what the ones before leave of the full catalogue, and the items' codes.
 
     Args:
@@ -44,6 +50,7 @@ def fit(latent: Matrix, widths: Sequence[int], seed: int, reporter: Reporter) ->
         widths: codes at each level.
         seed: of k-means.
         reporter: hears the progress; may ask to stop.
+        columns: the dimensions that a level's codes stand for; all where levels refine one another.
 
     Raises:
         StopRequested: somebody asked to stop.
@@ -53,10 +60,11 @@ def fit(latent: Matrix, widths: Sequence[int], seed: int, reporter: Reporter) ->
     books = []
     for level, width in enumerate(widths):
         reporter.stop_if_asked()
-        book = codebook(residual, width, seed + level)
-        codes[:, level] = nearest(residual, book)
+        part = residual[:, columns(level)]  # a view: what is taken off it is taken off the residual
+        book = codebook(np.ascontiguousarray(part), width, seed + level)
+        codes[:, level] = nearest(part, book)
         for start in range(0, len(residual), BLOCK):
-            residual[start : start + BLOCK] -= book[codes[start : start + BLOCK, level]]
+            part[start : start + BLOCK] -= book[codes[start : start + BLOCK, level]]
         books.append(book)
         reporter.progress("codebooks", level + 1, len(widths), "levels")
     return codes, tuple(books)

@@ -30,7 +30,8 @@ def add_items(
     """Give the new items of a table a code each; the run's model can recommend them at once.
 
     Every new item gets a free code under its nearest prefix: text by the encoder of the index, behaviour by the mean
-    of its ten nearest text neighbours that training has seen. A removed item that comes again gets its own code back.
+    of its ten nearest text neighbours that training has seen, or by the projection of texts that an alignment of the
+    behaviour vectors has learnt (`vectors.align`). A removed item that comes again gets its own code back.
 
     Args:
         run: a run with an index.
@@ -164,12 +165,14 @@ def _placed(
     from core.index.revisions.embed_new import spaces_of, text_vectors
     from core.index.revisions.free_codes import Places
     from core.vectors import ItemVectors
+    from core.vectors.text_projection import FILE
 
     if not len(fresh):
         return pl.DataFrame(schema=SCHEMA)
     text = text_vectors(project, folder.artefact("data"), _artefact(folder, "semantic"), fresh, given, reporter)
     behavior = _artefact(folder, "behavior")
-    spaces, vectors = spaces_of(text, ItemVectors.load(behavior / "vectors.npz") if behavior else None)
+    learnt = behavior / FILE if behavior and (behavior / FILE).is_file() else None
+    spaces, vectors = spaces_of(text, ItemVectors.load(behavior / "vectors.npz") if behavior else None, learnt)
     places = Places(index, growth.codes, spaces)
     codes: list[list[int]] = []
     for row in range(len(fresh)):

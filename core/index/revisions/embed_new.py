@@ -109,6 +109,21 @@ def behaviour_estimates(text: Space, fresh: Matrix, behavior: Space, known: np.n
     return estimates
 
 
+def projected(file: Path, texts: Matrix, width: int) -> Matrix:
+    """Behaviour vectors of new items by the projection that an alignment has learnt, of unit length; (new, width).
+
+    Raises:
+        DataError: the file is broken, or made for vectors of other widths.
+    """
+    from core.vectors.text_projection import TextProjection
+
+    projection = TextProjection.load(file)
+    inner, outer = projection.widths
+    if (inner, outer) != (texts.shape[1], width):
+        raise DataError(f"{file}: from {inner} to {outer} numbers, not {texts.shape[1]} to {width}", "train again")
+    return projection.project(texts)
+
+
 def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> np.ndarray:
     """Places in `seen` of the k nearest by cosine; shape (new, k)."""
     dim = text.matrix.shape[1]
@@ -127,18 +142,26 @@ def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> np.ndarray
 
 
 def spaces_of(
-    text: tuple[Matrix, Matrix], behavior: ItemVectors | None
+    text: tuple[Matrix, Matrix], behavior: ItemVectors | None, projection: Path | None = None
 ) -> tuple[Mapping[str, Space], Mapping[str, Matrix]]:
     """The spaces of the base, and the new items' centred vectors in them, by source.
 
     Args:
         text: what `text_vectors` gives.
         behavior: the base's behaviour vectors; None where the run has none.
+        projection: where these followed the text while they were learnt, what has been learnt of that: it then says
+            where new items lie, in place of their text neighbours.
+
+    Raises:
+        DataError: the projection is broken, or one of other texts.
     """
     spaces = {"semantic": Space.of(text[0])}
     fresh = {"semantic": spaces["semantic"].centred(text[1])}
     if behavior is not None:
         spaces["behavior"] = Space.of(behavior.matrix)
-        estimates = behaviour_estimates(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
+        if projection is not None:
+            estimates = projected(projection, text[1], behavior.matrix.shape[1])
+        else:
+            estimates = behaviour_estimates(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
         fresh["behavior"] = spaces["behavior"].centred(estimates)
     return spaces, fresh

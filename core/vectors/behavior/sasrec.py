@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from core.settings import SasrecSettings
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
@@ -11,9 +13,13 @@ class SasRecVectors(VectorProvider):
 
     options = SasrecSettings
     inputs = ("sasrec",)
+    aligned_in = "sasrec"
 
     def vectors(self, task: VectorTask) -> ItemVectors:
-        """Rows of unit length."""
+        """Rows of unit length; a projection of texts that the model's training has learnt is handed on."""
         from core.vectors.sasrec_model import SasRec
+        from core.vectors.text_projection import FILE
 
+        if (task.inputs["sasrec"] / FILE).is_file():
+            shutil.copyfile(task.inputs["sasrec"] / FILE, task.folder / FILE)
         return SasRec.load(task.inputs["sasrec"] / "sasrec.safetensors", task.n_items, task.options).vectors(task.train)

@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write a run's model and print where."""
-    from core.run.folder import RunFolder, find_run
+    from core.run.folder import WITH_MODEL, RunFolder, find_run
     from eagertui.cli import engine_process
     from eagertui.cli.output.narration import narration
 
@@ -30,7 +30,7 @@ def export(args: argparse.Namespace) -> int:
     if path is not None and (path / "run.json").is_file():
         folder = RunFolder(path)
     else:
-        folder = find_run(load_project(path).runs_dir, args.run)
+        folder = find_run(load_project(path).runs_dir, args.run, WITH_MODEL)
     narration().print(f"exports: {visible(folder.path)}")
     with engine_process.engine_process("export", folder, "--out", out) as child:
         child.communicate()

@@ -74,7 +74,7 @@ def list_question(args: argparse.Namespace) -> dict[str, Any]:
 def recommend(args: argparse.Namespace) -> int:
     """Ask a run's serving process for one list and show it."""
     from core.data.known_ids import check_user
-    from core.run.folder import find_run
+    from core.run.folder import WITH_MODEL, find_run
     from core.run.launch import engine_command
     from core.serve.client import ask_once
     from eagertui.cli.engine_process import tell_progress
@@ -96,7 +96,7 @@ def recommend(args: argparse.Namespace) -> int:
         request["history"] = [one for one in ids if one]
     if args.as_tested and args.user is None:
         raise ProjectError("--as-tested is about a user's history: give --user ID")
-    folder = find_run(load_project(args.project).runs_dir, args.run)
+    folder = find_run(load_project(args.project).runs_dir, args.run, WITH_MODEL)
     if args.user is not None:
         with contextlib.suppress(ProjectError):  # a run without data: the process says what is missing
             check_user(folder.artefact("data"), args.user)
@@ -126,14 +126,14 @@ def show_list(folder: RunFolder, result: dict[str, Any], as_json: bool) -> None:
 
 def _all_users(args: argparse.Namespace) -> int:
     """Write every user's list into a file."""
-    from core.run.folder import find_run
+    from core.run.folder import WITH_MODEL, find_run
     from eagertui.cli.engine_process import errand, tell_progress
 
     if args.out is None:
         raise ProjectError("--all-users needs --out FILE.parquet")
     if args.out.suffix != ".parquet":
         raise ProjectError(f"{args.out}: the lists are written as Parquet", "name it FILE.parquet")
-    folder = find_run(load_project(args.project).runs_dir, args.run)
+    folder = find_run(load_project(args.project).runs_dir, args.run, WITH_MODEL)
     out = args.out.absolute()
     request = {"question": list_question(args), "out": str(out), "titles": args.titles, "workers": args.workers}
     try:

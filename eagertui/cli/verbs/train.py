@@ -22,6 +22,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", dest="overrides", action="append", type=_seeds, metavar="N,N,...",
         help="one run a seed, one after the other, to be compared as one: as --set run.seeds=N,N",
     )  # fmt: skip
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--from", dest="base", metavar="RUN",
+        help="learn on from a run, on grown data: its codes and weights, new items placed, half the epochs",
+    )  # fmt: skip
+    start.add_argument(
+        "--final", action="store_true",
+        help="fit to all interactions what a run's validation chose (--run ID, or the newest); nothing is measured",
+    )  # fmt: skip
     parser.add_argument("--detach", action="store_true", help="do not wait for the end; prints the run's path")
 
 
@@ -38,6 +47,8 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train, or say what training would do."""
+    if args.base or args.final:
+        args.overrides, args.run = _after(args), None
     if args.dry_run:
         return dry_run(load_project(args.project, args.overrides), args.json)
 
@@ -50,6 +61,15 @@ def train(args: argparse.Namespace) -> int:
         raise ProjectError("--run continues a run as it was started", "leave out --new, --set and --seeds")
     project = load_project(args.project, args.overrides)
     return following.train(project, new=args.new, run_id=args.run, detach=args.detach, as_json=args.json)
+
+
+def _after(args: argparse.Namespace) -> list[str]:
+    """The `--set` texts of a training that follows another run; those of the command line win."""
+    from core.jobs.retrain import continued, final
+
+    project = load_project(args.project, args.overrides)
+    wanted = final(project, args.run) if args.final else continued(project, args.base)
+    return [*wanted, *args.overrides]
 
 
 def dry_run(project: Project, as_json: bool) -> int:
@@ -83,5 +103,5 @@ def dry_run(project: Project, as_json: bool) -> int:
 
 VERB = Verb(
     "train", "run every stage that is stale, to the metrics", train, arguments,
-    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach"), order=40,
+    sets=True, run=True, place="train", opens=True, prints_with=("dry_run", "detach", "base", "final"), order=40,
 )  # fmt: skip

@@ -85,6 +85,7 @@ class FindingWho(WhatIf):
         who.border_title = "Users" if self.kind == next(iter(KINDS)) else Content(f"Users · {self.kind}")
         none = f"nothing found for {clip(text, 12)}" if text and not rows and not items else ""
         shown = f"first {USERS} of {many:,}" if len(rows) == USERS and many > USERS else f"{many:,}"
+        shown = f"{len(items)} items" if items and not rows else shown
         who.border_subtitle = Content(none or shown)
 
     def action_filter(self) -> None:

@@ -6,7 +6,8 @@ The users asked are those whose last item is one of the held-out ones; their his
 it was (held-out items included, which then are new to the model too) and once without held-out items. Recall@10 of
 that last item, in the list over the whole catalogue and in one of the new items alone:
 
-    our codes        `add_items`: text, and the mean behaviour of ten text neighbours
+    our codes        `add_items`: text, and the mean behaviour of ten text neighbours; with
+                     `--set vectors.align=contrast` the behaviour that the learnt projection of texts gives
     random codes     as many free codes under existing prefixes, drawn at random, the mean of three draws
     nearest text     items by the cosine of their text vector and that of the last item of the history
 

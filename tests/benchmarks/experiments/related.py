@@ -80,6 +80,23 @@ class System:
 
 
 CONTRAST = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1"]
+
+
+def _contrast(weight: str) -> System:
+    """One half of SRA-CL."""
+    rows = {"off": [], "control: random neighbours": [weight, "sasrec.contrast_neighbours=random"], "on": [weight]}
+    return System("sasrec", "2503.04162", ("sasrec",), rows)
+
+
+def _aligned(paper: str, behavior: str, method: str, weight: float) -> System:
+    """An alignment of SASRec's items, measured as SASRec, or of LightGCN, measured as source of the item index."""
+    source = [f"vectors.behavior={behavior}"]
+    on = [*source, f"vectors.align={method}", f"vectors.align_weight={weight}"]
+    rows = {"off": source, "control: shuffled texts": [*on, "vectors.align_control=shuffled"], "on": on}
+    measured, stage = ("sasrec", "sasrec") if behavior == "sasrec" else ("model", "behavior")
+    return System(measured, paper, (stage,), rows)
+
+
 SYSTEMS = {
     "sra-cl": System(
         "sasrec", "2503.04162", ("sasrec",),
@@ -90,7 +107,25 @@ SYSTEMS = {
             "on": CONTRAST,
         },
     ),
+    "sra-cl, users alone": _contrast("sasrec.contrast_users=0.1"),
+    "sra-cl, items alone": _contrast("sasrec.contrast_items=0.1"),
+    "rlmrec-con, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.01),
+    "rlmrec-gen, sasrec": _aligned("2310.15950", "sasrec", "generate", 0.1),
+    "darec, sasrec": _aligned("2408.08231", "sasrec", "disentangled", 0.1),
+    "rlmrec-con at 0.1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.1),
+    "rlmrec-con, lightgcn": _aligned("2310.15950", "lightgcn", "contrast", 0.01),
+    "rlmrec-gen, lightgcn": _aligned("2310.15950", "lightgcn", "generate", 0.1),
+    "darec, lightgcn": _aligned("2408.08231", "lightgcn", "disentangled", 0.1),
+    "mixture-of-codes": System(
+        "model", "2410.09560", ("index",),
+        {"off": ["index.method=rq-vae"], "control: parallel": ["index.method=parallel"], "on": ["index.method=moc"]},
+    ),
+    "letter's temperature": System(
+        "model", "2405.07314", ("tune",),
+        {"off": [], "control: above one": ["tune.temperature=1.3"], "on": ["tune.temperature=0.7"]},
+    ),
 }  # fmt: skip
+"""Compared at an equal number of codes an item: `moc` has more parameters in training, and as many code tokens."""
 
 
 class Until(NullReporter):

@@ -16,6 +16,8 @@ import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
+
 from core.assets import assets_path
 from core.project import Project
 from core.run.events import EventReader
@@ -26,8 +28,13 @@ MOST = 5_000_000
 RUN = "bookshop-demo"
 SAID = ("schema", "name", "created", "recipe", "goal", "fingerprint")
 """What of `run.json` is true on another machine."""
-NOT_NEEDED = ("loops", "best.old")
-"""What a training leaves in its artefact for itself."""
+NOT_NEEDED = ("loops", "best.old", "*-valid.npz", "*-test.npz", ".*")
+"""What stages leave in their artefacts for themselves."""
+ROUNDED = {"semantic": ("lsa.npz", "vectors.npz"), "behavior": ("vectors.npz",)}
+"""Files whose numbers are kept as exactly as bf16 keeps them: they find neighbours and read words that somebody types;
+what lists follow stays as it was measured."""
+BITS = 16
+"""Bits of an fp32 that are rounded away there."""
 
 
 def train(work: Path) -> RunFolder:
@@ -63,10 +70,24 @@ def ship(run: RunFolder, runs: Path) -> None:
         shutil.copyfile(note, fresh / "stages" / note.name)
         artefact = run.artefact(note.stem)
         shutil.copytree(
-            artefact, runs / ".store" / artefact.name, ignore=shutil.ignore_patterns(*NOT_NEEDED, ".*", "*.npz.new")
+            artefact, runs / ".store" / artefact.name, ignore=shutil.ignore_patterns(*NOT_NEEDED)
         )
+    (runs / ".store" / run.artefact("evaluate").name / "ranks.parquet").unlink()  # the run has its own
+    for stage, names in ROUNDED.items():
+        for name in names:
+            shorten(runs / ".store" / run.artefact(stage).name / name)
     for path in (runs, *runs.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # a run is its owner's alone; this one is everybody's
+
+
+def shorten(file: Path) -> None:
+    """Round the numbers of a file, so that it packs well."""
+    with np.load(file, allow_pickle=False) as arrays:
+        kept = {name: arrays[name] for name in arrays.files}
+    for name, array in kept.items():
+        if array.dtype == np.float32:
+            kept[name] = (((array.view(np.uint32) + (1 << (BITS - 1))) >> BITS) << BITS).view(np.float32)
+    np.savez(file, **kept)
 
 
 def packed(folder: Path) -> dict[str, int]:

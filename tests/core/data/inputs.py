@@ -155,5 +155,3 @@ def read(folder: Path, log: Files, items: Files | None = None, name: str = "log.
     dataset = load_dataset(project.data, project.directory)
     said = [*doubts(project.data, project.directory), *dataset.report.notes]
     return Reading(dataset, project.data, guessed.reasons, said)
-
-

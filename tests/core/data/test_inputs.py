@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 
 from core.errors import EagerError
-from tests.core.data.inputs import EPOCH, ITEMS, LOG, ROWS, TITLES, Files, Row, histories, items, log, read, table
+from tests.core.data.inputs import ITEMS, LOG, ROWS, TITLES, Files, Row, histories, items, log, read, table
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,30 @@ HARMLESS: dict[str, Input] = {
     "semicolons": Input(log(sign=";"), items(sign=";")),
     "tabs": Input(log(sign="\t"), items(sign="\t")),
     "bars": Input(log(sign="|")),
-    "everything quoted": Input(table([[r.user, r.item, r.rating, r.seconds] for r in ROWS], ["user_id", "item_id", "rating", "timestamp"], quoting=1)),
+    "everything quoted": Input(
+        table(
+            [[r.user, r.item, r.rating, r.seconds] for r in ROWS],
+            ["user_id", "item_id", "rating", "timestamp"],
+            quoting=1,
+        )
+    ),
     "blanks around": Input(LOG.replace(",", " , ")),
     "columns in another order": Input(frame().select("timestamp", "rating", "item_id", "user_id").write_csv()),
-    "an index column of pandas": Input("," + LOG.splitlines()[0] + "\n" + "".join(f"{n},{line}\n" for n, line in enumerate(LOG.splitlines()[1:]))),
-    "Unnamed: 0": Input("Unnamed: 0," + LOG.splitlines()[0] + "\n" + "".join(f"{n},{line}\n" for n, line in enumerate(LOG.splitlines()[1:]))),
-    "two index columns": Input("Unnamed: 0.1,Unnamed: 0," + LOG.splitlines()[0] + "\n" + "".join(f"{n},{n},{line}\n" for n, line in enumerate(LOG.splitlines()[1:]))),
+    "an index column of pandas": Input(
+        "," + LOG.splitlines()[0] + "\n" + "".join(f"{n},{line}\n" for n, line in enumerate(LOG.splitlines()[1:]))
+    ),
+    "Unnamed: 0": Input(
+        "Unnamed: 0,"
+        + LOG.splitlines()[0]
+        + "\n"
+        + "".join(f"{n},{line}\n" for n, line in enumerate(LOG.splitlines()[1:]))
+    ),
+    "two index columns": Input(
+        "Unnamed: 0.1,Unnamed: 0,"
+        + LOG.splitlines()[0]
+        + "\n"
+        + "".join(f"{n},{n},{line}\n" for n, line in enumerate(LOG.splitlines()[1:]))
+    ),
     "__index_level_0__ of Parquet": Input(parquet(frame(__index_level_0__=list(range(600))))),
     "an empty column at the end": Input(LOG.replace("\n", ",\n")),
     "gzip": Input(gzip.compress(LOG.encode())),
@@ -127,42 +145,101 @@ HARMLESS: dict[str, Input] = {
     "Parquet called csv": Input(parquet(frame())),
     "CSV called parquet": Input(LOG, name="log.parquet"),
     "Parquet": Input(parquet(frame())),
-    "float ids in Parquet": Input(parquet(frame(user_id=[float(r.user) for r in ROWS], item_id=[float(r.item) for r in ROWS]))),
+    "float ids in Parquet": Input(
+        parquet(frame(user_id=[float(r.user) for r in ROWS], item_id=[float(r.item) for r in ROWS]))
+    ),
     "ids as 501.0 in CSV": Input(log(user=lambda r: f"{r.user}.0", item=lambda r: f"{r.item}.0")),
     "item ids as 501.0 against 501": Input(log(item=lambda r: f"{r.item}.0")),
     "the item table's ids as 501.0": Input(LOG, items(lambda i: f"{i}.0")),
     "Decimal ids": Input(parquet(frame(item_id=pl.Series([Decimal(r.item) for r in ROWS], dtype=pl.Decimal(12, 2))))),
-    "binary ids": Input(parquet(frame(user_id=[r.user.encode() for r in ROWS], item_id=[r.item.encode() for r in ROWS]))),
+    "binary ids": Input(
+        parquet(frame(user_id=[r.user.encode() for r in ROWS], item_id=[r.item.encode() for r in ROWS]))
+    ),
     "categorical ids": Input(parquet(frame().with_columns(pl.col("user_id", "item_id").cast(pl.Categorical)))),
     "padded ids": Input(log(user=lambda r: f" {r.user} ", item=lambda r: f"\t{r.item}")),
     "Arrow IPC": Input(ipc(frame())),
     "an Arrow stream": Input(ipc(frame(), stream=True)),
     "JSON lines": Input(jsonl(OBJECTS), jsonl([{"item_id": i, "title": t} for i, t in TITLES.items()])),
-    "JSON lines with numbers as ids": Input(jsonl([o | {"user_id": int(o["user_id"]), "item_id": int(o["item_id"])} for o in OBJECTS])),
+    "JSON lines with numbers as ids": Input(
+        jsonl([o | {"user_id": int(o["user_id"]), "item_id": int(o["item_id"])} for o in OBJECTS])
+    ),
     "JSON lines with a BOM and CRLF": Input("\ufeff" + jsonl(OBJECTS).replace("\n", "\r\n")),
-    "Steam's reviews inside their user": Input("".join(repr({"user_id": u, "user_url": f"http://x/{u}", "reviews": [{"item_id": i, "helpful": "No", "recommend": True} for i in taken]}) + "\n" for u, taken in BY_USER.items())),
+    "Steam's reviews inside their user": Input(
+        "".join(
+            repr(
+                {
+                    "user_id": u,
+                    "user_url": f"http://x/{u}",
+                    "reviews": [{"item_id": i, "helpful": "No", "recommend": True} for i in taken],
+                }
+            )
+            + "\n"
+            for u, taken in BY_USER.items()
+        )
+    ),
     "a JSON array": Input(json.dumps(OBJECTS)),
     "a JSON array over several lines": Input(json.dumps(OBJECTS, indent=2)),
-    "columns of pandas (to_json)": Input(json.dumps({c: {str(n): v for n, v in enumerate(frame()[c].to_list())} for c in frame().columns})),
+    "columns of pandas (to_json)": Input(
+        json.dumps({c: {str(n): v for n, v in enumerate(frame()[c].to_list())} for c in frame().columns})
+    ),
     "Python's dictionaries": Input("".join(repr(o) + "\n" for o in OBJECTS)),
-    "Python 2's dictionaries": Input("".join("{" + ", ".join(f"u'{k}': {('u' + repr(v)) if isinstance(v, str) else v}" for k, v in o.items()) + "}\n" for o in OBJECTS)),
+    "Python 2's dictionaries": Input(
+        "".join(
+            "{" + ", ".join(f"u'{k}': {('u' + repr(v)) if isinstance(v, str) else v}" for k, v in o.items()) + "}\n"
+            for o in OBJECTS
+        )
+    ),
     "NaN in a column nobody asked for": Input("".join(json.dumps(o | {"price": float("nan")}) + "\n" for o in OBJECTS)),
     "ratings as text": Input(log(rating=lambda r: f"{r.rating} stars"), known={"rating": ""}),
     "a folder of parts": Input({f"part-{k}.csv": log(rows=ROWS[k::3]) for k in range(3)}, name="parts"),
     "a folder with marks of Spark": Input({"_SUCCESS": "", ".part-0.crc": "x", "part-0.csv": LOG}, name="parts"),
-    "a folder in folders": Input({"a": {"1.csv": log(rows=ROWS[:300])}, "b": {"2.csv": log(rows=ROWS[300:])}}, name="parts"),  # type: ignore[dict-item]
+    "a folder in folders": Input(
+        {"a": {"1.csv": log(rows=ROWS[:300])}, "b": {"2.csv": log(rows=ROWS[300:])}}, name="parts"
+    ),  # type: ignore[dict-item]
     "parts in two formats": Input({"1.csv": log(rows=ROWS[:300]), "2.jsonl": jsonl(OBJECTS[300:])}, name="parts"),
-    "parts with other orders of columns": Input({"1.csv": log(rows=ROWS[:300]), "2.csv": pl.DataFrame(frame()[300:].select("rating", "timestamp", "item_id", "user_id")).write_csv()}, name="parts"),
-    "parts of ids as text and as numbers": Input({"1.parquet": parquet(frame()[:300]), "2.parquet": parquet(frame()[300:].with_columns(pl.col("user_id", "item_id").cast(pl.Int64)))}, name="parts"),
-    "RecBole": Input(log(header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"), sign="\t", when=lambda r: f"{r.seconds}.0"), items(header=("item_id:token", "title:token_seq"), sign="\t")),
-    "RecBole with movie_title": Input(log(header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"), sign="\t"), items(header=("item_id:token", "movie_title:token_seq"), sign="\t")),
-    "Online Retail's names": Input(log(header=("CustomerID", "StockCode", "Quantity", "InvoiceDate"), when=written("%m/%d/%Y %H:%M:%S")), items(header=("StockCode", "Description"))),
+    "parts with other orders of columns": Input(
+        {
+            "1.csv": log(rows=ROWS[:300]),
+            "2.csv": pl.DataFrame(frame()[300:].select("rating", "timestamp", "item_id", "user_id")).write_csv(),
+        },
+        name="parts",
+    ),
+    "parts of ids as text and as numbers": Input(
+        {
+            "1.parquet": parquet(frame()[:300]),
+            "2.parquet": parquet(frame()[300:].with_columns(pl.col("user_id", "item_id").cast(pl.Int64))),
+        },
+        name="parts",
+    ),
+    "RecBole": Input(
+        log(
+            header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"),
+            sign="\t",
+            when=lambda r: f"{r.seconds}.0",
+        ),
+        items(header=("item_id:token", "title:token_seq"), sign="\t"),
+    ),
+    "RecBole with movie_title": Input(
+        log(header=("user_id:token", "item_id:token", "rating:float", "timestamp:float"), sign="\t"),
+        items(header=("item_id:token", "movie_title:token_seq"), sign="\t"),
+    ),
+    "Online Retail's names": Input(
+        log(header=("CustomerID", "StockCode", "Quantity", "InvoiceDate"), when=written("%m/%d/%Y %H:%M:%S")),
+        items(header=("StockCode", "Description")),
+    ),
     "app_name": Input(LOG, items(header=("item_id", "app_name"))),
     "caption": Input(LOG, items(header=("item_id", "caption"))),
-    "names in capitals": Input(log(header=("USER_ID", "ITEM_ID", "RATING", "TIMESTAMP")), items(header=("ITEM_ID", "TITLE"))),
-    "names with blanks": Input(log(header=("User ID", "Item ID", "Rating", "Time Stamp")), items(header=("Item ID", "Title"))),
+    "names in capitals": Input(
+        log(header=("USER_ID", "ITEM_ID", "RATING", "TIMESTAMP")), items(header=("ITEM_ID", "TITLE"))
+    ),
+    "names with blanks": Input(
+        log(header=("User ID", "Item ID", "Rating", "Time Stamp")), items(header=("Item ID", "Title"))
+    ),
     "quoted names": Input(LOG.replace("user_id,item_id,rating,timestamp", '"user_id","item_id","rating","timestamp"')),
-    "German names": Input(log(header=("Kunde", "Artikel", "Bewertung", "Datum"), when=written("%d.%m.%Y %H:%M:%S"), sign=";"), items(header=("Artikel", "Bezeichnung"), sign=";")),
+    "German names": Input(
+        log(header=("Kunde", "Artikel", "Bewertung", "Datum"), when=written("%d.%m.%Y %H:%M:%S"), sign=";"),
+        items(header=("Artikel", "Bezeichnung"), sign=";"),
+    ),
     "milliseconds": Input(log(when=lambda r: r.seconds * 1000)),
     "microseconds": Input(log(when=lambda r: r.seconds * 10**6)),
     "nanoseconds": Input(log(when=lambda r: r.seconds * 10**9)),
@@ -170,41 +247,89 @@ HARMLESS: dict[str, Input] = {
     "ISO": Input(log(when=lambda r: r.when.isoformat())),
     "ISO with Z": Input(log(when=lambda r: r.when.isoformat() + "Z")),
     "ISO with a zone": Input(log(when=lambda r: (r.when + timedelta(hours=2)).isoformat() + "+02:00")),
-    "ISO of mixed zones": Input(log(when=lambda r: (r.when + timedelta(hours=int(r.item) % 3)).isoformat() + f"+0{int(r.item) % 3}:00")),
-    "ISO some with fractions": Input(log(when=lambda r: r.when.isoformat() + (".500" if int(r.item) % 2 else "") + "Z")),
+    "ISO of mixed zones": Input(
+        log(when=lambda r: (r.when + timedelta(hours=int(r.item) % 3)).isoformat() + f"+0{int(r.item) % 3}:00")
+    ),
+    "ISO some with fractions": Input(
+        log(when=lambda r: r.when.isoformat() + (".500" if int(r.item) % 2 else "") + "Z")
+    ),
     "13-Sep-2020 12:26:40": Input(log(when=written("%d-%b-%Y %H:%M:%S"))),
     "20200913T122640": Input(log(when=written("%Y%m%dT%H%M%S"))),
     "2020.09.13 12:26:40": Input(log(when=written("%Y.%m.%d %H:%M:%S"))),
     "Sep 13, 2020": Input(log(when=written("%b %d, %Y"))),
     "day first": Input(log(when=written("%d/%m/%Y %H:%M"))),
     "times of Parquet": Input(parquet(frame(timestamp=[r.when for r in ROWS]))),
-    "times of Parquet in ns with a zone": Input(parquet(frame(timestamp=pl.Series([r.when for r in ROWS]).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone("Asia/Tokyo")))),
+    "times of Parquet in ns with a zone": Input(
+        parquet(
+            frame(
+                timestamp=pl.Series([r.when for r in ROWS])
+                .cast(pl.Datetime("ns", "UTC"))
+                .dt.convert_time_zone("Asia/Tokyo")
+            )
+        )
+    ),
     "days of Parquet": Input(parquet(frame(timestamp=[r.when.date() for r in ROWS]))),
     "days of Excel": Input(log(when=lambda r: f"{excel(r):.6f}", header=("user_id", "item_id", "rating", "date"))),
-    "days of Excel with a comma": Input(log(when=lambda r: f"{excel(r):.6f}".replace(".", ","), sign=";", header=("user_id", "item_id", "rating", "date")), items(sign=";")),
+    "days of Excel with a comma": Input(
+        log(
+            when=lambda r: f"{excel(r):.6f}".replace(".", ","),
+            sign=";",
+            header=("user_id", "item_id", "rating", "date"),
+        ),
+        items(sign=";"),
+    ),
     "decimal commas in ratings": Input(log(rating=lambda r: f"{r.rating},5", sign=";"), known={"min_rating": 0.5}),
     "UTF-16": Input(LOG.encode("utf-16"), ITEMS.encode("utf-16")),
     "two signs": Input(LOG.replace(",", "::"), ITEMS.replace(",", "::")),
     "blanks as separator": Input(LOG.replace(",", " ")),
     "no header, named": Input(log(header=None), known={"columns": ("user", "item", "rating", "time")}),
     "ML-100k's u.data": Input(log(header=None, sign="\t"), name="u.data"),
-    "ML-1M's ratings.dat": Input(log(header=None).replace(",", "::"), "".join(f"{i}::{t} (1999)::Drama|Comedy\n" for i, t in TITLES.items()), name="ratings.dat", titles={i: f"{t} (1999)" for i, t in TITLES.items()}),
-    "ML-25M": Input(log(header=("userId", "movieId", "rating", "timestamp"), rating=lambda r: r.rating / 2), items(header=("movieId", "title"))),
+    "ML-1M's ratings.dat": Input(
+        log(header=None).replace(",", "::"),
+        "".join(f"{i}::{t} (1999)::Drama|Comedy\n" for i, t in TITLES.items()),
+        name="ratings.dat",
+        titles={i: f"{t} (1999)" for i, t in TITLES.items()},
+    ),
+    "ML-25M": Input(
+        log(header=("userId", "movieId", "rating", "timestamp"), rating=lambda r: r.rating / 2),
+        items(header=("movieId", "title")),
+    ),
     "a rare sign": Input(LOG.replace(",", "\x01")),
     "a header written twice": Input(LOG.splitlines()[0] + "\n" + LOG, rejected=1),
     "headers of joined files": Input(log(rows=ROWS[:300]) + log(rows=ROWS[300:]), rejected=1),
     "user as true number and item as text": Input(jsonl([o | {"user_id": int(o["user_id"])} for o in OBJECTS])),
-    "large integers": Input(log(user=lambda r: 9007199254740993 + int(r.user)), lists={str(9007199254740993 + int(u)): i for u, i in BY_USER.items()}),
-    "leading zeros": Input(log(item=lambda r: f"00{r.item}"), items(lambda i: f"00{i}"), lists={u: [f"00{i}" for i in taken] for u, taken in BY_USER.items()}, titles={f"00{i}": t for i, t in TITLES.items()}),
+    "large integers": Input(
+        log(user=lambda r: 9007199254740993 + int(r.user)),
+        lists={str(9007199254740993 + int(u)): i for u, i in BY_USER.items()},
+    ),
+    "leading zeros": Input(
+        log(item=lambda r: f"00{r.item}"),
+        items(lambda i: f"00{i}"),
+        lists={u: [f"00{i}" for i in taken] for u, taken in BY_USER.items()},
+        titles={f"00{i}": t for i, t in TITLES.items()},
+    ),
     "an item table with repeated ids": Input(LOG, ITEMS + ITEMS.split("\n", 1)[1]),
-    "an item table with other items": Input(LOG, ITEMS + "".join(f"{n},Thing of Nothing {n}\n" for n in range(900, 990))),
-    "a list of LC-Rec": Input(json.dumps({u: i for u, i in BY_USER.items()}), json.dumps({i: {"title": t, "description": ""} for i, t in TITLES.items()})),
+    "an item table with other items": Input(
+        LOG, ITEMS + "".join(f"{n},Thing of Nothing {n}\n" for n in range(900, 990))
+    ),
+    "a list of LC-Rec": Input(
+        json.dumps({u: i for u, i in BY_USER.items()}),
+        json.dumps({i: {"title": t, "description": ""} for i, t in TITLES.items()}),
+    ),
     "sequences, one user a line": Input("".join(" ".join([u, *i]) + "\n" for u, i in UNEVEN.items()), lists=UNEVEN),
     "sequences of JSON": Input(jsonl([{"user_id": u, "items": i} for u, i in BY_USER.items()])),
-    "an inch mark in a title": Input(LOG, ITEMS.replace("501,Red", '501,Red 7"'), titles=TITLES | {"501": TITLES["501"].replace("Red", 'Red 7"')}),
-    "quoted line breaks in titles": Input(LOG, ITEMS.replace("501,Red Kettle", '501,"Red\nKettle').replace(" of Glass\n502", ' of Glass"\n502')),
-    "quotes doubled": Input(LOG, ITEMS.replace("501,Red", '501,"""Red""').replace(" of Glass\n502", ' of Glass"\n502'), titles=TITLES | {"501": TITLES["501"].replace("Red", '"Red"')}),
-}  # fmt: skip
+    "an inch mark in a title": Input(
+        LOG, ITEMS.replace("501,Red", '501,Red 7"'), titles=TITLES | {"501": TITLES["501"].replace("Red", 'Red 7"')}
+    ),
+    "quoted line breaks in titles": Input(
+        LOG, ITEMS.replace("501,Red Kettle", '501,"Red\nKettle').replace(" of Glass\n502", ' of Glass"\n502')
+    ),
+    "quotes doubled": Input(
+        LOG,
+        ITEMS.replace("501,Red", '501,"""Red""').replace(" of Glass\n502", ' of Glass"\n502'),
+        titles=TITLES | {"501": TITLES["501"].replace("Red", '"Red"')},
+    ),
+}
 
 
 @pytest.mark.parametrize("name", list(HARMLESS))
@@ -223,22 +348,38 @@ def test_a_harmless_way_to_write_it_changes_nothing(tmp_path: Path, name: str) -
 
 
 BAD_ROWS: dict[str, Input] = {
-    "users written nan, NULL, None": Input(with_bad(*(f"{word},501,4,1600000{n:03}" for n, word in enumerate(["nan", "NULL", "None", "", "<NA>", "\\N", "#N/A", "null"] * 2))), rejected=16),
+    "users written nan, NULL, None": Input(
+        with_bad(
+            *(
+                f"{word},501,4,1600000{n:03}"
+                for n, word in enumerate(["nan", "NULL", "None", "", "<NA>", "\\N", "#N/A", "null"] * 2)
+            )
+        ),
+        rejected=16,
+    ),
     "items missing": Input(with_bad("1001,,4,1600000000", "1001,nan,4,1600000001"), rejected=2),
     "times missing": Input(with_bad("1001,501,4,", "1001,501,4,nan", "1001,501,4,soon"), rejected=3),
     "a line that ends early": Input(with_bad("1001,501"), rejected=1),
     "a line with too many fields": Input(with_bad("1001,501,4,1600000000,5,6"), rejected=1),
     "an open quote in the log": Input(with_bad('"1001,501,4,1600000000'), rejected=1),
-    "a line of JSON that is none": Input(jsonl(OBJECTS) + "{\"user_id\": 1,\n", rejected=1),
-    "a list where an id belongs": Input(jsonl([*OBJECTS, {"user_id": "1001", "item_id": ["1", "2"], "rating": 1, "timestamp": 1600000000}]), rejected=1),
-    "ids with control characters": Input(with_bad("10\x0001,501,4,1600000000", "1001,5\x1b01,4,1600000000"), rejected=2),
+    "a line of JSON that is none": Input(jsonl(OBJECTS) + '{"user_id": 1,\n', rejected=1),
+    "a list where an id belongs": Input(
+        jsonl([*OBJECTS, {"user_id": "1001", "item_id": ["1", "2"], "rating": 1, "timestamp": 1600000000}]), rejected=1
+    ),
+    "ids with control characters": Input(
+        with_bad("10\x0001,501,4,1600000000", "1001,5\x1b01,4,1600000000"), rejected=2
+    ),
     "ids that are not UTF-8": Input(LOG.encode() + b"\xff\xfe1,501,4,1600000000\n", rejected=1),
     "ids of a thousand characters": Input(with_bad(f"{'x' * 1000},501,4,1600000000"), rejected=1),
     "a time in milliseconds among seconds": Input(with_bad("1001,501,4,1600000000000"), rejected=1),
     "a total under the table": Input(LOG + "Total,,2400,\n", rejected=1),
-    "Online Retail: a fifth of the rows without a customer": Input(with_bad(*(f",501,1,1600000{n:03}" for n in range(140))), known={"max_rejected": 0.4}, rejected=140),
-    "ratings that are none": Input(with_bad("1001,501,good,1600000000"), known={"min_rating": 1.0, "rating": "rating"}, rejected=1),
-}  # fmt: skip
+    "Online Retail: a fifth of the rows without a customer": Input(
+        with_bad(*(f",501,1,1600000{n:03}" for n in range(140))), known={"max_rejected": 0.4}, rejected=140
+    ),
+    "ratings that are none": Input(
+        with_bad("1001,501,good,1600000000"), known={"min_rating": 1.0, "rating": "rating"}, rejected=1
+    ),
+}
 
 
 @pytest.mark.parametrize("name", list(BAD_ROWS))
@@ -269,36 +410,90 @@ REFUSED: dict[str, Input] = {
     "a pickle": Input(b"\x80\x04\x95" + b"\0" * 100, refused=("binary file",)),
     "truncated gzip": Input(gzip.compress(LOG.encode())[:-200], refused=("gzip file is damaged",)),
     "truncated Parquet": Input(parquet(frame())[:-100], refused=("Parquet file is truncated",)),
-    "damaged Parquet": Input(parquet(frame())[:-60] + b"x" * 52 + b"\0\0\0\1PAR1", refused=("Parquet file is damaged",)),
+    "damaged Parquet": Input(
+        parquet(frame())[:-60] + b"x" * 52 + b"\0\0\0\1PAR1", refused=("Parquet file is damaged",)
+    ),
     "truncated Arrow": Input(ipc(frame())[:-100], refused=("Arrow file is truncated",)),
     "a web page": Input("<!DOCTYPE html><html><body>404: Not Found</body></html>\n", refused=("web page",)),
-    "a pointer of Git LFS": Input("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n", refused=("Git LFS",)),
-    "no header": Input(log(header=None, user=lambda r: f"u{r.user}", item=lambda r: f"i{r.item}"), refused=("first line looks like data", "--columns")),
-    "two columns of ids, nothing tells them apart": Input(log(header=("aa", "bb", "rating", "timestamp")), None, refused=("cannot tell", "--set data.user=aa --set data.item=bb", "--set data.user=bb --set data.item=aa")),
-    "two keys of the item table": Input(LOG, table([(i, i, t) for i, t in TITLES.items()], ["sku", "asin", "title"]), refused=("alike", "data.item_key=sku", "data.item_key=asin")),
-    "two columns of times": Input(table([(r.user, r.item, r.seconds, r.seconds + 5) for r in ROWS], ["user_id", "item_id", "created", "changed_when"]), refused=()),
-    "ids in scientific notation": Input(log(item=lambda r: f"9.78{r.item}E+12"), None, refused=("scientific notation", "digits are lost", "as text")),
-    "ids that floats have rounded": Input(parquet(frame(user_id=[float(9007199254740992 + 2 * int(r.user)) for r in ROWS])), refused=("digits", "2^53")),
+    "a pointer of Git LFS": Input(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n",
+        refused=("Git LFS",),
+    ),
+    "no header": Input(
+        log(header=None, user=lambda r: f"u{r.user}", item=lambda r: f"i{r.item}"),
+        refused=("first line looks like data", "--columns"),
+    ),
+    "two columns of ids, nothing tells them apart": Input(
+        log(header=("aa", "bb", "rating", "timestamp")),
+        None,
+        refused=("cannot tell", "--set data.user=aa --set data.item=bb", "--set data.user=bb --set data.item=aa"),
+    ),
+    "two keys of the item table": Input(
+        LOG,
+        table([(i, i, t) for i, t in TITLES.items()], ["sku", "asin", "title"]),
+        refused=("alike", "data.item_key=sku", "data.item_key=asin"),
+    ),
+    "two columns of times": Input(
+        table(
+            [(r.user, r.item, r.seconds, r.seconds + 5) for r in ROWS],
+            ["user_id", "item_id", "created", "changed_when"],
+        ),
+        refused=(),
+    ),
+    "ids in scientific notation": Input(
+        log(item=lambda r: f"9.78{r.item}E+12"), None, refused=("scientific notation", "digits are lost", "as text")
+    ),
+    "ids that floats have rounded": Input(
+        parquet(frame(user_id=[float(9007199254740992 + 2 * int(r.user)) for r in ROWS])), refused=("digits", "2^53")
+    ),
     "times of day without a date": Input(log(when=written("%H:%M:%S")), refused=("times of day without a date",)),
-    "times of an unknown writing": Input(log(when=lambda r: f"Q{r.when.month}/{r.when.year % 100}"), refused=("written in no known way",)),
+    "times of an unknown writing": Input(
+        log(when=lambda r: f"Q{r.when.month}/{r.when.year % 100}"), refused=("written in no known way",)
+    ),
     "times before now": Input(log(when=lambda r: f"{r.when.day} days ago"), refused=("times before now",)),
-    "seconds and milliseconds": Input(log(when=half(lambda r: r.seconds, lambda r: r.seconds * 1000)), refused=("different ways", "milliseconds")),
-    "two writings of times": Input(log(when=half(written("%Y-%m-%d %H:%M:%S"), written("%d.%m.%Y %H:%M"))), refused=("two ways",)),
-    "two files that write times differently": Input({"1.csv": log(rows=ROWS[:300]), "2.csv": log(rows=ROWS[300:], when=written("%Y-%m-%d %H:%M:%S"))}, name="parts", refused=("1.csv", "2.csv", "different ways")),
-    "ids with and without leading zeros": Input(log(user=half(lambda r: r.user, lambda r: f"00{r.user}")), refused=("two ways", '"001')),
-    "ids in capitals and in small letters": Input(log(user=half(lambda r: f"a{r.user}", lambda r: f"A{r.user}")), refused=("two ways",)),
+    "seconds and milliseconds": Input(
+        log(when=half(lambda r: r.seconds, lambda r: r.seconds * 1000)), refused=("different ways", "milliseconds")
+    ),
+    "two writings of times": Input(
+        log(when=half(written("%Y-%m-%d %H:%M:%S"), written("%d.%m.%Y %H:%M"))), refused=("two ways",)
+    ),
+    "two files that write times differently": Input(
+        {"1.csv": log(rows=ROWS[:300]), "2.csv": log(rows=ROWS[300:], when=written("%Y-%m-%d %H:%M:%S"))},
+        name="parts",
+        refused=("1.csv", "2.csv", "different ways"),
+    ),
+    "ids with and without leading zeros": Input(
+        log(user=half(lambda r: r.user, lambda r: f"00{r.user}")), refused=("two ways", '"001')
+    ),
+    "ids in capitals and in small letters": Input(
+        log(user=half(lambda r: f"a{r.user}", lambda r: f"A{r.user}")), refused=("two ways",)
+    ),
     "the item table writes ids with zeros": Input(LOG, items(lambda i: f"0{i}"), refused=()),
     "an item table of other items": Input(LOG, items(lambda i: f"x{i}"), refused=("holds the log's items",)),
     "the tables changed places": Input(ITEMS, LOG, refused=("cannot tell which column holds the user ids",)),
-    "too many bad rows": Input(with_bad(*(f",501,1,1600000{n:03}" for n in range(140))), refused=("140 of 740 rows cannot be used", "no user id", "data.max_rejected")),
+    "too many bad rows": Input(
+        with_bad(*(f",501,1,1600000{n:03}" for n in range(140))),
+        refused=("140 of 740 rows cannot be used", "no user id", "data.max_rejected"),
+    ),
     "a column that is not there": Input(LOG, known={"user": "userid"}, refused=("userid",), code=2),
-    "names that are too few": Input(log(header=None), known={"columns": ("user", "item")}, refused=("2 names, but",), code=2),
+    "names that are too few": Input(
+        log(header=None), known={"columns": ("user", "item")}, refused=("2 names, but",), code=2
+    ),
     "an encoding that is none": Input(LOG, known={"encoding": "latin-9000"}, refused=("no encoding",), code=2),
-    "a part without a column": Input({"1.csv": log(rows=ROWS[:300]), "2.csv": "a,b\n1,2\n"}, name="parts", refused=("2.csv", "user_id"), code=2),
-    "true and false as ids": Input(parquet(frame(user_id=[r.rating > 2 for r in ROWS])), known={"user": "user_id"}, refused=("true/false",)),
-    "lists as ids": Input(parquet(frame(item_id=[[r.item] for r in ROWS])), known={"item": "item_id"}, refused=("lists",)),
-    "a record over several lines": Input(json.dumps(OBJECTS[0], indent=2) + "\n" + json.dumps(OBJECTS[1], indent=2), refused=("over several lines", "jq -c")),
-}  # fmt: skip
+    "a part without a column": Input(
+        {"1.csv": log(rows=ROWS[:300]), "2.csv": "a,b\n1,2\n"}, name="parts", refused=("2.csv", "user_id"), code=2
+    ),
+    "true and false as ids": Input(
+        parquet(frame(user_id=[r.rating > 2 for r in ROWS])), known={"user": "user_id"}, refused=("true/false",)
+    ),
+    "lists as ids": Input(
+        parquet(frame(item_id=[[r.item] for r in ROWS])), known={"item": "item_id"}, refused=("lists",)
+    ),
+    "a record over several lines": Input(
+        json.dumps(OBJECTS[0], indent=2) + "\n" + json.dumps(OBJECTS[1], indent=2),
+        refused=("over several lines", "jq -c"),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", [name for name, one in REFUSED.items() if one.refused])
@@ -313,21 +508,81 @@ def test_what_cannot_be_read_is_refused_with_the_way(tmp_path: Path, name: str) 
 
 
 DOUBTED: dict[str, Input] = {
-    "a time that is not used": Input(table([(r.user, r.item, r.seconds, r.when.isoformat()) for r in ROWS], ["user_id", "item_id", "timestamp", "shipped"]), said=("not used, though it looks like times: shipped",)),
+    "a time that is not used": Input(
+        table(
+            [(r.user, r.item, r.seconds, r.when.isoformat()) for r in ROWS],
+            ["user_id", "item_id", "timestamp", "shipped"],
+        ),
+        said=("not used, though it looks like times: shipped",),
+    ),
     "no item table": Input(LOG, None, said=("no item table",)),
-    "no titles": Input(LOG, table([(i, "x1", 5) for i in TITLES], ["item_id", "code", "price"]), said=("no titles",), titles={i: i for i in TITLES}),
-    "days that could be months": Input(log(rows=[Row(r.user, r.item, r.rating, datetime(2020, 1 + n % 12, 1 + n // 60, n % 24, n % 60)) for n, r in enumerate(ROWS)], when=written("%m/%d/%Y %H:%M")), said=("no value of \"timestamp\" tells the day from the month",), lists={}),
-    "Latin-1": Input(LOG.encode(), ITEMS.replace("Red", "R\u00f6d").encode("latin-1"), said=("not UTF-8 and is read as cp1252",), titles={i: t.replace("Red", "R\u00f6d") for i, t in TITLES.items()}),
-    "one Latin-1 letter late in a large item table": Input(LOG, (ITEMS + "".join(f"x{n},{'Long words about nothing ' * 40}{n}\n" for n in range(1500)) + "y1,caf\u00e9 cr\u00e8me\ny2,d\u00e9j\u00e0 vu\n").encode("latin-1"), said=("not UTF-8",)),
+    "no titles": Input(
+        LOG,
+        table([(i, "x1", 5) for i in TITLES], ["item_id", "code", "price"]),
+        said=("no titles",),
+        titles={i: i for i in TITLES},
+    ),
+    "days that could be months": Input(
+        log(
+            rows=[
+                Row(r.user, r.item, r.rating, datetime(2020, 1 + n % 12, 1 + n // 60, n % 24, n % 60))
+                for n, r in enumerate(ROWS)
+            ],
+            when=written("%m/%d/%Y %H:%M"),
+        ),
+        said=('no value of "timestamp" tells the day from the month',),
+        lists={},
+    ),
+    "Latin-1": Input(
+        LOG.encode(),
+        ITEMS.replace("Red", "R\u00f6d").encode("latin-1"),
+        said=("not UTF-8 and is read as cp1252",),
+        titles={i: t.replace("Red", "R\u00f6d") for i, t in TITLES.items()},
+    ),
+    "one Latin-1 letter late in a large item table": Input(
+        LOG,
+        (
+            ITEMS
+            + "".join(f"x{n},{'Long words about nothing ' * 40}{n}\n" for n in range(1500))
+            + "y1,caf\u00e9 cr\u00e8me\ny2,d\u00e9j\u00e0 vu\n"
+        ).encode("latin-1"),
+        said=("not UTF-8",),
+    ),
     "column t holds the times": Input(log(header=("user_id", "item_id", "rating", "t"))),
-    "kinds of events": Input(table([(r.user, r.item, ("view", "view", "cart", "purchase")[n % 4], r.seconds) for n, r in enumerate(ROWS)], ["user_id", "item_id", "event", "timestamp"]), said=("event", "data.where = ", "purchase")),
-    "kinds of Taobao": Input(table([(r.user, r.item, 7, ("pv", "buy", "cart", "fav")[n % 4], r.seconds) for n, r in enumerate(ROWS)]), said=("behavior", "data.where = ")),
-    "refunds": Input(table([(r.user, r.item, -1 if n % 20 == 0 else 2, r.seconds) for n, r in enumerate(ROWS)], ["user_id", "item_id", "Quantity", "timestamp"]), said=("Quantity", "negative", "Quantity > 0")),
-    "an implicit column of 0 and 1": Input(table([(r.user, r.item, int(n % 3 > 0), r.seconds) for n, r in enumerate(ROWS)], ["user_id", "item_id", "clicked", "timestamp"]), said=("clicked", "0 and 1")),
+    "kinds of events": Input(
+        table(
+            [(r.user, r.item, ("view", "view", "cart", "purchase")[n % 4], r.seconds) for n, r in enumerate(ROWS)],
+            ["user_id", "item_id", "event", "timestamp"],
+        ),
+        said=("event", "data.where = ", "purchase"),
+    ),
+    "kinds of Taobao": Input(
+        table([(r.user, r.item, 7, ("pv", "buy", "cart", "fav")[n % 4], r.seconds) for n, r in enumerate(ROWS)]),
+        said=("behavior", "data.where = "),
+    ),
+    "refunds": Input(
+        table(
+            [(r.user, r.item, -1 if n % 20 == 0 else 2, r.seconds) for n, r in enumerate(ROWS)],
+            ["user_id", "item_id", "Quantity", "timestamp"],
+        ),
+        said=("Quantity", "negative", "Quantity > 0"),
+    ),
+    "an implicit column of 0 and 1": Input(
+        table(
+            [(r.user, r.item, int(n % 3 > 0), r.seconds) for n, r in enumerate(ROWS)],
+            ["user_id", "item_id", "clicked", "timestamp"],
+        ),
+        said=("clicked", "0 and 1"),
+    ),
     "all times equal": Input(log(when=lambda r: 1600000000), said=("one and the same time",), lists={}),
     "days alone tie": Input(log(when=lambda r: f"{r.when.year}"), said=(), lists={}),
-    "rounded ids that check alone is told": Input(log(item=lambda r: f"9.78{r.item}E+12"), None, known={"item": "item_id", "user": "user_id"}, refused=("digits are lost",)),
-}  # fmt: skip
+    "rounded ids that check alone is told": Input(
+        log(item=lambda r: f"9.78{r.item}E+12"),
+        None,
+        known={"item": "item_id", "user": "user_id"},
+        refused=("digits are lost",),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", list(DOUBTED))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ import pytest
 
 from core.data import Dataset, load_dataset, partitions, profile
 from core.data.partitions import WorkFolder
+from core.data.stage import make_data
 from core.data.timeline import nth
 from core.errors import DataError, EnvironmentFault
+from core.run.reporter import NullReporter
 from tests.core.data.data_tools import MakeProject
 
 FILES = ("users.parquet", "items.parquet", "sequences.parquet", "report.json")
@@ -117,13 +122,46 @@ def test_no_place_for_partitions_is_an_environment_fault(
         load_dataset(project.data, project.directory, tmp_path / "nowhere")
 
 
-def test_what_a_killed_process_left_is_found(tmp_path: Path) -> None:
-    left = WorkFolder(tmp_path)
-    (left.path / "numbered-0.arrow").write_bytes(b"")
-    (tmp_path / "users.parquet").write_bytes(b"")
-    assert WorkFolder.left_in(tmp_path) == [left.path]
-    left.close()
-    assert WorkFolder.left_in(tmp_path) == []
+FULL_DISK = """
+import subprocess, sys
+from pathlib import Path
+from core.data import load_dataset, partitions
+from core.errors import EnvironmentFault
+from core.project import Project
+project, work = Project.load(sys.argv[1]), Path(sys.argv[2])
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={sys.argv[3]}", "tmpfs", str(work)], check=True)
+partitions.PARTITION_ROWS = 20_000
+try:
+    load_dataset(project.data, project.directory, work)
+except EnvironmentFault as fault:
+    print(fault.message, [path.name for path in work.iterdir()])
+"""
+
+
+@pytest.mark.parametrize("room", ["64k", "1600k"])
+def test_a_full_disk_is_told_and_leaves_nothing(room: str, make: MakeProject, tmp_path: Path) -> None:
+    """While the file is read, and later."""
+    own_mount = ["unshare", "--mount", "--map-root-user"]
+    if shutil.which("unshare") is None or subprocess.run([*own_mount, "true"], check=False).returncode:
+        pytest.skip("this system allows nobody a mount of his own")
+    rows = "".join(f"user{n % 997},item{n % 91}\n" for n in range(60_000))
+    project = make("user_id,item_id\n" + rows)
+    work = tmp_path / "work"
+    work.mkdir()
+    argv = [*own_mount, sys.executable, "-c", FULL_DISK, str(project.directory / "project.toml"), str(work), room]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    where = "no space left for the partitions" if room == "64k" else "a partition of the log cannot be written"
+    assert where in done.stdout and done.stdout.endswith(" []\n")
+
+
+def test_what_a_killed_process_left_is_cleared(make: MakeProject, tmp_path: Path) -> None:
+    project = make(random_log(0).write_csv(), time="ts")
+    folder = tmp_path / "partial"
+    folder.mkdir()
+    killed = WorkFolder(folder)  # it is not closed
+    (killed.path / "numbered-0.arrow").write_bytes(b"")
+    make_data(project, {}, folder, NullReporter())
+    assert {path.name for path in folder.iterdir()} == set(FILES)
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.jobs import work
+from core.jobs.start import create_run
+from core.project import Project
 from tests.core.engine_tools import walks, write_world
 
 SETTINGS = (
@@ -40,6 +46,27 @@ def trained(folder: Path, processes: int, *more: str) -> dict[str, torch.Tensor]
     assert [child.returncode for child in children] == [0] * processes, told
     (best,) = folder.glob("runs/.store/*/best")
     return {**load_file(best / "model.safetensors"), **load_file(best / "dense.safetensors")}
+
+
+@pytest.mark.slow  # five real engines
+def test_four_processes_give_the_metrics_of_one(tmp_path: Path) -> None:
+    """The engine starts them itself; the ranks of the model that they have tuned are those of one process."""
+    file = write_world(tmp_path / "four", walks())
+    sets = [*SETTINGS, "run.processes=4"]
+    run = create_run(Project.load(file, sets))
+    child = subprocess.run([sys.executable, "-m", "core", "train", str(run.path)], check=False)
+    assert child.returncode == 0, run.log_tail()
+    told = run.metrics()
+    store = run.path.parent / ".store"
+    assert not list(store.glob("*.partial")) and not (run.artefact("evaluate") / "shards").exists()
+    shutil.rmtree(run.artefact("evaluate"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "workers", lambda file, settings: contextlib.nullcontext())
+        assert work.train_run(run) == 0
+    assert run.metrics() == told
+    tuned = load_file(run.artefact("tune") / "best" / "model.safetensors")
+    one = trained(tmp_path / "one", 1, "tune.accumulate=4")
+    assert all(torch.allclose(one[name], weights, atol=1e-4) for name, weights in tuned.items())
 
 
 def test_two_processes_are_one_with_twice_the_batches(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def fit(
 ) -> SasRec:
     return fit_sasrec(
         train, ITEMS, settings, 0, False, reporter or NullReporter(), folder,
-        further=lambda: [contrast(settings, train)] if settings.contrasts else [],
+        further=[contrast(settings, train)] if settings.contrasts else [],
     )  # fmt: skip
 
 
@@ -194,11 +194,12 @@ def test_the_first_pass_has_no_neighbours_and_the_next_looks_back() -> None:
     module = contrast(replace(SMALL, contrast_items=0.0))
     model = SasRec(ITEMS, SMALL).eval()
     every = np.arange(60)
-    first = module(view(module, model, every, 0))
-    assert first["contrast_users"].item() == 0.0 and set(first) == {"contrast_users"}
+    loss, figures = module(view(module, model, every, 0))
+    assert loss.item() == 0.0 and figures == {"contrast_users": 0.0}
     kept = module.now.clone()
-    second = module(view(module, model, every, 1))
-    assert second["contrast_users"].item() > 0 and torch.equal(module.before, kept)
+    loss, figures = module(view(module, model, every, 1))
+    assert loss.item() == pytest.approx(0.1 * figures["contrast_users"]) and loss.item() > 0
+    assert torch.equal(module.before, kept)
     cuts = torch.from_numpy(module.cuts(1).cuts)
     states = view(module, model, every, 1).states[torch.arange(60), cuts - 1]
     assert torch.allclose(module.now, torch.nn.functional.normalize(states, dim=1), atol=1e-5)
@@ -254,7 +255,7 @@ def test_logs_with_little_in_them(train: Sequences, kind: str, tmp_path: Path) -
 
 def test_a_project_without_texts_is_refused(world: Path) -> None:
     sets = ["sasrec.contrast_users=0.1", "vectors.semantic=none", "tune.distill=0"]
-    with pytest.raises(ProjectError, match="no text vectors"):
+    with pytest.raises(ProjectError, match="needs text vectors"):
         recipes_of(Project.load(world, sets))
     assert recipes_of(Project.load(world, [*sets, "sasrec.contrast_neighbours=random"]))
 

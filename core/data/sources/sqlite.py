@@ -1,0 +1,86 @@
+"""SQLite databases of one table, by Python's own module."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any, ClassVar
+
+import polars as pl
+
+from core.data.read import BAD, ROW, Head, TableFile
+from core.errors import DataError
+
+_MARK = b"SQLite format 3\0"
+
+
+class Sqlite(TableFile):
+    """A database with one table, whose columns become text; it is opened for reading only."""
+
+    format: ClassVar[str] = "sqlite"
+
+    @classmethod
+    def recognise(cls, head: Head) -> Sqlite | None:
+        """By the mark at its beginning, and one table in it.
+
+        Raises:
+            DataError: it is damaged, or has another number of tables.
+        """
+        if not head.raw.startswith(_MARK[:16]):
+            return None
+        one = cls(head.path, ())
+        names = one._tables()
+        if len(names) != 1:
+            shown = ", ".join(names[:10]) or "none"
+            raise DataError(
+                f"{head.path}: is an SQLite database of {len(names)} tables ({shown}), not of one",
+                f"Write the table to a file: sqlite3 -csv -header {head.path.name} 'SELECT * FROM {names[0]}' > log.csv"
+                if names
+                else "Name the database that holds the rows.",
+            )
+        columns = [str(row[1]) for row in one._rows(f"PRAGMA table_info({_quoted(names[0])})")]
+        return cls(head.path, tuple(columns))
+
+    def scan(self, columns: list[str]) -> pl.LazyFrame:
+        """Some columns as text, plus `ROW` and `BAD`."""
+        wanted = ", ".join(_quoted(name) for name in columns)
+        rows = self._rows(f"SELECT {wanted} FROM {_quoted(self._tables()[0])}")
+        texts = [[_text(value) for value in row] for row in rows]
+        frame = pl.DataFrame(texts, schema={name: pl.String for name in columns}, orient="row")
+        number = pl.Series(ROW, range(1, len(texts) + 1), dtype=pl.Int64)
+        return frame.with_columns(number, pl.lit(None, pl.String).alias(BAD)).lazy()
+
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return int(self._rows(f"SELECT count(*) FROM {_quoted(self._tables()[0])}")[0][0])
+
+    def _tables(self) -> list[str]:
+        """Names of the tables; views stay out, for they can compute without end."""
+        names = self._rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        return [str(name) for (name,) in names if not str(name).startswith("sqlite_")]
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query gives.
+
+        Raises:
+            DataError: the database is damaged.
+        """
+        try:
+            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
+                base.execute("PRAGMA trusted_schema = OFF")
+                base.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+                return base.execute(query).fetchall()
+        except sqlite3.Error as error:
+            raise DataError(f"{self.path}: the SQLite database cannot be read ({error})") from None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return str(int(value))
+    return None if value is None or value == "" else str(value)
