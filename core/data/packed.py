@@ -21,6 +21,8 @@ _MOST_ROWS, _MOST_BYTES = 1, 40
 _FREE_ROWS, _FREE_BYTES = 1 << 20, 1 << 26
 """So much more is let through in any case."""
 _STEP = 1 << 20
+LOOKED_THROUGH = 1 << 26
+"""Bytes of a packed file up to which all of it is unpacked for a look, before it is read."""
 
 
 def is_packed(path: Path) -> bool:
@@ -74,7 +76,7 @@ UNPACK_ERRORS: tuple[type[Exception], ...] = (
 
 @lru_cache(maxsize=64)
 def check_unpacked_size(path: Path, modified: int, size: int) -> None:
-    """Refuse a packed file that unpacks to far more than any log does; looked at once while it stays as it is.
+    """Refuse a small packed file that unpacks to far more than any log does; looked at once while it stays as it is.
 
     Args:
         path: The file.
@@ -86,6 +88,8 @@ def check_unpacked_size(path: Path, modified: int, size: int) -> None:
         OSError, EOFError, zlib.error: it is damaged; whoever reads it says so.
     """
     rows = length = 0
+    if size > LOOKED_THROUGH:
+        return
     with unpacked(path) as file:
         while part := file.read(_STEP):
             length += len(part)
