@@ -113,7 +113,7 @@ def compare(terminal: Terminal) -> None:
     terminal.see("the settings that differ", "Settings that differ", "recommend", seconds=30)
     terminal.keys("v", "v", "v")
     terminal.see("the methods again", "Methods", seconds=30)
-    terminal.keys("Tab", "Home", "Down", "Enter")
+    terminal.keys("Tab", "Home", "Down", "Down", "Enter")
     terminal.see("parts of the users", "Parts of the users", seconds=30)
     terminal.keys("Down", "Down", "Enter")
     terminal.see("who gained and lost", "Who gained and lost", seconds=30)
