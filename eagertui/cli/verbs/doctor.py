@@ -65,6 +65,7 @@ def examine(project: Path | None = None) -> dict[str, Any]:
             "runs": str((here / "runs").absolute()),
             "assets": str(assets_path()),
             "configuration": str(platformdirs.user_config_path("eagertui")),
+            "what runs took": str(platformdirs.user_state_path("eagertui") / "paces.jsonl"),
         },
     }
 
