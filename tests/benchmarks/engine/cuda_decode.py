@@ -79,8 +79,8 @@ def main() -> None:
         tokens = 1 + LEVELS * HISTORY + args.beams * (LEVELS - 1)
         alone = best = 0.0
         for batch in BATCHES:
-            users = max(batch, min(args.users, args.users * batch // BATCHES[-1]))
-            if users > args.users or peak_gb(args.device) > args.memory:
+            users = min(args.users, 8 * batch)
+            if users < batch or peak_gb(args.device) > args.memory:
                 break
             try:
                 speed = pace(generator, trie, users, batch, args.beams, args.device)
