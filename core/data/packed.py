@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import zlib
 from functools import cache, lru_cache
 from importlib import import_module
@@ -54,7 +55,7 @@ def unpacked(path: Path) -> BinaryIO:
                 f"{path}: is zstd-compressed, and nothing here unpacks it",
                 f"Unpack it (zstd -d {path.name}), or install what does: pip install 'eagertui[zstd]'.",
             )
-        return cast(BinaryIO, _zstd().open(file, "rb"))
+        return cast(BinaryIO, io.BufferedReader(_zstd().open(file, "rb")))  # what it gives has no lines
     return file
 
 

@@ -198,6 +198,8 @@ def user_rows(found: Movers, within: str) -> tuple[list[Row], dict[str, Mover]]:
             key = f"{word} {number}"
             users[key] = mover
             rows.append(Row(key, partial(_user_row, mover)))
+    if not users:
+        rows.append(Row(f"{HEAD} alike", lambda width: hint("v", "to the methods: enter on one that ranks otherwise")))
     return rows, users
 
 

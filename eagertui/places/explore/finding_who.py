@@ -25,6 +25,8 @@ from eagertui.widgets.typed_line import TypedLine
 
 USERS, ITEMS = 200, 20
 """Users, and items, that the search shows at most."""
+NARROW = 22
+"""Cells of the pane below which its border says less."""
 LETTERS = 2
 """Letters from which on items are looked for, too."""
 
@@ -82,9 +84,11 @@ class FindingWho(WhatIf):
         listed = self.query_one("#users", RowList)
         listed.show([*rows, *map(found_item_row, items)])
         who = self.query_one("#who")
-        who.border_title = "Users" if self.kind == next(iter(KINDS)) else Content(f"Users · {self.kind}")
+        everybody, narrow = self.kind == next(iter(KINDS)), who.size.width < NARROW
+        who.border_title = "Users" if everybody else Content(self.kind if narrow else f"Users · {self.kind}")
         none = f"nothing found for {clip(text, 12)}" if text and not rows and not items else ""
-        shown = f"first {USERS} of {many:,}" if len(rows) == USERS and many > USERS else f"{many:,}"
+        first = f"{'' if narrow else 'first '}{USERS} of {many:,}"
+        shown = first if len(rows) == USERS and many > USERS else f"{many:,}"
         shown = f"{len(items)} items" if items and not rows else shown
         who.border_subtitle = Content(none or shown)
 

@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import psutil
 
 from core.jobs.start import create_run
 from core.project import Project
 from core.run import launch
+from core.run.folder import find_run
 from eagertui.cli.create_project import copy_sample
 from eagertui.places.explore.screen import ExploreScreen
 from eagertui.widgets.row_list import RowList
@@ -54,13 +56,14 @@ async def until(predicate: Any, pause: float = 0.05) -> None:
 
 async def measure(project: Path, edits: int) -> dict[str, Any]:
     """Make the edits, and press keys while they are answered."""
-    app = OurApp(project, "explore")
+    data = find_run(Project.load(project).runs_dir).artefact("data")
+    users = pl.read_parquet(data / "users.parquet").sort("interactions", descending=True)
+    app = OurApp(project, "explore", user=users["user_id"][len(users) // 10])  # a long history, not the longest
     answers, work, keys, unseen = [], [], [], 0
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True):
         await until(lambda: isinstance(app.screen, ExploreScreen) and app.serving is not None and app.serving.ready)
         screen = app.screen
         assert isinstance(screen, ExploreScreen) and app.serving is not None
-        await pilot.press("enter")
         await until(lambda: screen.has_class("-answered"))
         screen.query_one("#items", RowList).focus()
         child = psutil.Process(app.serving.pid)

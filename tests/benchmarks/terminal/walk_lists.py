@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -87,12 +88,16 @@ def what_if(terminal: Terminal) -> None:
 
 def beside(terminal: Terminal) -> None:
     """SASRec's list beside the model's, both written into a file."""
-    for _ in range(6):
+    name = ""
+    while name != "sasrec":
         terminal.keys("b")
-        text = terminal.see("a list beside", "Next by")
-        if "Next by sasrec " in text or "Next by sasrec ─" in text or "Next by sasrec━" in text:
-            break
-    terminal.see("SASRec beside", r"Next by sasrec\b")
+        end = time.monotonic() + 60
+        while (found := re.search(r"Next by (\S+)", terminal.screen())) is None or found[1] == name:
+            if time.monotonic() > end:
+                terminal.fail("a list beside", terminal.screen(), f"no list after {name or 'the first key'}")
+            time.sleep(0.1)
+        name = found[1]
+    terminal.see("SASRec beside", r"Next by sasrec ")
     terminal.keys("x")
     terminal.see("written", "written")
 
@@ -102,12 +107,13 @@ def compare(terminal: Terminal) -> None:
     terminal.keys("6")
     terminal.see("compare", "Methods", seconds=30)
     terminal.keys("Space", "Down", "Space")
-    terminal.see("two are marked, and the verdict", "2 marked", "better|worse|not clear", seconds=30)
+    verdict = r"model\+?\w* .*(better|worse|not clear)"
+    terminal.see("two are marked, and the verdict", "2 marked", r"model\+fused .*reference", verdict, seconds=60)
     terminal.keys("v", "v")
     terminal.see("the settings that differ", "Settings that differ", "recommend", seconds=30)
     terminal.keys("v", "v", "v")
     terminal.see("the methods again", "Methods", seconds=30)
-    terminal.keys("Tab", "Home", "Down", "Enter")
+    terminal.keys("Tab", "Home", "Down", "Down", "Enter")
     terminal.see("parts of the users", "Parts of the users", seconds=30)
     terminal.keys("Down", "Down", "Enter")
     terminal.see("who gained and lost", "Who gained and lost", seconds=30)
@@ -124,7 +130,7 @@ def walk(terminal: Terminal, command: str) -> None:
     terminal.keys("Enter")
     terminal.see("who", r"Who\?", "users", seconds=300)
     terminal.keys("o")
-    terminal.see("users who were missed", "Users · missed", "✗")
+    terminal.see("users who were missed", "missed ", "✗")
     terminal.keys("Down", "Enter")
     terminal.see("the list", "Next 20", "held out", seconds=60)
     to_list(terminal)
@@ -135,7 +141,7 @@ def walk(terminal: Terminal, command: str) -> None:
     terminal.type(BOOK)
     terminal.see("books by title", "≡ Accid", seconds=30, place=False)
     terminal.keys("Enter")
-    terminal.see("why that book is not listed", "Why · Accid", place=False)
+    terminal.see("why that book is not listed", "Why · Accid", "Code by code", seconds=30, place=False)
     terminal.keys("Escape")
     terminal.keys("Escape")
     compare(terminal)

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.evaluate.comparison.comparison_of_runs import Movers
 from eagertui.app import EagerApp
+from eagertui.places.compare.lines import user_rows
 from eagertui.places.compare.screen import CompareScreen
 from eagertui.widgets.chart.chart import Chart
 from eagertui.widgets.row_list import RowList
@@ -190,3 +192,8 @@ async def test_hostile_titles_stay_text(tmp_path: Path) -> None:
         await eyes.press("v", "v", "v")
         text = await eyes.see("Who gained and lost", r"\[bold\]")
         assert "\x1b[31m" not in text and "\u202e" not in text
+
+
+def test_a_method_beside_itself_leads_on() -> None:
+    rows, users = user_rows(Movers((), (), 0, 0, 2000), "")
+    assert users == {} and "to the methods" in rows[-1].draw(80).plain
