@@ -16,6 +16,7 @@ from textual.events import Resize
 from textual.widget import Widget
 
 from core.run.folder import RunFolder
+from core.run.stage_plan import StagePlan
 from core.run.state import RunState
 from core.run.status import Status
 from core.run.watched_list import Watched
@@ -23,7 +24,7 @@ from core.safe_json import moment
 from eagertui.actions import own_bindings
 from eagertui.places.place import Place
 from eagertui.places.train.curve_grid import CurveGrid
-from eagertui.places.train.lines import StagePlan, headline, read_plan, stage_lines, title
+from eagertui.places.train.lines import headline, read_plan, stage_lines, title
 from eagertui.places.train.log_view import LogView
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, strip
