@@ -123,6 +123,10 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
     for name, recipe in recipes_of(project).items():
         mark = fingerprint(recipe)
         made[name] = store.artefact(mark)
+        if store.has(mark) and (file := store.damaged(mark)) is not None:
+            message = f"{name}: {file.name} is not as it was written; the stage is computed again"
+            reporter.alert("warning", "a damaged artefact", message)
+            store.discard(mark)
         if store.has(mark):
             reporter.stage_reused(name, mark)
             about = store.about(mark)
@@ -145,7 +149,8 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
             from core.data.dataset import Dataset
             from core.data.doubts import check_measurable
 
-            check_measurable(Dataset.load(made[name]))
+            dataset = Dataset.load(made[name])
+            check_measurable(dataset.sequences.lengths, dataset.split)
         if folder is not None:
             note = {"stage": name, "fingerprint": mark, "artefact": f"../.store/{mark}", "summary": about["summary"]}
             write_atomic(folder.path / "stages" / f"{name}.json", json.dumps(note, indent=1))

@@ -79,6 +79,9 @@ class RunSettings:
     base: str = opt(
         "", "run whose codes and weights it starts from, to learn from grown data (train --from)", personal=True
     )
+    base_revision: int = opt(
+        -1, "additions to the items of run.base that count; -1 = all that there are", low=-1, high=10**9, personal=True
+    )  # fmt: skip
     chosen: str = opt(
         "", "run whose validation chose what this one fits to all interactions (train --final)", personal=True
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.assets import refuse_demo
-from core.files import locked, make_private, sync, write_atomic
+from core.files import digest, locked, make_private, sync, write_atomic
 from core.safe_json import number, read_object
 
 STAGE_FILE = "stage.json"
@@ -36,9 +36,32 @@ class Store:
         return self.path / fingerprint
 
     def has(self, fingerprint: str) -> bool:
-        """Whether it is there, whole; one whose story cannot be read is made again."""
+        """Whether it is there, and every file as long as it was; one whose story cannot be read is made again."""
         about = self.about(fingerprint)
-        return number(about.get("seconds"), -1.0) >= 0 and isinstance(about.get("summary"), dict)
+        told = number(about.get("seconds"), -1.0) >= 0 and isinstance(about.get("summary"), dict)
+        return told and all(_size(file) == size for file, size, _ in self._files(fingerprint))
+
+    def damaged(self, fingerprint: str) -> Path | None:
+        """The first file that is not, to the byte, as it was written; None where all are. It reads all of them."""
+        files = self._files(fingerprint)
+        return next((file for file, size, mark in files if _size(file) != size or digest(file) != mark), None)
+
+    def discard(self, fingerprint: str) -> None:
+        """Remove an artefact, so that it is made again."""
+        with locked(self.path / f"{fingerprint}.partial"):
+            shutil.rmtree(self.artefact(fingerprint), ignore_errors=True)
+
+    def _files(self, fingerprint: str) -> list[tuple[Path, int, str]]:
+        """The files, their sizes and digests as they were written; none of an artefact that an older version made."""
+        listed = self.about(fingerprint).get("files")
+        folder = self.artefact(fingerprint)
+        if not isinstance(listed, dict):
+            return []
+        return [
+            (folder / name, int(number(one[0], -1.0)), str(one[1]))
+            for name, one in listed.items()
+            if isinstance(one, list) and len(one) == 2
+        ]
 
     def about(self, fingerprint: str) -> dict[str, Any]:
         """What made it: name, settings, inputs, versions, seconds, summary; empty where nothing can be read of it."""
@@ -69,6 +92,11 @@ class Store:
             "seconds": round(time.monotonic() - began, 3),
             "cpu_seconds": round(time.process_time() - spent, 3),  # a busy machine does not lengthen these
             "summary": dict(summary),
+            "files": {
+                file.relative_to(partial).as_posix(): [file.stat().st_size, digest(file)]
+                for file in sorted(partial.rglob("*"))
+                if file.is_file() and file.name != STAGE_FILE
+            },
         }
         write_atomic(partial / STAGE_FILE, json.dumps(about, indent=1))
         make_private(partial)
@@ -85,6 +113,14 @@ def fingerprint(recipe: Mapping[str, Any]) -> str:
     """SHA-256 of what makes an artefact, shortened to 20 hexadecimal digits."""
     text = json.dumps(recipe, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; -1 where it is not there."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
 
 
 def _version(package: str) -> str:

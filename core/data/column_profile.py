@@ -142,13 +142,21 @@ def _profile(column: pl.Series) -> ColumnProfile:
         nested=kind.is_nested() and not len(text),
         low=float(figures["low"] or 0.0),
         high=float(figures["high"] or 0.0),
-        example=repr(text[0][:30]) if len(text) else "empty",
+        example=_example(column, text),
         count=len(text),
         scientific=figures["scientific"],
         times="dates" if kind.is_temporal() else _times(few, column.name),
         steps=figures["numbers"] == 1.0 and bool(figures["steps"]),
         prefix=_prefix(few),
     )
+
+
+def _example(column: pl.Series, text: pl.Series) -> str:
+    """One value as the file writes it."""
+    if column.dtype == pl.String:
+        written = column.str.strip_chars()
+        text = written.filter((written != "").fill_null(False))
+    return repr(text[0][:30]) if len(text) else "empty"
 
 
 def _text(column: pl.Series) -> pl.Series:

@@ -164,8 +164,10 @@ class Dataset:
         if offsets[-1] != len(flat) or (len(flat) and (flat.min() < 0 or flat.max() >= items.height)):
             raise DataError(f"{folder}: the parts of the data set do not fit together", REMEDY)
         if cuts is not None and any(
-            len(part) != len(lengths) or (part < -1).any() or (part > lengths).any()
-            for part in (cuts.train, cuts.valid, cuts.test)
+            len(part) != len(lengths) or (part < least).any() or (part > most).any()
+            for part, least, most in (
+                (cuts.train, 0, lengths), (cuts.valid, -1, lengths - 1), (cuts.test, -1, lengths - 1),
+            )
         ):
             raise DataError(f"{folder}: the split does not fit the data set", REMEDY)
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report, cuts)

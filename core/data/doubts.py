@@ -8,13 +8,14 @@ from pathlib import Path
 
 import polars as pl
 
+from core.data.arrays import Int64
 from core.data.clean import text_expr, time_format
 from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy, is_rating, no_header, profile_columns
-from core.data.dataset import Dataset
 from core.data.read import TableFile
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
 from core.data.sniff import open_table
+from core.data.split import Split
 from core.data.titles import title_column
 from core.errors import DataError, ProjectError
 from core.files import resolved
@@ -55,15 +56,26 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
     return said + _no_titles(data, tables[0], table)
 
 
-def check_measurable(dataset: Dataset) -> None:
+def check_measurable(lengths: Int64, split: Split) -> None:
     """Refuse data on which nobody can be measured.
 
+    Args:
+        lengths: How many interactions each user has; (users,).
+        split: How they are divided.
+
     Raises:
-        DataError: no user has three interactions.
+        DataError: nobody has a validation target, or a test target.
     """
-    if len(dataset.evaluated):
+    lacking = [name for name, part in (("validation", split.valid), ("test", split.test)) if not (part >= 0).any()]
+    if not lacking:
         return
-    most = int(dataset.sequences.lengths.max()) if dataset.n_users else 0
+    most = int(lengths.max(initial=0))
+    if most >= MIN_EVALUATED:
+        raise DataError(
+            f"nothing can be evaluated: no user has a {' or a '.join(lacking)} target, which is the first interaction "
+            "from the cut on, of an item and a user that trained",
+            "Move data.valid_from and data.test_from; the data's reach stands in the timeline of check.",
+        )
     each = "every user has one interaction" if most == 1 else f"no user has more than {most} interactions"
     raise DataError(
         f"nothing can be evaluated: {each}, and a user needs {MIN_EVALUATED} "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from core.data.packed import UNPACK_ERRORS, unpacked
+from core.data.packed import LOOKED_THROUGH, UNPACK_ERRORS, is_packed, unpacked
 
-_READ_AT_ONCE = 1 << 18
+_READ_AT_ONCE = 1 << 20
 _ODD_LINES = 10_000
 """Lines that are no ASCII, by which an encoding is guessed."""
 
@@ -59,12 +59,15 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
         As `guessed_encoding`; empty where a line holds other UTF-8 than ASCII.
     """
     odd: list[bytes] = []
+    if size > LOOKED_THROUGH and is_packed(path):
+        return ""
     try:
         with unpacked(path) as file:
-            while lines := file.readlines(_READ_AT_ONCE):
-                if b"".join(lines).isascii():
+            while part := file.read(_READ_AT_ONCE):
+                part += file.readline()
+                if part.isascii():
                     continue
-                for line in lines:
+                for line in part.splitlines(keepends=True):
                     if line.isascii():
                         continue
                     if "\ufffd" not in line.decode("utf-8", errors="replace"):
@@ -72,7 +75,7 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
                     odd.append(line)
                 if len(odd) > _ODD_LINES:
                     break
-    except (OSError, *UNPACK_ERRORS):
+    except UNPACK_ERRORS:
         return ""  # whoever reads it says so
     return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import zlib
 from functools import cache, lru_cache
 from importlib import import_module
@@ -20,6 +21,8 @@ _MOST_ROWS, _MOST_BYTES = 1, 40
 _FREE_ROWS, _FREE_BYTES = 1 << 20, 1 << 26
 """So much more is let through in any case."""
 _STEP = 1 << 20
+LOOKED_THROUGH = 1 << 26
+"""Bytes of a packed file up to which all of it is unpacked for a look, before it is read."""
 
 
 def is_packed(path: Path) -> bool:
@@ -52,7 +55,7 @@ def unpacked(path: Path) -> BinaryIO:
                 f"{path}: is zstd-compressed, and nothing here unpacks it",
                 f"Unpack it (zstd -d {path.name}), or install what does: pip install 'eagertui[zstd]'.",
             )
-        return cast(BinaryIO, _zstd().open(file, "rb"))
+        return cast(BinaryIO, io.BufferedReader(_zstd().open(file, "rb")))  # what it gives has no lines
     return file
 
 
@@ -66,13 +69,14 @@ def _zstd() -> Any:
 
 
 UNPACK_ERRORS: tuple[type[Exception], ...] = (
-    EOFError, gzip.BadGzipFile, zlib.error, *([_zstd().ZstdError] if _zstd() else [])
+    OSError, EOFError, zlib.error, *([_zstd().ZstdError] if _zstd() else [])
 )  # fmt: skip
+"""What reading a packed file can raise: the disk's faults, and damage."""
 
 
 @lru_cache(maxsize=64)
 def check_unpacked_size(path: Path, modified: int, size: int) -> None:
-    """Refuse a packed file that unpacks to far more than any log does; looked at once while it stays as it is.
+    """Refuse a small packed file that unpacks to far more than any log does; looked at once while it stays as it is.
 
     Args:
         path: The file.
@@ -84,6 +88,8 @@ def check_unpacked_size(path: Path, modified: int, size: int) -> None:
         OSError, EOFError, zlib.error: it is damaged; whoever reads it says so.
     """
     rows = length = 0
+    if size > LOOKED_THROUGH:
+        return
     with unpacked(path) as file:
         while part := file.read(_STEP):
             length += len(part)

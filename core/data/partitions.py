@@ -145,7 +145,7 @@ class TypedRows:
         """The partitions' rows, each in the order of the files."""
         for part in self._parts:
             if part:
-                frame = pl.concat(part, how="vertical_relaxed").cast(dict(self.schema)).collect()
+                frame = pl.concat(part, how="vertical_relaxed").cast(self.schema).collect()
                 # A file's pieces may have been read in another order.
                 yield frame if frame.select(place()).to_series().is_sorted() else frame.sort(FILE, ROW)
 

@@ -59,7 +59,7 @@ def profile(dataset: Dataset) -> dict[str, Any]:
         if report.timeline
         else {},
         "split": {
-            "rule": "leave-one-out" if dataset.cuts is None else "time",
+            "rule": "leave-one-out" if dataset.cuts is None else "time" if dataset.cuts.asks else "none",
             "evaluated_users": len(test),
             "train_interactions": len(dataset.train().items),
             "train_targets": dataset.targets_count(),

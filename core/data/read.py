@@ -15,7 +15,7 @@ from typing import BinaryIO, ClassVar, Self, TypeVar
 import polars as pl
 
 from core.data.encoding import as_utf8, guessed_encoding, is_utf8
-from core.data.packed import GZIP, UNPACK_ERRORS, is_packed, unpacked
+from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, is_packed, unpacked
 from core.errors import DataError, EnvironmentFault, ProjectError
 
 # Names no table has, so that they never meet a column of the user's.
@@ -67,7 +67,7 @@ class Head:
                 raw = file.read(16)
             with opened(path) as file:
                 content = file.read(HEAD_BYTES)
-        except (OSError, *UNPACK_ERRORS) as error:
+        except UNPACK_ERRORS as error:
             raise read_fault(path, error) from None
         whole = len(content) < HEAD_BYTES - 3
         encoding = "" if is_utf8(encoding) else encoding or guessed_encoding(content)
@@ -160,6 +160,14 @@ class TableFile(ABC):
         with self.path.open("rb") as file:
             head = file.read(COUNTED_BYTES)
         size, packed = self.path.stat().st_size, len(head)
+        if head.startswith(ZSTD):
+            try:
+                with unpacked(self.path) as file:
+                    text = file.read(COUNTED_BYTES)
+            except UNPACK_ERRORS:
+                return 0
+            lines = max(1, text.count(self.line_end))
+            return lines if len(text) < COUNTED_BYTES else round(size * GZIP_RATIO / len(text) * lines)
         if head.startswith(GZIP):
             try:
                 head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
@@ -229,7 +237,7 @@ def read_fault(path: Path, error: BaseException) -> DataError | EnvironmentFault
         return error
     if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
         return DataError(f"{path}: the gzip file is damaged or truncated")
-    if isinstance(error, UNPACK_ERRORS):
+    if isinstance(error, UNPACK_ERRORS) and not isinstance(error, OSError):
         return DataError(f"{path}: the zstd file is damaged or truncated")
     if isinstance(error, MemoryError):
         return EnvironmentFault(f"{path}: not enough memory to read it")

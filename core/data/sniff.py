@@ -126,7 +126,7 @@ def sniff(path: Path, encoding: str = "") -> TableFile:
     try:
         if is_packed(path):
             check_unpacked_size(path, stat.st_mtime_ns, stat.st_size)
-    except (OSError, *UNPACK_ERRORS) as error:
+    except UNPACK_ERRORS as error:
         raise read_fault(path, error) from None
     if no_text is None and not encoding and not head.encoding and not head.whole and head.content.isascii():
         head = replace(head, encoding=late_encoding(path, stat.st_mtime_ns, stat.st_size))

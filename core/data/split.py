@@ -49,6 +49,11 @@ class Split:
         nobody = np.full(len(lengths), -1, dtype=np.int64)
         return cls(lengths, nobody, nobody)
 
+    @property
+    def asks(self) -> bool:
+        """Whether anybody has a target."""
+        return bool((self.valid >= 0).any() or (self.test >= 0).any())
+
     def take(self, users: Int32 | Int64) -> Split:
         """The split of some users."""
         return Split(self.train[users], self.valid[users], self.test[users])

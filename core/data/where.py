@@ -19,7 +19,8 @@ from core.errors import DataError, EagerError, ProjectError
 from core.sql import QUOTED, check_condition
 
 _HOLDS = "\x00holds"
-_LOOKED_AT = 2000
+_LOOKED_AT, _MOST = 2000, 0.95
+"""Values that are looked at, and the share of them that must be numbers where the column is compared with one."""
 _DATE = re.compile(r"'\d{4}-\d\d-\d\d[^']*'")
 _MANY_ROWS = re.compile(
     r"\b(sum|avg|mean|min|max|count|first|last|median|std\w*|var\w*|quantile\w*|row_number|rank|dense_rank|lag|lead|corr"
@@ -90,8 +91,9 @@ def _compared(condition: str, name: str) -> set[str]:
     """What a column is compared with: `date`, `text`, `number`."""
     column = rf'(?:"{re.escape(name)}"|\b{re.escape(name)}\b)'
     sign = r"\s*(?:<=|>=|<>|!=|==|=|<|>|(?:NOT\s+)?(?:I?LIKE|IN|BETWEEN))\s*\(?\s*"
-    some = rf"{_LITERAL}(?:\s*(?:,|AND)\s*{_LITERAL})*"
+    some = rf"{_LITERAL}(?:\s*,\s*{_LITERAL})*"
     found = re.findall(rf"(?i){column}{sign}({some})", condition)
+    found += re.findall(rf"(?i){column}\s*(?:NOT\s+)?BETWEEN\s+({_LITERAL}\s+AND\s+{_LITERAL})", condition)
     found += re.findall(rf"(?i)({_LITERAL})\s*(?:<=|>=|<>|!=|==|=|<|>)\s*{column}", condition)
     kinds = set()
     for literal in re.findall(_LITERAL, " ".join(found)):
@@ -124,13 +126,22 @@ def _typed(sources: Sequence[TableFile], name: str, compared: set[str]) -> list[
     if numbers and not compared & {"date", "text"}:
         pairs = zip(sources, kinds, strict=True)
         return [pl.col(name) if kind.is_numeric() else number_expr(name, kind, str(one.path)) for one, kind in pairs]
+    if "number" in compared and len(sample) and not all(kind.is_numeric() or kind == pl.Boolean for kind in kinds):
+        odd = sample.filter(~_is_number(sample)).unique(maintain_order=True).head(2).to_list()
+        raise DataError(f'it compares "{name}" with a number, and the column holds text, e.g. {odd}; quote the number')
     return plain
 
 
 def _all_numbers(sample: pl.Series) -> bool:
-    """Whether texts are numbers that would not change: `007` would."""
-    written = sample.dtype == pl.String and len(sample) > 0
-    return written and bool(sample.str.contains(r"^[+-]?(0|[1-9]\d*|\d+[.,]\d+)$").all())
+    """Whether texts are numbers but for a few bad rows, and none that would change: `007` would."""
+    if sample.dtype != pl.String or not len(sample):
+        return False
+    right = int(_is_number(sample).sum())
+    return right == len(sample) or (right >= _MOST * len(sample) and not sample.str.contains(r"^[+-]?0\d+$").any())
+
+
+def _is_number(texts: pl.Series) -> pl.Series:
+    return texts.cast(pl.String).str.contains(r"^[+-]?(0|[1-9]\d*|\d+[.,]\d+)$")
 
 
 def _sample(source: TableFile, name: str) -> pl.Series:

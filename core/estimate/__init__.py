@@ -209,8 +209,10 @@ def times_made(told: Estimate, project: Project) -> list[StageTime]:
 def epochs_share(about: Mapping[str, Any]) -> float:
     """The share of its epochs that a finished stage went through: patience may have ended the tuning."""
     settings, summary = about.get("settings"), about.get("summary")
-    stages = settings.get("stages") if about.get("stage") == "tune" and isinstance(settings, dict) else None
-    if not isinstance(stages, list) or len(stages) != 1 or not isinstance(summary, dict):
+    if about.get("stage") != "tune" or not isinstance(settings, dict) or not isinstance(summary, dict):
+        return 1.0
+    stages = settings.get("stages")
+    if not isinstance(stages, list) or len(stages) != 1:
         return 1.0
     most, patience = number(stages[0].get("epochs")), number(settings.get("patience"))
     return min(1.0, (number(summary.get("best_epoch"), most) + patience) / max(1.0, most))

@@ -61,9 +61,11 @@ def _read(project: Project) -> Sizes:
     import numpy as np
 
     from core.data.data_report import DataReport
+    from core.data.doubts import check_measurable
     from core.data.k_core import build_log
     from core.data.log import read_rows
     from core.data.sniff import open_table
+    from core.data.split import Split
 
     data = project.data
     sources = open_table(project.resolve(data.interactions), "data.interactions", data.encoding, data.columns)
@@ -77,9 +79,12 @@ def _read(project: Project) -> Sizes:
         return _guess(project, sources, rows, listed, text_mb)
     report = DataReport()
     log = build_log(read_rows(data, project.directory, report), data, report, project.seed)
+    lengths = np.diff(log.offsets)
+    if project.run.goal == "metrics":
+        check_measurable(lengths, log.split or Split.leave_one_out(lengths))
     items = max(len(log.item_ids), listed) if data.catalogue == "all" else len(log.item_ids)
     text_mb *= min(1.0, items / max(1, listed))
-    return _sizes(np.diff(log.offsets), items, len(log.user_ids), report.rows, text_mb)
+    return _sizes(lengths, items, len(log.user_ids), report.rows, text_mb)
 
 
 def _guess(project: Project, sources: list[TableFile], rows: int, listed: int, text_mb: float) -> Sizes:

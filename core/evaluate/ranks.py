@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from core.baselines import Scorer, Scores
 from core.data.arrays import row_blocks
@@ -135,10 +136,12 @@ def _shown_by_scores(scores: Scores) -> npt.NDArray[np.int64]:
     count = scores.shape[1]
     top = min(TOP, count)
     # The lowest score that is still shown; where several items have it, the lower numbers take the room that is left.
-    edge = np.partition(scores, count - top, axis=1)[:, count - top, None]
+    edge = torch.from_numpy(scores).topk(top, dim=1).values[:, -1:].numpy()
     above, at = scores > edge, (scores == edge) & np.isfinite(scores)
-    room = top - above.sum(axis=1, keepdims=True)
-    return np.asarray((above | (at & (np.cumsum(at, axis=1, dtype=np.int32) <= room))).sum(axis=0))
+    room = top - above.sum(axis=1)
+    crowded = np.flatnonzero(at.sum(axis=1) > room)
+    at[crowded] &= np.cumsum(at[crowded], axis=1) <= room[crowded, None]
+    return np.asarray((above | at).sum(axis=0))
 
 
 def rank_by_scores(scorer: Scorer, split: Evaluation, n_items: int, name: str, reporter: Reporter) -> Ranking:

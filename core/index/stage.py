@@ -68,7 +68,8 @@ def _base_marks(project: Project) -> Settings:
         return {}
     from core.index.revisions.changes import newest_revision
 
-    return {**base_marks(project, "index"), "revision": newest_revision(find_run(project.runs_dir, project.run.base))}
+    counted, run = project.run.base_revision, find_run(project.runs_dir, project.run.base)
+    return {**base_marks(project, "index"), "revision": counted if counted >= 0 else newest_revision(run)}
 
 
 def _codes_file(project: Project) -> Path | None:
@@ -112,7 +113,9 @@ def _keep_codes(
 
     run = find_run(project.runs_dir, project.run.base)
     base = ItemIndex.load(run.artefact("index") / "index.parquet")
-    kept = keep_codes(base, load_revisions(run), dataset.items["item_id"], vectors, reporter)
+    counted = project.run.base_revision
+    growth = load_revisions(run, counted if counted >= 0 else None)
+    kept = keep_codes(base, growth, dataset.items["item_id"], vectors, reporter)
     figures = _figures(kept.built, save_artefact(kept.built, dataset, vectors, folder, reporter))
     return {**figures, "kept": kept.kept, "placed": kept.placed, "gone": kept.gone}
 

@@ -79,6 +79,8 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     from core import pipeline
     from core.data import profile
     from core.data.dataset import Dataset
+    from core.data.doubts import doubts
+    from core.data.stage import DATA
     from core.jobs.start import writable
     from core.project import Project
     from core.run.reporter import NullReporter
@@ -86,19 +88,18 @@ def data(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
     project = Project.load(args.project, args.overrides)
     tell("reading the files")
-    stage = pipeline.DATA
-    recipe = pipeline.recipe_of(stage, project, {})
+    recipe = pipeline.recipe_of(DATA, project, {})
     store, mark = Store(project.runs_dir / ".store"), fingerprint(recipe)
     if not store.has(mark) and not writable(store.path):
         store = Store(_cache())
     reused = store.has(mark)
     if not reused:
-        store.make(mark, recipe, lambda folder: stage.work(project, {}, folder, NullReporter()))
+        store.make(mark, recipe, lambda folder: DATA.work(project, {}, folder, NullReporter()))
     tell("counting")
     artefact = store.artefact(mark)
     return {
         "artefact": str(artefact.resolve()),
-        "profile": profile(Dataset.load(artefact)),
+        "profile": {**profile(Dataset.load(artefact)), "doubts": doubts(project.data, project.directory)},
         "max_history": project.data.max_history,
         "reused": reused,
     }

@@ -57,6 +57,8 @@ def removal(runs_dir: Path, runs: Iterable[RunFolder]) -> Deletion:
     for info in known:
         if info.folder in going:
             _refuse(info)
+        else:
+            _refuse_what_it_builds_on(info, {run.id for run in going})
     kept = _used(info for info in known if info.folder not in going)
     own = _used(info for info in known if info.folder in going)
     artefacts = [path for path in _artefacts(runs_dir) if _mark(path) in own - kept]
@@ -104,6 +106,17 @@ def _refuse(info: RunInfo) -> None:
         raise ProjectError(f"run {info.id} is at work", "stop it first: eagertui control stop --run ID")
     if info.pinned:
         raise ProjectError(f"run {info.id} is pinned", "take the pin away first: eagertui runs --unpin ID")
+
+
+def _refuse_what_it_builds_on(info: RunInfo, going: Collection[str]) -> None:
+    """A run that another one was started from, or that chose for it, is read again whenever that one is."""
+    try:
+        settings = Project.load(info.folder.project_path).run
+    except (EagerError, OSError):
+        return
+    for run in (settings.base, settings.chosen):
+        if run and run in going:
+            raise ProjectError(f"run {info.id} builds on run {run}", f"delete run {info.id} too, or keep both")
 
 
 def _used(runs: Iterable[RunInfo]) -> set[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from core import pipeline
 from core.data.dataset import Dataset
+from core.data.stage import DATA
 from core.errors import ProjectError
 from core.index.table import ItemIndex
 from core.project import Project
@@ -128,7 +129,7 @@ def _data(project: Project, recipes: dict[str, dict[str, Any]], store: Store) ->
     recipe = recipes["data"]
     mark = fingerprint(recipe)
     if not store.has(mark):
-        work = pipeline.DATA.work
+        work = DATA.work
         store.make(mark, recipe, lambda folder: work(project, {}, folder, NullReporter()))
     return store.artefact(mark)
 

@@ -9,6 +9,7 @@ import math
 
 from core.errors import ProjectError
 from core.fields import toml_value
+from core.index.revisions.changes import newest_revision
 from core.project import Project
 from core.run.folder import find_run
 from core.safe_json import number, read_object
@@ -28,7 +29,8 @@ def continued(project: Project, run_id: str) -> list[str]:
     halves = [
         f"tune.stages.{place}.epochs={math.ceil(stage.epochs / 2)}" for place, stage in enumerate(project.tune.stages)
     ]
-    return [f"run.base={toml_value(run.id)}", *halves]
+    # What the run was given so far; what comes later does not change this training.
+    return [f"run.base={toml_value(run.id)}", f"run.base_revision={newest_revision(run)}", *halves]
 
 
 def final(project: Project, run_id: str | None = None) -> list[str]:
@@ -42,6 +44,19 @@ def final(project: Project, run_id: str | None = None) -> list[str]:
         ProjectError: there is no such run, or it has no validation, or a later stage of it is worth nothing.
     """
     run = find_run(project.runs_dir, run_id)
+    known = Project.load(run.project_path)
+    if known.run.base != project.run.base:
+        before, here = known.run.base or "nothing", project.run.base or "nothing"
+        raise ProjectError(
+            f"run {run.id} began with {before}, and this project begins with {here}",
+            "name a run that began alike: --run ID",
+        )
+    for key in ("tune", "backbone", "index"):
+        if getattr(known, key) != getattr(project, key):
+            raise ProjectError(
+                f"run {run.id} was trained with another [{key}]: its validation chose nothing for this one",
+                "give the same --set as there, or name another run: --run ID",
+            )
     summary = read_object(run.path / "stages" / "tune.json").get("summary")
     figures = summary if isinstance(summary, dict) else {}
     epochs, names = int(number(figures.get("best_epoch"))), [stage.name for stage in project.tune.stages]

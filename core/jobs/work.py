@@ -20,10 +20,11 @@ from core.evaluate.rank_shards import SHARDS
 from core.files import WAIT, write_atomic
 from core.jobs.seeds import next_of_group
 from core.jobs.start import check_start, start_training
-from core.jobs.workers import workers
+from core.jobs.workers import count_of, workers
 from core.machine import prepare
 from core.pipeline import recipes_of, run_stages
 from core.project import Project
+from core.run import launch
 from core.run.engine import run_engine
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter, RunReporter, Wish
@@ -97,7 +98,8 @@ def train_run(folder: RunFolder) -> int:
                 leave()
         finally:
             with contextlib.suppress(Exception):  # so is what the next one is guessed from
-                keep_times(times_made(expected, project) if expected is not None else ())
+                alone = count_of(project.run) == launch.world_size() == 1  # of shared work this process did a part
+                keep_times(times_made(expected, project) if expected is not None and alone else ())
         for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
             shutil.copy(made["evaluate"] / name, folder.path / f".{name}")
             (folder.path / f".{name}").replace(folder.path / name)

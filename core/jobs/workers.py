@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +21,8 @@ from core.errors import EnvironmentFault
 from core.run import launch
 from core.settings import RunSettings
 
-PATIENCE = 20.0
-"""Seconds for the others to end by themselves after the work."""
+PATIENCE = 2.0
+"""Seconds for each of the others to end by itself after the work, which then is whole without it."""
 
 
 def count_of(settings: RunSettings) -> int:
@@ -29,6 +32,10 @@ def count_of(settings: RunSettings) -> int:
     import torch
 
     return max(1, torch.cuda.device_count())
+
+
+GIVEN_UP = 30.0
+"""Seconds for the work to stop where one of the others has failed."""
 
 
 @contextlib.contextmanager
@@ -59,7 +66,8 @@ def workers(project_file: Path, settings: RunSettings) -> Iterator[None]:
             argv = [*launch.engine_command(), "join", str(project_file)]
             place = {"RANK": number, "LOCAL_RANK": number}
             children.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, env=launch.engine_environment() | place))
-        yield
+        with _watched(children):
+            yield
     except OSError as error:
         if len(children) + 1 == count:
             raise
@@ -69,6 +77,28 @@ def workers(project_file: Path, settings: RunSettings) -> Iterator[None]:
             os.environ.pop(name, None)
         os.environ.update(before)
         _end(children)
+
+
+@contextlib.contextmanager
+def _watched(children: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Give up where one of the others fails: the others wait for it, and hear nothing else while they do."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            codes = [child.poll() for child in children]
+            if any(codes):
+                print(f"error: one of the run's processes ended with code {next(filter(None, codes))}", file=sys.stderr)
+                os.kill(os.getpid(), signal.SIGTERM)  # asks for a stop
+                if not over.wait(GIVEN_UP):
+                    os._exit(3)  # the run counts as lost, and goes on from its checkpoint when it is asked to
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:

@@ -52,16 +52,17 @@ def convert_gguf(path: Path, folder: Path, reporter: Reporter) -> dict[str, Any]
         # Versions of transformers that can keep the blocks keep them unless they are told otherwise.
         whole = getattr(transformers, "GgufConfig", None)
         more = {"quantization_config": whole(dequantize=True)} if whole else {}
-        lm, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             **source, **more, dtype=torch.bfloat16, output_loading_info=True
         )
+        lm, report = loaded
         lacking = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
         if lacking:  # transformers would go on with weights drawn by lot
             raise ValueError(f"{len(lacking):,} of its weights are missing or of another shape, e.g. {lacking[0]}")
         parameters = sum(weight.numel() for weight in lm.parameters())
         lm.config.__dict__.pop("quantization_config", None)
         lm.save_pretrained(folder, safe_serialization=True)
-        del lm
+        del lm, loaded
         done(1)
         tokenizer = AutoTokenizer.from_pretrained(**source)
         tokenizer.save_pretrained(folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -129,6 +129,11 @@ class Parts:
             elif name in fitted:
                 catalogue[name] = fitted[name].among(columns, later)
         return Parts((GENERATOR, *catalogue), checkpoint, tuple(catalogue.values()), listed)
+
+    def some(self, catalogue: npt.NDArray[np.integer]) -> Parts:
+        """The generator and those of the other parts, by their places among these."""
+        names, parts = (self.names[0], *(self.names[n + 1] for n in catalogue)), [self.catalogue[n] for n in catalogue]
+        return replace(self, names=names, catalogue=tuple(parts))
 
     def weighted(self, fusion: Fusion, hide_seen: bool) -> npt.NDArray[np.float32]:
         """The weight of each part; shape (parts,)."""
@@ -262,6 +267,7 @@ def fused_lists(
     allowed: Allowed | None = None,
 ) -> Lists:
     """The lists after some histories by the weighted sum of all parts; see `FusedSearch`."""
-    if not weights[1:].any():
+    heard = np.flatnonzero(weights[1:])  # the parts beside the generator that have a say
+    if not len(heard):
         return beam_search(parts.checkpoint.model, parts.checkpoint.trie, histories, beams, allowed)
-    return FusedSearch(parts, histories, beams, allowed).lists(weights)
+    return FusedSearch(parts.some(heard), histories, beams, allowed).lists(weights[[0, *(heard + 1)]])

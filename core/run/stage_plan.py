@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,8 +101,12 @@ class StagePlan:
             elif stage.state == "running":
                 spent, eta = _spent(stage, state), state.stage_eta
                 rest = max(LONGER * spent, seconds * drift - spent)
-                # a task that is most of its stage knows better than what was expected
-                left += rest if eta is None else eta if spent + eta >= seconds * drift / 2 else max(rest, eta)
+                if eta is None:
+                    left += rest
+                elif spent + eta >= seconds * drift / 2 or eta >= rest:
+                    left += eta  # a task that is most of its stage knows better than what was expected
+                else:
+                    left += math.sqrt(rest * eta)  # either it is a small part of its stage, or all goes faster now
         return left
 
     def span(self, state: RunState, cores: int | None = None) -> tuple[float, float] | None:

@@ -220,7 +220,7 @@ def _disk(job: Job) -> float | None:
     moments = 4 if float(job.settings("tune")["ema"]) else 3
     kept = kept_parameters(job.settings("tune"), shape, job.codes)
     words = TOKENIZER_WORD * (shape.rows - job.codes) * MB
-    return kept * 4 * (2 + 2 * moments) * MB + 2 * words + TOKENIZER
+    return float(kept * 4 * (2 + 2 * moments) * MB + 2 * words + TOKENIZER)
 
 
 def _epochs(settings: Mapping[str, Any]) -> list[tuple[str, int]]:

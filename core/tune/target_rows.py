@@ -72,7 +72,8 @@ class SequentialRows:
         """Tokens of some rows behind some frames; all (rows,)."""
         frame_tokens = np.array([len(frame) for frame in self.frames], dtype=np.int64)
         codes = self.rows.windows.lengths[rows] * self.item_tokens.shape[1]
-        return frame_tokens[frames] + codes + (self.end is not None)
+        tokens: npt.NDArray[np.int64] = frame_tokens[frames] + codes + (self.end is not None)
+        return tokens
 
     def example(self, row: int, frame: int, with_soft_targets: bool) -> RenderedRow:
         """One row.

@@ -190,16 +190,16 @@ def sasrec_settings(project: Project) -> Settings:
     Raises:
         ProjectError: a sample is asked for, and what needs the whole catalogue.
     """
-    if project.sasrec.negatives and (project.sasrec.contrasts or aligned_stage(project) == "sasrec"):
-        raise ProjectError(
-            "sasrec.negatives: contrasts and alignment compare items of the whole catalogue",
-            "set sasrec.negatives = 0, or their weights",
-        )
     return {**_sequential_settings(project), **alignment_settings(project, "sasrec")}
 
 
 def _sequential_settings(project: Project) -> Settings:
     sasrec = project.sasrec
+    if sasrec.negatives and (sasrec.contrasts or aligned_stage(project) == "sasrec"):
+        raise ProjectError(
+            "sasrec.negatives: contrasts and alignment compare items of the whole catalogue",
+            "set sasrec.negatives = 0, or their weights",
+        )
     left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
     settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}

@@ -42,11 +42,13 @@ def short_plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
     stages: list[Part] = [(" · ".join(f"{state} {', '.join(members)}" for state, members in names.items()), FAINT)]
     room = _room(plan)
     total = line([*_total(plan), *_range(plan), (" · ", FAINT), *room] if room else [*_total(plan), *_range(plan)])
+    totals = [total]
     if total.cell_length > width:
-        total = line([*_total(plan), (" · ", FAINT), *room], width)
+        short = line([*_total(plan), (" · ", FAINT), *room])
+        totals = [short] if short.cell_length <= width else [line(_total(plan), width), line(room, width)]
     if refused := refused_lines(plan):
-        return [*refused, total]
-    return [total, *_which(plan, width), *(_warnings(plan) or [line(stages, width)])]
+        return [*refused, *totals]
+    return [*totals, *_which(plan, width), *(_warnings(plan) or [line(stages, width)])]
 
 
 def refusal(plan: Mapping[str, Any]) -> tuple[str, str]:
@@ -74,7 +76,7 @@ def _total(plan: Mapping[str, Any]) -> list[Part]:
     if _stages(plan) and not any(stage.get("state") == "run" for stage in _stages(plan)):
         return [("nothing to compute", "bold")]
     if not isinstance(seconds, int | float):
-        return [("how long is not known before a first run", "bold")]
+        return [("time not known before a first run", "bold")]
     return [("about ", FAINT), (roughly(seconds), "bold $accent")]
 
 

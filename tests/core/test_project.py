@@ -84,7 +84,7 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
         (MINIMAL + "split = 'random'\n", 'project.toml:3: data.split: "random" is not one of leave-one-out'),
         (MINIMAL + "[index]\nmethod = 'kmeans_tree'\n",
          'project.toml:4: index.method: "kmeans_tree" is not one of aligned, eager-llm-tree, kmeans-tree, '
-         'letter, parallel, random, rq-kmeans, rq-vae, file:...; did you mean "kmeans-tree"?'),
+         'letter, moc, parallel, random, rq-kmeans, rq-vae, file:...; did you mean "kmeans-tree"?'),
         (MINIMAL + "[vectors]\nsemantic = 'hf:'\n",
          'project.toml:4: vectors.semantic: "hf:" is not one of lsa, none, hf:..., file:...'),
         (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from core.data.read import Head
 from core.data.sources.delimited import Delimited
+from core.errors import ProjectError
 
 _TIME = r"\d{9,10}"
 _ASIN, _REVIEWER = r"(?:B[0-9A-Z]{9}|\d{9}[\dX])", r"A[0-9A-Z]{9,20}"
@@ -81,9 +83,15 @@ class KnownTable(Delimited):
                 return cls(head.path, known.columns, known.sign, False, "\n", layout=known.name)
         return None
 
-    def named(self, names: tuple[str, ...] | list[str], key: str) -> Self:  # type: ignore[override]
-        """With a person's own names for the columns."""
-        checked = Delimited.named(
-            replace(self, columns=tuple(f"\x00{n}" for n in range(len(self.columns)))), names, key
-        )
-        return replace(self, columns=checked.columns)
+    def named(self, names: Sequence[str], key: str) -> Self:
+        """With a person's own names for the columns.
+
+        Raises:
+            ProjectError: another number of names than of columns.
+        """
+        if len(names) != len(self.columns):
+            raise ProjectError(
+                f"{key}: {len(names)} names, but {self.path} has {len(self.columns)} columns, as {self.layout}",
+                f"Leave out {key}, or name every column, in the order of the file.",
+            )
+        return replace(self, columns=tuple(names))

@@ -94,7 +94,7 @@ def _read(
     try:
         with opened(path, encoding) as file:
             content = file.read(_LARGEST + 1) if is_packed(path) else file.read()
-    except (OSError, *UNPACK_ERRORS) as error:
+    except UNPACK_ERRORS as error:
         raise read_fault(path, error) from None
     if len(content) > _LARGEST and is_packed(path):
         raise DataError(

@@ -118,7 +118,7 @@ class JsonLines(TableFile):
                 for raw in file:
                     if raw.strip():
                         yield parse_object(raw.decode("utf-8-sig", errors="replace"))
-        except (OSError, *UNPACK_ERRORS) as error:
+        except UNPACK_ERRORS as error:
             raise read_fault(self.path, error) from None
 
 

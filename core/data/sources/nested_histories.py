@@ -79,6 +79,8 @@ class NestedHistories(TableFile):
             bad.append(reason)
             for name in columns:
                 values[name].append(plain_text(row.get(name), join=join))
+                if not join and bad[-1] is None and isinstance(row.get(name), list | dict):
+                    bad[-1] = "a list or record where one value belongs"
         frame = pl.DataFrame(values, schema={name: pl.String for name in columns})
         number = pl.Series(ROW, range(1, len(bad) + 1), dtype=pl.Int64)
         return frame.with_columns(number, pl.Series(BAD, bad, dtype=pl.String))

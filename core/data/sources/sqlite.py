@@ -28,6 +28,12 @@ class Sqlite(TableFile):
         """
         if not head.raw.startswith(_MARK[:16]):
             return None
+        log = head.path.with_name(f"{head.path.name}-wal")
+        if log.is_file() and log.stat().st_size:
+            raise DataError(
+                f"{head.path}: rows that were written lately stand in {log.name} and not in the database yet",
+                f"Close what writes it, or: sqlite3 {head.path.name} 'PRAGMA wal_checkpoint(TRUNCATE)'",
+            )
         one = cls(head.path, ())
         names = one._tables()
         if len(names) != 1:
@@ -44,7 +50,8 @@ class Sqlite(TableFile):
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Some columns as text, plus `ROW` and `BAD`."""
         wanted = ", ".join(_quoted(name) for name in columns)
-        rows = self._rows(f"SELECT {wanted} FROM {_quoted(self._tables()[0])}")
+        # An index that holds the columns would be read instead, in its own order.
+        rows = self._rows(f"SELECT {wanted} FROM {_quoted(self._tables()[0])} NOT INDEXED")
         texts = [[_text(value) for value in row] for row in rows]
         frame = pl.DataFrame(texts, schema={name: pl.String for name in columns}, orient="row")
         number = pl.Series(ROW, range(1, len(texts) + 1), dtype=pl.Int64)

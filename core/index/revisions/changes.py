@@ -71,8 +71,8 @@ class Growth:
     removed: frozenset[str]
 
 
-def load_revisions(run: RunFolder | Path | str) -> Growth:
-    """Read every revision of a run.
+def load_revisions(run: RunFolder | Path | str, most: int | None = None) -> Growth:
+    """Read every revision of a run, or so many of the first.
 
     Raises:
         DataError: a revision is missing or damaged, or belongs to another index.
@@ -80,7 +80,7 @@ def load_revisions(run: RunFolder | Path | str) -> Growth:
     folder = _folder(run)
     tables: list[pl.DataFrame] = []
     bases: list[str] = []
-    for number, path in enumerate(_files(folder), 1):
+    for number, path in enumerate(_files(folder)[:most], 1):
         try:
             table = pl.read_parquet(path, glob=False)
             base = pl.read_parquet_metadata(path)[BASE]

@@ -23,7 +23,7 @@ def lines(profile: dict[str, Any]) -> list[str]:
         _line("split", _split(split)),
         _line("content", f"{visible(profile.get('digest', ''))} (the same for the same users, items, order and texts)"),
     ]
-    told += [_line("! doubt", visible(doubt)) for doubt in profile.get("doubts", [])]
+    told += [_line("! doubt", visible(doubt)) for doubt in [*profile.get("doubts", []), *read.get("notes", [])]]
     told += _dropped(read)
     told += _cold(profile.get("cold", {}))
     told += _text(text)

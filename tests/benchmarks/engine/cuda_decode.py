@@ -1,7 +1,7 @@
 """Lists a second with backbones of real shapes on a GPU, with a verdict in ten minutes; or, smaller, on one CPU thread.
 
     python tests/benchmarks/engine/cuda_decode.py [--users 512] [--beams 20] [--only TEXT] [--memory 16]
-    python tests/benchmarks/engine/cuda_decode.py --device cpu [--only tiny] [--users 8]
+    python tests/benchmarks/engine/cuda_decode.py --device cpu [--only small] [--users 8]
 
 The twin of `cuda_tuning.py`: the same shapes with random weights and the same invented codes, asked for lists after
 histories of ten items. The search is the served one: a history is read once and all beams are branches of it. Users
@@ -79,8 +79,8 @@ def main() -> None:
         tokens = 1 + LEVELS * HISTORY + args.beams * (LEVELS - 1)
         alone = best = 0.0
         for batch in BATCHES:
-            users = max(batch, min(args.users, args.users * batch // BATCHES[-1]))
-            if users > args.users or peak_gb(args.device) > args.memory:
+            users = min(args.users, 8 * batch)
+            if users < batch or peak_gb(args.device) > args.memory:
                 break
             try:
                 speed = pace(generator, trie, users, batch, args.beams, args.device)

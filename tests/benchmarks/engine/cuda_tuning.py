@@ -103,7 +103,7 @@ MODELS = {
         checkpointing=True,
     ),
     "Gemma 3 270M, light-lm": Model(gemma(), "lora+new-tokens", lora=LIGHT_LM, on_cpu=True),
-    "tiny Gemma 3, light-lm": Model(
+    "small shape, light-lm": Model(
         gemma(vocab_size=8_192, hidden_size=128, intermediate_size=256, num_hidden_layers=2, head_dim=32),
         "lora+new-tokens",
         lora=LIGHT_LM,

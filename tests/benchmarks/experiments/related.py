@@ -90,7 +90,7 @@ def _contrast(weight: str) -> System:
 
 def _aligned(paper: str, behavior: str, method: str, weight: float) -> System:
     """An alignment of SASRec's items, measured as SASRec, or of LightGCN, measured as source of the item index."""
-    source = [f"vectors.behavior={behavior}"]
+    source = [] if behavior == "sasrec" else [f"vectors.behavior={behavior}"]
     on = [*source, f"vectors.align={method}", f"vectors.align_weight={weight}"]
     rows = {"off": source, "control: shuffled texts": [*on, "vectors.align_control=shuffled"], "on": on}
     measured, stage = ("sasrec", "sasrec") if behavior == "sasrec" else ("model", "behavior")
@@ -201,9 +201,10 @@ def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     return {**ranks, "history": packed(frame["history"].to_numpy() - 1), **of_stages(made, system.stages)}
 
 
-def key(data: str, system: str, row: str, seed: int) -> str:
-    """Names a cell."""
-    return f"{data} | {system} | {row} | seed {seed}"
+def key(data: str, system: System, row: str, seed: int) -> str:
+    """Names a cell by its settings: rows of several systems that are the same training are one cell."""
+    sets = ", ".join(system.rows[row]) or "plain"
+    return f"{data} | {system.method}, cost of {' + '.join(system.stages)} | {sets} | seed {seed}"
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -235,8 +236,8 @@ def values(cells: list[dict[str, Any]], metric: str, protocol: str) -> np.ndarra
 def table(data: str, name: str, seeds: list[int]) -> None:
     """Print a system's rows."""
     system, known = SYSTEMS[name], CELLS.known()
-    rows = {row: [known[key(data, name, row, seed)] for seed in seeds if key(data, name, row, seed) in known]
-            for row in system.rows}  # fmt: skip
+    cells_of = {row: [key(data, system, row, seed) for seed in seeds] for row in system.rows}
+    rows = {row: [known[cell] for cell in names if cell in known] for row, names in cells_of.items()}
     off, *controls, on = system.rows
     print(f"\n## {name} (arXiv {system.paper}) on {data}: {system.method}, seeds {', '.join(map(str, seeds))}")
     for protocol in PROTOCOLS:
@@ -279,7 +280,7 @@ def main() -> None:
             for name in args.systems:
                 system = SYSTEMS[name]
                 for row in system.rows:
-                    cell = key(args.data, name, row, seed)
+                    cell = key(args.data, system, row, seed)
                     if cell in CELLS.known() or (args.rows and not row.startswith(tuple(args.rows))):
                         continue
                     sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1"], time.monotonic()

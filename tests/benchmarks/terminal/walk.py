@@ -153,7 +153,7 @@ def walk(terminal: Terminal, interactions: Path, items: Path, command: str) -> N
     terminal.see("help", "Keys of", place=False)
     terminal.keys("Escape")
     terminal.keys("t")
-    terminal.see("the form", "about|unknown", "recipe", seconds=60)
+    terminal.see("the form", "about|not known", "recipe", seconds=60)
     change(terminal, "tune.stages.0.epochs", EPOCHS)
     change(terminal, "sasrec.epochs", EPOCHS)
     terminal.keys("t")

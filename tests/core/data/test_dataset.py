@@ -12,8 +12,11 @@ import polars as pl
 import pytest
 
 from core.data import Dataset, Sequences, profile
+from core.data.dataset import load_dataset
+from core.data.split import Split
 from core.errors import DataError, EagerError, ProjectError
 from core.project import Project
+from core.settings import DataSettings
 from tests.core.data.data_tools import MakeProject, load
 
 
@@ -320,3 +323,16 @@ def test_profile(make: MakeProject) -> None:
 def test_errors_are_ours(make: MakeProject) -> None:
     assert issubclass(ProjectError, EagerError) and issubclass(DataError, EagerError)
     assert str(DataError("what", "do")) == "what\ndo"
+
+
+def test_where_nothing_is_held_out_everything_trains(tmp_path: Path) -> None:
+    lengths = np.array([5, 1, 3], dtype=np.int64)
+    whole = Split.whole(lengths)
+    assert whole.train.tolist() == [5, 1, 3] and set(whole.valid) == set(whole.test) == {-1}
+    (tmp_path / "log.csv").write_text("user_id,item_id\n" + "".join(f"u{n % 3},i{n // 3}\n" for n in range(12)))
+    settings = DataSettings("log.csv", min_user_interactions=0, min_item_interactions=0, split="none")
+    made = load_dataset(settings, tmp_path)
+    made.save(tmp_path)
+    for dataset in (made, Dataset.load(tmp_path)):
+        assert len(dataset.train().items) == 12 and not len(dataset.evaluated) and not len(dataset.evaluation("test"))
+        assert dataset.as_tested().lengths.tolist() == dataset.sequences.lengths.tolist()

@@ -94,9 +94,10 @@ def test_rounded_ids_are_said(make: MakeProject) -> None:
 def test_nobody_to_evaluate_is_refused(make: MakeProject) -> None:
     dataset = load(make(pl.DataFrame({"user_id": [f"u{n}" for n in range(60)], "item_id": [n % 7 for n in range(60)]})))
     with pytest.raises(DataError, match=r"nothing can be evaluated: every user has one interaction") as refused:
-        check_measurable(dataset)
+        check_measurable(dataset.sequences.lengths, dataset.split)
     assert "data.user" in refused.value.remedy and refused.value.exit_code == 4
-    check_measurable(load(make(log())))
+    measurable = load(make(log()))
+    check_measurable(measurable.sequences.lengths, measurable.split)
 
 
 def test_init_and_check_say_their_doubts(tmp_path: Path) -> None:
@@ -107,6 +108,14 @@ def test_init_and_check_say_their_doubts(tmp_path: Path) -> None:
     done = eager("--headless", "check", tmp_path / "shop")
     assert done.returncode == 0 and "! doubt       not used, though it looks like times: when" in done.stdout
     assert len(json.loads(eager("check", tmp_path / "shop", "--json").stdout)["doubts"]) == 2
+
+
+def test_a_split_by_time_that_asks_nobody_is_refused(make: MakeProject) -> None:
+    """Every user came either before the cut or after it."""
+    rows = "".join(f"u{n},i{n % 5},{1_600_000_000 + n * 86_400}\n" for n in range(60) for _ in range(3))
+    dataset = load(make(f"user_id,item_id,t\n{rows}", time="t", split="time", duplicates="keep"))
+    with pytest.raises(DataError, match="no user has a validation or a test target"):
+        check_measurable(dataset.sequences.lengths, dataset.split)
 
 
 def test_one_interaction_each_ends_with_4(tmp_path: Path) -> None:
@@ -120,7 +129,7 @@ def test_one_interaction_each_ends_with_4(tmp_path: Path) -> None:
 
 def test_names_of_columns_from_the_command_line(tmp_path: Path) -> None:
     pairs = [(u, n) for u in range(40) for n in range(8)]
-    rows = "".join(f"{u}\t{(u * 7 + n) % 30 + 1}\t{(u + n) % 5 + 1}\t{881250949 + n}\n" for u, n in pairs)
+    rows = "".join(f"{u}\tm{(u * 7 + n) % 30 + 1}\t{(u + n) % 5 + 1}\t{881250949 + n}\n" for u, n in pairs)
     (tmp_path / "u.data").write_text(rows)
     done = eager("init", tmp_path / "ml", "--interactions", tmp_path / "u.data")
     assert done.returncode == 4 and "the first line looks like data" in done.stderr and not (tmp_path / "ml").exists()

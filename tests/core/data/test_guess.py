@@ -355,9 +355,9 @@ def test_what_is_told_holds_for_the_reading_too(tmp_path: Path) -> None:
 
 
 HEADLESS = {
-    "MovieLens 100k": "\n".join(f"{u}\t{(u * 7 + n) % 30 + 1}\t{(u + n) % 5 + 1}\t{881250949 + n}"
-                                for u in range(40) for n in range(8)),
-    "Taobao": "\n".join(f"{u},{(u * 7 + n) % 30 + 1},41,pv,{1511544070 + n}" for u in range(40) for n in range(8)),
+    "tabs": "\n".join(f"{u}\tm{(u * 7 + n) % 30 + 1}\t{(u + n) % 5 + 1}\t{881250949 + n}"
+                      for u in range(40) for n in range(8)),
+    "kinds": "\n".join(f"{u},{(u * 7 + n) % 30 + 1},41,click,{1511544070 + n}" for u in range(40) for n in range(8)),
     "letters": "\n".join(f"u{u},i{(u * 7 + n) % 30}" for u in range(40) for n in range(8)),
     "Amazon ratings": "\n".join(f"A{u:05}X,B{(u * 7 + n) % 30:06},{n % 5}.0,{1396396800 + n}"
                                 for u in range(40) for n in range(8)),

@@ -416,7 +416,7 @@ REFUSED: dict[str, Input] = {
     "truncated Arrow": Input(ipc(frame())[:-100], refused=("Arrow file is truncated",)),
     "a web page": Input("<!DOCTYPE html><html><body>404: Not Found</body></html>\n", refused=("web page",)),
     "a pointer of Git LFS": Input(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n",
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d7a2146' * 8}\nsize 12345\n",
         refused=("Git LFS",),
     ),
     "no header": Input(

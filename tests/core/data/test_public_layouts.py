@@ -70,7 +70,7 @@ def day(row: Row) -> str:
 
 REVIEWS_2014 = lines(
     {
-        "reviewerID": row.user, "asin": row.item, "reviewerName": "A. Name", "helpful": [0, 1], "reviewText": "Fine, so",
+        "reviewerID": row.user, "asin": row.item, "reviewerName": "A. Name", "helpful": [0, 1], "reviewText": "Fine",
         "overall": float(row.rating), "summary": "Good buy", "unixReviewTime": row.seconds,
         "reviewTime": row.when.strftime("%m %d, %Y"),
     }

@@ -39,6 +39,8 @@ CONDITIONS = [
     ("code = '007'", "134", 0),
     ("lower(event) = 'cart'", "1", 1),
     ("quantity + 1 = 3", "2", 1),
+    ("event = 'purchase' AND 1 < quantity", "2", 2),
+    ("event = 'purchase' AND '2025-01-02' <= ts", "34", 0),
 ]
 
 
@@ -69,6 +71,8 @@ def test_a_condition_reads_columns_as_they_are_meant(
         ("event = 'a'; DROP TABLE self", "no query"),
         ("quantity > 1 AND quantity = '2'", "with numbers and with quoted text"),
         ("quantity > '2025-01-01'", "numbers that are no times"),
+        ("code = 7", "the column holds text, e.g. .*quote the number"),
+        ("event = 1", "the column holds text"),
         ("read_csv(event) = 'a'", "no query of its own|cannot be used"),
     ],
 )

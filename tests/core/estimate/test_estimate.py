@@ -28,6 +28,7 @@ QUIET = Machine(2)
 ONE_THREAD = Machine(1)
 """Where the processor's seconds of `light` on the sample were recorded, with the lists of its scorer."""
 RECORDED_THERE = {"semantic": 1.8, "sasrec": 38.4, "teacher": 42.2, "index": 8.7, "tune": 222.0, "evaluate": 88.6}
+EPOCHS = "tune.stages.0.epochs=20"
 TIME = StageTime("sasrec", 1, 100.0, 10.0, 150.0, 120.0, 1, False, this_machine())
 """An earlier SASRec on this machine, a busy one."""
 
@@ -87,7 +88,7 @@ def known(*times: StageTime) -> Paces:
 
 
 def test_the_sample_weighs_what_was_recorded(shop):
-    there = of(shop, machine=ONE_THREAD)
+    there = of(shop, EPOCHS, machine=ONE_THREAD)
     for name, took in RECORDED_THERE.items():
         assert took / 1.5 < weight(there, name) < took * 1.5, name
     assert there.memory_mb is not None and 1090 / 1.3 < there.memory_mb < 1090 * 1.3  # its peak
@@ -247,7 +248,7 @@ def test_a_damaged_record_of_a_wanted_artefact(finished):
 
 
 def test_an_interrupted_stage_has_less_to_do(shop):
-    whole = of(shop)
+    whole = of(shop, EPOCHS)
     store = shop.parent / "runs" / ".store"
     tune = store / f"{stage(whole, 'tune').fingerprint}.partial" / "loops" / "0-sequential"
     tune.mkdir(parents=True)
@@ -255,12 +256,12 @@ def test_an_interrupted_stage_has_less_to_do(shop):
     sasrec = store / f"{stage(whole, 'sasrec').fingerprint}.partial"
     sasrec.mkdir()
     (sasrec / "loop.json").write_text('{"epoch": 1')
-    left = of(shop)
+    left = of(shop, EPOCHS)
     assert weight(left, "tune") == pytest.approx(weight(whole, "tune") / 4)
     assert weight(left, "sasrec") == weight(whole, "sasrec")
     assert stage(left, "tune").note == "goes on from where it was"
     (tune / "loop.json").write_text('{"epoch": 99999}')
-    assert weight(of(shop), "tune") == 0
+    assert weight(of(shop, EPOCHS), "tune") == 0
 
 
 def test_without_item_table(shop):

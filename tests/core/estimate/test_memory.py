@@ -25,7 +25,7 @@ from core.run.events import EventReader
 from core.run.folder import RunFolder, list_runs
 from core.run.system import Gpus
 from core.settings import RunSettings
-from core.tune.memory import Need, Room, advice, needs, refusal, tune_settings
+from core.tune.memory import Need, Room, advice, kept_parameters, needs, refusal, tune_settings
 from tests.core.engine_tools import TEXTS, stages_of
 
 LLAMA_70B = {
@@ -78,6 +78,16 @@ def test_weights_that_stand_still_are_as_large_as_in_their_files(world):
     lora, whole = need(world, "tune.stages.0.train=lora", "run.dtype=bf16"), need(world, "run.dtype=bf16")
     assert lora.weights == pytest.approx(whole.weights / 2)
     assert need(world, "tune.stages.0.train=lora", "run.dtype=fp32").weights == whole.weights
+
+
+def test_a_checkpoint_holds_what_learnt(world):
+    write_config(world, LLAMA_1B)
+    settings, shape = of(world)
+    assert kept_parameters(settings, shape, 100) == shape.parameters
+    settings, shape = of(world, "tune.stages.0.train=lora+new-tokens")
+    learnt = needs(settings, shape, 100, 30.0).learning * 1e6 / 12
+    assert kept_parameters(settings, shape, 100) == pytest.approx(learnt + 100 * 2048)
+    assert kept_parameters(*of(world, "backbone.model=tiny"), 100) == of(world, "backbone.model=tiny")[1].parameters
 
 
 def test_what_a_batch_holds(world):

@@ -69,6 +69,17 @@ def test_a_run_at_work_or_pinned_is_never_deleted(first: RunFolder, runs_dir: Pa
     assert first.artefact("tune").is_dir()
 
 
+@pytest.mark.parametrize("key", ["base", "chosen"])
+def test_what_another_run_builds_on_stays(first: RunFolder, runs_dir: Path, key: str) -> None:
+    later = beside(first)
+    text = later.project_path.read_text()
+    later.project_path.write_text(text.replace(f'\n{key} = ""', f'\n{key} = "{first.id}"'))
+    assert getattr(Project.load(later.project_path).run, key) == first.id
+    with pytest.raises(ProjectError, match=f"run {later.id} builds on run {first.id}"):
+        removal(runs_dir, [first])
+    assert len(removal(runs_dir, [first, later]).runs) == 2
+
+
 def test_what_an_unfinished_run_would_go_on_from_stays(first: RunFolder, runs_dir: Path) -> None:
     tune = first.artefact("tune")
     tune.rename(tune.with_suffix(".partial"))

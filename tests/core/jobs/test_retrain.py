@@ -32,7 +32,8 @@ def project_of(run: RunFolder, *sets: str) -> Project:
 
 def test_what_both_mean_in_settings(finished: RunFolder) -> None:
     project = project_of(finished)
-    assert continued(project, finished.id[-4:]) == [f'run.base="{finished.id}"', "tune.stages.0.epochs=2"]  # of three
+    onward = [f'run.base="{finished.id}"', "run.base_revision=0", "tune.stages.0.epochs=2"]  # of three
+    assert continued(project, finished.id[-4:]) == onward
     best = json.loads((finished.path / "stages" / "tune.json").read_text())["summary"]["best_epoch"]
     wanted = [f'run.chosen="{finished.id}"', "run.goal=model", "data.split=none", f"tune.stages.0.epochs={best}"]
     assert final(project) == final(project, finished.id) == wanted
@@ -53,8 +54,15 @@ def test_a_run_that_does_not_go_with_the_project_is_refused(finished: RunFolder)
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "adapters": [{"name": "a"}]}))
     with pytest.raises(ProjectError, match="adapters"):
         check_base(project_of(finished, base))
+    for key, value in (("tune.stages.0.name", "other"), ("tune.dropout", "0.7"), ("backbone.layers", "2")):
+        with pytest.raises(ProjectError, match=f"with another .{key.split('.')[0]}."):
+            final(project_of(finished, f"{key}={value}"))
+    with pytest.raises(ProjectError, match="began with nothing, and this project begins with"):
+        final(project_of(finished, base))
+    note = finished.path / "stages" / "tune.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "summary": {}}))
     with pytest.raises(ProjectError, match="chose no epoch"):
-        final(project_of(finished, "tune.stages.0.name=other"))
+        final(project_of(finished))
 
 
 @pytest.mark.slow  # trains again

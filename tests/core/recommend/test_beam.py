@@ -16,6 +16,7 @@ from core.model.checkpoint import generator_of
 from core.model.generator import Generator
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary
+from core.recommend import encoded
 from core.recommend.beam import beam_search
 from core.recommend.encoded import encode
 from core.recommend.exact import exact_log_probs
@@ -99,6 +100,18 @@ def test_a_shorter_history_is_read_alike_in_a_longer_row(small: Small) -> None:
         assert own[0] == pytest.approx(scores[user], abs=1e-5)
         wanted = exhaustive(*small, history).sum(axis=1)
         assert exact[user] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_worded_frame_is_read_once_for_all(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, trie = ready(small)
+    histories = np.array([[-1, -1, 4], [0, 29, 7], [-1, 11, 2]])
+    read, lists = encode(model, histories), beam_search(model, trie, histories, 5)
+    assert len(model.frame) >= encoded.SHARED_FRAME
+    monkeypatch.setattr(encoded, "SHARED_FRAME", 1000)
+    apart = encode(model, histories)
+    torch.testing.assert_close(read.states, apart.states, rtol=1e-4, atol=1e-4)
+    assert read.cache.get_seq_length() == apart.cache.get_seq_length()
+    assert lists[0].tolist() == beam_search(model, trie, histories, 5)[0].tolist()
 
 
 def test_the_search_leaves_the_model_and_what_it_read_alone(small: Small) -> None:

@@ -149,6 +149,19 @@ def test_who_shares_a_batch_changes_nothing(parts: Parts) -> None:
             assert scores[user][:count] == pytest.approx(own_scores[:count], abs=1e-5)
 
 
+def test_a_part_of_no_weight_is_not_asked(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = np.array([0.5, 0, 1, 0, 0, 2], dtype=np.float32)
+    every = FusedSearch(parts, HISTORIES, 5).lists(weights)
+
+    def asked(*_: object) -> None:
+        raise AssertionError("asked in vain")
+
+    monkeypatch.setattr(DenseHead, "scores", asked)
+    monkeypatch.setattr(ItemKNN, "score", asked)
+    for one, other in zip(fused_lists(parts, weights, HISTORIES, 5), every, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_rate_of_repeats() -> None:
     assert repeat_rate(sequences([1, 2, 1, 1], [3, 3], [4])) == pytest.approx(3.5 / 5)
     assert 0 < repeat_rate(sequences([1], [2])) < 1

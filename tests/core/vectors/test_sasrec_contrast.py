@@ -260,15 +260,27 @@ def test_a_project_without_texts_is_refused(world: Path) -> None:
     assert recipes_of(Project.load(world, [*sets, "sasrec.contrast_neighbours=random"]))
 
 
+@pytest.mark.parametrize("sets", [["sasrec.contrast_users=0.1"], ["vectors.align=contrast"]])
+def test_a_sample_of_the_catalogue_is_refused_beside_it(world: Path, sets: list[str]) -> None:
+    with pytest.raises(ProjectError, match=r"sasrec\.negatives"):
+        recipes_of(Project.load(world, [*sets, "sasrec.negatives=8"]))
+    # Where the model that reads text is the only one of its kind, too.
+    alone = ["vectors.behavior=none", "tune.distill=0", "evaluate.baselines=sasrec-text", "recommend.fusion=[]"]
+    if sets[0].startswith("sasrec"):
+        with pytest.raises(ProjectError, match=r"sasrec\.negatives"):
+            recipes_of(Project.load(world, [*sets, *alone, "sasrec.negatives=8"]))
+
+
 def test_from_the_project_to_both_models_and_no_leak(tmp_path: Path) -> None:
     """SASRec and its sibling that reads text learn with it; no held-out target reaches either."""
-    sets, log = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1", "sasrec.neighbours=3"], walks()
+    sets = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1", "sasrec.neighbours=3", "sasrec.epochs=2"]
+    log = walks()
     one = write_world(tmp_path / "one", log)
     two = write_world(tmp_path / "two", swapped(log, 2))
     made = up_to("teacher", one, *sets)
+    again = up_to("teacher", two, *sets)
     for stage in ("sasrec", "teacher"):
-        model = made[stage] / "sasrec.safetensors"
-        other = up_to(stage, two, *sets)[stage] / "sasrec.safetensors"
+        model, other = made[stage] / "sasrec.safetensors", again[stage] / "sasrec.safetensors"
         assert model != other and model.read_bytes() == other.read_bytes()
         assert stages_of(Project.load(one))[stage] != made[stage]
 

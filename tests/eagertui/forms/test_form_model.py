@@ -250,7 +250,7 @@ def test_the_figures_in_words():
 def test_figures_that_are_not_known_and_hostile_ones():
     bare = {"stages": [{"name": "a\x1b[31m[red]", "state": "run"}], "seconds": None, "continues": None}
     text = "\n".join(row.plain for row in plan_lines(bare, 30))
-    assert "how long is not known yet" in text
+    assert "time not known before a first run" in text
     assert "a new run" in text
     assert "␛[31m[red]" in text
     done = {"stages": [{"name": "data", "state": "reuse", "note": ""}], "seconds": 0.0}

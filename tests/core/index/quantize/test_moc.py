@@ -101,8 +101,9 @@ def test_codes_that_die_get_vectors_of_their_own_part() -> None:
 
 
 def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
-    whole = quantize(task("moc"))
-    for place in (40, 150):
+    few = replace(SETTINGS, epochs=12)
+    whole = quantize(task("moc", rq_vae=few))
+    for place in (10, 40):  # before there are codes, and after a look
         with pytest.raises(StopRequested):
-            quantize(task("moc", folder=tmp_path / "codes", reporter=Telling(place)))
-    assert same(quantize(task("moc", folder=tmp_path / "codes")), whole)
+            quantize(task("moc", rq_vae=few, folder=tmp_path / "codes", reporter=Telling(place)))
+    assert same(quantize(task("moc", rq_vae=few, folder=tmp_path / "codes")), whole)
