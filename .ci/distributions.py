@@ -23,6 +23,9 @@ def main(folder: Path) -> None:
         (about,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         metadata = message_from_string(archive.read(about).decode("utf-8"))
     code = {str(path.relative_to(ROOT)) for top in ("core", "eagertui") for path in (ROOT / top).rglob("*.py")}
+    files = (path for path in (ROOT / "assets" / "demo").rglob("*") if path.is_file())
+    demo = {f"core/_assets/{path.relative_to(ROOT / 'assets')}" for path in files}
+    _check(not demo - names, f"the wheel lacks {sorted(demo - names)[:3]} of the demo")
     assets = {f"core/_assets/{kind}/" for kind in ("docs", "recipes", "sample", "demo", "prompts")}
     _check(not code - names, f"the wheel lacks {sorted(code - names)}")
     _check(all(any(name.startswith(kind) for name in names) for kind in assets), f"the wheel lacks some of {assets}")

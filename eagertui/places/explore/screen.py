@@ -137,6 +137,7 @@ class ExploreScreen(FindingWho):
     def _take_user(self) -> None:
         if self.eager.user and self.serving is not None and self.serving.ready:
             user, self.eager.user = self.eager.user, ""
+            self.remove_class("-finding")  # the pane would hide the answer where there is room for one of them
             self.begin(ExploreQuestion(user=user))
 
     def show_answer(self) -> None:
