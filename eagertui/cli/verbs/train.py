@@ -66,12 +66,12 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _after(args: argparse.Namespace) -> list[str]:
-    """The `--set` texts of a training that follows another run; those of the command line win."""
+    """The `--set` texts of a training that follows another run; what it takes over wins, and epochs are halved once."""
     from core.jobs.retrain import continued, final
 
     project = load_project(args.project, args.overrides)
     wanted = final(project, args.run) if args.final else continued(project, args.base)
-    return [*wanted, *args.overrides]
+    return [*args.overrides, *wanted]
 
 
 def dry_run(project: Project, as_json: bool) -> int:

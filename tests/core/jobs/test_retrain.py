@@ -34,6 +34,8 @@ def test_what_both_mean_in_settings(finished: RunFolder) -> None:
     project = project_of(finished)
     onward = [f'run.base="{finished.id}"', "run.base_revision=0", "tune.stages.0.epochs=2"]  # of three
     assert continued(project, finished.id[-4:]) == onward
+    eight = project_of(finished, "tune.stages.0.epochs=8")
+    assert continued(eight, finished.id)[-1] == "tune.stages.0.epochs=4"  # behind what was set, so it wins
     best = json.loads((finished.path / "stages" / "tune.json").read_text())["summary"]["best_epoch"]
     wanted = [f'run.chosen="{finished.id}"', "run.goal=model", "data.split=none", f"tune.stages.0.epochs={best}"]
     assert final(project) == final(project, finished.id) == wanted
