@@ -163,12 +163,14 @@ def _text(column: pl.Series) -> pl.Series:
     """The values of a column as ids are read, where the type can hold ids, else as texts; without empty ones."""
     frame = pl.DataFrame({"t": column})
     try:
-        text = frame.select(id_expr("t", column.dtype, "")).to_series()
-    except DataError:
         try:
+            text = frame.select(id_expr("t", column.dtype, "")).to_series()
+        except DataError:
             text = frame.select(text_expr("t", column.dtype, "")).to_series().str.strip_chars()
-        except ProjectError:
-            return pl.Series("t", [], dtype=pl.String)
+    except ProjectError:
+        return pl.Series("t", [], dtype=pl.String)
+    except pl.exceptions.PanicException:  # a time that no calendar holds has no words
+        text = column.to_physical().cast(pl.String).alias("t")
     return text.filter((text != "").fill_null(False))
 
 

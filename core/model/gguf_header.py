@@ -157,8 +157,11 @@ class _Reader:
 
     def text(self) -> str:
         (length,) = self.numbers("<Q")
-        (letters,) = self.numbers(f"<{min(length, len(self.content))}s")
-        return str(letters.decode())
+        letters = self.content[self.place : self.place + length]
+        if len(letters) < length:
+            raise struct.error("the file ends inside a text")
+        self.place += length
+        return letters.decode()
 
     def value(self, kind: int) -> Any:
         if kind in _FIXED:

@@ -30,7 +30,7 @@ HINTS = (
     TourHint("who", "explore", "enter asks what the reader under the cursor takes next; o turns to those it missed"),
     TourHint("why", "explore", "tab to the list, enter says why a book; a adds a book, u takes it back", answered=True),
     TourHint("codes", "index", "a book's code is its way down this tree: enter opens a branch, v shows a report card"),
-    TourHint("better", "compare", "is it better? v turns the view; enter on a reader leads to their list"),
+    TourHint("verdict", "compare", "is it better? v turns the view; enter on a reader leads to their list"),
     TourHint("own", "home", "now yours: n makes a project of your logs, s copies this shop to train it"),
 )
 

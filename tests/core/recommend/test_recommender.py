@@ -195,7 +195,8 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
     assert code == 0
     assert all(line["id"] == 0 and line["progress"]["text"] for line in before[:-1])
     has = ["data", "index", "model", "semantic", "behavior"]
-    assert before[-1] == {"ready": True, "run": trained.id, "users": N_USERS, "items": N_ITEMS, "has": has}
+    size = {"users": N_USERS, "items": N_ITEMS}
+    assert before[-1] == {"ready": True, "run": trained.id, **size, "has": has, "so_far": ""}
     by_id = {answer["id"]: answer for answer in answers if answer["id"] is not None}
     own = recommender.recommend(user=USER, k=3, as_tested=True)
     result = by_id[1]["result"]

@@ -72,7 +72,8 @@ def test_the_artefact_of_the_index(indexed: RunFolder, lookup: Lookup) -> None:
 
 def test_ready(served: ServedRun, indexed: RunFolder) -> None:
     has = ["data", "index", "semantic", "behavior"]
-    assert served.ready() == {"ready": True, "run": indexed.id, "users": N_USERS, "items": N_ITEMS, "has": has}
+    size = {"users": N_USERS, "items": N_ITEMS}
+    assert served.ready() == {"ready": True, "run": indexed.id, **size, "has": has, "so_far": ""}
 
 
 def test_an_item(served: ServedRun, lookup: Lookup) -> None:

@@ -138,7 +138,7 @@ def test_bash_completes_verbs_options_settings_and_runs(tmp_path):
     assert complete("eagertui", "train", "--dr") == ["--dry-run"]
     assert complete("eagertui", "control", "pa") == ["pause"]
     assert complete("eagertui", "train", "--set", "tune.stages.ep") == ["tune.stages.epochs="]
-    assert complete("eagertui", "train", "--set", "recipe", "=", "lc") == ["lc-rec", "lc-rec-small"]
+    assert complete("eagertui", "train", "--set", "recipe", "=", "lc") == ["lc-rec", "lc-rec-lm", "lc-rec-small"]
     assert "light" in complete("eagertui", "train", "--set", "recipe", "=")
     (tmp_path / "shop" / "runs" / "2026-01-01-000000_shop_ab12").mkdir(parents=True)
     shop = str(tmp_path / "shop")

@@ -38,6 +38,7 @@ def test_every_key_of_data_can_be_told(tables: Path) -> None:
         "time": "", "position": "when", "rating": "stars", "min_rating": "2.5", "text": "author, title",
         "min_user_interactions": "2", "min_item_interactions": "1", "duplicates": "first", "max_history": "7",
         "catalogue": "all", "split": "leave-one-out", "max_rejected": "0.5",
+        "where": "stars > 1", "ties": "shuffle", "valid_from": "", "test_from": "",
     }  # fmt: skip
     assert {f"data.{key}" for key in odd} == {s.key for s in all_settings() if s.key.startswith("data.")}
     told = [*(f"data.{key}={value}" for key, value in odd.items()), "name=A 'b' #c", "recipe=light"]
