@@ -11,7 +11,7 @@ import polars as pl
 from core.data.arrays import Int64
 from core.data.clean import text_expr, time_format
 from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy, is_rating, no_header, profile_columns
-from core.data.read import TableFile
+from core.data.read import TableFile, first_line
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
 from core.data.sniff import open_table
@@ -35,6 +35,13 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
         ProjectError: a file is not there.
         DataError: a file cannot be read.
     """
+    try:
+        return _doubts(data, root)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # values that no type of theirs holds
+        return [f"the beginning of the tables cannot be looked at ({first_line(error)})"]
+
+
+def _doubts(data: DataSettings, root: Path) -> list[str]:
     sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
     log = profile_columns(sources)
     said = [] if data.columns or not headless(sources[0], log) else [no_header(sources[0], log, "--columns").message]

@@ -132,6 +132,7 @@ async def break_project(eyes: Eyes, made: World) -> None:
     assert file is not None
     file.write_text(f"{toml_value(made.say('nmae').encode('utf-8', 'replace').decode())} = 1\n", encoding="utf-8")
     await eyes.until(lambda: eyes.app.project_error is not None)
+    await asyncio.sleep(0.5)  # a form hears of it a moment later
 
 
 async def back(eyes: Eyes, made: World) -> None:
