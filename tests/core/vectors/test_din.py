@@ -39,6 +39,7 @@ def test_items_taken_together_are_nearer_than_others(tmp_path: Path, monkeypatch
     assert near[same & ~np.eye(ITEMS, dtype=bool)].mean() > near[~same].mean() + 0.3
 
 
+@pytest.mark.slow  # test_loop.py interrupts the same loop
 def test_the_seed_decides_and_an_interrupted_fit_ends_alike(tmp_path: Path) -> None:
     whole = fit(tmp_path / "whole")
     with pytest.raises(StopRequested):

@@ -83,6 +83,7 @@ def test_a_refresh_tells_what_it_took(shop: Path, tmp_path: Path) -> None:
     assert eager(shop, "cache", "refresh", "--interactions", tmp_path / "none.csv").returncode == 2
 
 
+@pytest.mark.slow  # core/recommend/cache/test_list_users.py writes the file without processes
 def test_all_users_into_a_file(shop: Path, tmp_path: Path) -> None:
     out = tmp_path / "lists.parquet"
     done = eager(shop, "recommend", "--all-users", "--out", out, "--k", 3, "--as-tested")
