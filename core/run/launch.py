@@ -24,9 +24,10 @@ from core.run.identity import identity
 from core.run.status import Status, read_status
 
 COMPUTING = {
-    # Threads sleep while they wait for each other. Those that spin instead take the processor from the very one that
-    # they wait for where another program computes too, and a step takes many times as long.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    # Threads spin some microseconds while they wait for each other, then they sleep. Those that spin on take the
+    # processor from the very one that they wait for where another program computes too; those that sleep at once
+    # (`OMP_WAIT_POLICY=PASSIVE`) lose more to waking up than a second thread gives to a small model.
+    "GOMP_SPINCOUNT": "5000",
     # oneDNN keeps what it builds for every shape of a bf16 product, and never gives it back.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
     "LRU_CACHE_CAPACITY": "256",

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/engine/busy.py RUN [--steps 100]
 
-RUN is a finished run; a child trains its SASRec with two threads (`softmax.py --memory`), once as engines wait for
-their threads and once as OpenMP does by itself, spinning; each alone, and beside two processes that spin at its nice.
+RUN is a finished run; a child trains its SASRec with two threads (`softmax.py --memory`): as engines wait for their
+threads, asleep at once, and spinning on; each alone, and beside two processes that spin at its nice.
 Seconds are those of the wall, for the second half of the steps (bar: at most 2.5 times those of a quiet machine; two
 threads beside two others have half of two processors, so 2 is the least). It wants a machine that is otherwise quiet.
 """
@@ -43,7 +43,8 @@ def main() -> None:
     plain = {name: value for name, value in os.environ.items() if name not in (*COMPUTING, "OMP_NUM_THREADS")}
     os.environ.clear()
     os.environ.update(plain)
-    ways = {"sleeping": engine_environment(), "spinning": {**engine_environment(), "OMP_WAIT_POLICY": "ACTIVE"}}
+    ours = engine_environment()
+    ways = {"ours": ours, "sleeping": {**ours, "GOMP_SPINCOUNT": "0"}, "spinning": {**ours, "GOMP_SPINCOUNT": "infinite"}}
     for name, environment in ways.items():
         quiet = seconds(args.run, args.steps, environment)
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
