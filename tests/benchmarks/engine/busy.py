@@ -44,7 +44,8 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(plain)
     ours = engine_environment()
-    ways = {"ours": ours, "sleeping": {**ours, "GOMP_SPINCOUNT": "0"}, "spinning": {**ours, "GOMP_SPINCOUNT": "infinite"}}
+    spins = {"ours": ours["GOMP_SPINCOUNT"], "sleeping": "0", "spinning": "infinite"}
+    ways = {name: {**ours, "GOMP_SPINCOUNT": count} for name, count in spins.items()}
     for name, environment in ways.items():
         quiet = seconds(args.run, args.steps, environment)
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
