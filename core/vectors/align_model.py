@@ -8,6 +8,7 @@ compete with all users; nodes whose texts are the same are no negatives of each 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -25,7 +26,7 @@ AMONG = 256
 """Texts among which a vector's own is looked for, for the figure."""
 
 
-class _Aligner(nn.Module):
+class _Aligner(nn.Module, ABC):
     """An alignment by contrast: rows against the different texts of the step.
 
     Args:
@@ -44,9 +45,9 @@ class _Aligner(nn.Module):
         found: Tensor = getattr(self, f"texts_{kind}")
         return found[numbers]
 
+    @abstractmethod
     def compared(self, vectors: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and texts in one space, of unit length; (rows, dim) and (nodes, dim)."""
-        raise NotImplementedError
 
     def forward(self, kind: str, vectors: Tensor, numbers: Tensor) -> tuple[Tensor, dict[str, float]]:
         """InfoNCE of each row's own text among those of the step; see `core.vectors.align.Alignment.build`."""

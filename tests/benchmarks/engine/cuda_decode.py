@@ -19,7 +19,7 @@ import argparse
 
 import numpy as np
 import torch
-from cuda_tuning import ITEMS, LEVELS, MODELS, WIDTH, Model, ceiling, codes_of, made, now, peak_gb
+from cuda_tuning import ITEMS, LEVELS, MODELS, WIDTH, Model, begin, codes_of, made, now, peak_gb
 
 from core.model.generator import Generator
 from core.model.trie import Trie
@@ -61,14 +61,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="models whose name holds this text")
     parser.add_argument("--memory", type=float, default=float("inf"), help="GB that may be used")
     args = parser.parse_args()
-    if args.device == "cpu":
-        torch.set_num_threads(1)
-    elif not torch.cuda.is_available():
-        print("skipped: torch finds no CUDA device here (--device cpu tries the small shapes)")
+    most = begin(args.device)
+    if most is None:
         return
-    most = ceiling(args.device)
-    machine = "one CPU thread" if args.device == "cpu" else torch.cuda.get_device_name()
-    print(f"{machine}, ceiling {most / 1e9:,.0f} G operations/s in bf16, {args.beams} beams\n")
+    print(f"{args.beams} beams")
     print(f"{'model':26} {'batch':>6} {'users/s':>9} {'peak memory':>12} {'share':>6}  verdict")
     for name, model in MODELS.items():
         if args.only not in name or (args.device == "cpu" and not model.on_cpu):

@@ -143,6 +143,19 @@ def ceiling(device: str, seconds: float = 2.0) -> float:
     return done * 2.0 * size**3 / (now(device) - began)
 
 
+def begin(device: str) -> float | None:
+    """Say what the machine is, and give its ceiling; None, and why, where there is no such device."""
+    if device == "cpu":
+        torch.set_num_threads(1)
+    elif not torch.cuda.is_available():
+        print("skipped: torch finds no CUDA device here (--device cpu tries the small shapes)")
+        return None
+    most = ceiling(device)
+    machine = "one CPU thread" if device == "cpu" else torch.cuda.get_device_name()
+    print(f"{machine}, ceiling {most / 1e9:,.0f} G operations/s in bf16\n")
+    return most
+
+
 def codes_of(items: int) -> np.ndarray:
     """Invented codes, each once; shape (items, LEVELS)."""
     drawn = np.random.default_rng(0).integers(WIDTH, size=(2 * items, LEVELS))
@@ -261,14 +274,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="models whose name holds this text")
     parser.add_argument("--profile", action="store_true", help="where the time goes, kernel by kernel")
     args = parser.parse_args()
-    if args.device == "cpu":
-        torch.set_num_threads(1)
-    elif not torch.cuda.is_available():
-        print("skipped: torch finds no CUDA device here (--device cpu tries the small shapes)")
+    most = begin(args.device)
+    if most is None:
         return
-    most = ceiling(args.device)
-    machine = "one CPU thread" if args.device == "cpu" else torch.cuda.get_device_name()
-    print(f"{machine}, ceiling {most / 1e9:,.0f} G operations/s in bf16\n")
     print(f"{'model':26} {'real tokens/s':>14} {'peak memory':>12} {'share':>6}  verdict")
     for name, model in MODELS.items():
         if args.only not in name or (args.device == "cpu" and not model.on_cpu):

@@ -29,6 +29,14 @@ HERE = Path(__file__).parent
 EPOCHS = "2"
 
 
+def environment(home: str, no_color: bool) -> dict[str, str]:
+    """The shell of a person who has never used the application; what it keeps for them lies below `home`."""
+    kept = {key: os.environ[key] for key in ("PYTHONPATH", "OMP_NUM_THREADS") if key in os.environ}
+    own = {"XDG_STATE_HOME": f"{home}/state", "XDG_CONFIG_HOME": f"{home}/config", "PS1": "$ "}
+    own |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return kept | own | ({"NO_COLOR": "1"} if no_color else {})
+
+
 class Terminal:
     """One tmux session."""
 
@@ -193,13 +201,11 @@ if __name__ == "__main__":
     parser.add_argument("--keep", type=Path, help="a file for the screens that were seen")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        told = {"XDG_STATE_HOME": f"{name}/state", "XDG_CONFIG_HOME": f"{name}/config", "PS1": "$ "}
-        told |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        told |= {"NO_COLOR": "1"} if options.no_color else {}
         slow = (
             [sys.executable, str(HERE / "slow_terminal.py"), "--rate", str(options.rate), "--"] if options.rate else []
         )
-        session = Terminal(options.size, told, Path(name), patience=12 if options.rate else 1)
+        shell = environment(name, options.no_color)
+        session = Terminal(options.size, shell, Path(name), patience=12 if options.rate else 1)
         try:
             files = (options.interactions.absolute(), options.items.absolute())
             walk(session, *files, shlex.join([*slow, "eagertui"]))

@@ -12,14 +12,13 @@ Needs tmux; see walk.py.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.terminal.walk import Terminal
+from tests.benchmarks.terminal.walk import Terminal, environment
 
 BOOK = "Accidental"
 """The beginning of a title of the sample."""
@@ -158,11 +157,7 @@ if __name__ == "__main__":
     parser.add_argument("--keep", type=Path, help="a folder for the screens that were seen, one file each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        told = {"XDG_STATE_HOME": f"{name}/state", "XDG_CONFIG_HOME": f"{name}/config", "PS1": "$ "}
-        told |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        told |= {key: os.environ[key] for key in ("PYTHONPATH", "OMP_NUM_THREADS") if key in os.environ}
-        told |= {"NO_COLOR": "1"} if options.no_color else {}
-        session = Terminal(options.size, told, Path(name), patience=3)
+        session = Terminal(options.size, environment(name, options.no_color), Path(name), patience=3)
         try:
             walk(session, f"{sys.executable} -m eagertui.cli open {options.project.absolute()} explore")
         finally:
