@@ -39,6 +39,19 @@ class Branch:
     answer: Answer
     below: list[Branch] = field(default_factory=list)
 
+    @property
+    def alone(self) -> bool:
+        """Whether it has one item, which is then all that can be below."""
+        return int(number(self.answer.get("items"), 0)) == 1
+
+    @property
+    def code(self) -> str:
+        """Its last code; of a single item all that follow, too."""
+        end = self
+        while self.alone and end.below:
+            end = end.below[0]
+        return "".join(end.tokens[self.level - 1 :])
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -145,7 +158,8 @@ def _rows(
     for place, branch in enumerate(shown, start=1):
         turn, on = ("└ ", "  ") if place == count else ("├ ", "│ ")
         lines.append(_row(branch, watched, guide + turn, levels, width))
-        lines += _rows(branch.below, watched, branch.tokens[: branch.level], guide + on, CHILDREN, levels, width)
+        if not branch.alone:
+            lines += _rows(branch.below, watched, branch.tokens[: branch.level], guide + on, CHILDREN, levels, width)
     for place, one in enumerate(fallen, start=len(shown) + 1):
         turn = "└ " if place == count else "├ "
         said = f"{one.log_prob:.2f}, the last kept {one.edge:.2f}"
@@ -168,7 +182,7 @@ def _row(branch: Branch, watched: Sequence[Watched], guide: str, levels: int, wi
     """One branch: its last code, how likely it is, its words or title, how many items it has."""
     one, ways = branch.answer, _ways(branch, watched)
     items = int(number(one.get("items"), 0))
-    ends = branch.level == levels or items == 1
+    ends = branch.level == levels or branch.alone
     right: list[Part] = []
     if ways and ends:
         right.append((f"✓ {ways[-1].label}", "bold $success"))
@@ -177,7 +191,7 @@ def _row(branch: Branch, watched: Sequence[Watched], guide: str, levels: int, wi
     if not ends:
         right.append((f"{items:,}", FAINT))
     words = safe(one.get("title") or ", ".join(map(str, one.get("words") or ())))
-    code = branch.tokens[-1] if branch.tokens else safe(one.get("code", ""))
+    code = branch.code or safe(one.get("code", ""))
     style = "bold $success" if ways else "$primary"
     left: list[Part] = [(guide, FAINT), (f"{code} ", style), (bar(branch.share, 5) + " ", "$primary")]
     left.append((f"{number(one.get('log_prob'), -99.0):6.2f} ", FAINT))

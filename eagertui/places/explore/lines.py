@@ -23,19 +23,20 @@ USER, ITEM = "user:", "item:"
 """How the id of a row begins that is a user, or an item."""
 
 
-def user_row(user: str, outcome: Outcome | None) -> Row:
-    """A user, and how the test went: the rank of the held-out item, and a baseline that did better."""
+def user_row(user: str, outcome: Outcome | None, by_length: bool = False) -> Row:
+    """A user, and how the test went: the rank of the held-out item, and a baseline that did better; or the history."""
 
     def draw(width: int) -> Content:
         if outcome is None:
             return line([clip(user, width)])
         hit = 0 < outcome.rank <= RANKED
         rank = f"{outcome.rank}" if outcome.rank else "–"
-        right: list[Part] = [("✓" if hit else "✗", "$success" if hit else FAINT), (f"{rank:>3}", "" if hit else FAINT)]
+        right: list[Part] = [(f"{outcome.history:,} ", "$secondary")] if by_length else []
+        right += [("✓" if hit else "✗", "$success" if hit else FAINT), (f"{rank:>3}", "" if hit else FAINT)]
         if width >= 30:
             beaten = outcome.rival and (not outcome.rank or outcome.best < outcome.rank)
             right.append((f"  {clip(outcome.rival, 9)} {outcome.best}" if beaten else "", "$warning"))
-        return spread([clip(user, width - 6)], right, width)
+        return spread([clip(user, width - 6 - 4 * by_length)], right, width)
 
     return Row(f"{USER}{user}", draw)
 

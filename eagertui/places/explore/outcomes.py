@@ -19,8 +19,11 @@ KINDS = {
     "hit": "the held-out item is among the first 10",
     "ours ahead": "better placed than by every baseline",
     "behind": "better placed by a baseline",
+    "shortest": "the shortest histories first",
+    "longest": "the longest histories first",
 }
 """What users can be looked at by; everybody first."""
+BY_LENGTH = ("shortest", "longest")
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,14 @@ class Outcomes:
         import polars as pl
 
         rank, best = (pl.when(pl.col(name) > 0).then(pl.col(name)).otherwise(1000) for name in ("rank", "best"))
+        history, everybody = pl.col("history"), pl.lit(True)
         conditions = {
             "missed": (rank > RANKED, -rank),
             "hit": (rank <= RANKED, rank),
             "ours ahead": (rank < best, rank - best),
             "behind": (best < rank, best - rank),
+            "shortest": (everybody, history),
+            "longest": (everybody, -history.cast(pl.Int64)),
         }
         found = self._frame
         if prefix:

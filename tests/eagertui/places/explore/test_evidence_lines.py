@@ -74,13 +74,15 @@ def test_the_search_is_a_tree_and_what_fell_off_stands_at_its_branch() -> None:
             {"kept": 3, "prefixes": [prefix("<a_1>", -0.2, 9), prefix("<a_2>", -1.0, 4), prefix("<a_7>", -2.0, 3)]},
             {"kept": 2, "prefixes": [prefix("<a_2><b_5>", -1.1, 1, title="Green"),
                                      prefix("<a_1><b_3>", -1.3, 1, title="Black")]},
+            {"kept": 2, "prefixes": [prefix("<a_2><b_5><c_1>", -1.1, 1, title="Green"),
+                                     prefix("<a_1><b_3><c_1>", -1.3, 1, title="Black")]},
         ],
-        "items": [trace("<a_1><b_3>", "Black", None), trace("<a_2><b_9>", "White", 2)],
+        "items": [trace("<a_1><b_3><c_1>", "Black", None), trace("<a_2><b_9><c_1>", "White", 2)],
     }  # fmt: skip
     lines = [line.plain.rstrip() for line in beam_lines(beam, 70)]
     drawn = [line for line in lines if line.startswith(("├", "│", "└", "  └"))]
     assert [line[:12].split("<")[0] for line in drawn] == ["├ ", "│ └ ", "├ ", "│ ├ ", "│ └ ✗ ", "└ "]
-    assert "Black" in drawn[1] and drawn[1].endswith("✓ this item")
+    assert "<b_3><c_1>" in drawn[1] and "Black" in drawn[1] and drawn[1].endswith("✓ this item")
     assert "White" in drawn[4] and "<b_9>" in drawn[4] and "-4.00" in drawn[4] and drawn[4].endswith("held out")
     assert "all below fell" in drawn[5]
     assert all(line.cell_length <= 40 for line in beam_lines(beam, 40))

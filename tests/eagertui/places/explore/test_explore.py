@@ -164,7 +164,7 @@ async def test_users_by_outcome(open_app: Open, finished: RunFolder) -> None:
     write(finished.path / "ranks.parquet", 61)
     async with open_app(size=(80, 24), verb="recommend") as eyes:
         await eyes.see("reader-000")
-        for kind in ("missed", "hit", "ours ahead", "behind"):
+        for kind in ("missed", "hit", "ours ahead", "behind", "shortest", "longest"):
             await eyes.press("o")
             await eyes.see(f"Users · {kind}")
         await eyes.press("o")
