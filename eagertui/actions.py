@@ -116,7 +116,7 @@ ACTIONS: tuple[Action, ...] = (
     # Explore
     Action("find", "slash", "filter", "Find", "Type the beginning of a user's id, or a part of an item's title.",
            ("explore",), headless="eagertui recommend --user ID"),
-    Action("outcome", "o", "next_kind", "Outcome", "Users by the test (missed, hit, whose rank is smaller) or by history.",
+    Action("outcome", "o", "next_kind", "Outcome", "Users by the test: missed, hit, by smaller rank; by history.",
            ("explore",)),
     Action("beside", "b", "beside", "Beside", "A baseline's list beside the model's; again for the next one.",
            ("explore",)),

@@ -72,8 +72,9 @@ class FindingWho(WhatIf):
                 rows = [user_row(one.user, one, by_length) for one in found]
             else:
                 users = (await self.asked("users", prefix=text, limit=USERS)).get("users") or []
-                known = self.outcomes
-                rows = [user_row(str(user), known.of(str(user)) if known is not None else None) for user in users]
+                users = [str(user) for user in users]
+                known = await asyncio.to_thread(self.outcomes.some, users) if self.outcomes is not None else {}
+                rows = [user_row(user, known.get(user)) for user in users]
                 many = self.serving.users if self.serving and not text else len(rows)
             items: list[Any] = []
             if len(text) >= LETTERS:
