@@ -98,7 +98,8 @@ class Outcomes:
 
     def some(self, users: Sequence[str]) -> dict[str, Outcome]:
         """The outcomes of those of some users who were tested."""
-        found = self._frame.filter(self._frame["user"].is_in(users))
+        known = [user for user in users if user.encode("utf-8", "ignore").decode() == user]  # no table holds others
+        found = self._frame.filter(self._frame["user"].is_in(known))
         return {row["user"]: Outcome(**row) for row in found.iter_rows(named=True)}
 
     def find(self, kind: str, prefix: str, limit: int) -> tuple[list[Outcome], int]:

@@ -126,7 +126,8 @@ def main() -> None:
             (timed(lambda kind=kind, typed=some[:size]: outcomes.find(kind, typed, 200)), kind, size)
             for kind in KINDS for size in range(len(some) + 1)
         )  # fmt: skip
-        print(f"finding a user: {slowest[0] * 1e3:.0f} ms a key at most ({slowest[1]}, {slowest[2]} letters; bar: 100 ms)")
+        seconds, kind, letters = slowest
+        print(f"finding a user: {seconds * 1e3:.0f} ms a key at most ({kind}, {letters} letters; bar: 100 ms)")
         print(f"the outcomes of 200 users: {timed(lambda: outcomes.some([some] * 200)) * 1e3:.0f} ms")
 
 

@@ -3,11 +3,12 @@
     python tests/benchmarks/terminal/walk_lists.py PROJECT [--size 80x24] [--no-color] [--keep FOLDER]
         [--title Accidental] [--more romance]
 
-PROJECT has two finished runs that differ in a setting, of the sample or of a log whose items have a price; a part of a
-title and the words to steer by are given for others. A user is found by outcome, a book by its title; three books are explained,
-the search is opened; seen books are hidden, a condition set, the list steered; three edits are made and undone; SASRec
-stands beside; the list is written down; two runs are compared, their settings and verdict read, a part of the users
-opened, and a user who lost is asked about. At every step the screen shows what it should, and the way out stands below.
+PROJECT has two finished runs that differ in a setting, of the sample or of a log whose items have a price; the
+beginning of a title and the words to steer by are given for others. A user is found by outcome, a book by its title;
+three books are explained, the search is opened; seen books are hidden, a condition set, the list steered; three edits
+are made and undone; SASRec and the other run stand beside; the list is written down; two runs are compared, their
+settings and verdict read, a part of the users opened, and a user who lost is asked about. At every step the screen
+shows what it should, and the way out stands below.
 Needs tmux; see walk.py.
 """
 
@@ -162,7 +163,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         session = Terminal(options.size, environment(name, options.no_color), Path(name), patience=3)
         try:
-            walk(session, f"{sys.executable} -m eagertui.cli open {options.project.absolute()} explore", options.title, options.more)
+            command = f"{sys.executable} -m eagertui.cli open {options.project.absolute()} explore"
+            walk(session, command, options.title, options.more)
         finally:
             session.close()
             if options.keep:

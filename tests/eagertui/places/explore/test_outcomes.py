@@ -86,3 +86,10 @@ def test_damaged_ranks_are_an_error_of_the_reader(tmp_path: Path, content: bytes
     (tmp_path / "ranks.parquet").write_bytes(content)
     with pytest.raises((OSError, pl.exceptions.PolarsError)):
         Outcomes.load(tmp_path / "ranks.parquet", masked=False)
+
+
+def test_some_users_whatever_their_ids_are(tmp_path: Path) -> None:
+    write(tmp_path / "ranks.parquet", 20)
+    outcomes = Outcomes.load(tmp_path / "ranks.parquet", masked=False)
+    found = outcomes.some(["u0000003", "u0000000", "\ud800", "nobody", ""])  # the first user was not tested
+    assert list(found) == ["u0000003"] and found["u0000003"] == outcomes.of("u0000003")
