@@ -58,7 +58,7 @@ def history_rows(history: Sequence[Taken], own: Sequence[Taken] = ()) -> list[Ro
         added = bool(own) and item.item_id not in mine
         time = safe(item.time or mine.get(item.item_id, item).time)
         right = "added" if added else time if width >= ROOMY else time[:DAY] if width >= DATED else ""
-        left: list[Part] = [(f"{number:>3} ", FAINT), clip(item.title, width - 4 - len(right) - bool(right))]
+        left: list[Part] = [(f"{number:>3} ", FAINT), (clip(item.title, width - 4 - len(right) - bool(right)), "")]
         return spread(left, [(right, "$secondary" if added else FAINT)], width)
 
     numbered = list(enumerate(history, start=1))[::-1]
