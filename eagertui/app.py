@@ -319,6 +319,7 @@ class EagerApp(TidyingApp):
                 for run in live:
                     with contextlib.suppress(EagerError):
                         self.bridge.send(run.folder, "stop")
+        await self.serve_beside(None)
         if self.serving is not None:
             await self.serving.close()
         self.exit()

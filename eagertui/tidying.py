@@ -72,6 +72,8 @@ class TidyingApp(RunningApp):
         if self.serving is not None and self.serving.folder == folder:
             await self.serving.close()
             self.serving = None
+        if self.beside is not None and self.beside.folder == folder:
+            await self.serve_beside(None)
         if self.current == folder:
             self.current = self.follower = None
         if self.chosen == folder:

@@ -67,6 +67,8 @@ class WatchingApp(PacedApp):
         self.asked: dict[str, float] = {}
         """Runs that were asked to stop here, and when (monotonic seconds)."""
         self.serving: ServingClient | None = None
+        self.beside: ServingClient | None = None
+        """Of another run whose list stands beside."""
         self.runs_changed: Signal[None] = Signal(self, "runs-changed")
         self.run_changed: Signal[None] = Signal(self, "run-changed")
 
@@ -241,3 +243,16 @@ class WatchingApp(PacedApp):
         if old is not None:
             await asyncio.shield(old.close())  # it must end even where nobody waits any more
         return self.serving
+
+    async def serve_beside(self, folder: RunFolder | None) -> None:
+        """Another run's process beside the one that is asked, instead of the one before; None = none any more.
+
+        Raises:
+            EagerError: why it cannot start.
+        """
+        old, self.beside = self.beside, None
+        if old is not None:
+            await asyncio.shield(old.close())
+        if folder is not None:
+            self.beside = self.bridge.serving(folder, lambda text: None)
+            await self.beside.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from core.data.split import Split
 from core.errors import DataError
 from core.settings import DataSettings
 
+TIMES = "times.parquet"
+"""When the interactions happened, in the order of the sequences; where the log tells it."""
 _CUTS = ("train", "valid", "test")
 DIGESTED = 1 << 16
 """Texts that are digested at once."""
@@ -59,6 +62,8 @@ class Dataset:
         sequences: One list of item numbers a user.
         report: What was read and dropped.
         cuts: How the lists are split by time; None = leave-one-out, see `split`.
+        times: When each interaction happened, in microseconds since 1970, on its way to the file of `user_times`; None
+            = not known, or not read.
     """
 
     users: pl.Series
@@ -66,6 +71,7 @@ class Dataset:
     sequences: Sequences
     report: DataReport
     cuts: Split | None = None
+    times: Int64 | None = None
 
     @property
     def n_users(self) -> int:
@@ -142,6 +148,9 @@ class Dataset:
         pl.DataFrame({"item": pl.Series(self.sequences.items, dtype=pl.Int32)}).write_parquet(
             folder / "sequences.parquet"
         )
+        if self.times is not None:
+            times = pl.Series("time", self.times, dtype=pl.Int64).cast(pl.Datetime("us"))
+            times.to_frame().write_parquet(folder / TIMES)
         (folder / "report.json").write_text(self.report.as_json(), encoding="utf-8")
 
     @classmethod
@@ -173,6 +182,28 @@ class Dataset:
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report, cuts)
 
 
+def user_times(folder: Path, start: int, count: int) -> list[datetime] | None:
+    """When a user took each item, oldest first; None where the log told no times, or an older version read it.
+
+    Args:
+        folder: Of the data set.
+        start: Where the user's items begin, see `Sequences.offsets`.
+        count: How many there are.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not (folder / TIMES).is_file():
+        return None
+    try:
+        times = pl.scan_parquet(folder / TIMES, glob=False).slice(start, count).collect()["time"].to_list()
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{folder / TIMES}: cannot be read ({error})", REMEDY) from None
+    if len(times) != count:
+        raise DataError(f"{folder / TIMES}: does not fit the data set", REMEDY)
+    return times
+
+
 def load_dataset(data: DataSettings, root: Path, work: Path | None = None, seed: int = 0) -> Dataset:
     """Read, clean and number the interactions and items.
 
@@ -193,4 +224,4 @@ def load_dataset(data: DataSettings, root: Path, work: Path | None = None, seed:
     items, numbers = load_items(data, root, log.item_ids, report)
     sequences = Sequences(numbers.astype(np.int32)[log.items], log.offsets)
     cuts = Split.whole(sequences.lengths) if data.split == "none" else log.split
-    return Dataset(log.user_ids, items, sequences, report, cuts)
+    return Dataset(log.user_ids, items, sequences, report, cuts, log.times)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from core.data.arrays import Int32, Int64
+from core.data.arrays import Int32, Int64, row_blocks
 from core.data.data_report import DataReport
 from core.data.log import ITEM, ORDER, PLACE, LogRows, rated
-from core.data.partitions import USER, Frames
+from core.data.partitions import PARTITION_ROWS, USER, Frames
 from core.data.split import Split, SplitByTime, TimeCuts, shuffled_ties, tie_keys
-from core.data.timeline import timeline
+from core.data.timeline import clock_times, timeline
 from core.errors import DataError
 from core.settings import DataSettings
 
@@ -32,6 +32,7 @@ class Log:
         items: Positions in `item_ids`, all users one after the other, oldest first.
         offsets: Where each user's items start; one more than there are users.
         split: How the lists are split by time; None = leave-one-out.
+        times: When each of `items` was taken, in microseconds since 1970; None = not known.
     """
 
     user_ids: pl.Series
@@ -39,6 +40,7 @@ class Log:
     items: Int32
     offsets: Int64
     split: Split | None = None
+    times: Int64 | None = None
 
 
 def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int = 0) -> Log:
@@ -80,8 +82,8 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
     numbers = np.zeros(len(core.by_item), dtype=np.int32)
     numbers[left_items] = np.arange(len(left_items), dtype=np.int32)
 
-    # Every partition's rows, sorted by user and time, to their places in `sequence`, (rows left,).
-    sequence, times = np.empty(offsets[-1], dtype=np.int32), Frames(rows.work, "times")
+    # Every partition's rows, sorted by user and time, to their places in `sequence` and `times`, (rows left,).
+    sequence, times = np.empty(offsets[-1], dtype=np.int32), np.empty(0)
     split = None if cuts is None else SplitByTime(cuts, core.by_user > 0, core.by_item > 0)
     same, tied = 0, 0
     for frame in kept:
@@ -89,7 +91,8 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
         lengths = np.diff(np.flatnonzero(np.diff(users, prepend=-1, append=-1)))  # of the users that are left here
         ends = np.cumsum(lengths)
         own = users[ends - 1]
-        sequence[np.arange(len(users)) + np.repeat(starts[own] - (ends - lengths), lengths)] = numbers[items]
+        places = np.arange(len(users)) + np.repeat(starts[own] - (ends - lengths), lengths)
+        sequence[places] = numbers[items]
         if split is not None:
             split.add(frame[USER].to_numpy(), frame[ITEM].to_numpy(), frame[ORDER].to_numpy(), inside, report)
         if ORDER in frame.columns:
@@ -98,15 +101,17 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
             same += int(neighbours.sum())
             tied += int((neighbours & (order[1:] == order[:-1])).sum())
             if data.time:
-                times.add(pl.DataFrame({ORDER: order}))
+                times = times if len(times) else np.empty(offsets[-1], dtype=order.dtype)
+                times[places] = order
     if data.time or data.position:
         report.tied = float(tied / max(1, same))
     if data.time:
-        spans = timeline(lambda: (frame[ORDER].to_numpy() for frame in times), rows.clock)
+        spans = timeline(lambda: (times[rows] for rows in row_blocks(len(times), 1, PARTITION_ROWS)), rows.clock)
         report.timeline, report.time_step = spans.spans, spans.step
         report.first_time, report.last_time = spans.first, spans.last
     done = None if split is None else split.finished(left_users, report)
-    return Log(rows.user_ids[left_users], rows.item_ids[left_items], sequence, offsets, done)
+    taken = clock_times(times, rows.clock) if data.time else None
+    return Log(rows.user_ids[left_users], rows.item_ids[left_items], sequence, offsets, done, taken)
 
 
 def _ordered(rows: LogRows, data: DataSettings, report: DataReport, seed: int) -> tuple[Frames, Int64]:

@@ -87,7 +87,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "kind": ("category", "categories", "genre", "genres", "tags", "series", "type", "kind",
              "department", "subject",
              "subjects", "topic", "topics", "style", "color", "colour", "material", "group", "section",
-             "kategorie"),
+             "theme", "themes", "kategorie"),
     "class": ("class", "label"),
     "keywords": ("keywords",),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from core.stage import Artefacts, Settings, Stage, inputs
 
 _LATER = ("columns", "item_columns", "encoding", "where", "ties", "valid_from", "test_from")
 """Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
-ROW, KEPT_ROW, USER, ITEM = 250.0, 12.0, 120.0, 160.0
+ROW, KEPT_ROW, USER, ITEM = 250.0, 20.0, 120.0, 160.0
 """Bytes a row of the log while its partition is worked on, and of the sequences; bytes a user and an item."""
 WRITTEN_ROW = 70.0
 """Bytes a row on the disk while a log is in partitions."""
@@ -72,7 +72,7 @@ def _memory(job: Job) -> float:
 
 def _disk(job: Job) -> float:
     partitions = job.sizes.rows * WRITTEN_ROW if job.sizes.rows > PARTITION_ROWS else 0.0
-    return (partitions + job.sizes.interactions * 4 + job.sizes.n_users * 16) * MB + 1.5 * job.sizes.text_mb
+    return (partitions + job.sizes.interactions * 12 + job.sizes.n_users * 16) * MB + 1.5 * job.sizes.text_mb
 
 
-DATA = Stage("data", 2, data_settings, inputs(), make_data, Cost(_work, _memory, _disk))
+DATA = Stage("data", 3, data_settings, inputs(), make_data, Cost(_work, _memory, _disk))

@@ -69,6 +69,22 @@ def timeline(parts: Callable[[], Iterable[Times]], clock: bool) -> Timeline:
     return _of_numbers(filled, *reach)
 
 
+def clock_times(times: Times, clock: bool) -> Int64 | None:
+    """Times of a log as microseconds since 1970, as `timeline` reads them; None where they are plain numbers.
+
+    Args:
+        times: (rows,).
+        clock: Whether they are microseconds already.
+    """
+    if not len(times):
+        return None
+    scale = _SECOND if clock else clock_scale(lambda: [times], reach_of([times]))
+    if scale is None:
+        return None
+    found = _microseconds(times, scale)
+    return found if found.min() >= _FIRST * _SECOND and found.max() <= _LAST * _SECOND else None
+
+
 def written(time: Any, clock: bool) -> str:
     """A time as people write it."""
     return str(timeline(lambda: [np.array([time])], clock).first)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from datetime import time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from core.data.dataset import Dataset
+from core.data.dataset import Dataset, user_times
 from core.errors import DataError, EagerError, ProjectError
 from core.index.lookup import Lookup
 from core.index.revisions.changes import load_revisions, newest_revision
@@ -113,6 +114,25 @@ class ServedRun:
         if self._recommender is not None:
             return self._recommender.dataset
         return Dataset.load(self.folder.artefact("data"))
+
+    def times(self, user: str, count: int) -> list[str | None]:
+        """When a user took the first `count` of what they took: days, or minutes where they are told; None = not known.
+
+        Raises:
+            DataError: the times are damaged.
+        """
+        place = self._places.get(user)
+        if place is None:
+            return [None] * count
+        found = user_times(self.folder.artefact("data"), int(self.dataset.sequences.offsets[place]), count)
+        if found is None:
+            return [None] * count
+        days = all(one.time() == time() for one in found)
+        return [one.date().isoformat() if days else one.isoformat(" ", "minutes") for one in found]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {user: place for place, user in enumerate(self.users.to_list())}
 
     @cached_property
     def _base(self) -> Lookup:

@@ -37,6 +37,7 @@ def open_app(shop: Path) -> Callable[..., object]:
         app = EagerApp(project, place_of(verb), engine=fake_engine(*options))
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Eyes(app, pilot)
+            await app.serve_beside(None)
             if app.serving is not None:
                 await app.serving.close()
 

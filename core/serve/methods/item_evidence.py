@@ -91,7 +91,7 @@ def beam(run: ServedRun, request: Request) -> dict[str, Any]:
 
     Returns:
         `levels`: of each the number of prefixes it `kept`, and the likeliest of them as `prefixes` (the fields of
-        `core.recommend.evidence.record.Prefix`); `items`: the fields of `BeamTrace`, and a `sentence`.
+        `core.recommend.evidence.record.Prefix`); `items`: the fields of `BeamTrace`, its `code` and a `sentence`.
     """
     recommender = run.recommender
     question, target = question_of(run, request)
@@ -102,7 +102,10 @@ def beam(run: ServedRun, request: Request) -> dict[str, Any]:
     kept, traces = recommender.explainer.beam(question, items)
     return {
         "levels": [{"kept": len(some), "prefixes": json_values(some[:limit])} for some in kept],
-        "items": [{**json_values(one), "sentence": beam_sentence(one)} for one in traces],
+        "items": [
+            {**json_values(one), "code": recommender.checkpoint.index.text(item), "sentence": beam_sentence(one)}
+            for one, item in zip(traces, items, strict=True)
+        ],
     }
 
 

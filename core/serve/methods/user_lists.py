@@ -28,12 +28,12 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
             a user's list from the cache, where it has one to serve, which needs no model.
 
     Returns:
-        `user`, `history` (`item_id`, `title`), `history_kind` ("to date", "as tested", null for a bare history),
-        `items` (the fields of `core.recommend.recommendation.Ranked`, and the `words` of its branches), `target` and
-        `target_title`: the held-out item, null to date; `short`: whether fewer than `k` items may be listed; `unknown`:
-        ids of `allow` and `deny` that no item has, the first `UNKNOWN` of them; `source`: "model", "wish", "popularity"
-        or "cache", then with its `state` and when it was `made`; `weights` of a wish's scorers; `notes`: sentences to
-        show; `seconds`.
+        `user`, `history` (`item_id`, `title`, and of a user's own the `time`, null where the log told none),
+        `history_kind` ("to date", "as tested", null for a bare history), `items` (the fields of
+        `core.recommend.recommendation.Ranked`, and the `words` of its branches), `target` and `target_title`: the
+        held-out item, null to date; `short`: whether fewer than `k` items may be listed; `unknown`: ids of `allow` and
+        `deny` that no item has, the first `UNKNOWN` of them; `source`: "model", "wish", "popularity" or "cache", then
+        with its `state` and when it was `made`; `weights` of a wish's scorers; `notes`: sentences to show; `seconds`.
     """
     began = time.perf_counter()
     if params.get("cached") and params.get("user") is not None and not any(params.get(name) for name in WORDS):
@@ -52,7 +52,7 @@ def recommend(run: ServedRun, params: Params) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "user": answer.user,
-        "history": [{"item_id": item, "title": title} for item, title in answer.history],
+        "history": _timed(run, answer.user, [{"item_id": item, "title": title} for item, title in answer.history]),
         "history_kind": answer.history_kind,
         "items": [{**asdict(item), "words": run.branch_words(item.item_id)} for item in answer.items],
         "source": answer.source,
@@ -121,8 +121,8 @@ def user(run: ServedRun, params: Params) -> dict[str, Any]:
     """What `user` (id) took.
 
     Returns:
-        `user`, `to_date` and `as_tested`: items (`item_id`, `title`), the oldest first; `target`: the held-out item of
-        the test, null where the user is not evaluated. Times are not among the data of a run.
+        `user`, `to_date` and `as_tested`: items (`item_id`, `title`, `time`: null where the log told none), the oldest
+        first; `target`: the held-out item of the test, null where the user is not evaluated.
     """
     user, dataset = str(params.get("user", "")), run.dataset
     places = (run.users == user).arg_true()
@@ -130,7 +130,7 @@ def user(run: ServedRun, params: Params) -> dict[str, Any]:
         near = run.users.filter(run.users.str.starts_with(user[:3])).head(3).to_list() or run.users.head(3).to_list()
         raise DataError(f"no user {user[:80]!r} among the {len(run.users):,} of this run", f"e.g. {', '.join(near)}")
     items = dataset.sequences[places[0]]
-    titled = dataset.items.select("item_id", "title")[items].to_dicts()
+    titled = _timed(run, user, dataset.items.select("item_id", "title")[items].to_dicts())
     test = int(dataset.split.test[places[0]])  # -1 where the user is not evaluated
     return {
         "user": user,
@@ -138,6 +138,13 @@ def user(run: ServedRun, params: Params) -> dict[str, Any]:
         "as_tested": titled[:test] if test >= 0 else titled,
         "target": titled[test]["item_id"] if test >= 0 else None,
     }
+
+
+def _timed(run: ServedRun, user: str | None, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A user's own history with the time of each item; any other one as it is."""
+    if user is None:
+        return history
+    return [one | {"time": time} for one, time in zip(history, run.times(user, len(history)), strict=True)]
 
 
 def users(run: ServedRun, params: Params) -> dict[str, Any]:

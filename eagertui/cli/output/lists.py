@@ -108,9 +108,11 @@ def show_recommendation(result: dict[str, Any]) -> None:
         console.print(Text(f"{owner}{kind}, from the cache, made {made}"))
     elif history:
         console.print(Text(f"{owner}{kind}, {len(history)} items, the oldest first"))
-        table = plain_table("", "item", "title", right=("",))
+        timed = any(item.get("time") for item in history)
+        table = plain_table("", "item", "title", *["taken"] * timed, right=("",))
         for number, item in enumerate(history, start=1):
-            table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])))
+            time = [visible(str(item.get("time") or ""))] * timed
+            table.add_row(str(number), Text(visible(item["item_id"])), Text(visible(item["title"])), *time)
         console.print(table)
     target = result.get("target")
     coded = console.width >= CODED_WIDTH

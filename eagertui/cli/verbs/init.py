@@ -47,7 +47,7 @@ def init(args: argparse.Namespace) -> int:
     print(json.dumps({"project": str(path.resolve()), "doubts": doubted}) if args.json else path)
     if not args.json:
         print("".join(f"doubt: {visible(one)}\n" for one in doubted), end="", file=sys.stderr)
-        print(f"next: eagertui --headless check {path}\n      eagertui --headless train {path}", file=sys.stderr)
+        print(f"next: eagertui check {path}\n      eagertui --headless train {path}", file=sys.stderr)
     return 0
 
 

@@ -28,6 +28,10 @@ WIDE, MIDDLE, NARROW = 92, 70, 48
 """Cells of a line from which it says more."""
 CHUNK = 44
 """Cells of a line of a setting's value; a long one takes several."""
+SAME = (
+    "No setting differs between these runs. Where their figures do, another version of the program, of a library or of "
+    "the data's files made one of them."
+)
 HEAD = "head"
 """How ids of rows begin that are no answer to anything."""
 
@@ -219,7 +223,8 @@ def setting_rows(found: Sequence[tuple[str, Sequence[tuple[str, Sequence[str]]]]
     if runs < 2:
         return [Row(f"{HEAD} one", lambda width: hint("space", "marks runs: mark two, and see what differs"))]
     if not found:
-        return [Row(f"{HEAD} same", lambda width: line(["No setting differs between these runs."], width))]
+        said = wrap(SAME, CHUNK)
+        return [Row(f"{HEAD} same {number}", partial(_plain_row, piece)) for number, piece in enumerate(said)]
     rows: list[Row] = []
     for key, values in found:
         rows.append(Row(f"{HEAD} {key}", partial(_head_row, key)))
@@ -230,6 +235,10 @@ def setting_rows(found: Sequence[tuple[str, Sequence[tuple[str, Sequence[str]]]]
                 end = ", ".join(names) if at == len(pieces) - 1 else ""
                 rows.append(Row(f"{HEAD} {key} {number} {at}", _value_row(piece, end)))
     return rows
+
+
+def _plain_row(piece: str, width: int) -> Content:
+    return line([piece], width)
 
 
 def _value_row(piece: str, names: str) -> Callable[[int], Content]:

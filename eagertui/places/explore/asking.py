@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,11 +35,15 @@ class Asking(Place):
         self.places_before: dict[str, int] | None = None  # places before the last edit
         self.history: tuple[Taken, ...] = ()  # the one on the screen, oldest first
         self.own_history: tuple[Taken, ...] = ()  # the user's own
-        self.beside_list: dict[str, Any] = {}  # the list of a baseline
+        self.beside_list: dict[str, Any] = {}  # the list of a baseline, or of another run
 
     @abstractmethod
     def show_answer(self) -> None:
         """Show the answer."""
+
+    @abstractmethod
+    async def list_beside(self, question: ExploreQuestion, history: Sequence[Taken]) -> dict[str, Any]:
+        """What stands beside the model's list, for another question."""
 
     @abstractmethod
     def show_empty(self, question: ExploreQuestion) -> None:
@@ -97,15 +102,18 @@ class Asking(Place):
         self.waiting.start("ranking")
         try:
             answer = await self.asked("recommend", "list", **question.params())
-            beside: dict[str, Any] = {}
-            if name := self.beside_list.get("baseline"):
-                beside = await self.asked("baseline_list", "beside", **question.params(), baseline=name)
         except EagerError as error:
             self.tell(error)
             return
+        history = taken(answer.get("history"))
+        try:
+            beside = await self.list_beside(question, history)
+        except EagerError as error:  # the model's own list is there all the same
+            self.eager.complain(error)
+            beside = {}
         self.rest()
         self.question, self.answer, self.places_before, self.beside_list = question, answer, before, beside
-        self.history = taken(answer.get("history"))
+        self.history = history
         if not question.edited:
             self.own_history = self.history
         self.show_answer()

@@ -15,10 +15,11 @@ LENGTHS = (10, 20, 50)
 
 @dataclass(frozen=True)
 class Taken:
-    """An item of a history."""
+    """An item of a history, and when it was taken; empty where that is not known."""
 
     item_id: str
     title: str
+    time: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def taken(items: object) -> tuple[Taken, ...]:
     """A history as the serving process tells it."""
     rows = items if isinstance(items, list) else []
     return tuple(
-        Taken(str(row.get("item_id", "")), str(row.get("title") or row.get("item_id", "")))
+        Taken(str(row.get("item_id", "")), str(row.get("title") or row.get("item_id", "")), str(row.get("time") or ""))
         for row in rows
         if isinstance(row, Mapping)
     )

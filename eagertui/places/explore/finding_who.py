@@ -17,7 +17,7 @@ from core.errors import EagerError
 from core.run.folder import RunFolder
 from eagertui.places.explore.explore_question import taken
 from eagertui.places.explore.lines import ITEM, USER, found_item_row, user_row
-from eagertui.places.explore.outcomes import KINDS, Outcomes
+from eagertui.places.explore.outcomes import BY_LENGTH, KINDS, Outcomes
 from eagertui.places.explore.what_if import WhatIf
 from eagertui.widgets.draw import clip
 from eagertui.widgets.row_list import RowList
@@ -68,11 +68,13 @@ class FindingWho(WhatIf):
         try:
             if self.outcomes is not None and self.kind != next(iter(KINDS)):
                 found, many = await asyncio.to_thread(self.outcomes.find, self.kind, text, USERS)
-                rows = [user_row(one.user, one) for one in found]
+                by_length = self.kind in BY_LENGTH
+                rows = [user_row(one.user, one, by_length) for one in found]
             else:
                 users = (await self.asked("users", prefix=text, limit=USERS)).get("users") or []
-                known = self.outcomes
-                rows = [user_row(str(user), known.of(str(user)) if known is not None else None) for user in users]
+                users = [str(user) for user in users]
+                known = await asyncio.to_thread(self.outcomes.some, users) if self.outcomes is not None else {}
+                rows = [user_row(user, known.get(user)) for user in users]
                 many = self.serving.users if self.serving and not text else len(rows)
             items: list[Any] = []
             if len(text) >= LETTERS:

@@ -15,23 +15,28 @@ from eagertui.widgets.draw import FAINT, Part, bar, clip, line, safe, spread
 from eagertui.widgets.row_list import Row
 
 Item = Mapping[str, Any]
+DATED, ROOMY = 40, 60
+"""Cells from which on an item of the history shows its day, and its minute too."""
+DAY = 10
+"""Letters of a day."""
 USER, ITEM = "user:", "item:"
 """How the id of a row begins that is a user, or an item."""
 
 
-def user_row(user: str, outcome: Outcome | None) -> Row:
-    """A user, and how the test went: the rank of the held-out item, and a baseline that did better."""
+def user_row(user: str, outcome: Outcome | None, by_length: bool = False) -> Row:
+    """A user, and how the test went: the rank of the held-out item, and a baseline that did better; or the history."""
 
     def draw(width: int) -> Content:
         if outcome is None:
             return line([clip(user, width)])
         hit = 0 < outcome.rank <= RANKED
         rank = f"{outcome.rank}" if outcome.rank else "–"
-        right: list[Part] = [("✓" if hit else "✗", "$success" if hit else FAINT), (f"{rank:>3}", "" if hit else FAINT)]
+        right: list[Part] = [(f"{outcome.history:,} ", "$secondary")] if by_length else []
+        right += [("✓" if hit else "✗", "$success" if hit else FAINT), (f"{rank:>3}", "" if hit else FAINT)]
         if width >= 30:
             beaten = outcome.rival and (not outcome.rank or outcome.best < outcome.rank)
             right.append((f"  {clip(outcome.rival, 9)} {outcome.best}" if beaten else "", "$warning"))
-        return spread([clip(user, width - 6)], right, width)
+        return spread([clip(user, width - 6 - 4 * by_length)], right, width)
 
     return Row(f"{USER}{user}", draw)
 
@@ -46,16 +51,15 @@ def found_item_row(item: Item) -> Row:
 
 
 def history_rows(history: Sequence[Taken], own: Sequence[Taken] = ()) -> list[Row]:
-    """What a user had, the newest first; what is not among their `own` items was added."""
-    mine = {item.item_id for item in own}
+    """What a user had, the newest first, and when; what is not among their `own` items was added."""
+    mine = {item.item_id: item for item in own}
 
     def draw(number: int, item: Taken, width: int) -> Content:
         added = bool(own) and item.item_id not in mine
-        return spread(
-            [(f"{number:>3} ", FAINT), clip(item.title, width - 4 - 6 * added)],
-            [("added", "$secondary")] if added else [],
-            width,
-        )
+        time = safe(item.time or mine.get(item.item_id, item).time)
+        right = "added" if added else time if width >= ROOMY else time[:DAY] if width >= DATED else ""
+        left: list[Part] = [(f"{number:>3} ", FAINT), (clip(item.title, width - 4 - len(right) - bool(right)), "")]
+        return spread(left, [(right, "$secondary" if added else FAINT)], width)
 
     numbered = list(enumerate(history, start=1))[::-1]
     return [Row(f"{n}", lambda width, n=n, item=item: draw(n, item, width)) for n, item in numbered]  # type: ignore[misc]

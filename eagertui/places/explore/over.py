@@ -18,9 +18,10 @@ from textual.widgets import Input
 from core.errors import EagerError
 from core.safe_json import number
 from eagertui.overlays.modals import Finder, Overlay
-from eagertui.places.explore.evidence_lines import level_lines, why_lines
+from eagertui.places.explore.beam_lines import beam_lines
+from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.explore_question import Taken
-from eagertui.widgets.draw import FAINT, bar, clip, error_lines, line, safe, spread
+from eagertui.widgets.draw import FAINT, clip, error_lines, line, safe, spread
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row
 from eagertui.widgets.typed_line import TypedLine
@@ -28,8 +29,6 @@ from eagertui.widgets.typed_line import TypedLine
 Answer = Mapping[str, Any]
 Ask = Callable[[str], Awaitable[Answer]]
 """Asks the serving process something about the item that is shown, by the name of the method."""
-PREFIXES = 8
-"""Prefixes of a level that the beam shows."""
 
 
 class Answered(Overlay):
@@ -154,39 +153,6 @@ class ChangeScreen(Answered):
         if self._edits:
             self.dismiss()
             self._apply(self._edits)
-
-
-def beam_lines(beam: Answer, width: int) -> list[Content]:
-    """What every level of the search kept, the likeliest first, and how single items fared.
-
-    Args:
-        beam: what the serving process's `beam` gave.
-        width: cells of a line.
-    """
-    lines: list[Content] = []
-    for trace in beam.get("items") or ():
-        title = safe((trace.get("item") or {}).get("title", ""))
-        fell = trace.get("fell")
-        mark = ("✓ ", "bold $success") if fell is None else ("✗ ", "bold $error")
-        lines += [line([mark, (clip(title, width - 2), "bold")]), *level_lines(trace, width), Content("")]
-    for depth, level in enumerate(beam.get("levels") or (), start=1):
-        kept = int(number(level.get("kept"), 0))
-        lines.append(line([(f"Level {depth}", "bold $secondary"), (f"  {kept} kept", FAINT)]))
-        prefixes = level.get("prefixes") or ()
-        best = max((number(one.get("log_prob"), -99.0) for one in prefixes), default=0.0)
-        for one in prefixes[:PREFIXES]:
-            log_prob = number(one.get("log_prob"), -99.0)
-            share = min(1.0, 2.718281828 ** (log_prob - best))
-            words = safe(one.get("title") or ", ".join(map(str, one.get("words") or ())))
-            indent = "  " * (depth - 1)
-            left = [(f"{indent}{bar(share, 5)} ", "$primary"), (f"{log_prob:6.2f} ", FAINT)]
-            code = f"{safe(one.get('code', ''))} "
-            used = len(indent) + 13 + len(code) + 8
-            left += [(code, ""), (clip(words, width - used), "bold" if one.get("title") else "")]
-            lines.append(spread(left, [(f"{int(number(one.get('items'), 0)):,}", FAINT)], width))
-        if kept > PREFIXES:
-            lines.append(line([(f"{'  ' * (depth - 1)}and {kept - PREFIXES} more", FAINT)]))
-    return lines
 
 
 def change_lines(change: Answer, width: int) -> list[Content]:

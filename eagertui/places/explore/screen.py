@@ -19,9 +19,10 @@ from core.run.folder import RunFolder
 from core.run.follow import Follower
 from core.run.watched_list import Watched
 from eagertui.actions import own_bindings
+from eagertui.places.explore.beside import Beside
 from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
-from eagertui.places.explore.finding_who import FindingWho, UserInput, outcomes_of
+from eagertui.places.explore.finding_who import UserInput, outcomes_of
 from eagertui.places.explore.lines import (
     ITEM,
     USER,
@@ -41,7 +42,7 @@ PAUSE = 0.25
 """Seconds that the cursor rests on an item before the panel beside the list asks why."""
 
 
-class ExploreScreen(FindingWho):
+class ExploreScreen(Beside):
     """Users at the left; history and list in the middle; why, or another method's list, at the right or below."""
 
     PLACE = "explore"
@@ -115,6 +116,9 @@ class ExploreScreen(FindingWho):
         self.waiting.start("starting the model's process")
         self._model_state = next((run.model_state for run in self.eager.runs if run.folder == folder), "")
         self.outcomes = await asyncio.to_thread(outcomes_of, folder)
+        if self.beside_list.get("run"):
+            self.beside_list = {}
+            await self.eager.serve_beside(None)
         serving = await self.eager.serve(folder, self.progress)
         try:
             await serving.start()
@@ -174,7 +178,7 @@ class ExploreScreen(FindingWho):
         )
         if self.beside_list:
             other = self.query_one("#beside", RowList)
-            other.border_title = Content(f"Next by {safe(self.beside_list.get('baseline'))}")
+            other.border_title = Content(f"Next by {safe(self.beside_name)}")
             common = set(ranks_of(items)) & set(others or ())
             other.border_subtitle = Content(f"{len(common)} of {len(items)} in both")
             other.show(item_rows(self.beside_list.get("items") or [], target, None, ranks_of(items)))
@@ -309,21 +313,6 @@ class ExploreScreen(FindingWho):
         """The smallest change of the history that brings the item under the cursor in, or out."""
         self._open("change", self.item_here())
 
-    @work(group="ask", exclusive=True, exit_on_error=False)
-    async def action_beside(self) -> None:
-        """The list of the next baseline beside the model's; after the last one, none."""
-        question = self.question
-        if question is None or question.empty:
-            return
-        try:
-            first = await self.asked("baseline_list", "beside", **question.params(), **_next_baseline(self.beside_list))
-        except EagerError as error:
-            self.eager.complain(error)
-            return
-        names, name = first.get("baselines") or [], self.beside_list.get("baseline")
-        self.beside_list = {} if name is not None and names and name == names[-1] else first
-        self.show_answer()
-
     @on(RowList.OptionSelected, "#users")
     def _chosen(self, event: RowList.OptionSelected) -> None:
         self.choose(self.query_one("#users", RowList).row_at(event.option_index))
@@ -356,13 +345,6 @@ class ExploreScreen(FindingWho):
         """The panel for why comes and goes with the width."""
         super().on_resize(event)
         self.call_after_refresh(self._why_soon)
-
-
-def _next_baseline(beside: dict[str, Any]) -> dict[str, str]:
-    """The baseline after the one that is shown."""
-    names, name = beside.get("baselines") or [], beside.get("baseline")
-    at = names.index(name) + 1 if name in names else 0
-    return {"baseline": names[at]} if at < len(names) and names else {}
 
 
 def _watched(folder: RunFolder) -> Watched:

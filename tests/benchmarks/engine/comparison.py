@@ -1,5 +1,7 @@
 """Comparing a run of a million users: seconds until its table is there (bar: 1 s), and its slices (bar: 2 s).
 
+And finding one of them by outcome and by the beginning of the id, as Explore does at every key (bar: 100 ms).
+
 And how the verdict behaves: over 200 null pairs, ranks of two methods swapped user by user at random, it says that one
 of them is ahead in 2 to 9 % (it is meant to be 5); a planted difference of three standard errors is seen in at least
 80 % (`--verdict` alone). The ranks are made up: a third of the users have a hit, seven methods agree on most of them.
@@ -13,6 +15,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from core.evaluate.comparison.comparison_of_runs import HEAD_METRIC, Comparison
 from core.evaluate.comparison.measured_run import load_run
 from core.evaluate.metrics import values_of
 from core.evaluate.resampling import resampled_difference
+from eagertui.places.explore.outcomes import KINDS, Outcomes
 from tests.core.evaluate.comparison_tools import (
     METHODS,
     like,
@@ -69,6 +73,13 @@ def behaviour(users: int = 4_000) -> tuple[float, float]:
     return null / PAIRS, planted / PAIRS
 
 
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
 class Clock:
     """Seconds on the wall and of this process's own work since the last look."""
 
@@ -108,6 +119,16 @@ def main() -> None:
         print(f"{len(found)} slices in {clock} (bar: 2 s)")
         comparison.movers(comparison.contenders[-1], HEAD_METRIC, False)
         print(f"who gained and lost in {clock}")
+        outcomes = Outcomes.load(run.path / "ranks.parquet", masked=False)
+        some = outcomes.find("everybody", "", 200)[0][-1].user
+        print(f"the users' outcomes in {clock}")
+        slowest = max(
+            (timed(lambda kind=kind, typed=some[:size]: outcomes.find(kind, typed, 200)), kind, size)
+            for kind in KINDS for size in range(len(some) + 1)
+        )  # fmt: skip
+        seconds, kind, letters = slowest
+        print(f"finding a user: {seconds * 1e3:.0f} ms a key at most ({kind}, {letters} letters; bar: 100 ms)")
+        print(f"the outcomes of 200 users: {timed(lambda: outcomes.some([some] * 200)) * 1e3:.0f} ms")
 
 
 if __name__ == "__main__":

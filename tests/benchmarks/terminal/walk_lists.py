@@ -1,11 +1,14 @@
 """A person's way through the lists, in tmux with real keys: Explore and Compare, every key that leads somewhere.
 
     python tests/benchmarks/terminal/walk_lists.py PROJECT [--size 80x24] [--no-color] [--keep FOLDER]
+        [--title Accidental] [--more romance]
 
-PROJECT has two finished runs of the sample. A user is found by outcome, a book by its title; three books are explained,
-the search is opened; seen books are hidden, a condition set, the list steered; three edits are made and undone; SASRec
-stands beside; the list is written down; two runs are compared, their settings and verdict read, a part of the users
-opened, and a user who lost is asked about. At every step the screen shows what it should, and the way out stands below.
+PROJECT has two finished runs that differ in a setting, of the sample or of a log whose items have a price; the
+beginning of a title and the words to steer by are given for others. A user is found by outcome, a book by its title;
+three books are explained, the search is opened; seen books are hidden, a condition set, the list steered; three edits
+are made and undone; SASRec and the other run stand beside; the list is written down; two runs are compared, their
+settings and verdict read, a part of the users opened, and a user who lost is asked about. At every step the screen
+shows what it should, and the way out stands below.
 Needs tmux; see walk.py.
 """
 
@@ -19,9 +22,6 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.terminal.walk import Terminal, environment
-
-BOOK = "Accidental"
-"""The beginning of a title of the sample."""
 
 
 def to_list(terminal: Terminal, key: str = "Tab") -> None:
@@ -52,7 +52,7 @@ def explain(terminal: Terminal) -> None:
     terminal.see("back at the list", "Next")
 
 
-def what_if(terminal: Terminal) -> None:
+def what_if(terminal: Terminal, book: str, words: str) -> None:
     """Restrictions, steering and edits, and all of them taken back."""
     terminal.keys("h")
     terminal.see("seen hidden", "seen hidden")
@@ -63,15 +63,15 @@ def what_if(terminal: Terminal) -> None:
     terminal.see("only cheap books", "only price")
     terminal.keys("m")
     terminal.see("words", "More of", place=False)
-    terminal.type("romance")
+    terminal.type(words)
     terminal.keys("Enter")
-    terminal.see("more romance", "more", "romance", seconds=60)
+    terminal.see(f"more {words}", "more", words, seconds=60)
     terminal.keys("r")
     terminal.see("as it was", "Next 20")
     terminal.keys("a")
     terminal.see("an item to add", "Which item comes to the history", place=False)
-    terminal.type(BOOK)
-    terminal.see("found to add", f"{BOOK} ", place=False)
+    terminal.type(book)
+    terminal.see("found to add", f"{book} ", place=False)
     terminal.keys("Enter")
     terminal.see("one more book", "▲|▼|new")
     terminal.keys("BTab")
@@ -97,6 +97,8 @@ def beside(terminal: Terminal) -> None:
             time.sleep(0.1)
         name = found[1]
     terminal.see("SASRec beside", r"Next by sasrec ")
+    terminal.keys("s")
+    terminal.see("another run beside", r"Next by 20\d\d-", "in both", seconds=90)
     terminal.keys("x")
     terminal.see("written", "written")
 
@@ -109,7 +111,7 @@ def compare(terminal: Terminal) -> None:
     verdict = r"model\+?\w* .*(better|worse|not clear)"
     terminal.see("two are marked, and the verdict", "2 marked", r"model\+fused .*reference", verdict, seconds=60)
     terminal.keys("v", "v")
-    terminal.see("the settings that differ", "Settings that differ", "recommend", seconds=30)
+    terminal.see("the settings that differ", "Settings that differ", r"(tune|recommend)\.", seconds=30)
     terminal.keys("v", "v", "v")
     terminal.see("the methods again", "Methods", seconds=30)
     terminal.keys("Tab", "Home", "Down", "Down", "Enter")
@@ -122,7 +124,7 @@ def compare(terminal: Terminal) -> None:
     terminal.see("back at compare", "Who gained and lost")
 
 
-def walk(terminal: Terminal, command: str) -> None:
+def walk(terminal: Terminal, command: str, book: str, words: str) -> None:
     """The whole way."""
     started = time.monotonic()
     terminal.type(command)
@@ -134,13 +136,13 @@ def walk(terminal: Terminal, command: str) -> None:
     terminal.see("the list", "Next 20", "held out", seconds=60)
     to_list(terminal)
     explain(terminal)
-    what_if(terminal)
+    what_if(terminal, book, words)
     beside(terminal)
     terminal.keys("/")
-    terminal.type(BOOK)
-    terminal.see("books by title", "≡ Accid", seconds=30, place=False)
+    terminal.type(book)
+    terminal.see("books by title", f"≡ {book[:5]}", seconds=30, place=False)
     terminal.keys("Enter")
-    terminal.see("why that book is not listed", "Why · Accid", "Code by code", seconds=30, place=False)
+    terminal.see("why that book is not listed", f"Why · {book[:5]}", "Code by code", seconds=30, place=False)
     terminal.keys("Escape")
     terminal.keys("Escape")
     compare(terminal)
@@ -154,12 +156,15 @@ if __name__ == "__main__":
     parser.add_argument("project", type=Path)
     parser.add_argument("--size", default="80x24")
     parser.add_argument("--no-color", action="store_true")
+    parser.add_argument("--title", default="Accidental", help="the beginning of a title")
+    parser.add_argument("--more", default="romance", help="words that the list is steered towards")
     parser.add_argument("--keep", type=Path, help="a folder for the screens that were seen, one file each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         session = Terminal(options.size, environment(name, options.no_color), Path(name), patience=3)
         try:
-            walk(session, f"{sys.executable} -m eagertui.cli open {options.project.absolute()} explore")
+            command = f"{sys.executable} -m eagertui.cli open {options.project.absolute()} explore"
+            walk(session, command, options.title, options.more)
         finally:
             session.close()
             if options.keep:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from core.data import Dataset, Sequences, profile
-from core.data.dataset import load_dataset
+from core.data.dataset import load_dataset, user_times
 from core.data.split import Split
 from core.errors import DataError, EagerError, ProjectError
 from core.project import Project
@@ -336,3 +336,19 @@ def test_where_nothing_is_held_out_everything_trains(tmp_path: Path) -> None:
     for dataset in (made, Dataset.load(tmp_path)):
         assert len(dataset.train().items) == 12 and not len(dataset.evaluated) and not len(dataset.evaluation("test"))
         assert dataset.as_tested().lengths.tolist() == dataset.sequences.lengths.tolist()
+
+
+def test_times_stand_beside_the_items_of_their_users(make: MakeProject, tmp_path: Path) -> None:
+    rows = [(user, item, f"2024-0{1 + place}-0{1 + number} 10:00") for number, user in enumerate("vu")
+            for place, item in enumerate("cab")]  # fmt: skip
+    data = load(make(frame(rows[::-1], "user_id", "item_id", "day"), time="day"))
+    data.save(tmp_path)
+    for number, user in enumerate(data.users):
+        times = user_times(tmp_path, int(data.sequences.offsets[number]), 3)
+        assert times is not None
+        assert [str(time) for time in times] == sorted(day + ":00" for name, _, day in rows if name == user)
+    (tmp_path / "times.parquet").write_bytes(b"no table")
+    with pytest.raises(DataError, match=r"times\.parquet: cannot be read"):
+        user_times(tmp_path, 0, 3)
+    (tmp_path / "times.parquet").unlink()
+    assert user_times(tmp_path, 0, 3) is None  # of an older version

@@ -20,7 +20,7 @@ from core.errors import DataError, EnvironmentFault
 from core.run.reporter import NullReporter
 from tests.core.data.data_tools import MakeProject
 
-FILES = ("users.parquet", "items.parquet", "sequences.parquet", "report.json")
+FILES = ("users.parquet", "items.parquet", "sequences.parquet", "times.parquet", "report.json")
 
 
 def random_log(seed: int, rows: int = 600) -> pl.DataFrame:
@@ -48,7 +48,9 @@ def random_log(seed: int, rows: int = 600) -> pl.DataFrame:
 def saved(data: Dataset, folder: Path) -> dict[str, bytes]:
     folder.mkdir()
     data.save(folder)
-    return {name: (folder / name).read_bytes() for name in FILES}
+    there = {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+    assert ("times.parquet" in there) == (data.times is not None)
+    return there
 
 
 CASES: list[dict[str, Any]] = [

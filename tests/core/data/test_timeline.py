@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from core.data import Dataset, profile
-from core.data.timeline import MOST_SPANS, timeline
+from core.data.timeline import MOST_SPANS, clock_times, timeline
 from tests.core.data.data_tools import MakeProject, load
 
 DAY = 86_400
@@ -127,3 +127,13 @@ def test_cold_figures(make: MakeProject) -> None:
         "targets_not_in_training": 2,  # d and e
     }
     assert figures["text"]["items_without_title"] == 1
+
+
+def test_times_of_the_clock() -> None:
+    seconds = np.array([1_700_000_000, 1_700_000_060])
+    for scale in (1, 1000, 10**6, 10**9):
+        found = clock_times(seconds * scale, clock=False)
+        assert found is not None and found.tolist() == (seconds * 10**6).tolist()
+    assert clock_times(np.array([0, 1, 2]), clock=False) is None  # plain numbers
+    assert clock_times(np.array([0, 1 << 62]), clock=True) is None  # no calendar holds it
+    assert clock_times(np.empty(0), clock=True) is None

@@ -155,5 +155,6 @@ def test_what_a_user_took(served: ServedRun) -> None:
     with Conversation(served) as talk:
         told = talk.ask(1, "user", user="u001")["result"]
         assert talk.ask(2, "recommend", user="u001")["result"]["history"] == told["to_date"]
+        assert [one["time"] for one in told["to_date"]] == [None] * len(told["to_date"])  # the log's times are numbers
         assert told["as_tested"] == told["to_date"][:-1] and told["target"] == told["to_date"][-1]["item_id"]
         assert "e.g. u000" in talk.ask(3, "user", user="u0")["error"]["remedy"]

@@ -8,19 +8,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from core.evaluate.comparison.as_object import comparison_object
-from core.evaluate.comparison.comparison_of_runs import Comparison
-from core.evaluate.comparison.measured_run import load_run
-from core.evaluate.comparison.validation_curves import validation_curves
 from eagertui.report.page import comparison_page
-from tests.core.evaluate.comparison_tools import made_up_dataset, some_ranks, write_project, write_run
+from tests.eagertui.report.conftest import NASTY
 
-NASTY = "</title><script>alert(1)</script>\"'<img src=http://evil.example/x onerror=y>\x1b[31m\u202e"
 VOID = {"meta", "br", "line", "circle", "polyline"}
-USERS = 120
 
 
 class Seen(HTMLParser):
@@ -54,22 +47,6 @@ class Seen(HTMLParser):
 
     def all(self, tag: str) -> list[str]:
         return [text for name, text in self.texts if name == tag]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
-    """A comparison of three runs, two of which differ only in their seed, with users named; and its page."""
-    project = write_project(tmp_path_factory.mktemp("page") / "shop")
-    dataset = made_up_dataset(USERS, 40, say=NASTY)
-    base = {name: some_ranks(USERS)[name] for name in ("model", "popularity", "sasrec")}
-    runs = []
-    for number, settings in enumerate((("seed=0",), ("seed=1",), ("recommend.beams=5",))):
-        ranks = {**base, "model": np.where(np.arange(USERS) % (3 + number) == 0, 0, base["model"]).astype(np.int32)}
-        runs.append(load_run(write_run(project, number, dataset, ranks, *settings)))
-    comparison = Comparison(runs)
-    comparison.notes.append(NASTY)
-    found = comparison_object(comparison, "ndcg@10", with_users=3)
-    return found, comparison_page(NASTY, found, validation_curves(runs))
 
 
 def test_it_is_whole_html_with_headings_and_captions(made: tuple[dict[str, Any], str]) -> None:

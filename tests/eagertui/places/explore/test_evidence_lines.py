@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eagertui.places.explore.beam_lines import beam_lines
 from eagertui.places.explore.evidence_lines import why_lines
-from eagertui.places.explore.over import beam_lines, change_lines
+from eagertui.places.explore.over import change_lines
 from tests.fake_engine import HOSTILE, _about
 
 HISTORY = [{"item_id": "h1", "title": "First book"}, {"item_id": "h2", "title": HOSTILE}]
@@ -55,6 +56,33 @@ def test_nothing_breaks_whatever_is_told(evidence: Any, near: Any) -> None:
 
 def test_beam_and_smallest_change() -> None:
     beam = "\n".join(line.plain for line in beam_lines(_about("beam", {"item": "b7"}, {}, HISTORY), 78))
-    assert "Level 1  20 kept" in beam and "sea, storm" in beam and "and 12 more" in beam and "✗" in beam
+    assert "Level 1  ██████████ 20 kept" in beam and "sea, storm" in beam and "and 1 more" in beam and "✗" in beam
     change = "\n".join(line.plain for line in change_lines(_about("smallest_change", {}, {}, HISTORY), 78))
     assert "comes out" in change and "First book" in change and "not listed" in change and "reached" in change
+
+
+def test_the_search_is_a_tree_and_what_fell_off_stands_at_its_branch() -> None:
+    def prefix(code: str, log_prob: float, items: int, **more: Any) -> dict[str, Any]:
+        return {"code": code, "log_prob": log_prob, "items": items, "words": ["tea"], "title": "", **more}
+
+    def trace(code: str, title: str, fell: int | None) -> dict[str, Any]:
+        last = {"level": 2, "kept": 3, "alive": fell is None, "log_prob": -4.0, "last": prefix("<a_2><b_5>", -3.5, 1)}
+        return {"item": {"title": title}, "code": code, "fell": fell, "levels": [last]}
+
+    beam = {
+        "levels": [
+            {"kept": 3, "prefixes": [prefix("<a_1>", -0.2, 9), prefix("<a_2>", -1.0, 4), prefix("<a_7>", -2.0, 3)]},
+            {"kept": 2, "prefixes": [prefix("<a_2><b_5>", -1.1, 1, title="Green"),
+                                     prefix("<a_1><b_3>", -1.3, 1, title="Black")]},
+            {"kept": 2, "prefixes": [prefix("<a_2><b_5><c_1>", -1.1, 1, title="Green"),
+                                     prefix("<a_1><b_3><c_1>", -1.3, 1, title="Black")]},
+        ],
+        "items": [trace("<a_1><b_3><c_1>", "Black", None), trace("<a_2><b_9><c_1>", "White", 2)],
+    }  # fmt: skip
+    lines = [line.plain.rstrip() for line in beam_lines(beam, 70)]
+    drawn = [line for line in lines if line.startswith(("├", "│", "└", "  └"))]
+    assert [line[:12].split("<")[0] for line in drawn] == ["├ ", "│ └ ", "├ ", "│ ├ ", "│ └ ✗ ", "└ "]
+    assert "<b_3><c_1>" in drawn[1] and "Black" in drawn[1] and drawn[1].endswith("✓ this item")
+    assert "White" in drawn[4] and "<b_9>" in drawn[4] and "-4.00" in drawn[4] and drawn[4].endswith("held out")
+    assert "all below fell" in drawn[5]
+    assert all(line.cell_length <= 40 for line in beam_lines(beam, 40))

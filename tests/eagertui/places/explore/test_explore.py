@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from core.run import launch
 from core.run.folder import RunFolder
 from eagertui.widgets.row_list import RowList
-from tests.eagertui.app_tools import Eyes
+from tests.eagertui.app_tools import QUICK, Eyes, fake_engine, new_run
 from tests.eagertui.places.explore.test_outcomes import write
 
 Open = Callable[..., Any]
@@ -113,6 +117,30 @@ async def test_a_baseline_beside(open_app: Open, finished: RunFolder) -> None:
         await eyes.until(lambda: not eyes.app.screen.has_class("-beside"))
 
 
+async def test_another_run_beside(open_app: Open, shop: Path, finished: RunFolder) -> None:
+    other = new_run(shop)
+    launch.start(other, command=fake_engine(*QUICK)).wait(timeout=30)
+    async with open_app(size=(80, 24), verb="recommend") as eyes:
+        await first_answer(eyes)
+        here = eyes.app.serving.folder
+        await eyes.press("s")
+        await eyes.see(f"Next by {(other if here == finished else finished).id}", "20 of 20 in both")
+        await eyes.press("h")  # another question is asked of both
+        await eyes.see("asked: seen hidden", "Next by ")
+        pid = eyes.app.beside.pid
+        await eyes.press("s")
+        await eyes.until(lambda: not eyes.app.screen.has_class("-beside"))
+        assert eyes.app.beside is None and not psutil.pid_exists(pid)
+        await eyes.press("s")
+        await eyes.see("Next by ")
+        os.kill(eyes.app.beside.pid, signal.SIGKILL)
+        await eyes.press("u")  # its end does not take our own list away
+        await eyes.until(lambda: not eyes.app.screen.has_class("-beside"))
+        await eyes.see("History of reader-000", "held out .*place 6")
+        await eyes.press("b")
+        await eyes.see("Next by sasrec")
+
+
 async def test_a_new_customer_and_an_item_by_its_title(open_app: Open, finished: RunFolder) -> None:
     async with open_app(size=(80, 24), verb="recommend") as eyes:
         await first_answer(eyes)
@@ -136,7 +164,7 @@ async def test_users_by_outcome(open_app: Open, finished: RunFolder) -> None:
     write(finished.path / "ranks.parquet", 61)
     async with open_app(size=(80, 24), verb="recommend") as eyes:
         await eyes.see("reader-000")
-        for kind in ("missed", "hit", "ours ahead", "behind"):
+        for kind in ("missed", "hit", "ours ahead", "behind", "shortest", "longest"):
             await eyes.press("o")
             await eyes.see(f"Users · {kind}")
         await eyes.press("o")

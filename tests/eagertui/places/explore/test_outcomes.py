@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from eagertui.places.explore.outcomes import KINDS, RANKED, Outcome, Outcomes
+from eagertui.places.explore.outcomes import BY_LENGTH, KINDS, RANKED, Outcome, Outcomes
 
 COUNT = 300
 
@@ -41,7 +41,8 @@ def test_kinds_are_those_of_a_plain_loop(tmp_path: Path) -> None:
         ours = row["rank_model+dense"] or 1000
         others = {name: row[f"rank_{name}"] or 1000 for name in ("sasrec", "popularity")}
         best = min(others.values())
-        wanted["everybody"].append(row["user_id"])
+        for kind in ("everybody", *BY_LENGTH):
+            wanted[kind].append(row["user_id"])
         wanted["hit" if ours <= RANKED else "missed"].append(row["user_id"])
         if ours != best:
             wanted["ours ahead" if ours < best else "behind"].append(row["user_id"])
@@ -61,6 +62,9 @@ def test_the_worst_stand_first_and_the_prefix_narrows(tmp_path: Path) -> None:
     missed, _ = outcomes.find("missed", "", COUNT)
     ranks = [one.rank or 1000 for one in missed]
     assert ranks == sorted(ranks, reverse=True) and ranks[0] == 1000
+    for kind, turned in (("shortest", False), ("longest", True)):
+        lengths = [one.history for one in outcomes.find(kind, "", COUNT)[0]]
+        assert lengths == sorted(lengths, reverse=turned)
     few, many = outcomes.find("hit", "u00001", 5)
     assert len(few) == min(5, many) and all(one.user.startswith("u00001") for one in few)
 
@@ -82,3 +86,10 @@ def test_damaged_ranks_are_an_error_of_the_reader(tmp_path: Path, content: bytes
     (tmp_path / "ranks.parquet").write_bytes(content)
     with pytest.raises((OSError, pl.exceptions.PolarsError)):
         Outcomes.load(tmp_path / "ranks.parquet", masked=False)
+
+
+def test_some_users_whatever_their_ids_are(tmp_path: Path) -> None:
+    write(tmp_path / "ranks.parquet", 20)
+    outcomes = Outcomes.load(tmp_path / "ranks.parquet", masked=False)
+    found = outcomes.some(["u0000003", "u0000000", "\ud800", "nobody", ""])  # the first user was not tested
+    assert list(found) == ["u0000003"] and found["u0000003"] == outcomes.of("u0000003")
