@@ -5,13 +5,13 @@
     python tests/benchmarks/experiments/estimates.py --quiet FOLDER        # trains four short ones alone, and adds them
 
 A run is told from two things: what stages took in the runs that had ended when it began (`core.estimate.paces`), and
-its own first minutes of events (`core.run.stage_plan`), a third of it at most. Printed are the span that the app would have shown then, what
-the run took, whether the one holds the other, how far the ends of the span are apart, and memory, told and at its peak.
-`beside` is how many percent of a core other programs took on the median: the other jobs of the machine. Bars: at most one
-run in eight outside; ends 3 times apart, 4 times beside a job; memory within 30 %.
+its own first minutes of events (`core.run.stage_plan`), a third of it at most. Printed are the span that the app would
+have shown then, what the run took, whether the one holds the other, how far the ends of the span are apart, and memory,
+told and at its peak. `beside` is how many percent of a core other programs took on the median: the other jobs of the
+machine. Bars: at most one run in eight outside; ends 3 times apart, 4 times beside a job; memory within 30 %.
 
-`--quiet` wants a machine that does nothing else, and about ten minutes of two cores. A run that is in the file already is
-not trained again, and one beside which other programs were at work is not kept.
+`--quiet` wants a machine that does nothing else, and about ten minutes of two cores. A run that is in the file already
+is not trained again, and one beside which other programs were at work is not kept.
 """
 
 from __future__ import annotations
