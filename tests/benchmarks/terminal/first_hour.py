@@ -371,7 +371,8 @@ def read_only(walk: Walk) -> None:
         terminal.keys("t")
         with contextlib.suppress(Missing):
             terminal.see(step, "cannot write", seconds=40, place=False)
-        walk.check("the form of a project that cannot be written", terminal.screen(), ["cannot *write|cannot[^a-z]+write"])
+        wanted = ["cannot *write|cannot[^a-z]+write"]
+        walk.check("the form of a project that cannot be written", terminal.screen(), wanted)
     finally:
         terminal.close()
 
