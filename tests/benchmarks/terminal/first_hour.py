@@ -224,7 +224,7 @@ def in_the_shell(walk: Walk) -> None:
     new = "new = pl.read_parquet('shop/items.parquet').head(1).with_columns(item_id=pl.lit('n1'))"
     command("an added item, its neighbours and its place",
             f"python -c \"import polars as pl; {new}; new.write_parquet('new.parquet')\"\n"
-            "eagertui index add ours new.parquet", "n1|Signal", "near|like",
+            "eagertui index add ours new.parquet", "n1 +<a_", "beside",
             hides=["rejected: {}"])  # fmt: skip
     command("titles beside codes in prompts", "eagertui prompts ours --task sequential --rows 1 2>&1 | tail -20",
             r"<a_\d+>", "#|The ")  # fmt: skip
@@ -280,15 +280,16 @@ def in_the_app(walk: Walk) -> None:
     app("a pinned run stays", "ours", pressing("1", "P", "D"), "pinned")
     app("freeing the disk", "ours", pressing("1", "C"), "[MK]B|nothing|No ")
     app("ctrl+c names our keys", "shop", pressing("C-c"), "q", hides=[r"ctrl\+q"])
-    app("j k g G", "open ours data", pressing("v", "Tab", "j", "j", "G", "k", "g"), "Items|Interactions|Users")
-    app("help names moving", "ours", pressing("?", "G"), "row above", "pgup")
+    app("j k g G", "open ours data", pressing("...", "[", "v", "...", "j", "j", "G", "k"), "Items|Interactions|Users")
+    app("help names moving", "ours", pressing("?", "G"), "screenful", "one step back")
     app("one theme in the palette", "ours", pressing("C-p", "=theme"), "Theme")
     app("the palette finds an item", "open ours explore", pressing("C-p", "=Castle"), "Castle")
     app("the palette finds a setting", "ours", pressing("C-p", "=batch_tokens"), "tune.batch_tokens")
     app("the palette finds a page", "ours", pressing("C-p", "=glossary"), "(?i)glossary")
     app("the palette finds a project", "ours", pressing("C-p", "=two"), "two")
     app("the palette finds a run", "ours", pressing("C-p", "=bookshop-demo"), "demo")
-    app("titles have the room in Data", "open ours data", pressing("v"), "Items", r"[A-Z]\w+ \w+ \w+")
+    app("titles have the room in Data", "open ours data", pressing("...", "[", "v", "..."), "Items",
+        r"[A-Z]\w+ \w+ \w+")  # fmt: skip
     app("Index", "open ours index", pressing("Down", "Right"), "Quit")
     app("Explore, a list and the held-out item", "open ours explore --user r0236", pressing(), "Next", "r0236",
         seconds=90)  # fmt: skip
@@ -391,6 +392,8 @@ def a_run(walk: Walk) -> None:
 
     try:
         terminal.type(f"clear; eagertui train shop {SHORT}"), terminal.keys("Enter")
+        terminal.see("the place", "No run yet", seconds=60, place=False)
+        pressing("t", "...", "...", "t")(terminal)
         see("at work, stages to come", "running", "Story|Stages", seconds=90)
         terminal.see("tuning", r"[89]/10|tune", seconds=400, place=False)
         terminal.keys("x")
