@@ -167,6 +167,6 @@ BASELINES = Stage(
     Cost(_baselines_work, _baselines_memory, lambda job: job.sizes.evaluated * 8 * 2 * MB),
 )  # fmt: skip
 EVALUATE = Stage(
-    "evaluate", 5, evaluate_settings, evaluate_inputs, make_evaluate,
+    "evaluate", 6, evaluate_settings, evaluate_inputs, make_evaluate,
     Cost(_evaluate_work, _evaluate_memory, lambda job: job.sizes.evaluated * 24 * 2 * MB, gpu=True),
 )  # fmt: skip

@@ -192,8 +192,9 @@ class FusedSearch:
             checkpoint = self._parts.checkpoint
             first = torch.argsort(unknown.int(), dim=1, descending=True, stable=True)[:, :width]
             asked = items.gather(1, first)
-            found = exact_log_probs(checkpoint.model, checkpoint.trie, self._read, asked)
             known = self._generated.gather(1, asked)
+            needed = asked.masked_fill(~known.isnan(), -1)
+            found = exact_log_probs(checkpoint.model, checkpoint.trie, self._read, needed)
             self._generated.scatter_(1, asked, torch.where(known.isnan(), found, known))
         return self._generated.gather(1, items)
 

@@ -102,6 +102,30 @@ def test_a_shorter_history_is_read_alike_in_a_longer_row(small: Small) -> None:
         assert exact[user] == pytest.approx(wanted, abs=1e-4)
 
 
+def test_what_items_share_of_their_paths_is_read_once(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each user has other items, some twice and some none: the right scores, and no more codes than paths differ."""
+    model, trie = ready(small)
+    items = torch.tensor([[4, 4, -1, 9, 2], [-1, 0, 1, 2, 3], [COUNT - 1, -1, -1, -1, -1]])
+    histories = np.array([[3, 1], [0, 2], [5, 5]])
+    lengths = []
+    states = type(model).states
+
+    def counted(self: object, embedded: torch.Tensor, **more: object) -> torch.Tensor:
+        lengths.append(embedded.shape[1])
+        return states(self, embedded, **more)
+
+    read = encode(model, histories)
+    monkeypatch.setattr(type(model), "states", counted)
+    exact = exact_log_probs(model, trie, read, items)
+    for user, history in enumerate(histories.tolist()):
+        there = items[user] >= 0
+        wanted = exhaustive(*small, history).sum(axis=1)[items[user][there]]
+        assert exact[user][there].numpy() == pytest.approx(wanted, abs=1e-4)
+    codes = small[2].codes
+    widest = [max(len({tuple(codes[i][:n]) for i in row if i >= 0}) for row in items.tolist()) for n in (1, 2)]
+    assert len(lengths) <= 1 and sum(lengths) <= sum(widest)
+
+
 def test_a_worded_frame_is_read_once_for_all(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     model, trie = ready(small)
     histories = np.array([[-1, -1, 4], [0, 29, 7], [-1, 11, 2]])
