@@ -380,7 +380,7 @@ def read_only(walk: Walk) -> None:
 
 def a_run(walk: Walk) -> None:
     """A short run: watched, stopped, gone on with, and what is told of the next one."""
-    step = "train"
+    step = "train, a short run"
     if not walk.wanted(step):
         return
     terminal = walk.session()
