@@ -298,7 +298,7 @@ def in_the_app(walk: Walk) -> None:
         "Next", "Quit")  # fmt: skip
     app("Enter drills down to an item", "open ours explore --user r0236",
         after_the_list("Tab", "Tab", "Enter"),
-        "Quit", seconds=5)  # fmt: skip
+        "esc back|Quit", seconds=5)  # fmt: skip
     app("E opens the editor", "shop", pressing("E"), "bookshop", "Quit")
     broken(walk)
     two_apps(walk)
