@@ -393,7 +393,9 @@ def a_run(walk: Walk) -> None:
     try:
         terminal.type(f"clear; eagertui train shop {SHORT}"), terminal.keys("Enter")
         terminal.see("the place", "No run yet", seconds=60, place=False)
-        pressing("t", "...", "...", "t")(terminal)
+        terminal.keys("t")
+        terminal.see("the form", "not known|about", seconds=90, place=False)
+        pressing("...", "t")(terminal)
         see("at work, stages to come", "running", "Story|Stages", seconds=90)
         terminal.see("tuning", r"stage 7/10", seconds=400, place=False)
         terminal.keys("x")
