@@ -41,7 +41,7 @@ class Terminal:
     """One tmux session."""
 
     def __init__(self, size: str, environment: dict[str, str], folder: Path, patience: float) -> None:
-        self.name, self.patience = f"walk-{os.getpid()}", patience
+        self.name, self.patience = f"walk-{os.getpid()}-{time.monotonic_ns()}", patience
         self.pause = 0.3
         width, height = size.split("x")
         sets = [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
