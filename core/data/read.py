@@ -155,6 +155,10 @@ class TableFile(ABC):
         """What ends a row."""
         return b"\n"
 
+    def notes(self) -> list[str]:
+        """What of the file is not as it should be, and how it is read nevertheless."""
+        return []
+
     def row_count(self) -> int:
         """About how many rows there are, without reading them all: from the file's size and its first lines."""
         with self.path.open("rb") as file:

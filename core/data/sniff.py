@@ -176,14 +176,15 @@ def formats() -> tuple[type[TableFile], ...]:
     return tuple(sorted(kinds, key=lambda kind: (kind.rank, kind.format)))
 
 
-def encoding_notes(sources: list[TableFile], encoding: str) -> list[str]:
-    """What is to be said of files whose encoding was not given and is not UTF-8."""
-    if encoding:
-        return []
+def source_notes(sources: list[TableFile], encoding: str) -> list[str]:
+    """What is to be said of how files are read: an encoding that was not given and is not UTF-8, lines left out."""
     return [
-        f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
-        for source in sources
-        if source.encoding
+        *(
+            f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
+            for source in sources
+            if source.encoding and not encoding
+        ),
+        *(f"{source.path.name}: {note}" for source in sources for note in source.notes()),
     ]
 
 
