@@ -42,7 +42,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what `written_whole` was writing anywhere in a folder when its process was killed; nobody may write there."""
+    """Remove what `written_whole` was writing in a folder when its process was killed; nobody may be at work there."""
     for left in folder.rglob(".*"):
         if left.is_file():
             left.unlink()

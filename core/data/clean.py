@@ -49,7 +49,8 @@ def id_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
         raise DataError(f'{where}: the column "{name}" holds {kind_words(kind)}, not ids')
     else:
         # A byte order mark stands where files were joined, and is no part of an id.
-        text = column.cast(pl.String).str.strip_chars("\ufeff").str.strip_chars().str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", "${1}")
+        text = column.cast(pl.String).str.strip_chars("\ufeff").str.strip_chars()
+        text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", "${1}")
     text = text.str.strip_chars()
     return pl.when(text != "").then(text).alias(name)
 

@@ -113,7 +113,10 @@ def _look_alike(ids: pl.Series) -> TwoWritings | None:
     table = pl.DataFrame({"id": odd, "even": evened(odd)})
     twins = table.join(pl.DataFrame({"even": ids, "other": ids}), on="even", how="inner", maintain_order="left")
     twins = twins.filter(pl.col("id") != pl.col("other"))
-    among = table.with_columns(pl.col("id").first().over("even").alias("other")).filter(pl.col("id") != pl.col("other"))
+    among = table.filter(~pl.col("even").is_in(ids.implode())).with_columns(
+        pl.col("id").first().over("even").alias("other")
+    )
+    among = among.filter(pl.col("id") != pl.col("other"))
     both = pl.concat([twins, among.select(twins.columns)])
     if not both.height:
         return None

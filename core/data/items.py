@@ -13,7 +13,7 @@ from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
 from core.data.read import BAD, ROW, TableFile
-from core.data.sniff import column_in, source_notes, open_table
+from core.data.sniff import column_in, open_table, source_notes
 from core.data.titles import title_column
 from core.errors import DataError
 from core.files import resolved
@@ -21,7 +21,7 @@ from core.settings import DataSettings
 
 ID = "\x00id"
 """The column of the clean id in a table that is being read; no table has one of that name."""
-_GARBLED = "[\u00c3\u00c2][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u2018-\u201e\u2020-\u2022]|\u00e2\u20ac"
+_GARBLED = "[\u00c3\u00c2][\u0080-\u00bf\u0152-\u0153\u0160-\u0161\u0178\u017d-\u017e\u2018-\u2022]|\u00e2\u20ac"
 """Letters of UTF-8 that was read as cp1252."""
 
 
@@ -137,10 +137,12 @@ def read_items(sources: list[TableFile], key: str, max_rejected: float, report: 
     return unique
 
 
-def _different(table: pl.DataFrame) -> pl.Series:
-    """Ids of rows that repeat an id and are not the same in every column."""
+def _different(table: pl.DataFrame) -> list[str]:
+    """Ids of rows that repeat an id and are not the same in every column; lists and records are not compared."""
     repeated = table.filter(pl.col(ID).is_duplicated())
-    return repeated.unique(maintain_order=True).filter(pl.col(ID).is_duplicated())[ID].unique(maintain_order=True)
+    plain = repeated.select(name for name, kind in repeated.schema.items() if not kind.is_nested())
+    left = plain.unique(maintain_order=True).filter(pl.col(ID).is_duplicated())
+    return [str(one) for one in left[ID].unique(maintain_order=True)]
 
 
 def _read(source: TableFile, key: str) -> pl.DataFrame:
@@ -187,8 +189,8 @@ def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: Dat
                 counts[name] = count
         texts[name] = text.str.slice(0, MAX_TEXT_CHARS)
     report.notes += [
-        f'"{name}" of {Path(where).name} holds {count:,} texts of signs such as \u00c3\u00b6 or \u00e2\u20ac\u2122: UTF-8 that was '
-        "once read as something else; export them anew"
+        f'"{name}" of {Path(where).name} holds {count:,} texts of signs such as \u00c3\u00b6 or '
+        "\u00e2\u20ac\u2122: UTF-8 that was once read as something else; export them anew"
         for name, count in garbled.items()
     ]
     ids = rows[ID]

@@ -18,7 +18,7 @@ from core.data.ids import missing_words, rounded, two_writings
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
-from core.data.sniff import column_in, source_notes, open_table
+from core.data.sniff import column_in, open_table, source_notes
 from core.data.times import shown
 from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
@@ -29,7 +29,8 @@ EXAMPLES = 5
 ITEM, ORDER, RATING, PLACE = "item", "order", "rating", "place"
 """Columns of `LogRows.frames`, beside `USER`."""
 _REASON, _HOLDS = "reason", "holds"
-_EATEN = r"^(?i:\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{2})$"
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_EATEN = rf"^(?i:\d{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-\d{{2}})$"
 _OF_ALL, _OF_NEXT, _FEW_ROWS = 0.02, 8, 100
 """A user with so large a share of the rows, and so many times as many as the next, seems to stand for nobody."""
 _ROUNDED = 0.02
@@ -380,8 +381,8 @@ def _crowds(ids: pl.Series, rows: Int64, name: str) -> list[str]:
     who = str(ids[int(rows.argmax())])
     shown, column = who[:60].replace("'", "''"), name if name.isidentifier() else f'"{name}"'
     return [
-        f'the user "{who[:60]}" has {most:,} of {int(rows.sum()):,} rows, {most / max(1, next_one):.0f} times as many as '
-        f'the next: all whom nobody knows, it seems; data.where = "{column} <> \'{shown}\'" leaves them out'
+        f'the user "{who[:60]}" has {most:,} of {int(rows.sum()):,} rows, {most / max(1, next_one):.0f} times as many '
+        f'as the next: all whom nobody knows, it seems; data.where = "{column} <> \'{shown}\'" leaves them out'
     ]
 
 

@@ -268,13 +268,15 @@ def no_times(rows: pl.LazyFrame, name: str, clock: bool) -> pl.Expr | None:
         odd = pl.any_horizontal(value // _MICROSECONDS == day for day in _EMPTY_DAYS)
     else:
         odd = ~pl.any_horizontal(inside.values())
-    sums = rows.select(odd.sum().alias("odd"), value.count().alias("all"), *(e.sum().alias(f"{n} ") for n, e in inside.items()))
+    counts = [mask.sum().alias(f"{unit} ") for unit, mask in inside.items()]
+    sums = rows.select(odd.sum().alias("odd"), value.count().alias("all"), *counts)
     figures = sums.collect(engine="streaming").row(0, named=True)
     most = max(inside, key=lambda unit: figures[f"{unit} "] or 0)
     if not figures["odd"] or (figures[f"{most} "] or 0) <= _MAIN * figures["all"]:
         return None
     if clock:
-        return pl.when(odd).then(pl.format("the time {}, which stands for none", value.cast(pl.Datetime("us")).dt.date()))
+        day = value.cast(pl.Datetime("us")).dt.date()
+        return pl.when(odd).then(pl.format("the time {}, which stands for none", day))
     return pl.when(odd).then(pl.lit(f"a time before 1980 or after 2100 among {most}"))
 
 

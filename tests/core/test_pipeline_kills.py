@@ -1,7 +1,7 @@
 """kill -9 at random moments of a whole run, of its engine and of the command that started it: the end is the same.
 
-`EAGERTUI_KILLS=50 python -m pytest -m slow -s tests/core/test_pipeline_kills.py` kills fifty times, over as many runs as
-that takes, and prints how many times in which stage.
+`EAGERTUI_KILLS=50 python -m pytest -m slow -s tests/core/test_pipeline_kills.py` kills fifty times, over as many
+runs as that takes, and prints how many times in which stage.
 """
 
 from __future__ import annotations
