@@ -41,6 +41,13 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise
 
 
+def sweep(folder: Path) -> None:
+    """Remove what `written_whole` was writing in a folder when its process was killed; nobody may be at work there."""
+    for left in folder.rglob(".*"):
+        if left.is_file():
+            left.unlink()
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Write a small text file through a temporary name beside it."""
     with written_whole(path) as temporary:

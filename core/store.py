@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.assets import refuse_demo
-from core.files import digest, locked, make_private, sync, write_atomic
+from core.files import digest, locked, make_private, sweep, sync, write_atomic
 from core.safe_json import number, read_object
 
 STAGE_FILE = "stage.json"
@@ -84,6 +84,7 @@ class Store:
         self, fingerprint: str, recipe: Mapping[str, Any], work: Callable[[Path], Summary], partial: Path
     ) -> dict[str, Any]:
         began, spent = time.monotonic(), time.process_time()
+        sweep(partial)
         summary = work(partial)
         about = {
             **recipe,

@@ -48,7 +48,9 @@ def id_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
     elif kind.is_nested() or kind.is_temporal() or kind == pl.Object or kind == pl.Boolean:
         raise DataError(f'{where}: the column "{name}" holds {kind_words(kind)}, not ids')
     else:
-        text = column.cast(pl.String).str.strip_chars().str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", "${1}")
+        # A byte order mark stands where files were joined, and is no part of an id.
+        text = column.cast(pl.String).str.strip_chars("\ufeff").str.strip_chars()
+        text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", "${1}")
     text = text.str.strip_chars()
     return pl.when(text != "").then(text).alias(name)
 

@@ -169,7 +169,8 @@ def _text(column: pl.Series) -> pl.Series:
             text = frame.select(text_expr("t", column.dtype, "")).to_series().str.strip_chars()
     except ProjectError:
         return pl.Series("t", [], dtype=pl.String)
-    except pl.exceptions.PanicException:  # a time that no calendar holds has no words
+    except (pl.exceptions.PanicException, pl.exceptions.InvalidOperationError):
+        # a time that no calendar holds has no words, nor has a span of time
         text = column.to_physical().cast(pl.String).alias("t")
     return text.filter((text != "").fill_null(False))
 
@@ -208,10 +209,11 @@ def _prefix(values: pl.Series) -> str:
 
 
 def cannot_be_id(column: ColumnProfile) -> bool:
-    """Whether a column can hold no ids: dates, prose, fractions, nothing."""
+    """Whether a column can hold no ids: dates, prose, fractions, true and false, nothing."""
     fractions = column.numbers > 0.5 and column.integers < 0.5 * column.numbers
     dates = column.dates and column.numbers < 0.5
-    return column.nested or column.filled < 0.5 or fractions or dates or column.spaced > 0.5
+    flags = bool(column.values) and {value.lower() for value in list(column.values)[:3]} <= {"true", "false"}
+    return column.nested or column.filled < 0.5 or fractions or dates or flags or column.spaced > 0.5
 
 
 def is_number(column: ColumnProfile) -> bool:

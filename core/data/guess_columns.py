@@ -17,6 +17,8 @@ UNIQUE = 0.9
 """A column with so many distinct values a row can be a table's key."""
 _CLEARLY = 0.2  # so much more of its values must stand in the item table than of the next column's
 _LABELS = 12  # a column of so few words without digits holds kinds of events, countries or the like
+_NO_ORDER = frozenset({"dow", "day", "weekday", "hour", "week", "month", "year", "id", "status", "type", "total",
+                       "value", "price", "amount", "qty", "quantity", "count", "size"})  # fmt: skip
 _FEW_ROWS = 20  # of so short a log, one value in all rows says nothing
 
 
@@ -44,7 +46,8 @@ def log_columns(
     take("rating", _by_name("rating", {name: column for name, column in free.items() if is_number(column)}))
     take("item", _by_overlap(_may_be_ids(free), table))
     if "time" not in columns:
-        take("position", _by_name("position", {name: column for name, column in free.items() if is_order(column)}))
+        ordering = {name: column for name, column in free.items() if is_order(column) and _may_order(name)}
+        take("position", _by_name("position", ordering))
     if "user" not in columns and "item" not in columns:
         for role, guess in _by_prefixes(_may_be_ids(free)).items():
             take(role, guess)
@@ -71,6 +74,11 @@ def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
     if not best or (len(names) > 1 and role in ("user", "item")):
         return None
     return Guess(names[0], "by its name")
+
+
+def _may_order(name: str) -> bool:
+    """Whether a column called after an order says what came first: not its weekday, its hour or its amount."""
+    return not set(plain(name).split("_")) & _NO_ORDER
 
 
 def _by_shared_name(columns: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile]) -> Guess | None:

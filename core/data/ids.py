@@ -14,6 +14,9 @@ _DOUBTFUL = ("None", "none", "NONE", "null", "Null", "Nan", "nil", "NIL", "NA", 
 """What can also be somebody's name among names."""
 _FREQUENT = 0.05
 _LOOKED_AT = 10_000
+_CONFUSABLE = "АВЕЗКМНОРСТУХаеорсухіАΒΕΖΗΙΚΜΝΟΡΤΥΧο"
+_LATIN = "ABE3KMHOPCTYXaeopcyxiABEZHIKMNOPTYXo"
+"""Letters of the Cyrillic and the Greek alphabet, and the Latin ones that look like them."""
 _SYSTEMATIC = 0.05
 """The share of ids with a second writing above which the table says one thing in two ways."""
 
@@ -66,24 +69,59 @@ class TwoWritings:
         one: An id as most are written; `other`: the same one, written otherwise.
         count: How many ids have two writings.
         systematic: Whether they are too many to be chance.
+        look: Whether they look alike on a screen, so that only escapes tell them apart.
     """
 
     one: str
     other: str
     count: int
     systematic: bool
+    look: bool = False
+
+    def shown(self, value: str) -> str:
+        """One of the ids as a message shows it."""
+        return ascii(value[:40]).replace("'", '"') if self.look else f'"{value[:40]}"'
 
 
 def two_writings(ids: pl.Series) -> TwoWritings | None:
-    """Ids that differ only in leading zeros, or in small and capital letters.
+    """Ids that differ only in leading zeros, in small and capital letters, or in what nobody sees.
+
+    Nobody sees how an accent is composed, full-width digits, letters of another alphabet that look alike, signs without
+    width, and how many blanks there are; `1,001` and `1001` are one number.
 
     Args:
         ids: Distinct ids.
     """
-    for writing in (_without_zeros(ids), _in_small(ids)):
+    for writing in (_without_zeros(ids), _in_small(ids), _look_alike(ids)):
         if writing is not None:
             return writing
     return None
+
+
+def evened(ids: pl.Series) -> pl.Series:
+    """Ids as they look: composed, in plain signs, Cyrillic and Greek letters as the Latin ones that look like them."""
+    plain = ids.str.normalize("NFKC").str.replace_all(r"\p{Cf}", "").str.replace_all(r"\s+", " ")
+    plain = plain.str.replace_many(list(_CONFUSABLE), list(_LATIN))
+    numbers = plain.str.contains(r"^\d{1,3}(,\d{3})+$")
+    return pl.select(pl.when(numbers).then(plain.str.replace_all(",", "")).otherwise(plain)).to_series()
+
+
+def _look_alike(ids: pl.Series) -> TwoWritings | None:
+    odd = ids.filter(ids.str.contains(r"[^\x20-\x7e]|  |^\d{1,3}(,\d{3})+$"))
+    if not len(odd):
+        return None
+    table = pl.DataFrame({"id": odd, "even": evened(odd)})
+    twins = table.join(pl.DataFrame({"even": ids, "other": ids}), on="even", how="inner", maintain_order="left")
+    twins = twins.filter(pl.col("id") != pl.col("other"))
+    among = table.filter(~pl.col("even").is_in(ids.implode())).with_columns(
+        pl.col("id").first().over("even").alias("other")
+    )
+    among = among.filter(pl.col("id") != pl.col("other"))
+    both = pl.concat([twins, among.select(twins.columns)])
+    if not both.height:
+        return None
+    systematic = both.height >= _SYSTEMATIC * min(len(odd), max(len(ids) - len(odd), both.height))
+    return TwoWritings(both["other"][0], both["id"][0], both.height, systematic, look=True)
 
 
 def _without_zeros(ids: pl.Series) -> TwoWritings | None:

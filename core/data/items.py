@@ -13,7 +13,7 @@ from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
 from core.data.read import BAD, ROW, TableFile
-from core.data.sniff import column_in, encoding_notes, open_table
+from core.data.sniff import column_in, open_table, source_notes
 from core.data.titles import title_column
 from core.errors import DataError
 from core.files import resolved
@@ -21,6 +21,8 @@ from core.settings import DataSettings
 
 ID = "\x00id"
 """The column of the clean id in a table that is being read; no table has one of that name."""
+_GARBLED = "[\u00c3\u00c2][\u0080-\u00bf\u0152-\u0153\u0160-\u0161\u0178\u017d-\u017e\u2018-\u2022]|\u00e2\u20ac"
+"""Letters of UTF-8 that was read as cp1252."""
 
 
 def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataReport) -> tuple[pl.DataFrame, Int32]:
@@ -45,7 +47,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
         return frame, np.arange(len(log_ids), dtype=np.int32)
     sources = open_items(resolved(data.items, root), data, "data.items")
     where, key = str(sources[0].path), data.item_key or data.item
-    report.notes += encoding_notes(sources, data.encoding)
+    report.notes += source_notes(sources, data.encoding)
     unique = read_items(sources, key, data.max_rejected, report)
     if not unique.height:
         raise DataError(f"{where}: has no rows")
@@ -55,7 +57,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
     clash = two_writings(pl.concat([log_ids, unique[ID]]).unique().sort()) if report.items_without_row else None
     if clash is not None and clash.systematic:
         inside = [
-            f'"{one[:40]}" stands in {"the log" if one in log_ids else where}' for one in (clash.one, clash.other)
+            f"{clash.shown(one)} stands in {'the log' if one in log_ids else where}" for one in (clash.one, clash.other)
         ]
         raise DataError(
             f"the log and the item table write item ids in two ways: {', but '.join(inside)} ({clash.count:,} ids)",
@@ -127,7 +129,20 @@ def read_items(sources: list[TableFile], key: str, max_rejected: float, report: 
     table = table.filter(pl.col(BAD).is_null()).drop(BAD, ROW)
     unique = table.unique(ID, keep="first", maintain_order=True)
     report.item_duplicates = table.height - unique.height
+    if report.item_duplicates and (odd := _different(table)):
+        report.notes.append(
+            f"{len(odd):,} ids stand in several rows of {sources[0].path.name} that differ, e.g. {odd[0][:60]!r}: the "
+            "first counts"
+        )
     return unique
+
+
+def _different(table: pl.DataFrame) -> list[str]:
+    """Ids of rows that repeat an id and are not the same in every column; lists and records are not compared."""
+    repeated = table.filter(pl.col(ID).is_duplicated())
+    plain = repeated.select(name for name, kind in repeated.schema.items() if not kind.is_nested())
+    left = plain.unique(maintain_order=True).filter(pl.col(ID).is_duplicated())
+    return [str(one) for one in left[ID].unique(maintain_order=True)]
 
 
 def _read(source: TableFile, key: str) -> pl.DataFrame:
@@ -160,6 +175,7 @@ def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: Dat
         `item_id`, `title` (the id where there is none), `text`, then the other columns of `rows`.
     """
     texts: dict[str, pl.Series] = {}
+    garbled: dict[str, int] = {}
     for name in names:
         text = cleaned(rows.select(text_expr(name, rows.schema[name], where))[name])
         long = text.str.len_chars() > MAX_TEXT_CHARS
@@ -167,10 +183,16 @@ def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: Dat
             (report.text_missing, text.null_count()),
             (report.text_cut, int(long.sum())),
             (report.text_broken, int(text.str.contains("\ufffd").sum())),
+            (garbled, int(text.str.contains(_GARBLED).sum())),
         ):
             if count:
                 counts[name] = count
         texts[name] = text.str.slice(0, MAX_TEXT_CHARS)
+    report.notes += [
+        f'"{name}" of {Path(where).name} holds {count:,} texts of signs such as \u00c3\u00b6 or '
+        "\u00e2\u20ac\u2122: UTF-8 that was once read as something else; export them anew"
+        for name, count in garbled.items()
+    ]
     ids = rows[ID]
     titled = title_column(names, lambda name: texts[name])
     title = texts[titled].fill_null(ids) if titled else ids

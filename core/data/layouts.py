@@ -36,12 +36,19 @@ def _no_json_lines(head: Head, text: str, lines: list[str]) -> DataError | None:
             f"{path}: is JSON over several lines, not one object a line",
             f"Write one object a line: jq -c . {path.name} > {path.stem}.jsonl",
         )
+    if lines and re.match(r"\{.*\}\s*\{", lines[0][:100_000]):
+        return DataError(
+            f"{path}: several JSON objects stand in one line",
+            f"Write one object a line: jq -c . {path.name} > {path.stem}.jsonl",
+        )
     return None
 
 
 def _undivided(head: Head, source: TableFile, lines: list[str]) -> DataError | None:
     """Of text whose fields are parted by `::` beside other signs, or whose rows are sequences."""
     path, enough = head.path, 0.9 * len(lines)
+    if len(source.columns) > 1 and all(re.fullmatch(r"\s*'.*'\s*", name) for name in source.columns):
+        return DataError(f"{path}: its fields are in single quotes", "Write them in double quotes, or in none.")
     if any("::" in name for name in source.columns) and sum("::" in line for line in lines) >= enough:
         return DataError(
             f"{path}: its fields are separated by ::, as in MovieLens 1M and 10M",

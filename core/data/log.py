@@ -15,10 +15,10 @@ from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
 from core.data.ids import missing_words, rounded, two_writings
-from core.data.order import OrderReading, order_readings, other_units, settled
+from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
-from core.data.read import BAD, ROW, TableFile, schema_of
-from core.data.sniff import column_in, encoding_notes, open_table
+from core.data.read import BAD, ROW, TableFile, collect, schema_of
+from core.data.sniff import column_in, open_table, source_notes
 from core.data.times import shown
 from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
@@ -29,6 +29,10 @@ EXAMPLES = 5
 ITEM, ORDER, RATING, PLACE = "item", "order", "rating", "place"
 """Columns of `LogRows.frames`, beside `USER`."""
 _REASON, _HOLDS = "reason", "holds"
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_EATEN = rf"^(?i:\d{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-\d{{2}})$"
+_OF_ALL, _OF_NEXT, _FEW_ROWS = 0.02, 8, 100
+"""A user with so large a share of the rows, and so many times as many as the next, seems to stand for nobody."""
 _ROUNDED = 0.02
 """The share of ids with digits missing above which a column is refused."""
 
@@ -76,7 +80,7 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
         if name:
             column_in(sources, name, f"data.{key}")
     report.files = [_label(source.path, root) for source in sources]
-    report.notes += encoding_notes(sources, data.encoding)
+    report.notes += source_notes(sources, data.encoding)
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position
     readings = order_readings(sources, order) if order else []
@@ -96,8 +100,10 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
         raise DataError(f"{sources[0].path}: has no rows")
     clock = first is not None and first.clock
     reasons = [pl.col(BAD)]
-    if data.time and first is not None and not clock:
-        reasons += _one_unit(rows, sources, data.time)
+    if data.time and first is not None:
+        if not clock:
+            reasons += _one_unit(rows, sources, data.time)
+        reasons += [one for one in (no_times(rows.scan(), ORDER, clock),) if one is not None]
     reasons += _reasons(rows, report)
     return _numbered(rows, reasons, sources, data, report, clock, work.path if count > 1 else None)
 
@@ -197,6 +203,14 @@ def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFil
         if len(lost) > _ROUNDED * len(ids):
             raise DataError(text, "Export the column as text from where the data come from.")
         report.notes.append(text)
+    if len(ids) <= 2 and set(ids.str.to_lowercase()) <= {"true", "false"}:
+        raise DataError(f'the column "{name}" holds true and false, not ids', "Name the column of the ids.")
+    dates = ids.filter(ids.str.contains(_EATEN))
+    if len(dates) > _ROUNDED * len(ids):
+        report.notes.append(
+            f'"{name}" holds ids such as {dates[0]}, as spreadsheets write codes that look like dates to them '
+            f"({len(dates):,} ids): export the column as text"
+        )
     if two_writings(ids) is None:
         return
     order = np.argsort(first)
@@ -205,7 +219,7 @@ def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFil
     places = []
     for value in (clash.one, clash.other):
         file, row = place_of(int(first[(ids == value).arg_true()[0]]))
-        places.append(f'{sources[file].path.name} row {row}: "{value[:40]}"')
+        places.append(f"{sources[file].path.name} row {row}: {clash.shown(value)}")
     text = f'the ids in "{name}" are written in two ways: {", but ".join(places)} ({clash.count:,} ids)'
     if clash.systematic:
         raise DataError(text, "Write every id in one way in all files.")
@@ -242,6 +256,7 @@ def _numbered(
     users: list[pl.Series] = []
     items = _ItemNumbers()
     user_first: list[Int64] = []
+    user_rows: list[Int64] = []
     for frame in rows.frames():
         frame = _wanted(frame, report)
         judged = frame.with_columns(pl.coalesce(reasons).alias(_REASON), place().alias(PLACE))
@@ -255,6 +270,7 @@ def _numbered(
         codes = _positions(good[USER], pl.DataFrame({"id": ids, "n": np.arange(len(ids), dtype=np.int32)}))
         places = good[PLACE].to_numpy()
         user_first.append(_first_places(codes, places, len(ids)))
+        user_rows.append(np.bincount(codes, minlength=len(ids)))
         numbered = {USER: codes + np.int32(bounds[-1]), ITEM: items.number(good[ITEM], places)}
         more = [name for name in (PLACE, ORDER, RATING) if name in good.columns]
         frames.add(good.select(pl.Series(name, values) for name, values in numbered.items()).hstack(good.select(more)))
@@ -262,8 +278,9 @@ def _numbered(
         bounds.append(bounds[-1] + len(ids))
     if report.left_out == report.rows:
         raise DataError("data.where holds for no row", "See that it names values as the log writes them.")
-    _reject(counts, pl.concat(examples), sources, data.max_rejected, report)
+    _reject(counts, pl.concat(examples), sources, data, report)
     user_ids = pl.concat(users)
+    report.notes += _crowds(user_ids, np.concatenate(user_rows), data.user)
     _one_writing(user_ids, np.concatenate(user_first), data.user, sources, report)
     _one_writing(items.ids, items.first, data.item, sources, report)
     return LogRows(user_ids, items.ids, tuple(bounds), frames, clock, work)
@@ -321,7 +338,7 @@ def _first_places(codes: Int32, places: Int64, count: int) -> Int64:
 
 
 def _reject(
-    counts: Counter[str], examples: pl.DataFrame, sources: list[TableFile], limit: float, report: DataReport
+    counts: Counter[str], examples: pl.DataFrame, sources: list[TableFile], data: DataSettings, report: DataReport
 ) -> None:
     """Report the unusable rows.
 
@@ -335,14 +352,47 @@ def _reject(
     for reason in report.rejected:
         few = examples.filter(pl.col(_REASON) == reason).sort(PLACE).head(EXAMPLES)
         report.examples[reason] = [_example(row, sources) for row in few.iter_rows(named=True)]
+    limit = data.max_rejected
     if total > limit * (report.rows - report.left_out):
         reason, some = next(iter(report.examples.items()))
+        blamed = {"no readable rating": data.rating, "no readable time or position": data.time or data.position}
+        value = _written(examples.filter(pl.col(_REASON) == reason).sort(PLACE), sources, blamed.get(reason, ""))
         where = sources[int(examples.sort(PLACE)[FILE][0])].path
         raise DataError(
             f"{where}: {total:,} of {report.rows - report.left_out:,} rows cannot be used; "
-            f"most often: {reason}, e.g. {some[0]['file']} row {some[0]['row']} ({some[0]['value']})",
+            f"most often: {reason}, e.g. {some[0]['file']} row {some[0]['row']} ({some[0]['value']}{value})",
             f"Mend the rows, or raise data.max_rejected (now {limit:g}).",
         )
+
+
+def _crowds(ids: pl.Series, rows: Int64, name: str) -> list[str]:
+    """A user who has far more rows than anybody else, as one has who stands for all whom nobody knows.
+
+    Args:
+        ids: The users.
+        rows: How many rows each has; (users,).
+        name: The column.
+    """
+    if len(rows) < 3 or rows.sum() < _FEW_ROWS:
+        return []
+    next_one, most = (int(one) for one in np.partition(rows, len(rows) - 2)[-2:])
+    if most < _OF_ALL * rows.sum() or most < _OF_NEXT * next_one:
+        return []
+    who = str(ids[int(rows.argmax())])
+    shown, column = who[:60].replace("'", "''"), name if name.isidentifier() else f'"{name}"'
+    return [
+        f'the user "{who[:60]}" has {most:,} of {int(rows.sum()):,} rows, {most / max(1, next_one):.0f} times as many '
+        f'as the next: all whom nobody knows, it seems; data.where = "{column} <> \'{shown}\'" leaves them out'
+    ]
+
+
+def _written(bad: pl.DataFrame, sources: list[TableFile], name: str) -> str:
+    """What stands in a column of the first of some bad rows, for a message; empty where no column is to blame."""
+    if not name or not bad.height:
+        return ""
+    file, row = bad.row(0, named=True)[FILE], bad.row(0, named=True)[ROW]
+    text = collect(sources[file], [name], pl.col(name).filter(pl.col(ROW) == row).cast(pl.String).alias(name))[name]
+    return f", {name} {_short(text[0])}" if len(text) else ""
 
 
 def _example(row: dict[str, Any], sources: list[TableFile]) -> RejectedRow:

@@ -15,6 +15,14 @@ from core.errors import DataError
 SAMPLE_ROWS = 2000
 _FEW = 0.01
 """A share of rows that is small enough to be bad rows rather than a second way to write times."""
+_MAIN = 0.5
+"""The share of times that must lie between 1980 and 2100 before others are taken for none."""
+_MICROSECONDS = 86_400_000_000
+_EMPTY_DAYS = (-719_162, -25_569, -25_568, -25_567, 0, 2_932_896)
+"""Days since 1970 that mean that there is none: 0001-01-01, 1899-12-30 to 1900-01-01, 1970-01-01 and 9999-12-31."""
+_FIRST_DAY, _LAST_DAY = 315_532_800_000_000, 4_102_444_800_000_000
+_CUT_OFF = r"^\d(?:[.,]\d{1,6})?[eE]\+?(?:0?9|1\d)$"
+"""Counts of time in scientific notation with so few digits that they are hours off."""
 _SHARED = 0.95
 """The share of numbers that must look like times before their unit is looked at."""
 _UNITS = (
@@ -122,6 +130,12 @@ def _reading(source: TableFile, name: str, sample: pl.Series | None) -> OrderRea
     if not len(sample):
         return OrderReading(source, name, "", pl.lit(None, pl.Int64).alias(name))
     form = time_format(sample)
+    if form == "number" and float(sample.str.contains(_CUT_OFF).mean() or 0.0) > 0.5:  # type: ignore[arg-type]
+        raise DataError(
+            f'{source.path}: the times in "{name}" are in scientific notation, e.g. "{sample.sort()[0][:60]}": digits '
+            "are lost",
+            "Export the column as text, or as whole numbers, from where the data come from.",
+        )
     if form == "integer":
         text = column.cast(pl.String).str.strip_chars()
         return OrderReading(source, name, form, text.cast(pl.Int64, strict=False).alias(name))
@@ -231,6 +245,39 @@ class OtherUnits:
     def systematic(self) -> bool:
         """Whether they are too many to be bad rows."""
         return self.count > max(1, _FEW * self.total)
+
+
+def no_times(rows: pl.LazyFrame, name: str, clock: bool) -> pl.Expr | None:
+    """Why a value says no time, where most say one between 1980 and 2100; null where it does.
+
+    Numbers outside these years are what was cut off or stands for none (`0`, `-1`); of dates only those that programs
+    write where there is none: the first and the last day of their calendars.
+
+    Args:
+        rows: The log.
+        name: The column, Int64 or Float64.
+        clock: Whether it is in microseconds since 1970 that were dates.
+
+    Returns:
+        None where there is no such value.
+    """
+    value = pl.col(name)
+    inside = {unit: (value >= low) & (value < high) for unit, low, high in _UNITS}
+    if clock:
+        inside = {"": (value >= _FIRST_DAY) & (value < _LAST_DAY)}
+        odd = pl.any_horizontal(value // _MICROSECONDS == day for day in _EMPTY_DAYS)
+    else:
+        odd = ~pl.any_horizontal(inside.values())
+    counts = [mask.sum().alias(f"{unit} ") for unit, mask in inside.items()]
+    sums = rows.select(odd.sum().alias("odd"), value.count().alias("all"), *counts)
+    figures = sums.collect(engine="streaming").row(0, named=True)
+    most = max(inside, key=lambda unit: figures[f"{unit} "] or 0)
+    if not figures["odd"] or (figures[f"{most} "] or 0) <= _MAIN * figures["all"]:
+        return None
+    if clock:
+        day = value.cast(pl.Datetime("us")).dt.date()
+        return pl.when(odd).then(pl.format("the time {}, which stands for none", day))
+    return pl.when(odd).then(pl.lit(f"a time before 1980 or after 2100 among {most}"))
 
 
 def other_units(rows: pl.LazyFrame, name: str) -> OtherUnits | None:

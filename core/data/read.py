@@ -155,6 +155,10 @@ class TableFile(ABC):
         """What ends a row."""
         return b"\n"
 
+    def notes(self) -> list[str]:
+        """What of the file is not as it should be, and how it is read nevertheless."""
+        return []
+
     def row_count(self) -> int:
         """About how many rows there are, without reading them all: from the file's size and its first lines."""
         with self.path.open("rb") as file:
@@ -243,6 +247,11 @@ def read_fault(path: Path, error: BaseException) -> DataError | EnvironmentFault
         return EnvironmentFault(f"{path}: not enough memory to read it")
     if isinstance(error, OSError) and error.errno is not None:  # without one it is a decompressor's complaint
         return EnvironmentFault(f"{path}: cannot be read ({error.strerror or error})")
+    if "gzip" in str(error):
+        return DataError(
+            f"{path}: the gzip file is damaged, or something stands behind its end ({first_line(error)})",
+            f"Pack it anew: gzip -dc {path.name} | gzip > NEW",
+        )
     return DataError(f"{path}: cannot be read ({first_line(error)})")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -13,18 +14,18 @@ from pkgutil import iter_modules
 from core.data import sources
 from core.data.encoding import late_encoding
 from core.data.layouts import layout_fault
-from core.data.packed import UNPACK_ERRORS, check_unpacked_size, is_packed
+from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_packed
 from core.data.read import REMEDY, Head, TableFile, read_fault
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
 
 _KNOWN_BINARIES = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
     b"7z\xbc\xaf": "a 7z archive",
     b"BZh": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
     b"%PDF": "a PDF",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save the sheet as CSV",
     b"\x89HDF": "an HDF5 file",
 }
 
@@ -36,6 +37,7 @@ _KNOWN_TEXTS = {
     b"<?xml": "XML",
     b"version https://git-lfs": "a pointer of Git LFS, not the data; fetch them with git lfs pull",
     b"@relation": "an ARFF file",
+    b"+---": "a table drawn with lines, as mysql prints it; take --batch, which writes tabs",
     b"%%matrixmarket": "a Matrix Market file",
 }
 
@@ -95,6 +97,11 @@ def table_files(where: Path, key: str) -> list[Path]:
         raise EnvironmentFault(f"{key}: no permission to read {where}") from None
     except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
         raise ProjectError(f"{key}: {text[:200]!r} is not a file name ({error})") from None
+    if (address := re.search(r"\b(s3a?|gs|gcs|az|abfss?|adl|hf|https?|ftp)://?([^/].*)$", text)) is not None:
+        raise ProjectError(
+            f"{key}: {address[1]}://{address[2][:200]} is an address, and files are read from this machine's disks",
+            "Copy it here first (aws s3 cp, gcloud storage cp, azcopy, curl -O), or mount it as a folder.",
+        )
     start = "the folder that you are in" if key.startswith("--") else "the project file's folder"
     raise ProjectError(f"{key}: there is no file {where}", f"Relative paths start at {start}.")
 
@@ -158,6 +165,10 @@ def _no_text(head: Head) -> DataError | None:
     for start, what in _KNOWN_TEXTS.items():
         if begin.startswith(start):
             return DataError(f"{path}: is {what}", REMEDY)
+    if content.startswith((GZIP, ZSTD)):
+        return DataError(f"{path}: is packed twice", "Unpack it once.")
+    if content[257:262] == b"ustar":
+        return DataError(f"{path}: is a tar archive", "Unpack it (tar -xf) and name the file of the rows.")
     if content.count(b"\0") > 4 + len(content) // 100:
         return DataError(f"{path}: is a binary file of an unknown format", REMEDY)
     return None
@@ -176,14 +187,15 @@ def formats() -> tuple[type[TableFile], ...]:
     return tuple(sorted(kinds, key=lambda kind: (kind.rank, kind.format)))
 
 
-def encoding_notes(sources: list[TableFile], encoding: str) -> list[str]:
-    """What is to be said of files whose encoding was not given and is not UTF-8."""
-    if encoding:
-        return []
+def source_notes(sources: list[TableFile], encoding: str) -> list[str]:
+    """What is to be said of how files are read: an encoding that was not given and is not UTF-8, lines left out."""
     return [
-        f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
-        for source in sources
-        if source.encoding
+        *(
+            f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
+            for source in sources
+            if source.encoding and not encoding
+        ),
+        *(f"{source.path.name}: {note}" for source in sources for note in source.notes()),
     ]
 
 

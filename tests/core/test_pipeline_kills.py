@@ -1,6 +1,7 @@
 """kill -9 at random moments of a whole run, of its engine and of the command that started it: the end is the same.
 
-`EAGERTUI_KILLS=50 python -m pytest -m slow tests/core/test_pipeline_kills.py` kills fifty times.
+`EAGERTUI_KILLS=50 python -m pytest -m slow -s tests/core/test_pipeline_kills.py` kills fifty times, over as many
+runs as that takes, and prints how many times in which stage.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,15 +22,18 @@ import pytest
 
 from core.project import Project
 from core.run.folder import RunFolder, list_runs
+from core.run.status import Status
 from core.store import STAGE_FILE
 from tests.core.engine_tools import stages_of
 
-KILLS = int(os.environ.get("EAGERTUI_KILLS", "6"))
+KILLS = int(os.environ.get("EAGERTUI_KILLS", "8"))
 TICKS = os.sysconf("SC_CLK_TCK")
 TIMINGS = {STAGE_FILE, "seconds.json"}
 """Files that say how long something took."""
 STARTING = 2.5
 """Seconds of processor time in which an engine is about to begin."""
+INSIDE = 1.0
+"""Seconds of processor time within which it is killed once it says that it is at work in a stage."""
 
 
 @pytest.fixture
@@ -64,10 +70,20 @@ def wait_for(pid: int, seconds: float) -> None:
         time.sleep(0.01)
 
 
-def engine_of(project: Project) -> int | None:
-    """The process of the run that is alive, or was last; None where there is no run yet."""
-    runs = list_runs(project.runs_dir)
-    return next((run.status.pid for run in runs if run.status.live and run.status.pid), None)
+def engine_of(project: Project) -> Status | None:
+    """The run that is alive; None where there is none."""
+    return next((run.status for run in list_runs(project.runs_dir) if run.status.live and run.status.pid), None)
+
+
+def stage_after(project: Project, child: subprocess.Popen[bytes], before: str) -> str:
+    """Wait until the engine is in a stage behind another one (empty = in any); empty where it came to its end."""
+    end = time.monotonic() + 600
+    while child.poll() is None and time.monotonic() < end:
+        status = engine_of(project)
+        if status is not None and status.stage and status.stage != before:
+            return status.stage
+        time.sleep(0.01)
+    return ""
 
 
 def files_of(artefact: Path) -> set[Path]:
@@ -75,50 +91,74 @@ def files_of(artefact: Path) -> set[Path]:
     return {one.relative_to(artefact) for one in artefact.rglob("*") if one.is_file() and one.name not in TIMINGS}
 
 
+def assert_same_end(trained: RunFolder, project: Project) -> None:
+    """Every run is finished with the same figures, and every file of every artefact is the same to the last byte."""
+    for run in list_runs(project.runs_dir):
+        assert run.status.state == "finished"
+        assert run.folder.metrics() == trained.metrics()
+        assert (run.folder.path / "metrics.json").read_bytes() == (trained.path / "metrics.json").read_bytes()
+    ours, theirs = stages_of(Project.load(trained.project_path)), stages_of(project)
+    for stage, folder in ours.items():
+        names, there = (files_of(one) for one in (folder, theirs[stage]))
+        assert there == names, stage
+        for name in sorted(names):
+            assert (theirs[stage] / name).read_bytes() == (folder / name).read_bytes(), f"{stage}: {name}"
+    assert [path.name for path in (project.runs_dir / ".store").iterdir() if path.name.endswith(".partial")] == []
+
+
 @pytest.mark.slow  # a process that loads everything for every kill
 def test_killed_at_any_moment_the_end_is_the_same(
     trained: RunFolder, world: Path, environment: dict[str, str], commands: list[subprocess.Popen[bytes]]
 ) -> None:
-    whole = Project.load(trained.project_path)
+    """One kill in four while the engine begins, the others in its stages, one of three of them of the command alone.
+
+    A run that came to its end is compared with the one that nobody disturbed, and another is begun.
+    """
     project = Project.load(world)
     argv = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(world)]
-    draw = random.Random(0)
+    draw, killed, ends = random.Random(0), Counter[str](), 0
+    last_stage = ""
 
     def command() -> subprocess.Popen[bytes]:
         quiet = subprocess.DEVNULL
         commands.append(subprocess.Popen(argv, env=environment, stdin=quiet, stdout=quiet, stderr=subprocess.PIPE))
         return commands[-1]
 
-    for number in range(KILLS):
-        child = command()
-        if number % 3 == 2:  # the command alone: its engine goes on, and the next command finds it
+    def come_to_the_end(child: subprocess.Popen[bytes]) -> None:
+        _, said = child.communicate(timeout=1200)
+        assert child.returncode == 0, said.decode()
+        assert_same_end(trained, project)
+        shutil.rmtree(project.runs_dir)
+
+    while sum(killed.values()) < KILLS:
+        turn, child = sum(killed.values()), command()
+        if turn % 4 == 3:
             wait_for(child.pid, draw.uniform(0.1, 1.5))
+            status = engine_of(project)
+            if status is not None:
+                wait_for(status.pid, draw.uniform(0.0, STARTING))
+            where = "the beginning"
+        else:
+            # Half of the time the stage that comes first, else the one behind it.
+            where = stage_after(project, child, "" if draw.random() < 0.5 else last_stage)
+            status = engine_of(project)
+            if not where or status is None:
+                come_to_the_end(child)
+                last_stage, ends = "", ends + 1
+                continue
+            wait_for(status.pid, (seconds_of(status.pid) or 0.0) + draw.uniform(0.0, INSIDE))
+            status = engine_of(project)
+            last_stage = where = status.stage if status is not None and status.stage else where
+        whom = "command" if status is None or turn % 3 == 2 else "engine"
+        if whom == "command":  # the command alone: its engine goes on, and the next command finds it
             child.kill()
             child.wait()
-            continue
-        end = time.monotonic() + 600
-        while (engine := engine_of(project)) is None and child.poll() is None and time.monotonic() < end:
-            time.sleep(0.02)
-        if engine is None:
-            break  # it had come to its end
-        # Half of the moments lie in what an engine does first, the other half anywhere.
-        begun = seconds_of(engine) or 0.0
-        wait_for(engine, begun + draw.uniform(0.0, STARTING if number % 2 else 4 * STARTING))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(engine, signal.SIGKILL)
-        child.communicate(timeout=600)
-    last = command()
-    _, said = last.communicate(timeout=1200)
-    assert last.returncode == 0, said.decode()
-    ours, theirs = stages_of(whole), stages_of(project)
-    # A command that finds the run finished begins another, which reuses everything; none is left on the way.
-    for run in list_runs(project.runs_dir):
-        assert run.status.state == "finished"
-        assert run.folder.metrics() == trained.metrics()
-    for stage, folder in ours.items():
-        names, there = (files_of(one) for one in (folder, theirs[stage]))
-        assert there == names, stage
-        for name in sorted(names):
-            assert (theirs[stage] / name).read_bytes() == (folder / name).read_bytes(), f"{stage}: {name}"
-    left = [path.name for path in (project.runs_dir / ".store").iterdir() if path.name.endswith(".partial")]
-    assert left == []
+        else:
+            assert status is not None
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(status.pid, signal.SIGKILL)
+            child.communicate(timeout=600)
+        killed[f"{whom} in {where}"] += 1
+    come_to_the_end(command())
+    print(f"\n{sum(killed.values())} kills, {ends + 1} runs to their end:", dict(sorted(killed.items())))
+    assert any(name.startswith("engine in ") for name in killed) and any(name.startswith("command") for name in killed)

@@ -77,3 +77,14 @@ def test_a_files_digest_is_its_contents(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     digests = {name: digest(tmp_path / name) for name in "abc"}
     assert digests["a"] == digests["b"] != digests["c"]
+
+
+def test_what_a_killed_process_was_writing_is_no_part_of_the_artefact(tmp_path: Path) -> None:
+    """`kill -9` in the middle of a checkpoint of a stage leaves its temporary file behind."""
+    store = Store(tmp_path)
+    left = tmp_path / "f0.partial" / "inner" / ".loop-6.safetensors.5u2dxnom"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    assert "inner/file" in store.make("f0", RECIPE, write("hello"))["files"]
+    assert sorted(store.about("f0")["files"]) == ["inner/file"]
+    assert not (store.artefact("f0") / "inner" / left.name).exists()

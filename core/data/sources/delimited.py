@@ -39,6 +39,8 @@ class Delimited(TableFile):
         by_line: Split every line by itself, which is slower, because quotes in some of them do not match; fields
             cannot hold line breaks then.
         header: Whether the first line holds the names.
+        above: Lines above it that belong to no table: comments, Excel's `sep=;`.
+        repeated: Names that stand several times in the header; all but the first have their number behind them.
     """
 
     format: ClassVar[str] = "csv"
@@ -50,6 +52,8 @@ class Delimited(TableFile):
     eol: str = "\n"
     by_line: bool = False
     header: bool = True
+    above: int = 0
+    repeated: tuple[str, ...] = ()
 
     @classmethod
     def recognise(cls, head: Head) -> Delimited | None:
@@ -60,13 +64,21 @@ class Delimited(TableFile):
         lines = [line for line in (text if head.whole else text.rpartition("\n")[0]).split("\n") if line.strip()][:200]
         if not lines:
             raise DataError(f"{head.path}: its first line is longer than {HEAD_BYTES:,} bytes", REMEDY)
+        above = _above(lines)
+        if above:  # with the blank lines among and below them, all of which the reader counts
+            whole = text.split("\n")
+            first = next(n for n, line in enumerate(whole) if line == lines[above])
+            lines, above = lines[above:], first
         delimiter = _delimiter(lines)
         names: dict[str, None] = {}
         header = _header(lines, delimiter)
         if all(_TYPED_NAME.search(name) for name in header):  # RecBole's atomic files: user_id:token
             header = [_TYPED_NAME.sub("", name) for name in header]
+        repeated = []
         for number, name in enumerate(header, start=1):
             name = name.strip().replace("\0", "") or f"column_{number}"
+            if name in names:
+                repeated.append(name)
             names[name if name not in names else f"{name}_{number}"] = None
         # A tab-separated file is rarely quoted: a quote at one end of a field only means that quotes are plain text.
         quoted = len(delimiter) == 1 and delimiter != " "
@@ -75,7 +87,17 @@ class Delimited(TableFile):
             for line in lines
             for field in line.split(delimiter)
         ))  # fmt: skip
-        return cls(head.path, tuple(names), delimiter, quoted, eol)
+        return cls(head.path, tuple(names), delimiter, quoted, eol, above=above, repeated=tuple(repeated))
+
+    def notes(self) -> list[str]:
+        """Lines above the header, and names that stand in it twice."""
+        what = "the line" if self.above == 1 else f"{self.above} lines"
+        above = [f"left out: {what} above the header"] if self.above else []
+        return above + [
+            f'the header names "{name}" more than once: the first column is taken, the others have their number behind '
+            "the name"
+            for name in dict.fromkeys(self.repeated)
+        ]
 
     def named(self, names: Sequence[str], key: str) -> Delimited:
         """The same file with names for its columns, its first line being a row like the others.
@@ -207,11 +229,11 @@ class Delimited(TableFile):
             texts = texts.scatter(list(joined), list(joined.values()))
             keep = pl.Series(range(len(texts))).is_in(inner).not_()
             texts = texts.filter(keep)
-        texts = texts.slice(int(self.header))  # without the header
+        texts = texts.slice(self.above + int(self.header))  # without the header
         return pl.DataFrame({_LINE: texts, ROW: pl.Series(range(1, len(texts) + 1), dtype=pl.Int64)})
 
     def _split(self, columns: list[str], delimiter: str, quote: str | None, skip: int | None = None) -> pl.LazyFrame:
-        above = int(self.header) if skip is None else skip
+        above = self.above + int(self.header) if skip is None else skip
         return scan_text(self.path, columns, delimiter, quote, self.eol, above, self.encoding)
 
 
@@ -246,6 +268,19 @@ def _end_of_record(lines: pl.Series, start: int, delimiter: str, width: int) -> 
         if not open_.fullmatch(text):
             return start
     return start
+
+
+def _above(lines: list[str]) -> int:
+    """How many lines, of those that are not blank, stand above the header: comments, and Excel's `sep=;`."""
+    if re.fullmatch(r'"?sep=.\r?"?', lines[0]):
+        return 1 if len(lines) > 1 else 0
+    count = next((n for n, line in enumerate(lines) if not line.startswith("#")), 0)
+    if not count or len(lines) < count + 2 or '"' in "".join(lines[:count]):
+        return 0
+    sign = _delimiter(lines[count:])
+    width = len(lines[count].split(sign))
+    # A header that is commented out itself has as many fields as the rows.
+    return count if width > 1 and all(len(line.split(sign)) != width for line in lines[:count]) else 0
 
 
 def _delimiter(lines: list[str]) -> str:

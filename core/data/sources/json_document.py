@@ -127,6 +127,9 @@ def _layout(value: Any) -> list[dict[str, Any] | None] | None:
     if not isinstance(value, dict) or not value:
         return None
     rows = list(value.values())
+    inner = [row for row in rows if isinstance(row, list | dict)]
+    if len(inner) == 1 and isinstance(inner[0], list) and inner[0] and all(isinstance(one, dict) for one in inner[0]):
+        return list(inner[0])  # an answer of a server: {"status": "ok", "data": [...]}
     named = len(value) <= _MOST_COLUMNS and any(role_score(name, role) for name in value for role in ("user", "item"))
     if all(isinstance(row, list) for row in rows):
         if named and len({len(row) for row in rows}) == 1:  # columns as lists

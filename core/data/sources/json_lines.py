@@ -129,7 +129,8 @@ def _json_path(name: str) -> str:
 def parse_object(text: str) -> dict[str, Any] | None:
     """One object: JSON (`NaN` and `Infinity` are no values), or as Python writes a dictionary (Steam, Amazon 2014)."""
     try:
-        parsed = json.loads(text, parse_constant=lambda _: None)
+        # A comma behind each object is what is left of an array that was cut into lines.
+        parsed = json.loads(text.rstrip().removesuffix(","), parse_constant=lambda _: None)
     except RecursionError:
         return None
     except ValueError:

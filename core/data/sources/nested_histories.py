@@ -30,6 +30,7 @@ class NestedHistories(TableFile):
     Attributes:
         user: The key of the user.
         items: The key of the list.
+        times: Keys of times beside the list, where its elements have none.
     """
 
     format: ClassVar[str] = "histories"
@@ -37,6 +38,7 @@ class NestedHistories(TableFile):
 
     user: str = ""
     items: str = ""
+    times: tuple[str, ...] = ()
 
     @classmethod
     def recognise(cls, head: Head) -> NestedHistories | None:
@@ -61,7 +63,10 @@ class NestedHistories(TableFile):
             keys.update(dict.fromkeys(element if isinstance(element, dict) else ("item_id",)))
         if not elements or not any(role_score(name, "item") > 500 for name in keys):
             return None
-        return cls(head.path, (users[0], *(name for name in keys if name != users[0])), user=users[0], items=key)
+        timed = any(role_score(name, "time") > 500 for name in keys)
+        times = () if timed else tuple(sorted(name for name in plain if role_score(name, "time") > 500))
+        columns = (users[0], *times, *(name for name in keys if name != users[0]))
+        return cls(head.path, columns, user=users[0], items=key, times=times)
 
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Some columns as text, plus `ROW` (a number an interaction) and `BAD`."""
@@ -94,10 +99,11 @@ class NestedHistories(TableFile):
             if taken is not None and not isinstance(taken, list):
                 yield {}, f"no list of {self.items}"
                 continue
+            around = {name: one.get(name) for name in (self.user, *self.times)}
             for element in taken or ():
                 if isinstance(element, dict):
-                    yield {**element, self.user: one.get(self.user)}, None
+                    yield {**element, **around}, None
                 elif isinstance(element, list):
                     yield {}, "a list where an item belongs"
                 else:
-                    yield {"item_id": element, self.user: one.get(self.user)}, None
+                    yield {"item_id": element, **around}, None

@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -85,6 +85,7 @@ def written(form: str) -> Callable[[Row], str]:
 
 OBJECTS = [{"user_id": r.user, "item_id": r.item, "rating": r.rating, "timestamp": r.seconds} for r in ROWS]
 BY_USER = {user: list(taken) for user, taken in histories().items()}
+LOG_NAMES = ("user_id", "item_id", "rating", "timestamp")
 UNEVEN = {user: taken[: 4 + n % 7] for n, (user, taken) in enumerate(BY_USER.items())}
 
 
@@ -97,6 +98,16 @@ def with_bad(*lines: str) -> str:
     """The log with lines put between its rows."""
     head, *rest = LOG.splitlines(keepends=True)
     return head + "".join(rest[:100]) + "".join(line + "\n" for line in lines) + "".join(rest[100:])
+
+
+def eaten(row: Row) -> str:
+    return f"{int(row.item) - 500}-Sep" if int(row.item) < 530 else f"x{row.item}"
+
+
+def half(change: Callable[[Row], Any], plain: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    """One way to write the first 300 rows, another for the rest."""
+    first = {id(row) for row in ROWS[:300]}
+    return lambda row: change(row) if id(row) in first else plain(row)
 
 
 def excel(row: Row) -> float:
@@ -318,6 +329,46 @@ HARMLESS: dict[str, Input] = {
     ),
     "sequences, one user a line": Input("".join(" ".join([u, *i]) + "\n" for u, i in UNEVEN.items()), lists=UNEVEN),
     "sequences of JSON": Input(jsonl([{"user_id": u, "items": i} for u, i in BY_USER.items()])),
+    "Excel's first line": Input("sep=;\n" + log(sign=";"), "sep=;\n" + items(sign=";"), said=("above the header",)),
+    "comments above the header": Input("# a shop\n#\n\n" + LOG, said=("3 lines above the header",)),
+    "files with a BOM, joined": Input("\ufeff" + log(rows=ROWS[:300]) + "\ufeff" + log(rows=ROWS[300:], header=None)),
+    "a name that stands twice": Input(
+        table([(r.user, "x", r.item, r.rating, r.seconds) for r in ROWS], ["user_id", "user_id", *LOG_NAMES[1:]]),
+        said=('"user_id" more than once',),
+    ),
+    "an array cut into lines": Input(jsonl(OBJECTS).replace("}\n", "},\n")),
+    "an array inside an answer": Input(json.dumps({"data": OBJECTS, "count": 600})),
+    "OTTO's sessions": Input(
+        jsonl(
+            [
+                {
+                    "session": int(u),
+                    "events": [{"aid": int(i), "ts": 1_600_000_000_000 + n} for n, i in enumerate(taken)],
+                }
+                for u, taken in BY_USER.items()
+            ]
+        ),
+        items(header=("aid", "title")),
+    ),
+    "purchases of several items at one time": Input(
+        jsonl([{"user_id": r.user, "event_timestamp": r.seconds * 10**6, "items": [{"item_id": r.item}]} for r in ROWS])
+    ),
+    "repeated items whose titles differ": Input(LOG, ITEMS + "501,Another Thing\n", said=("'501': the first counts",)),
+    "titles that were read as cp1252": Input(
+        LOG,
+        ITEMS.replace("Red", "R\u00f6d".encode().decode("cp1252")),
+        said=("UTF-8 that was once read",),
+        titles={i: t.replace("Red", "R\u00c3\u00b6d") for i, t in TITLES.items()},
+    ),
+    "codes that a spreadsheet made dates of": Input(
+        log(item=eaten), None, said=("look like dates",), lists=histories([replace(r, item=eaten(r)) for r in ROWS])
+    ),
+    "visitors that nobody knows": Input(
+        LOG + "".join(f"0,{501 + n % 40},3,{1600000000 + n}\n" for n in range(160)),
+        said=('the user "0" has 160 of 760 rows', "data.where = "),
+        lists=histories() | {"0": [str(501 + n % 40) for n in range(160)]},
+        known={"duplicates": "keep"},
+    ),
     "an inch mark in a title": Input(
         LOG, ITEMS.replace("501,Red", '501,Red 7"'), titles=TITLES | {"501": TITLES["501"].replace("Red", 'Red 7"')}
     ),
@@ -348,6 +399,12 @@ def test_a_harmless_way_to_write_it_changes_nothing(tmp_path: Path, name: str) -
 
 
 BAD_ROWS: dict[str, Input] = {
+    "a time of nought": Input(with_bad("1001,501,4,0", "1001,502,4,-1"), rejected=2),
+    "a last line that was cut off": Input(LOG + "1001,501,4,1583", rejected=1),
+    "days that stand for none": Input(
+        log(when=written("%Y-%m-%d %H:%M:%S")) + "1001,501,4,1970-01-01 00:00:00\n1001,502,4,9999-12-31 00:00:00\n",
+        rejected=2,
+    ),
     "users written nan, NULL, None": Input(
         with_bad(
             *(
@@ -392,13 +449,51 @@ def test_bad_rows_are_counted_and_the_others_kept(tmp_path: Path, name: str) -> 
     assert reading.lists == histories()
 
 
-def half(change: Callable[[Row], Any], plain: Callable[[Row], Any]) -> Callable[[Row], Any]:
-    """One way to write the first 300 rows, another for the rest."""
-    first = {id(row) for row in ROWS[:300]}
-    return lambda row: change(row) if id(row) in first else plain(row)
-
-
 REFUSED: dict[str, Input] = {
+    "ids whose accents are composed in two ways": Input(
+        log(user=half(lambda r: f"\u00e9{r.user}", lambda r: f"e\u0301{r.user}")), refused=("two ways", "e\\u0301")
+    ),
+    "ids with signs that have no width": Input(
+        log(user=half(lambda r: r.user, lambda r: f"{r.user}\u200b")), refused=("two ways", "\\u200b")
+    ),
+    "ids in two alphabets": Input(
+        log(user=half(lambda r: f"A{r.user}", lambda r: f"\u0410{r.user}")), refused=("two ways", "\\u0410")
+    ),
+    "ids in full-width digits": Input(
+        log(user=half(lambda r: r.user, lambda r: "".join(chr(0xFF10 + int(c)) for c in r.user))), refused=("two ways",)
+    ),
+    "ids with one and with two blanks": Input(
+        log(user=half(lambda r: f"user {r.user}", lambda r: f"user  {r.user}")), refused=("two ways",)
+    ),
+    "ids with and without a sign for thousands": Input(
+        log(user=half(lambda r: r.user, lambda r: f"{int(r.user):,}")), refused=("two ways", '"1,0')
+    ),
+    "a fifth of the times are nought": Input(
+        log(when=lambda r: 0 if int(r.item) % 5 == 0 else r.seconds), refused=("before 1980", "max_rejected")
+    ),
+    "times that a spreadsheet rounded": Input(
+        log(when=lambda r: f"{r.seconds:.2E}"), refused=("scientific notation", "1.57E+09", "digits are lost")
+    ),
+    "true and false as ids in text": Input(
+        log(user=lambda r: "TRUE" if r.rating > 2 else "FALSE"), known={"user": "user_id"}, refused=("true and false",)
+    ),
+    "ratings in words": Input(
+        log(rating=lambda r: "four"), known={"rating": "rating", "min_rating": 3.0}, refused=('rating "four"',)
+    ),
+    "spans of time": Input(
+        parquet(frame(timestamp=[timedelta(seconds=r.seconds) for r in ROWS])), refused=("Duration", "not times")
+    ),
+    "JSON objects without line breaks": Input(
+        "".join(json.dumps(o) for o in OBJECTS), refused=("several JSON objects stand in one line", "jq -c")
+    ),
+    "single quotes": Input(
+        "".join(",".join(f"'{x}'" for x in line.split(",")) + "\n" for line in LOG.splitlines()),
+        refused=("in single quotes",),
+    ),
+    "a box of mysql": Input("+-----+\n| user_id | item_id |\n+-----+\n", refused=("drawn with lines", "--batch")),
+    "gzip inside gzip": Input(gzip.compress(gzip.compress(LOG.encode())), refused=("packed twice",)),
+    "gzip with zeros behind its end": Input(gzip.compress(LOG.encode()) + bytes(512), refused=("behind its end",)),
+    "tar": Input(b"log.csv".ljust(257, b"\0") + b"ustar" + bytes(250), refused=("tar archive",)),
     "empty": Input("", refused=("is empty",)),
     "blank": Input("\n \n", refused=("is empty",)),
     "a header alone": Input("user_id,item_id,rating,timestamp\n", refused=("no values",)),
