@@ -114,7 +114,7 @@ def ask(
         return [items.cpu().numpy(), values.transpose(0, 1).float().cpu().numpy()]
 
     done = 0
-    for places, (items, values) in search_batches(search, trie, histories, max_history, bf16, unseen):
+    for places, (items, values) in search_batches(search, trie, histories, max_history, bf16, unseen, together=True):
         rows.append((places, items, values.swapaxes(0, 1)))
         done += len(places)
         reporter.progress("fusion", done, len(chosen), "users")

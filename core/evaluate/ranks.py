@@ -212,7 +212,7 @@ def rank_by_lists(
     """Rank the targets of some users under several methods that share their work.
 
     Args:
-        search: histories to a list a user for each method, shape (users, depth) each.
+        search: histories to a list a user for each method, shape (users, depth) each; threads may share it.
         methods: how many these are.
         trie: its items are the catalogue.
         split: histories and targets.
@@ -230,7 +230,7 @@ def rank_by_lists(
     tallies = [Tally(split, chosen, trie.n_items) for _ in range(methods)]
     done = 0
     histories = split.histories.take(chosen)
-    for places, lists in search_batches(search, trie, histories, max_history, bf16):
+    for places, lists in search_batches(search, trie, histories, max_history, bf16, together=True):
         for tally, one in zip(tallies, lists, strict=True):
             tally.add_lists(places, one)
         done += len(places)

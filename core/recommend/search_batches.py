@@ -7,7 +7,11 @@ is computed by the same kernels alone as among others, in fp32 up to the last bi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +27,9 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 SCORES = 1 << 23
 """Scores of the whole catalogue that a batch may have: of a very large one fewer users share it."""
+
+BESIDE = 4
+"""Batches that run side by side at most, each on its share of the cores."""
 
 SHORTEST = 4
 """Items of the shortest rows; longer ones double, up to the newest items that the model sees."""
@@ -43,6 +50,7 @@ def search_batches(
     bf16: bool,
     own: Callable[[Places], Own | None] | None = None,
     shrink: bool = False,
+    together: bool = False,
 ) -> Iterator[tuple[Places, list[npt.NDArray[Any]]]]:
     """Search for every history.
 
@@ -53,7 +61,9 @@ def search_batches(
         max_history: newest items that the model sees.
         bf16: whether matrix products run in bf16.
         own: what the search gets besides the histories at some places (each once or, to fill up a batch, repeated).
-        shrink: a batch that does not fit into memory is halved, down to one user; the search itself never changes.
+        shrink: batches that do not fit into memory go on one by one and halved, down to one user; the search itself
+            never changes.
+        together: several threads may search at a time; on a CPU, batches then run side by side.
 
     Yields:
         Places in `histories`, shape (users,), and what the search gave for them.
@@ -62,26 +72,71 @@ def search_batches(
     padded = padded_lengths(lengths, max_history)
     order = np.argsort(lengths, kind="stable").astype(np.int64)
     most = max([size for size in SIZES if size * trie.n_items <= SCORES], default=SIZES[0])
+    device = trie.item_nodes.device.type
+
+    def lists(places: Places) -> list[npt.NDArray[Any]]:
+        """Those of one batch, which are filled up to one of the sizes; in rows as long as the first one's."""
+        size = next(size for size in SIZES if size >= len(places))
+        filled = places[np.minimum(np.arange(size), len(places) - 1)]
+        rows = np.full((size, padded[places[0]]), -1, dtype=np.int64)
+        for row, place in zip(rows, filled.tolist(), strict=True):
+            row[-lengths[place] :] = histories[place][-lengths[place] :]
+        more = own(filled) if own is not None else None
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+            arrays = search(rows, more)
+        return [array[: len(places)] for array in arrays]
+
+    left = []  # batches to come, each of one length of rows
     for length in np.unique(padded):
-        group = order[padded[order] == length]
-        while len(group):
-            places = group[:most]
-            size = next(size for size in SIZES if size >= len(places))
-            filled = places[np.minimum(np.arange(size), len(places) - 1)]
-            rows = np.full((size, length), -1, dtype=np.int64)
-            for row, place in zip(rows, filled.tolist(), strict=True):
-                row[-lengths[place] :] = histories[place][-lengths[place] :]
-            try:
-                more = own(filled) if own is not None else None
-                with torch.autocast(trie.item_nodes.device.type, torch.bfloat16, enabled=bf16):
-                    arrays = search(rows, more)
-            except (RuntimeError, MemoryError) as error:
-                if not shrink or size == SIZES[0] or not is_out_of_memory(error):
-                    raise
-                most = max(one for one in SIZES if one < size)
-                continue
-            yield places, [array[: len(places)] for array in arrays]
-            group = group[len(places) :]
+        left += _split(order[padded[order] == length], most)
+    # Cores that share the products of a small model stand idle: so they take batches of their own, as long as the
+    # scores of all these are no more than one batch may have.
+    beside = 1
+    if together and device == "cpu":
+        beside = min(BESIDE, torch.get_num_threads(), max(1, SCORES // (most * trie.n_items)))
+    with _side_by_side(min(beside, len(left))) as pool:
+        while left:
+            now, left = left[:beside], left[beside:]
+            answers = [pool.submit(lists, places).result for places in now] if pool else []
+            failed: list[Places] = []
+            for places, answer in zip(now, answers or [partial(lists, places) for places in now], strict=True):
+                try:
+                    found = answer()
+                except (RuntimeError, MemoryError) as error:
+                    if not shrink or len(places) == SIZES[0] or not is_out_of_memory(error):
+                        raise
+                    most = max(size for size in SIZES if size < len(places))
+                    failed.append(places)
+                    continue
+                yield places, found
+            if failed:
+                beside, left = 1, [part for places in [*failed, *left] for part in _split(places, most)]
+
+
+def _split(places: Places, most: int) -> list[Places]:
+    return [places[start : start + most] for start in range(0, len(places), most)]
+
+
+@contextlib.contextmanager
+def _side_by_side(workers: int) -> Iterator[ThreadPoolExecutor | None]:
+    """Threads that share out this one's cores; None where it stays alone."""
+    if workers < 2:
+        yield None
+        return
+    threads = torch.get_num_threads()
+    everybody = Barrier(workers + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # a new thread takes over the process's number at the first look
+        torch.set_num_threads(threads // workers)
+        everybody.wait()
+
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(workers):
+            pool.submit(begin)
+        everybody.wait()
+        torch.set_num_threads(threads)  # a number that a thread sets holds for threads that come after it
+        yield pool
 
 
 def padded_lengths(lengths: npt.NDArray[np.integer], max_history: int) -> npt.NDArray[np.int64]:
