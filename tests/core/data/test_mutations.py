@@ -43,10 +43,10 @@ def plain_id(value: object) -> str | None:
 
 
 def plain_time(value: object) -> float | None:
-    """Seconds since 1970; None where it is no number, or counts in another unit."""
+    """Seconds since 1970; None where it is no number, or no time between 1980 and 2100: there most of the file is."""
     text = str(value).strip() if isinstance(value, str | int | float) else ""
     number = float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) else None
-    return None if number is None or number >= 315_532_800_000 else number
+    return number if number is not None and 315_532_800 <= number < 4_102_444_800 else None
 
 
 def usable(user: object, item: object, time: object) -> Usable:
