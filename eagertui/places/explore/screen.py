@@ -307,11 +307,11 @@ class ExploreScreen(Beside):
 
     def action_beam(self) -> None:
         """How the search came to the item under the cursor, level by level."""
-        self._open("beam", self.item_here())
+        self._open("beam", self.item_here() or self.listed_here())
 
     def action_change(self) -> None:
         """The smallest change of the history that brings the item under the cursor in, or out."""
-        self._open("change", self.item_here())
+        self._open("change", self.item_here() or self.listed_here())
 
     @on(RowList.OptionSelected, "#users")
     def _chosen(self, event: RowList.OptionSelected) -> None:

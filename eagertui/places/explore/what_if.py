@@ -38,7 +38,10 @@ class WhatIf(Asking):
         if where == "history":
             at = self.history_place()
             return None if at is None else self.history[at]
-        name = where if where in ("items", "beside") else "items"
+        return self.listed_here(where if where in ("items", "beside") else "items")
+
+    def listed_here(self, name: str = "items") -> Taken | None:
+        """The item under the cursor of a list, focused or not."""
         rows = (self.beside_list if name == "beside" else self.answer).get("items") or []
         at = self.query_one(f"#{name}", RowList).highlighted
         return next(iter(taken(rows[at : at + 1])), None) if at is not None else None

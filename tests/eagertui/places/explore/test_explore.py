@@ -57,6 +57,14 @@ async def test_why_beam_and_smallest_change(open_app: Open, finished: RunFolder,
         await eyes.press("escape")
 
 
+async def test_the_search_of_the_list_opens_from_the_users_too(open_app: Open, finished: RunFolder) -> None:
+    async with open_app(size=(80, 24), verb="recommend") as eyes:
+        await first_answer(eyes)
+        focus(eyes, "users")
+        await eyes.press("t")
+        await eyes.see("Search · ")
+
+
 async def test_edits_answer_at_once_and_are_undone_one_by_one(open_app: Open, finished: RunFolder) -> None:
     async with open_app(size=(80, 24), verb="recommend") as eyes:
         await first_answer(eyes)
