@@ -32,7 +32,7 @@ body { margin: 0 auto; max-width: 1180px; padding: 16px; background: var(--paper
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); } h3 { margin-bottom: .3rem; }
 .scroll { overflow-x: auto; } .scroll:focus { outline: 2px solid var(--mark); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; overflow-wrap: normal; }
-caption { text-align: left; color: var(--faint); padding: 4px 0; }
+caption { text-align: left; color: var(--faint); padding: 4px 0; max-width: 88vw; }
 th, td { padding: 3px 10px 3px 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { white-space: nowrap; } th[scope=row] { font-weight: 400; min-width: 9rem; }
 .figure { text-align: right; white-space: nowrap; } .gain { white-space: nowrap; }
