@@ -12,6 +12,7 @@ import argparse
 import json
 import re
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from core.project import Project
@@ -20,13 +21,14 @@ from core.run.rankings import headline
 
 KEPT = Path(__file__).with_name("results") / "lists.json"
 PAGE = Path(__file__).resolve().parents[3] / "assets" / "docs" / "results.md"
+OVER_SEEDS = ("recall@10", "ndcg@10")
 METRICS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10", "recall@50")
 PROTOCOLS = {"test": "seen items kept", "test_masked": "seen items hidden"}
 MARKED = re.compile(r"(<!-- lists: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def keep(name: str, run: Path) -> None:
-    """Keep the figures of a run under a name."""
+    """Keep the figures of a run under a name: all of the first seed's, the means' parts of further ones."""
     folder = RunFolder(run)
     metrics = folder.metrics()
     project = Project.load(folder.project_path)
@@ -44,6 +46,15 @@ def keep(name: str, run: Path) -> None:
         }
         figures[split] = rows
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    before = kept.get(name, figures)
+    seeds = before.get("seeds", {}) | {
+        str(one["seed"]): {
+            split: {method: {metric: values[metric] for metric in OVER_SEEDS} for method, values in one[split].items()}
+            for split in PROTOCOLS
+        }
+        for one in (before, figures)
+    }
+    figures = {**(figures if project.seed <= before["seed"] else before), "seeds": seeds}
     KEPT.write_text(json.dumps(kept | {name: figures}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -63,7 +74,21 @@ def table(figures: dict[str, Any]) -> str:
             name = f"**{method}**" if method == ours else method
             lines.append(f"| {name} | {' | '.join(cells)} |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join(lines + over_seeds(figures.get("seeds", {})))
+
+
+def over_seeds(seeds: dict[str, Any]) -> list[str]:
+    """Means over seeds and how far these lie apart, as Markdown; nothing of one seed."""
+    if len(seeds) < 2:
+        return []
+    heads = [f"{metric.replace('recall', 'R').replace('ndcg', 'N')}, {words.removeprefix('seen items ')}"
+             for words in PROTOCOLS.values() for metric in OVER_SEEDS]  # fmt: skip
+    lines = [f"Means of the seeds {', '.join(sorted(seeds))}, and their standard deviation:", ""]
+    lines += [f"| method | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for method in next(iter(seeds.values()))["test"]:
+        every = [[one[split][method][metric] for one in seeds.values()] for split in PROTOCOLS for metric in OVER_SEEDS]
+        lines.append(f"| {method} | {' | '.join(f'{_short(fmean(one))} ± {_short(stdev(one))}' for one in every)} |")
+    return [*lines, ""]
 
 
 def _short(value: float) -> str:
