@@ -10,9 +10,10 @@ import pytest
 
 from core.project import recipe_project
 from core.recipes import recipe_card, recipe_paths
-from core.run.rankings import OURS
+from core.run.rankings import OURS, headline
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "experiments" / "results" / "recipes.json"
+LISTS = RESULTS.with_name("lists.json")
 MEASURED_AS = {"light-large": "light, 15 M"}
 """Rows of the results that are not called as the recipe is."""
 
@@ -32,6 +33,12 @@ def test_a_recipe_says_what_it_is_and_needs(name: str) -> None:
 @pytest.mark.parametrize("name", recipe_paths())
 def test_the_figures_of_a_recipe_are_the_measured_ones(name: str) -> None:
     card, results = recipe_card(recipe_paths()[name]), json.loads(RESULTS.read_text())
+    lists = {data: one["test"] for data, one in json.loads(LISTS.read_text()).items() if one["recipe"] == name}
+    if lists:  # what it does today; the other recipes stand as version 0.1 was measured
+        for data, rows in lists.items():
+            figures = [f"{rows[headline(rows)][metric]:.4f}".lstrip("0") for metric in ("recall@10", "ndcg@10")]
+            assert re.search(rf"(?i){data}(?: R@10)? {figures[0]},(?: N@10)? {figures[1]}", card.figures)
+        return
     measured = MEASURED_AS.get(name, name)
     cells = {data: results.get(f"{data} | {measured} | seed 0 | ") for data in ("sample", "scientific")}
     if not all(cells.values()):

@@ -203,7 +203,7 @@ def test_the_serving_child(trained: RunFolder, recommender: Recommender) -> None
     assert [item["item_id"] for item in result["items"]] == ids(own)
     assert set(result["items"][0]) == {"rank", "item_id", "title", "score", "seen", "code", "words"}
     assert result["user"] == USER and result["target"] == own.target and result["seconds"] >= 0
-    assert result["history"][0] == {"item_id": own.history[0][0], "title": own.history[0][1]}
+    assert result["history"][0] == {"item_id": own.history[0][0], "title": own.history[0][1], "time": None}
     assert by_id[2]["result"]["user"] is None and len(by_id[2]["result"]["items"]) == 4
     assert not any(item["seen"] for item in by_id[2]["result"]["items"])
     assert USER in by_id[3]["error"]["remedy"] and "empty" in by_id[4]["error"]["message"]
