@@ -78,7 +78,9 @@ ACTIONS: tuple[Action, ...] = (
     # Train
     Action("hold", "space", "hold", "Hold view", "Hold the view still, or let it follow again; the run goes on.",
            ("train",)),
-    Action("output", "o", "output", "Output", "What the engine printed (stdout.log), or the story again.", ("train",)),
+    Action("output", "o", "output", "Output",
+           "The stages where they have no room, what the engine printed (stdout.log), and the story again.",
+           ("train",)),
     Action("watched-lists", "u", "watched_lists", "Lists", "A user's list after every epoch, of a few fixed users.",
            ("train",)),
     Action("next-metric", "m", "next_metric", "Next curve",

@@ -18,7 +18,7 @@ from core.errors import EagerError
 from core.run.folder import RunFolder
 from core.run.follow import Follower
 from core.run.watched_list import Watched
-from eagertui.actions import own_bindings
+from eagertui.actions import ACTIONS, own_bindings
 from eagertui.places.explore.beside import Beside
 from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
@@ -38,6 +38,7 @@ from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import hint
 
+OWN = {action.run.partition("(")[0] for action in ACTIONS if "explore" in action.places}
 PAUSE = 0.25
 """Seconds that the cursor rests on an item before the panel beside the list asks why."""
 
@@ -54,6 +55,7 @@ class ExploreScreen(Beside):
         super().__init__()
         self._why_timer: Timer | None = None
         self._model_state = ""  # of the run that is served, see RunFolder.model_state
+        self._explorable = False
 
     def body(self) -> ComposeResult:
         """The panels."""
@@ -86,10 +88,17 @@ class ExploreScreen(Beside):
             return f"{item.item_id}\t{item.title}"
         return (self.query_one("#users", RowList).current or "").removeprefix(USER).removeprefix(ITEM)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a run there is nobody to ask."""
+        return self._explorable or action not in OWN
+
     def news(self) -> None:
         """Serve the run that the app means, if it is another one than before."""
         super().news()
         folder = self.eager.explore_folder()
+        if self._explorable != (folder is not None):
+            self._explorable = folder is not None
+            self.refresh_bindings()
         if folder is None:
             self.say(
                 line([("No run to explore yet.", "bold")]),

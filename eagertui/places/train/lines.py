@@ -69,8 +69,9 @@ def _live(state: RunState, status: Status, asked: float | None, plan: StagePlan,
     left: list[Part] = [*status_parts(status)]
     if asked is not None:
         left = [(f"◐ stopping, asked {duration(time.monotonic() - asked)} ago", "bold $warning")]
-    left += [*_stage(state, plan), (f"  {duration(status.seconds)}" if status.started else "", FAINT)]
-    right: list[Part] = _alerts(state)
+    left += _stage(state, plan)
+    took: Part = (f"  {duration(status.seconds)}" if status.started else "", FAINT)
+    right: list[Part] = []
     quiet = status.quiet >= QUIET and not status.paused
     span = None if quiet else plan.span(state)
     if span is not None:
@@ -78,7 +79,12 @@ def _live(state: RunState, status: Status, asked: float | None, plan: StagePlan,
     elif state.best is not None and width >= 70:
         right += [("  best ", FAINT), *scores({"ndcg@10": state.best.values.get("ndcg@10", 0.0)})[:1]]
         right.append((metric(state.best.values.get("ndcg@10")), "bold"))
-    lines = [spread(left, right, width), _far(state, width, quiet)]
+    alerts = _alerts(state)
+    if line([*left, *alerts, *right]).cell_length >= width:
+        alerts = [(text.split(" alert")[0], style) for text, style in alerts]
+    if line([*left, took, *alerts, *right]).cell_length < width:  # on a small screen what is left comes first
+        left.append(took)
+    lines = [spread(left, [*alerts, *right], width), _far(state, width, quiet)]
     if not status.responding:
         lines.append(line([("no sign of life for a while: x stops it", "bold $warning")], width))
     elif errors := [alert for alert in state.alerts if alert.level == "error"]:

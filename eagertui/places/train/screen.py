@@ -69,7 +69,7 @@ class TrainScreen(Place):
         self._planned: tuple[RunFolder, int] | None = None
         """The run whose plan was read, and at which of its stages."""
         self._pane = ""
-        """What stands at the bottom: nothing for the story, `output`, or on small screens `story` over the metrics."""
+        """What stands at the bottom: nothing for the story, `stages`, `output`; `story` where it has no place."""
         self._output: list[str] = []
         self._output_at = 0.0
         self._stages = (0, 0, 0)
@@ -112,7 +112,7 @@ class TrainScreen(Place):
     def _focus_again(self) -> None:
         """The keys go to the story, or to the test figures that stand in its place for want of room."""
         if self.is_current and not _seen(self.focused):
-            panels = (self.query_one(LogView), self.query_one("#metrics"))
+            panels = (self.query_one(LogView), self.query_one("#metrics"), self.query_one("#stages"))
             self.set_focus(next((panel for panel in panels if _seen(panel)), None))
 
     @property
@@ -212,7 +212,8 @@ class TrainScreen(Place):
             "-live": status.live,
             "-bad": status.state in ("failed", "lost"),
             "-held": self.held,
-            "-told": self._pane != "",
+            "-told": self._pane in ("story", "output"),
+            "-stages": self._pane == "stages",
         }
         self.update_classes(classes)
         if not _seen(self.focused):
@@ -315,14 +316,21 @@ class TrainScreen(Place):
         """Whether the story has no room of its own beside the metrics or the curves."""
         return self.has_class("-low") or (self.has_class("-tiny") and self.has_class("-measured"))
 
+    @property
+    def _stages_apart(self) -> bool:
+        """Whether the stages have no room of their own beside the story or the metrics."""
+        no_room = self.has_class("-measured") and not self.has_class("-vast")
+        return no_room or self.has_class("-tiny") or self.has_class("-low")
+
     def action_hold(self) -> None:
         """Hold the view still, or follow again."""
         self._held = time.time() if self._held is None else None
         self.news()
 
     def action_output(self) -> None:
-        """What the engine printed, or the story again."""
-        panes = ["", "story", "output"] if self._takes_turns else ["", "output"]
+        """The stages alone where they have no room, what the engine printed, and then the story again."""
+        wanted = {"": True, "story": self._takes_turns, "stages": self._stages_apart, "output": True}
+        panes = [name for name, there in wanted.items() if there]
         at = panes.index(self._pane) if self._pane in panes else 0
         self._pane = panes[(at + 1) % len(panes)]
         if self._pane == "output" and self._seen is not None:

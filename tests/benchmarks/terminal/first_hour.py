@@ -2,24 +2,23 @@
 
     python tests/benchmarks/terminal/first_hour.py [--size 80x24] [--only WORD ...] [--keep FOLDER]
 
-Each step types a command or presses keys, and says what must stand on the screen and what must not. A step that fails
-does not end the others. --keep writes a text screen a step. It runs with the Python that has the wheel or the
-checkout; nothing is trained but the last part (`--only train`), a short run on a part of the sample. Needs tmux, and
-about five minutes.
+Each step types a command or presses keys, waits for what must stand on the screen before the next key, and says what
+must be seen at last and what must not. A step that fails does not end the others, and none needs another: --only tries
+those whose names hold one of the words. --keep writes a text screen a step. It runs with the Python that has the wheel
+or the checkout; nothing is trained but the last part (--only "train, "), a short run on a part of the sample. Needs
+tmux, and about ten minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from steps import Missing, Walk, after_the_list, pressing
+from steps import Does, Walk, see
 
 SHORT = (
     "--set data.where=\"user_id < 'r0400'\" --set tune.stages.epochs=1 --set sasrec.epochs=1 "
@@ -27,6 +26,7 @@ SHORT = (
 )
 LOCKED = "unshare -m bash --norc -c 'mount --bind read-only read-only; mount -o remount,bind,ro read-only;"
 """A shell, for root, in which a folder cannot be written."""
+A_LIST = see("Next 20", r"1 .*-\d")
 
 
 def in_the_shell(walk: Walk) -> None:
@@ -103,53 +103,75 @@ def in_the_shell(walk: Walk) -> None:
 
 
 def in_the_app(walk: Walk) -> None:
-    """What is pressed."""
+    """Places and keys."""
     app = walk.app
     for key, place in (("3", "Index"), ("5", "Explore"), ("6", "Compare")):
-        app(f"{place} before a project is open", "", pressing(key), "No project is open", "1 +home")
-    for path in ("shop", "two/shop", "ours"):
-        app(f"Home, {path} opened", path, pressing("1"), "Quit")
-    app("projects of one name", "shop", pressing("1"), "bookshop", "two")
-    app("Home with a run", "ours", pressing("1"), "This run", "finished")
-    app("Train, the test panel to its end", "open ours train", pressing("Tab", "Tab", "Tab", "G"), "popularity")
-    app("Train, the test panel, back to its first row", "open ours train", pressing("Tab", "Tab", "Tab", "G", "g"),
-        "model")  # fmt: skip
-    app("Compare, the methods to their end", "open ours compare", pressing("Tab", "G"), "popularity")
-    app("the form before a first run", "shop", pressing("t"), "not known")
-    app("the form, an impossible recipe", "shop",
-        pressing("t", "...", "/", "=recipe", "Enter", "...", "Enter", "...", "Home", "Down", "Down", "Down", "Enter"),
-        "huggyllama")  # fmt: skip
-    app("recipes in the form", "shop", pressing("t", "...", "/", "=recipe", "Enter", "...", "Enter"),
-        "GPUs, 6.7 B|1.9 M")  # fmt: skip
-    app("the filter ranks names first", "shop", pressing("t", "/", "=ep"), r"epochs")
-    app("a name of a run", "ours", pressing("1", "N", "C-u", "=second", "Enter"), "second")
-    app("deleting a run asks and tells the bytes", "ours", pressing("1", "D"), "[MK]B", "Delete")
-    app("a pinned run stays", "ours", pressing("1", "P", "D"), "pinned")
-    app("freeing the disk", "ours", pressing("1", "C"), "[MK]B|nothing|No ")
-    app("ctrl+c names our keys", "shop", pressing("C-c"), "q", hides=[r"ctrl\+q"])
-    app("j k g G", "open ours data", pressing("...", "[", "v", "...", "j", "j", "G", "k"), "Items|Interactions|Users")
-    app("help names moving", "ours", pressing("?", "G"), "screenful", "one step back")
-    app("one theme in the palette", "ours", pressing("C-p", "=theme"), "Theme")
-    app("the palette finds an item", "open ours explore", pressing("C-p", "=Castle"), "Castle")
-    app("the palette finds a setting", "ours", pressing("C-p", "=batch_tokens"), "tune.batch_tokens")
-    app("the palette finds a page", "ours", pressing("C-p", "=glossary"), "(?i)glossary")
-    app("the palette finds a project", "ours", pressing("C-p", "=two"), "two")
-    app("the palette finds a run", "ours", pressing("C-p", "=bookshop-demo"), "demo")
-    app("titles have the room in Data", "open ours data", pressing("...", "[", "v", "..."), "Items",
-        r"[A-Z]\w+ \w+ \w+")  # fmt: skip
-    app("Index", "open ours index", pressing("Down", "Right"), "Quit")
-    app("Explore, a list and the held-out item", "open ours explore --user r0236", pressing(), "Next", "r0236",
-        seconds=90)  # fmt: skip
+        app(f"{place} before a project is open", "", [key], "No project is open", "1 +home", hides=["Build|Find|Mark"])
+    app("Train, the test panel to its end", "open ours train", [see("sasrec"), "Tab", "Tab", "Tab", "G"],
+        "popularity", "better than")  # fmt: skip
+    app("Train, the test panel, back to its first row", "open ours train",
+        [see("sasrec"), "Tab", "Tab", "Tab", "G", see("better than"), "g"], r"model\+fused")  # fmt: skip
+    app("Train, the stages of a finished run", "open ours train", [see("sasrec"), "o", "o"], r"tune +\d+ min")
+    app("Compare, the methods to their end", "open ours compare", [see("model"), "Tab", "G"], "best reachable")
+    app("ctrl+c names our keys", "shop", [see("look at the data"), "C-c"], "q quits", "ctrl.z", hides=[r"ctrl\+q"])
+    items = [see("users +2,000"), "[", see("of 29,032"), "v", see("of 900")]  # one panel large, as on a small screen
+    app("j k g G", "open ours data", [*items, "j", "j", "G", "k"], "900 of 900")
+    app("titles have the room in Data", "open ours data", items, r"[A-Z]\w+ \w+ \w+ ")
+    app("help names moving", "ours", [see("This run|What now"), "?", see("Keys of"), "G"], "a screenful",
+        "one step back")  # fmt: skip
+    app("Explore, a list and the held-out item", "open ours explore --user r0236", [], "Next 20", r"1 .*-\d",
+        "held out")  # fmt: skip
     app("Esc keeps the answer", "open ours explore --user r0236",
-        after_the_list("/", "=zzz", "Escape", "Escape"),
-        "Next", "Quit")  # fmt: skip
-    app("Enter drills down to an item", "open ours explore --user r0236",
-        after_the_list("Tab", "Tab", "Enter"),
-        "esc back|Quit", seconds=5)  # fmt: skip
-    app("E opens the editor", "shop", pressing("E"), "bookshop", "Quit")
-    broken(walk)
-    two_apps(walk)
-    read_only(walk)
+        [A_LIST, "/", "=zzz", see("zzz"), "Escape", "Escape"], "Next 20", r"1 .*-\d", hides=["zzz"])  # fmt: skip
+    app("Enter drills down to an item", "open ours explore --user r0236", [A_LIST, "Enter"], "Code by code", "Scorers")
+    app("E opens the editor", "shop", [see("look at the data"), "E"], "look at the data", "Quit")
+
+
+def home(walk: Walk) -> None:
+    """Projects and runs."""
+    app = walk.app
+    known = see("1 in all", "This run")
+    if walk.wanted(step := "projects of one name"):
+        walk.visit("two/shop", see("look at the data"))
+        app(step, "shop", [see("look at the data")], r"bookshop .*~/shop", r"bookshop .*two/shop")
+    app("Home with a run", "ours", [known], "R@10 .5905", "52 min")
+    app("a name of a run", "ours", [known, "N", see("enter keeps"), "C-u", "=second", "Enter"], "finished +second")
+    app("deleting a run asks and tells the bytes", "ours", [known, "D"], "Delete 7.3 MB", "Keep it")
+    app("a pinned run stays", "ours", [known, "P", see("pinned"), "D"], "run bookshop-demo is pinned")
+    if walk.wanted("freeing the disk"):
+        store = walk.finished("full") / "runs" / ".store" / "0123456789abcdef0123"
+        store.mkdir()
+        (store / "left-over").write_bytes(bytes(3_000_000))
+    app("freeing the disk", "full", [known, "C"], r"3.0 MB")
+
+
+def the_form(walk: Walk) -> None:
+    """Before a training."""
+    app = walk.app
+    form = ["t", see("memory 1.2 GB")]
+    recipes = [*form, "/", "=recipe", see("1 of"), "Enter", "Enter", see("enter takes")]
+    app("the form before a first run", "shop", form, "time not known before a first run")
+    app("the filter ranks names first", "shop", [*form, "/", "=ep", see(r"\d of 1")],
+        r"Most used\s+(?:[│┃].*)?\n\W+tune.stages.0.epochs")  # fmt: skip
+    app("recipes in the form", "shop", [*recipes, "Home"], "GPUs, 6.7 B", "two CPU cores, 1.9 M")
+    app("the form, an impossible recipe", "shop", [*recipes, "Home", "Enter"],
+        "cannot start: vectors.semantic needs huggyllama/llama-7b", "hub cannot be reached")  # fmt: skip
+
+
+def the_palette(walk: Walk) -> None:
+    """What ctrl+p finds."""
+    for step, command, typed, shown in (
+        ("one theme in the palette", "ours", "theme", r"Theme +\(\^t\)"),
+        ("the palette finds an item", "open ours explore", "castle", "[Cc]astle.* item"),
+        ("the palette finds a setting", "ours", "batch_tokens", r"tune\.batch_tokens +setting"),
+        ("the palette finds a page", "ours", "glossary", "glossary +documentation"),
+        ("the palette finds a project", "ours", "shop", "bookshop +project"),
+        ("the palette finds a run", "ours", "bookshop-demo", "bookshop-demo +run"),
+    ):
+        if walk.wanted(step) and step.endswith("project"):
+            walk.visit("two/shop", see("look at the data"))
+        there = see("Who") if "explore" in command else see("This run")
+        walk.app(step, command, [there, "C-p", see("Search"), f"={typed}"], shown)
 
 
 def broken(walk: Walk) -> None:
@@ -157,17 +179,19 @@ def broken(walk: Walk) -> None:
     settings = walk.home / "config" / "eagertui" / "config.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text('symbols = "ascii"\n[keys]\nnonsense = "z"\ntrain = "5"\n')
-    walk.app("a wrong line of config.toml costs that line", "open ours train", pressing(), "nonsense", "train")
+    walk.app("a wrong line of config.toml costs that line", "open ours train", [], "keys.nonsense: no such action",
+             "keys.train: 5 is the key")  # fmt: skip
     settings.unlink()
     file = walk.home / "two/shop/project.toml"
     good = file.read_text()
     file.write_text(good.replace("seed = 0", "seed = = 0"))
-    walk.app("a broken project file shows its line", "two/shop", pressing("t"), "seed = = 0", before="EagerTUI")
+    walk.app("a broken project file shows its line", "two/shop", [], "line 5: seed = = 0", "E +opens the file")
     editor = walk.home / "mend.sh"
     editor.write_text("#!/bin/sh\nsed -i 's/= = 0/= 7/' \"$1\"\n")
     editor.chmod(0o755)
     walk.shell["EDITOR"] = str(editor)
-    walk.app("E mends it and all is read again", "two/shop", pressing("t", "E"), "seed +7", before="EagerTUI")
+    walk.app("E mends it and all is read again", "two/shop",
+             [see("seed = = 0"), "E", see("look at the data"), "t", see("memory 1.2 GB")], "seed +7")  # fmt: skip
     walk.shell["EDITOR"] = "cat"
     file.write_text(good)
 
@@ -178,98 +202,65 @@ def two_apps(walk: Walk) -> None:
     if not walk.wanted(step):
         return
     shutil.rmtree(walk.home / "state", ignore_errors=True)
-    one, other = walk.session(), None
-    try:
-        one.type("eagertui"), one.keys("Enter")
-        one.see("first", "Quit", seconds=60, place=False)
-        other = walk.session()
-    except Exception:
-        one.close()
-        raise
-    try:
-        other.type("eagertui two/shop"), other.keys("Enter")
-        other.see("second", "Quit", seconds=60, place=False)
-        time.sleep(2)
-        other.keys("q")
-        time.sleep(2)
-        one.keys("s")
-        time.sleep(4)
-        one.keys("q")
-        time.sleep(2)
-        one.type("clear; eagertui"), one.keys("Enter")
-        with contextlib.suppress(Missing):
-            one.see("again", "two", "bookshop", seconds=40, place=False)
-        walk.check(step, one.screen(), [r"two", r"bookshop"])
-    finally:
-        one.close()
-        other.close()
+    with walk.session() as one:
+        walk.open(one, "eagertui")
+        walk.visit("two/shop", see("look at the data"))
+        one.do(["s", see("~/bookshop|data of bookshop|look at the data")])
+        walk.leave(one)
+        walk.open(one, "eagertui")
+        walk.look(one, step, [], r"bookshop .*~/bookshop", r"bookshop .*two/shop")
+        walk.leave(one)
 
 
 def read_only(walk: Walk) -> None:
     """A project whose folder cannot be written."""
-    step = "Data of a project that cannot be written"
-    if os.geteuid() or not walk.wanted(step):
+    if os.geteuid():
         return
-    terminal = walk.session()
-    try:
-        terminal.type(f"clear; {LOCKED} eagertui open read-only data'"), terminal.keys("Enter")
-        with contextlib.suppress(Missing):
-            terminal.see(step, "29,032", seconds=60, place=False)
-        walk.check(step, terminal.screen(), ["29,032|29,0"], ["ended without an answer"])
-        terminal.keys("t")
-        with contextlib.suppress(Missing):
-            terminal.see(step, "cannot write", seconds=40, place=False)
-        wanted = ["cannot *write|cannot[^a-z]+write"]
-        walk.check("the form of a project that cannot be written", terminal.screen(), wanted)
-    finally:
-        terminal.close()
+    walk.app("Data of a project that cannot be written", f"{LOCKED} eagertui open read-only data'", [], "29,032",
+             "users +2,000", hides=["ended without an answer"])  # fmt: skip
+    walk.app("the form of a project that cannot be written", f"{LOCKED} eagertui read-only'",
+             [see("look at the data"), "t"], "cannot start: cannot write", "copy the project")  # fmt: skip
 
 
 def a_run(walk: Walk) -> None:
-    """A short run: watched, stopped, gone on with, and what is told of the next one."""
-    step = "train, a short run"
-    if not walk.wanted(step):
+    """A short run: watched, stopped, gone on with, and what is said of the next one."""
+    if not walk.wanted("train, "):
         return
-    terminal = walk.session()
+    stages = ["o"] if walk.size.startswith("60") else []  # a small screen has no room for them beside the curves
+    with walk.session() as terminal:
 
-    def see(name: str, *patterns: str, seconds: float = 120, hides: Sequence[str] = ()) -> None:
-        with contextlib.suppress(Missing):
-            terminal.see(name, *patterns, seconds=seconds, place=False)
-        walk.check(f"train, {name}", terminal.screen(), patterns, hides)
+        def look(name: str, does: Sequence[Does], *wants: str, hides: Sequence[str] = (), seconds: float = 600) -> None:
+            walk.look(terminal, f"train, {name}", does, *wants, hides=hides, seconds=seconds)
 
-    try:
-        terminal.type(f"clear; eagertui train shop {SHORT}"), terminal.keys("Enter")
-        terminal.see("the place", "No run yet", seconds=60, place=False)
-        terminal.keys("t")
-        terminal.see("the form", "not known|about", seconds=90, place=False)
-        pressing("...", "t")(terminal)
-        see("at work, stages to come", "running", "Story|Stages", seconds=90)
-        terminal.see("tuning", r"stage 7/10", seconds=400, place=False)
-        terminal.keys("x")
-        time.sleep(1)
-        see("stop asks", "(?i)stop", seconds=10)
-        terminal.keys("s")
-        see("stopped, each stage by its name", "stopped", seconds=60, hides=[r"\.partial"])
-        terminal.keys("r")
-        see("goes on", "running", seconds=60)
-        see("ranking, which pass", r"\d of \d|/10", seconds=400)
-        see("finished, sums of both parts", "finished", seconds=600)
-        terminal.keys("t")
-        see("the next one's time", "about|nothing to compute|not known", seconds=60)
-    finally:
-        terminal.close()
+        walk.open(terminal, f"eagertui train shop {SHORT}")
+        look("the form of a short run", [see("No run yet"), "t"], "time not known before a first run", "memory")
+        look("at work", ["t"], "running", "stage [2-9]/10")
+        look("stages to come", [see(r"stage [67]/10", seconds=600), *stages], r"tune", "baselines +≈", "evaluate +≈")
+        look("stop asks", [see(r"stage 7/10", seconds=600), "x"], "Stop this run", "s +Stop and save")
+        look("stopped, each stage by its name", ["s"], "■ stopped", "■ tune +stopped", hides=[r"\.partial"])
+        look("goes on", ["r"], "running", "stage 7/10")
+        look("ranking, which pass", [], r"ranking.* of ")
+        look("finished", [], "✓ finished", "R@10|e +recommendations")
+        look("finished, sums of both parts", ["o", "o"], r"tune +\d+ s", "evaluate +")
+        look("the next one's time", ["t"], r"about \d+|nothing to compute")
+        look("the next one's time, another seed", ["/", "=seed", see("1 of"), "Enter", "Enter", "C-u", "=1", "Enter"],
+             r"about \d+")  # fmt: skip
+        walk.leave(terminal)
+
+
+PARTS = (in_the_shell, in_the_app, home, the_form, the_palette, broken, two_apps, read_only, a_run)
 
 
 def main() -> int:
     """Walk in one size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="80x24")
-    parser.add_argument("--only", action="append", default=[], help="a word of the steps to try; repeatable")
+    parser.add_argument("--only", nargs="+", default=[], help="words of the steps to try")
     parser.add_argument("--keep", type=Path, help="a folder for the screens")
     options = parser.parse_args()
     walk = Walk(options.size, options.only, options.keep)
     try:
-        for part in (in_the_shell, in_the_app, a_run):
+        for part in PARTS:
             part(walk)
     finally:
         walk.end()

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import psutil
@@ -21,18 +22,61 @@ from core.assets import assets_path
 
 DONE = "done-here"
 HIDDEN = ("Traceback", "FutureWarning")
+PROMPT = r"\$\s*$"
+PATIENCE = 90.0
+"""Seconds that a screen may take, on a machine that does other work too."""
 
 
 class Missing(Exception):
     """A screen lacks what it must show."""
 
 
-class Session(Terminal):
-    """A terminal whose failures are told and do not end the others."""
+Does = str | Callable[["Session"], None]
+"""A key by tmux's name, a text to type behind `=`, or a wait for the screen, see `see`."""
 
-    def fail(self, step: str, text: str, why: str) -> None:
-        """Tell it to the step."""
-        raise Missing(f"{why}\n{text}")
+
+def looks(screen: str) -> list[str]:
+    """A screen as it stands, and read on over the ends of its lines: whole, and panel by panel."""
+    rows = [re.split("[│┃]", row) for row in screen.splitlines()]
+    panels = [" ".join(" ".join(cells).split()) for cells in zip_longest(*rows, fillvalue="")]
+    return [screen, screen.replace("\n", ""), " ".join(screen.split()), *panels]
+
+
+def lacking(screen: str, patterns: Sequence[str]) -> list[str]:
+    """The patterns that a screen does not show."""
+    shown = looks(screen)
+    return [pattern for pattern in patterns if not any(re.search(pattern, look) for look in shown)]
+
+
+class Session(Terminal):
+    """A terminal in which one waits for what is wanted, and reads over the ends of lines."""
+
+    def wait(self, *patterns: str, seconds: float = PATIENCE) -> None:
+        """Until all of it is shown.
+
+        Raises:
+            Missing: it is not shown in time.
+        """
+        end = time.monotonic() + seconds
+        while lacks := lacking(self.screen(), patterns):
+            if time.monotonic() > end:
+                raise Missing(f"not shown: {lacks}")
+            time.sleep(0.1)
+
+    def do(self, does: Sequence[Does]) -> None:
+        """Press, type and wait, one after the other."""
+        for one in does:
+            if not isinstance(one, str):
+                one(self)
+            elif one.startswith("="):
+                self.type(one[1:])
+            else:
+                self.keys(one)
+
+
+def see(*patterns: str, seconds: float = PATIENCE) -> Callable[[Session], None]:
+    """A wait for what must be shown before the next key."""
+    return lambda session: session.wait(*patterns, seconds=seconds)
 
 
 class Walk:
@@ -67,72 +111,93 @@ class Walk:
         """Whether a step is tried."""
         return not self.only or any(word in step for word in self.only)
 
-    def shown(self, step: str, screen: str) -> None:
-        """Keep a screen."""
+    def check(self, step: str, screen: str, wants: Sequence[str], hides: Sequence[str] = (), why: str = "") -> None:
+        """Keep the screen, and say whether it shows what it must."""
         if self.keep:
             self.keep.mkdir(parents=True, exist_ok=True)
             name = re.sub(r"\W+", "-", step).strip("-")
             (self.keep / f"{name}.{self.size}.txt").write_text(f"--- {step}, {self.size}\n{screen}\n")
-
-    def check(self, step: str, screen: str, wants: Sequence[str], hides: Sequence[str] = ()) -> None:
-        """Keep the screen and say whether it shows what it must."""
-        self.shown(step, screen)
-        looks = [screen, re.sub(r"\s*\n\s*", " ", screen), screen.replace("\n", "")]  # lines wrap at any letter
-        lacks = [one for one in wants if not any(re.search(one, look) for look in looks)]
-        extra = [one for one in (*HIDDEN, *hides) if re.search(one, screen)]
+        lacks, extra = lacking(screen, wants), [one for one in (*HIDDEN, *hides) if re.search(one, screen)]
         self.tried += 1
-        if lacks or extra:
+        if lacks or extra or why:
             self.failed.append(step)
-            print(f"FAILED  {step}: lacks {lacks}, shows {extra}\n{screen}", flush=True)
+            print(f"FAILED  {step}: lacks {lacks}, shows {extra} {why}\n{screen}", flush=True)
         else:
             print(f"ok      {step}", flush=True)
 
-    def command(self, step: str, command: str, *wants: str, hides: Sequence[str] = (), seconds: float = 120) -> None:
+    def command(self, step: str, command: str, *wants: str, hides: Sequence[str] = (), seconds: float = 180) -> None:
         """Type a command and look at what it prints."""
         if not self.wanted(step):
             return
-        terminal = self.session()
-        try:
+        with self.session() as terminal:
             script = self.home / "step.sh"
             script.write_text(command + "\n")
-            terminal.type(f"clear; . {script}; echo {DONE[:4]}'{DONE[4:]}'")
-            terminal.keys("Enter")
-            end = time.monotonic() + seconds
-            while DONE not in (screen := terminal.screen()) and time.monotonic() < end:
-                time.sleep(0.3)
+            terminal.do([f"=clear; . {script}; echo {DONE[:4]}'{DONE[4:]}'", "Enter"])
+            with contextlib.suppress(Missing):
+                terminal.wait(DONE, seconds=seconds)
+            screen = terminal.screen()
             lines = [line for line in screen.rstrip().splitlines() if DONE not in line and line.strip() != "$"]
             self.check(step, "\n".join([*(f"$ {line}" for line in command.splitlines()), *lines]), wants, hides)
-        finally:
-            terminal.close()
 
-    def app(
-        self, step: str, argv: str, keys: Callable[[Session], None], *wants: str, hides: Sequence[str] = (),
-        seconds: float = 60, before: str = "Quit",
-    ) -> None:  # fmt: skip
-        """Open the app, press keys, and look at the screen."""
+    def app(self, step: str, command: str, does: Sequence[Does], *wants: str, hides: Sequence[str] = ()) -> None:
+        """Open the app, press keys, and look at the screen.
+
+        Args:
+            step: its name.
+            command: what is typed behind `eagertui`, or a whole command line that holds it.
+            does: keys, texts and waits; the bar with `Quit` is waited for before.
+            wants: patterns of what must be seen at last.
+            hides: patterns of what must not.
+        """
         if not self.wanted(step):
             return
-        terminal = self.session()
+        with self.session() as terminal:
+            self.open(terminal, command)
+            self.look(terminal, step, does, *wants, hides=hides)
+            self.leave(terminal)
+
+    def look(
+        self, terminal: Session, step: str, does: Sequence[Does], *wants: str, hides: Sequence[str] = (),
+        seconds: float = PATIENCE,
+    ) -> bool:  # fmt: skip
+        """Press keys in an app that is open, and look at the screen; false where it is not as it must be."""
+        why, before = "", len(self.failed)
         try:
-            terminal.type(f"clear; eagertui {argv}")
-            terminal.keys("Enter")
-            try:
-                terminal.see("open", before, seconds=60, place=False)
-                time.sleep(1.5)
-                keys(terminal)
-                with contextlib.suppress(Missing):
-                    terminal.see(step, *wants, seconds=seconds, place=False)
-                self.check(step, terminal.screen(), wants, hides)
-                pressing("Escape", "Escape", "q")(terminal)  # as a person leaves, so that it is kept what is known
-                time.sleep(1)
-            except Missing as fault:
-                self.check(step, str(fault), [*wants, "what comes before it"])
+            terminal.do(does)
+        except Missing as missing:
+            why = f"before it: {missing}"
+        with contextlib.suppress(Missing):
+            terminal.wait(*wants, seconds=0 if why else seconds)
+        self.check(step, terminal.screen(), wants, hides, why)
+        return len(self.failed) == before
+
+    def visit(self, command: str, *does: Does) -> None:
+        """Open the app, do something there and leave it, as a step before the one that is looked at."""
+        with self.session() as terminal:
+            self.open(terminal, command)
+            with contextlib.suppress(Missing):
+                terminal.do(does)
+            self.leave(terminal)
+
+    def open(self, terminal: Session, command: str) -> None:
+        """Type a command that opens the app, and wait until it is drawn."""
+        line = command if "eagertui" in command else f"eagertui {command}"
+        with contextlib.suppress(Missing):
+            terminal.do([f"=clear; {line}", "Enter", see("Quit")])
+
+    def leave(self, terminal: Session) -> None:
+        """Leave as a person does, so that the app keeps what it knows."""
+        with contextlib.suppress(Missing):
+            terminal.do(["Escape", "Escape", "Escape", "q", see(PROMPT, seconds=15)])
+
+    @contextlib.contextmanager
+    def session(self):  # type: ignore[no-untyped-def]
+        """A fresh terminal."""
+        terminal = Session(self.size, self.shell, self.home, patience=1)
+        try:
+            yield terminal
         finally:
             terminal.close()
-
-    def session(self) -> Session:
-        """A fresh terminal."""
-        return Session(self.size, self.shell, self.home, patience=1)
 
     def end(self) -> None:
         """Delete what was made, and end what is left at work there."""
@@ -141,29 +206,3 @@ class Walk:
                 if str(self.home) in " ".join(process.cmdline()):
                     process.kill()
         shutil.rmtree(self.home, ignore_errors=True)
-
-
-def pressing(*keys: str) -> Callable[[Session], None]:
-    """Keys one after the other; a text of several letters behind `=` is typed, `...` waits for what is slow."""
-
-    def press(terminal: Session) -> None:
-        for key in keys:
-            if key == "...":
-                time.sleep(3)
-            elif key.startswith("="):
-                terminal.type(key[1:])
-            else:
-                terminal.keys(key)
-            time.sleep(0.4)
-
-    return press
-
-
-def after_the_list(*keys: str) -> Callable[[Session], None]:
-    """Keys once Explore has a list."""
-
-    def press(terminal: Session) -> None:
-        terminal.see("list", "Next", r"1 .*-\d", seconds=90, place=False)
-        pressing(*keys)(terminal)
-
-    return press

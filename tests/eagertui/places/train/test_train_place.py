@@ -73,10 +73,28 @@ async def test_on_a_small_screen_the_keys_reach_every_test_figure(open_app: Open
         assert "popularity" not in text
         await eyes.press("end")
         await eyes.see("popularity")
-        await eyes.press("o", "o", "o")  # the story, what was printed, the figures again
+        await eyes.press("o")
+        await eyes.see("Story")
+        await eyes.press("o")  # the stages have no room beside the figures
+        await eyes.see("Stages", r"✓ \w+ +[\d.]+ s")
+        await eyes.press("o", "o")  # what was printed, the figures again
         await eyes.see("Test")
         await eyes.press("home")
         await eyes.see("sasrec")
+
+
+async def test_on_a_small_screen_a_live_run_shows_its_stages(open_app: Open, shop: Path) -> None:
+    begin(shop, *WAITING)
+    async with open_app(size=(60, 18), verb="train") as eyes:
+        await eyes.see("19 / 30", "Story")
+        await eyes.press("o")
+        text = await eyes.see("Stages", "✓ index", "● tune +running")
+        assert "Story" not in text
+        assert "loss" not in text
+        await eyes.press("o")
+        await eyes.see("stdout.log", "loss")
+        await eyes.press("o")
+        await eyes.see("Story")
 
 
 async def test_the_curves_are_led_through_by_keys(open_app: Open, shop: Path) -> None:
@@ -259,6 +277,16 @@ def test_the_headline_fits(state: str, width: int) -> None:
         assert all(drawn.cell_length <= width for drawn in lines)
         assert len(lines) <= 8
         assert not any("\x1b" in drawn.plain for drawn in lines)
+
+
+def test_on_a_small_screen_what_is_left_comes_before_what_is_gone() -> None:
+    plan = StagePlan(("data", "tune", "evaluate"), {"data": 10.0, "tune": 900.0, "evaluate": 900.0})
+    status = Status("running", process="x", started=100.0, ended=195.0)
+    alert = Event(5, 195.0, "alert", {"level": "warning", "title": "slow", "text": ""})
+    small, wide = (headline(told(alert), status, None, plan, width)[0].plain for width in (56, 76))
+    assert small.endswith("left")
+    assert "…" not in small
+    assert "1 min 35 s" in wide
 
 
 def test_the_stages_and_those_that_follow() -> None:
