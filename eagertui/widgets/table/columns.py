@@ -17,7 +17,7 @@ SHORT = 24
 LEAST = 16
 """Cells that a title keeps however little is left."""
 READABLE = 28
-"""Cells that a title has where not every column is in sight anyway."""
+"""Cells that a title has where not every column is in sight anyway; at most half of a narrow table."""
 SPARE = 4
 """Fewer cells are not worth cutting a column's longest texts for."""
 LONGEST = 200
@@ -62,9 +62,9 @@ def fit(needs: Sequence[int], room: int, usual: Sequence[int] = ()) -> list[int]
         share = max(LEAST, left // (len(titles) - number))
         widths[index] = min(wish, share)
         left -= widths[index]
-    if room >= 2 * READABLE and sum(widths) + GAP * (len(widths) - 1) > room:
+    if sum(widths) + GAP * (len(widths) - 1) > room:
         for wish, index in titles:
-            widths[index] = max(widths[index], min(wish, READABLE))
+            widths[index] = max(widths[index], min(wish, READABLE, room // 2))
     return [max(1, min(w, room)) for w in widths]
 
 

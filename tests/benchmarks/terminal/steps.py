@@ -99,6 +99,11 @@ class Walk:
             shutil.copytree(assets_path() / "sample", self.home / folder)
         self.finished("ours")
 
+    @property
+    def small(self) -> bool:
+        """Whether some panels take turns for want of room."""
+        return int(self.size.partition("x")[0]) < 70
+
     def finished(self, name: str) -> Path:
         """The demo as a project of one's own, which may be written."""
         folder = self.home / name
@@ -139,8 +144,10 @@ class Walk:
             lines = [line for line in screen.rstrip().splitlines() if DONE not in line and line.strip() != "$"]
             self.check(step, "\n".join([*(f"$ {line}" for line in command.splitlines()), *lines]), wants, hides)
 
-    def app(self, step: str, command: str, does: Sequence[Does], *wants: str, hides: Sequence[str] = ()) -> None:
-        """Open the app, press keys, and look at the screen.
+    def app(
+        self, step: str, command: str, does: Sequence[Does], *wants: str, hides: Sequence[str] = (), visited: str = ""
+    ) -> None:  # fmt: skip
+        """Open an app that remembers nothing, press keys, and look at the screen.
 
         Args:
             step: its name.
@@ -148,9 +155,13 @@ class Walk:
             does: keys, texts and waits; the bar with `Quit` is waited for before.
             wants: patterns of what must be seen at last.
             hides: patterns of what must not.
+            visited: a project that was opened before.
         """
         if not self.wanted(step):
             return
+        self.forget()
+        if visited:
+            self.visit(visited, see("look at the data"))
         with self.session() as terminal:
             self.open(terminal, command)
             self.look(terminal, step, does, *wants, hides=hides)
@@ -170,6 +181,10 @@ class Walk:
             terminal.wait(*wants, seconds=0 if why else seconds)
         self.check(step, terminal.screen(), wants, hides, why)
         return len(self.failed) == before
+
+    def forget(self) -> None:
+        """Take away what the app remembers."""
+        shutil.rmtree(self.home / "state", ignore_errors=True)
 
     def visit(self, command: str, *does: Does) -> None:
         """Open the app, do something there and leave it, as a step before the one that is looked at."""

@@ -60,6 +60,7 @@ def test_a_title_takes_what_most_texts_of_the_others_do_not_need() -> None:
     assert fit(needs, 76, usual) == [6, 32, 13, 19]
     assert fit(needs, 200, usual) == needs
     assert fit([6, 60, 12, 19, 40], 74) == [6, READABLE, 12, 19, READABLE]  # not all of it is in sight anyway
+    assert fit([6, 60, 12, 19, 40], 54) == [6, 27, 12, 19, 27]  # of a narrow table no more than half
 
 
 @given(ANY, st.integers(0, 60), st.booleans())
