@@ -165,6 +165,7 @@ class WatchingApp(PacedApp):
                 self.project_name, notes = await asyncio.to_thread(self.bridge.check_project)
                 if not self.bridge.demo:  # it is no project of theirs, and one key away
                     self.memory.opened(file, self.project_name)
+                    self.poll_projects()  # the list has it by its folder's name until now
                 self._tell_notes(notes)
             except EagerError as error:
                 self.project_error = error

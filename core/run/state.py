@@ -320,8 +320,10 @@ def _stage_finished(state: RunState, event: Event) -> None:
 
 
 def _stage_reused(state: RunState, event: Event) -> None:
-    name = _text(event, "stage")
-    _keep(state.stages, name, StageState(name, "reused", event.ts, fingerprint=_text(event, "fingerprint")))
+    name, fingerprint = _text(event, "stage"), _text(event, "fingerprint")
+    earlier = state.stages.get(name)
+    if earlier is None or earlier.state != "finished" or earlier.fingerprint != fingerprint:  # not by this run itself
+        _keep(state.stages, name, StageState(name, "reused", event.ts, fingerprint=fingerprint))
 
 
 def _progress(state: RunState, event: Event) -> None:

@@ -63,7 +63,7 @@ class ChoiceSelect(ToldSelect):
     ChoiceSelect { width: 1fr; height: 1; }
     ChoiceSelect > SelectCurrent, ChoiceSelect:focus > SelectCurrent { border: none; padding: 0 1 0 0; height: 1; }
     ChoiceSelect > SelectOverlay {
-        background: $surface; border: round $accent; max-height: 14; text-wrap: nowrap;
+        background: $surface; border: round $accent; max-height: 14;
         &:focus { border: round $accent; background-tint: $foreground 0%; }
     }
     .-short ChoiceSelect > SelectOverlay { max-height: 10; }

@@ -172,7 +172,7 @@ def problem(key: str, text: str) -> str:
 def recipe_words(card: RecipeCard) -> str:
     """What a recipe needs, in as few words as a narrow list has room for: machine, parameters, download."""
     needs, size = re.split("[;.]", card.needs)[0], card.size.partition(" (")[0].rstrip(".")
-    for word, short in ((" million parameters", " M"), (" billion parameters", " B")):
+    for word, short in ((" million ", " M "), (" billion ", " B ")):
         size = size.replace(word, short)
     loads = re.search(r"[\d.]+ GB", card.download)
     return f"{needs}, {size}" + (f", {loads[0]} to load" if loads else "")

@@ -30,7 +30,8 @@ def plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
             told.append(spread(left, [(roughly(seconds), "")] if isinstance(seconds, int | float) else [], width))
             told += [line([(f"  {clip(note, width - 2)}", FAINT)])] if note else []
         else:
-            told.append(spread(left, [(clip(note, width - names - 10), FAINT)], width))
+            fits = line([*left, " ", note]).cell_length < width  # cut, it would not say how long that took
+            told.append(spread(left, [(note, FAINT)] if fits else [], width))
     return told
 
 

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from core.run.folder import RunFolder
 from eagertui.actions import ACTIONS, PLACES, actions_of, shown_key
-from eagertui.widgets.draw import line
+from eagertui.widgets.draw import FAINT, line
 from eagertui.widgets.key_bar import KeyBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.place_bar import PlaceBar
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NO_PROJECT = [line([("No project is open.", "bold")]), hint("1", "home: the sample, or a project of your own logs")]
 """What a place shows before there is anything to show."""
+READING = line([("reading the runs", FAINT)])
+"""What it shows before it is known whether there is."""
 GOT_IT = next(action for action in ACTIONS if action.id == "got-it")
 SMALLEST = (40, 12)
 """Columns and lines below which a place shows a notice instead of itself."""

@@ -139,9 +139,11 @@ def progress_line(status: Status, width: int) -> Content:
 def bar_line(task: str, share: float, count: str, eta: float | None, width: int) -> Content:
     """A task's bar, share and count, and the time that it still takes."""
     right: list[Part] = [(f"{duration(eta)} left", "bold")] if eta else []
-    name = f"{fill(task, max(10, min(16, cell_len(task))))} " if width >= 70 else ""
-    middle = f" {share:4.0%}  {count}"
-    cells = max(6, width - cell_len(name) - len(middle) - sum(len(text) for text, _ in right) - 2)
+    name, middle = f"{fill(task, max(10, min(16, cell_len(task))))} ", f" {share:4.0%}  {count}"
+    room = width - len(middle) - sum(len(text) for text, _ in right) - 2
+    if width < 70:  # the name where the bar keeps some cells
+        name = f"{clip(task, 16)} " if room - min(16, cell_len(task)) > SHORTEST else ""
+    cells = max(SHORTEST, room - cell_len(name))
     return spread([(name, "bold"), *progress_bar(share, min(cells, 60)), (middle, "")], right, width)
 
 

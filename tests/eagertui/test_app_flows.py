@@ -161,7 +161,8 @@ async def test_no_project_and_the_sample(open_app: Open, tmp_path: Path, monkeyp
         await eyes.see("new project", "try the sample", "eagertui init DIR")
         for key, empty in EMPTY.items():
             await eyes.press(key)
-            assert not re.search("4 train|b build|t Train|b Build|/ Find|space Mark", await eyes.see(empty, "1 home", "q Quit"))
+            text = await eyes.see(empty, "1 home", "q Quit")
+            assert not re.search("4 train|b build|t Train|b Build|/ Find|space Mark", text)
         await eyes.press("1", "s")
         await eyes.see("look at the data", "bookshop")
         assert eyes.app.bridge.project_file == tmp_path / "bookshop" / "project.toml"

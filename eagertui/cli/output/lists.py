@@ -18,6 +18,8 @@ PIPE_WIDTH = 120
 CODED_WIDTH = 110
 """Columns of a terminal that shows codes beside titles."""
 
+SPARE = ("recipe", "took", "R@10")
+"""Columns of the runs that a narrow terminal goes without, in this order."""
 PIN = "◆"
 """A run that must not be deleted."""
 GLYPHS = {"running": "●", "queued": "◌", "finished": "✓", "failed": "✗", "stopped": "■", "lost": "?"}
@@ -38,25 +40,37 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def show_runs(runs: list[RunInfo]) -> None:
-    """One line a run, the newest first."""
+    """One line a run, the newest first; a narrow terminal shows fewer columns, and every id whole."""
     labelled = any(run.label or run.pinned for run in runs)
-    columns = ("", "run", *(["name"] if labelled else []), "state", "recipe", "took", "R@10", "N@10")
-    table = plain_table(*columns, right=("took", "R@10", "N@10"))
-    for run in runs:
-        status = run.status
-        at_work = status.state == "running" and status.total > 0
-        state = f"{status.state} {status.done / status.total:.0%} of {status.task}" if at_work else status.state
-        table.add_row(
-            GLYPHS.get(status.state, "?"),
-            Text(visible(run.id)),
-            *([Text(f"{PIN} {visible(run.label)}" if run.pinned else visible(run.label))] if labelled else []),
-            Text(visible(state)),
-            Text(visible(run.recipe)),
-            duration(status.seconds) if status.started else "–",
-            _score(run.metrics.get("recall@10")),
-            _score(run.metrics.get("ndcg@10")),
-        )
-    output().print(table)
+    columns = ["", "run", *(["name"] if labelled else []), "state", "recipe", "took", "R@10", "N@10"]
+    rows = [_run_cells(run) for run in runs]
+    console = output()
+    wide = console.options.update(max_width=1000)
+    for spare in (None, *SPARE):
+        columns = [name for name in columns if name != spare]
+        table = plain_table(*columns, right=("took", "R@10", "N@10"))
+        for cells in rows:
+            table.add_row(*(Text(cells[name]) for name in columns))
+        if console.measure(table, options=wide).maximum <= console.width:
+            break
+    console.print(table)
+
+
+def _run_cells(run: RunInfo) -> dict[str, str]:
+    """What the table says of a run, by column."""
+    status = run.status
+    at_work = status.state == "running" and status.total > 0
+    state = f"{status.state} {status.done / status.total:.0%} of {status.task}" if at_work else status.state
+    return {
+        "": GLYPHS.get(status.state, "?"),
+        "run": visible(run.id),
+        "name": f"{PIN} {visible(run.label)}" if run.pinned else visible(run.label),
+        "state": visible(state),
+        "recipe": visible(run.recipe),
+        "took": duration(status.seconds) if status.started else "–",
+        "R@10": _score(run.metrics.get("recall@10")),
+        "N@10": _score(run.metrics.get("ndcg@10")),
+    }
 
 
 def run_row(run: RunInfo) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.compare.compare_wish import VIEWS, CompareWish
 from eagertui.places.compare.lines import HEAD, run_row
-from eagertui.places.place import Place
+from eagertui.places.place import READING, Place
 from eagertui.plain import near
 from eagertui.widgets.chart.chart import Chart
 from eagertui.widgets.chart.plot import MOST_CURVES, Curve
@@ -124,8 +124,8 @@ class CompareScreen(Place):
         table.show(rows)
         empty = self.query_one("#empty", Lines)
         empty.border_title = "Compare"
-        none = self.eager.bridge.project_file is None
-        empty.show(lambda width: _empty_lines(none))
+        none, read = self.eager.bridge.project_file is None, self.eager.runs_read
+        empty.show(lambda width: _empty_lines(none) if none or read else [READING])
         if runs:
             self._look()
         else:

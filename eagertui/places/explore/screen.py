@@ -33,6 +33,7 @@ from eagertui.places.explore.lines import (
     took,
 )
 from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
+from eagertui.places.place import READING
 from eagertui.widgets.draw import clip, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
@@ -99,6 +100,9 @@ class ExploreScreen(Beside):
         if self._explorable != (folder is not None):
             self._explorable = folder is not None
             self.refresh_bindings()
+        if folder is None and not self.eager.runs_read:
+            self.say(READING)
+            return
         if folder is None:
             self.say(
                 line([("No run to explore yet.", "bold")]),

@@ -16,7 +16,7 @@ from core.run.folder import RunFolder, RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo
-from eagertui.places.place import Place
+from eagertui.places.place import READING, Place
 from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
@@ -25,8 +25,8 @@ from eagertui.widgets.run_lines import hint, run_detail, run_row
 
 BEGIN = (
     ("n", "new project", "your own logs: interactions, and a table of items"),
-    ("d", "look at the demo", "a finished run of a bookshop: its codes, its lists, and why"),
-    ("s", "try the sample", "the same bookshop, in ./bookshop: it trains in minutes"),
+    ("d", "look at the demo", "a finished run of a bookshop, to look at and ask"),
+    ("s", "try the sample", "the same shop in ./bookshop; it trains in minutes"),
 )
 NEXT = (
     ("2", "look at the data", "what is in the logs, and what was left out"),
@@ -159,7 +159,7 @@ class HomeScreen(Place):
 
     def _first_steps(self, width: int) -> list[Content]:
         if not self.eager.runs_read:
-            return [line([("reading the runs", FAINT)])]
+            return [READING]
         if self.eager.project_error is not None:
             return [line(["Mended, it is read again by itself."]), hint("E", "opens the file in your editor")]
         if self.eager.bridge.project_file is None:

@@ -22,7 +22,7 @@ from core.run.status import Status
 from core.run.watched_list import Watched
 from core.safe_json import moment
 from eagertui.actions import own_bindings
-from eagertui.places.place import Place
+from eagertui.places.place import READING, Place
 from eagertui.places.train.curve_grid import CurveGrid
 from eagertui.places.train.lines import headline, read_plan, stage_lines, title
 from eagertui.places.train.log_view import LogView
@@ -300,6 +300,8 @@ class TrainScreen(Place):
         log.show(found)
 
     def _first_steps(self) -> list[Content]:
+        if not self.eager.runs_read:
+            return [READING]
         return [
             line([("No run yet.", "bold")]),
             Content(""),

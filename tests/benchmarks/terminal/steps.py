@@ -195,10 +195,13 @@ class Walk:
             self.leave(terminal)
 
     def open(self, terminal: Session, command: str) -> None:
-        """Type a command that opens the app, and wait until it is drawn."""
+        """Type a command that opens the app, and wait until it is drawn.
+
+        Without job control (`set +m`) an app that somebody stops and lets go on keeps its terminal.
+        """
         line = command if "eagertui" in command else f"eagertui {command}"
         with contextlib.suppress(Missing):
-            terminal.do([f"=clear; {line}", "Enter", see("Quit")])
+            terminal.do([f"=set +m; clear; {line}", "Enter", see("Quit")])
 
     def leave(self, terminal: Session) -> None:
         """Leave as a person does, so that the app keeps what it knows."""

@@ -166,6 +166,20 @@ def test_hostile_payloads_do_not_raise() -> None:
     assert state.last_seq == seq
 
 
+def test_a_stage_that_a_run_did_before_it_was_stopped_keeps_its_time() -> None:
+    story = Story()
+    story.tell("run.started", run="r")
+    story.tell("stage.started", stage="data", fingerprint="f0")
+    story.tell("stage.finished", stage="data", seconds=12.0, summary={"items": 9})
+    story.tell("stage.started", stage="tune", fingerprint="f1")
+    story.tell("run.finished", state="stopped", exit_code=130)
+    story.tell("run.started", run="r", resumed=True)
+    kept = story.tell("stage.reused", stage="data", fingerprint="f0").stages["data"]
+    assert (kept.state, kept.seconds, kept.summary) == ("finished", 12.0, {"items": 9})
+    other = story.tell("stage.reused", stage="data", fingerprint="f2").stages["data"]  # of another run
+    assert (other.state, other.seconds) == ("reused", 0.0)
+
+
 def test_the_times_of_a_stage_that_goes_on_are_summed() -> None:
     story = Story()
     story.tell("run.started", run="r")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.run.folder import RunFolder, list_runs
+from eagertui.cli.output import lists
 from tests.eagertui.cli.cli_tools import PROJECT, fake_eager, start_eager, wait_until
 
 ENDLESS = ("--steps", "100000")
@@ -200,6 +201,19 @@ def test_runs_lists_what_was_done(shop):
     row = json.loads(fake_eager("runs", shop, "--json").stdout)["runs"][0]
     assert row["state"] == "finished"
     assert row["metrics"]["ndcg@10"] == 0.0384
+
+
+def test_a_narrow_terminal_shows_every_id_whole(shop, capsys, monkeypatch):
+    fake_eager("--headless", "train", shop)
+    (run,) = list_runs(shop / "runs")
+    for width, there, gone in ((120, "recipe", "nothing"), (74, "took", "recipe"), (60, "N@10", "took")):
+        monkeypatch.setattr(lists, "PIPE_WIDTH", width)
+        lists.show_runs([run])
+        text = capsys.readouterr().out
+        assert run.id in text
+        assert there in text
+        assert gone not in text
+        assert max(map(len, text.splitlines())) <= width
 
 
 @pytest.fixture

@@ -273,6 +273,15 @@ async def test_the_recipes_say_what_they_need(start: Callable[..., Any]) -> None
         await form.see("What it will do")
         await form.go_to("recipe")
         await form.press("enter")
-        await form.see("● light", "two CPU cores, 1.9 M")
+        await form.see("● light", "two CPU cores, 1.9 M parameters")
         await form.press("home")
-        await form.see("GPUs, 6.7 B, 13 GB to load")
+        await form.see("GPUs, 6.7 B parameters, 13 GB to load")
+
+
+async def test_on_a_small_screen_what_they_need_is_folded_between_words(start: Callable[..., Any]) -> None:
+    async with start(size=(60, 18)) as form:
+        await form.see("time|memory")
+        await form.go_to("recipe")
+        await form.press("enter", "home")
+        text = await form.see("6.7 B parameters")
+        assert {"parameters,", "memory,", "learns,"} <= set(re.findall(r"[\w,]+", text))

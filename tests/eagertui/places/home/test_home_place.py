@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.cells import cell_len
 
 from core.run import launch
@@ -55,6 +56,31 @@ async def test_the_top_bar_names_app_and_project_on_a_small_screen(open_app: Ope
         await eyes.see("EagerTUI .*1 Home .* bookshop")
         await eyes.press("2")
         await eyes.see("EagerTUI .*2 Data .* bookshop")
+
+
+async def test_a_project_is_listed_by_its_name_once_that_is_read(
+    tmp_path: Path, open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eagertui.watching.PROJECTS_INTERVAL", 1000.0)
+    async with open_app() as eyes:
+        await eyes.see("look at the data")
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "project.toml").write_text(PROJECT.replace("bookshop", "library"))
+        eyes.app.open_project(tmp_path / "elsewhere" / "project.toml")
+        await eyes.see("▸ library")
+
+
+async def test_no_place_says_that_there_is_no_run_before_it_knows(
+    open_app: Open, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_app() as eyes:
+        await eyes.see("This run")
+        eyes.app.workers.cancel_all()
+        eyes.app.runs, eyes.app.runs_read = [], False
+        eyes.app.current = eyes.app.follower = None
+        for key in "456":
+            await eyes.press(key)
+            assert not re.search("No run|No finished", await eyes.see("reading the runs"))
 
 
 async def test_a_project_that_another_app_opened_is_listed(shop: Path, open_app: Open, tmp_path: Path) -> None:
