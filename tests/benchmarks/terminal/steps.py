@@ -23,8 +23,10 @@ from core.assets import assets_path
 DONE = "done-here"
 HIDDEN = ("Traceback", "FutureWarning")
 PROMPT = r"\$\s*$"
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds that a screen may take, on a machine that does other work too."""
+LOOK = 0.1
+"""Seconds between two looks at a screen."""
 
 
 class Missing(Exception):
@@ -54,14 +56,19 @@ class Session(Terminal):
     def wait(self, *patterns: str, seconds: float = PATIENCE) -> None:
         """Until all of it is shown.
 
+        Args:
+            patterns: of what is waited for.
+            seconds: for how long, counted by looks: a walk that was stopped meanwhile has not waited.
+
         Raises:
             Missing: it is not shown in time.
         """
-        end = time.monotonic() + seconds
+        looks_left = int(seconds / LOOK)
         while lacks := lacking(self.screen(), patterns):
-            if time.monotonic() > end:
+            if looks_left <= 0:
                 raise Missing(f"not shown: {lacks}")
-            time.sleep(0.1)
+            looks_left -= 1
+            time.sleep(LOOK)
 
     def do(self, does: Sequence[Does]) -> None:
         """Press, type and wait, one after the other."""
@@ -130,14 +137,14 @@ class Walk:
         else:
             print(f"ok      {step}", flush=True)
 
-    def command(self, step: str, command: str, *wants: str, hides: Sequence[str] = (), seconds: float = 180) -> None:
+    def command(self, step: str, command: str, *wants: str, hides: Sequence[str] = (), seconds: float = 300) -> None:
         """Type a command and look at what it prints."""
         if not self.wanted(step):
             return
         with self.session() as terminal:
             script = self.home / "step.sh"
             script.write_text(command + "\n")
-            terminal.do([f"=clear; . {script}; echo {DONE[:4]}'{DONE[4:]}'", "Enter"])
+            terminal.do([f"=set +m; clear; . {script}; echo {DONE[:4]}'{DONE[4:]}'", "Enter"])
             with contextlib.suppress(Missing):
                 terminal.wait(DONE, seconds=seconds)
             screen = terminal.screen()
@@ -195,10 +202,7 @@ class Walk:
             self.leave(terminal)
 
     def open(self, terminal: Session, command: str) -> None:
-        """Type a command that opens the app, and wait until it is drawn.
-
-        Without job control (`set +m`) an app that somebody stops and lets go on keeps its terminal.
-        """
+        """Type a command that opens the app, and wait until it is drawn."""
         line = command if "eagertui" in command else f"eagertui {command}"
         with contextlib.suppress(Missing):
             terminal.do([f"=set +m; clear; {line}", "Enter", see("Quit")])
@@ -210,7 +214,11 @@ class Walk:
 
     @contextlib.contextmanager
     def session(self):  # type: ignore[no-untyped-def]
-        """A fresh terminal."""
+        """A fresh terminal.
+
+        What is typed there begins with `set +m`: without job control a program that somebody stops and lets go on, as
+        while something else is measured, keeps its terminal.
+        """
         terminal = Session(self.size, self.shell, self.home, patience=1)
         try:
             yield terminal
