@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import shlex
 import unicodedata
 from pathlib import Path
 
@@ -56,6 +57,11 @@ def near(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)
+
+
+def typed(path: Path) -> str:
+    """A path as a part of a command that can be typed here."""
+    return shlex.quote(near(path))
 
 
 def from_home(path: Path) -> str:

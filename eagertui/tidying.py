@@ -18,7 +18,7 @@ from core.errors import EagerError
 from core.run.folder import RunFolder, RunInfo
 from eagertui.cli.verbs.runs import deletion_lines
 from eagertui.places.home.projects import ProjectInfo
-from eagertui.plain import from_home, near, size
+from eagertui.plain import from_home, size, typed
 from eagertui.running import RunningApp
 from eagertui.widgets.draw import line
 
@@ -107,7 +107,7 @@ class TidyingApp(RunningApp):
         self.memory.forget(project.file)
         if project.file == self.bridge.project_file:
             self.close_project()
-        where = shlex.quote(near(project.file.parent))
+        where = typed(project.file.parent)
         told = f"its files stay; `eagertui {where}` opens it again" if project.there else "its file is gone"
         self.tell(f"{from_home(project.file.parent)} is forgotten: {told}")
         self.poll_projects()

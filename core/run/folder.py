@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import secrets
+import shlex
 import socket
 import sys
 import time
@@ -391,7 +392,8 @@ def find_run(runs_dir: Path, run_id: str | None = None, goals: Sequence[str] = (
         for run in runs:
             if run.status.state == "finished" and run.goal in goals:
                 return run.folder
-        raise ProjectError(f"no finished run in {runs_dir}", "train one first: eagertui --headless train")
+        remedy = f"train one first: eagertui --headless train {shlex.quote(str(runs_dir.parent))}"
+        raise ProjectError(f"no finished run in {runs_dir}", remedy)
     hits = [r for r in runs if run_id in (r.id, r.label)] or [r for r in runs if run_id in r.id]
     if len(hits) == 1:
         return hits[0].folder

@@ -26,8 +26,9 @@ class FilterBar(TypedLine):
     FilterBar.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "leave(True)", "To the list", show=False, priority=True),
-        Binding("escape", "leave(False)", "No filter", show=False, priority=True),
+        Binding("enter", "leave(True)", "To the list", key_display="enter", priority=True),
+        Binding("down", "leave(True)", show=False, priority=True),
+        Binding("escape", "leave(False)", "No filter", key_display="esc", priority=True),
     ]
 
     @dataclass

@@ -73,7 +73,8 @@ def _dropped(read: dict[str, Any]) -> list[str]:
     core = read["k_core"]
     if core["rows"]:
         away = f"{figure(core['rows'])} rows, {figure(core['users'])} users, {figure(core['items'])} items"
-        told.append(_line("left out", f"{away} by the k-core, in {figure(core['rounds'])} rounds"))
+        rounds = "one round" if core["rounds"] == 1 else f"{figure(core['rounds'])} rounds"
+        told.append(_line("left out", f"{away} by the k-core, in {rounds}"))
     return told
 
 
@@ -141,5 +142,6 @@ def _histogram(bins: list[dict[str, int]], unit: str) -> list[str]:
         label = figure(low) if low == high else f"{figure(low)}–{figure(high)}"
         eighths = round(8 * BAR_WIDTH * one["count"] / most)
         bar = "█" * (eighths // 8) + (BAR[eighths % 8 - 1] if eighths % 8 else "")
-        told.append(f"  {label:>11} {bar or '▏' if one['count'] else '':<{BAR_WIDTH}} {figure(one['count'])} {unit}")
+        what = unit.removesuffix("s") if one["count"] == 1 else unit
+        told.append(f"  {label:>11} {bar or '▏' if one['count'] else '':<{BAR_WIDTH}} {figure(one['count'])} {what}")
     return told

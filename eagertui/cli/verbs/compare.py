@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb, positive
-from eagertui.plain import near, visible
+from eagertui.plain import near, typed, visible
 
 if TYPE_CHECKING:
     from core.evaluate.comparison.measured_run import MeasuredRun
@@ -71,7 +71,7 @@ def _runs(project: Project, names: list[str]) -> tuple[list[MeasuredRun], list[s
                 skipped.append(f"left out: {error.message}")
     if not runs:
         raise ProjectError("; ".join(skipped) or f"no finished run in {project.runs_dir}",
-                           "train one first: eagertui --headless train")  # fmt: skip
+                           f"train one first: eagertui --headless train {typed(project.runs_dir.parent)}")  # fmt: skip
     return runs, skipped
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.errors import ProjectError
 from eagertui.cli.loading import load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import size, visible
+from eagertui.plain import size, typed, visible
 
 if TYPE_CHECKING:
     from core.jobs.housekeeping import Deletion
@@ -48,7 +48,7 @@ def runs(args: argparse.Namespace) -> int:
     elif rows:
         show_runs(rows)
     else:
-        print("no runs yet; start one: eagertui --headless train", file=sys.stderr)
+        print(f"no runs yet; start one: eagertui --headless train {typed(runs_dir.parent)}", file=sys.stderr)
     return 0
 
 
