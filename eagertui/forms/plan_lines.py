@@ -30,7 +30,7 @@ def plan_lines(plan: Mapping[str, Any], width: int) -> list[Content]:
             told.append(spread(left, [(roughly(seconds), "")] if isinstance(seconds, int | float) else [], width))
             told += [line([(f"  {clip(note, width - 2)}", FAINT)])] if note else []
         else:
-            fits = line([*left, " ", note]).cell_length < width  # cut, it would not say how long that took
+            fits = line([*left, " ", note]).cell_length <= width  # cut, it would not say how long that took
             told.append(spread(left, [(note, FAINT)] if fits else [], width))
     return told
 

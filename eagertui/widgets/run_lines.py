@@ -180,7 +180,7 @@ def metric_lines(metrics: Mapping[str, Any], width: int) -> list[Content]:
     for split in splits[1:]:
         own = metrics[split].get(ours)
         figures = scores(own) if isinstance(own, Mapping) else []
-        lines.append(line([(f"{protocol_of(split, metrics)}: {ours} ", FAINT), *figures], width))
+        lines += line([(f"{protocol_of(split, metrics)}: {ours} ", FAINT), *figures]).wrap(max(1, width))
     return lines
 
 
@@ -192,11 +192,12 @@ def _standing(metrics: Mapping[str, Any], split: str, others: Sequence[str], wid
             verdicts[gain.verdict].append(clip(name, 12))
     if others and not any(verdicts.values()):
         return [line([("no paired test in this run", FAINT)], width)]
-    return [
-        line([STANDING[word][0], (f"{word} {STANDING[word][1]} {', '.join(names)} in N@10", FAINT)], width)
-        for word, names in verdicts.items()
-        if names
-    ]
+    told = []
+    for word, names in verdicts.items():
+        if names:
+            verdict = line([STANDING[word][0], (f"{word} {STANDING[word][1]} {', '.join(names)} in N@10", FAINT)])
+            told += verdict.wrap(max(1, width))
+    return told
 
 
 def _half(metrics: Mapping[str, Any], split: str, method: str, key: str) -> str:

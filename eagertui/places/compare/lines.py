@@ -61,7 +61,7 @@ def run_row(run: RunInfo, marked: bool, best: float, sign: str, width: int) -> C
         right += [(f"  {label} ", FAINT), (metric(run.metrics.get(name)), "bold")]
     if width >= MIDDLE and "ndcg@10" in run.metrics:
         away = run.metrics["ndcg@10"] - best
-        right.append((f"  {'most' if away >= 0 else written(away):>7}", FAINT))
+        right.append((f"  {'highest' if away >= 0 else written(away):>7}", FAINT))
     return spread(left, right, width)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import on
@@ -17,7 +18,7 @@ from eagertui.actions import own_bindings
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo
 from eagertui.places.place import READING, Place
-from eagertui.widgets.draw import FAINT, line, safe
+from eagertui.widgets.draw import FAINT, Part, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
@@ -41,18 +42,32 @@ STEPS = (
 )
 
 
+READABLE = 24
+"""Cells from which on words are folded, not cut."""
+
+
 def welcome(keys: Sequence[tuple[str, str, str]], command: str, width: int) -> list[Content]:
     """What can be done first, what comes then, and the same without a screen."""
     rows = [line([("From interaction logs to a model that recommends", "bold $primary")], width), Content("")]
-    rows += [
-        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<17} ", "bold"), (text, FAINT)], width)
-        for key, name, text in keys
-    ]
+    for key, name, text in keys:
+        rows += _step((f"{key:>6}  ", "bold $accent"), (f"{name:<17} ", "bold"), text, width)
     rows += [Content(""), line([("        and then, place by place", FAINT)], width)]
     named = [key for key, _, _ in keys]
-    later = [step for step in STEPS if step[0] not in named]
-    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<17} ", (text, FAINT)], width) for key, name, text in later]
-    return [*rows, Content(""), line([("        without a screen ", FAINT), (command, "bold")], width)]
+    for key, name, text in STEPS:
+        if key not in named:
+            rows += _step((f"{key:>6}  ", "$accent"), (f"{name:<17} ", ""), text, width)
+    label, shown = line([("        without a screen ", FAINT)]), line([(command, "bold")])
+    together = label.cell_length + shown.cell_length <= width
+    return [*rows, Content(""), *([label + shown] if together else [label, shown.truncate(width, ellipsis=True)])]
+
+
+def _step(key: Part, name: Part, text: str, width: int) -> list[Content]:
+    """A step; on a small screen its words go on below themselves."""
+    left = line([key, name])
+    room = width - left.cell_length
+    words = wrap(text, room) if room >= READABLE else [text]
+    rows = [line([key, name, (words[0], FAINT)], width)]
+    return [*rows, *(line([" " * left.cell_length, (more, FAINT)], width) for more in words[1:])]
 
 
 class HomeScreen(Place):

@@ -14,6 +14,7 @@ from core.run import launch
 from core.run.folder import RunFolder, list_runs
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo
+from eagertui.places.home.screen import BEGIN, welcome
 from tests.eagertui.app_tools import PROJECT, SLOW, fake_engine, new_run
 
 Open = Callable[..., Any]
@@ -56,6 +57,13 @@ async def test_the_top_bar_names_app_and_project_on_a_small_screen(open_app: Ope
         await eyes.see("EagerTUI .*1 Home .* bookshop")
         await eyes.press("2")
         await eyes.see("EagerTUI .*2 Data .* bookshop")
+
+
+@pytest.mark.parametrize("width", [56, 76])
+def test_the_first_steps_are_told_to_their_end(width: int) -> None:
+    rows = welcome(BEGIN, "eagertui --headless train shop/project.toml", width)
+    assert not any("…" in row.plain for row in rows)
+    assert all(row.cell_length <= width for row in rows)
 
 
 async def test_a_project_is_listed_by_its_name_once_that_is_read(

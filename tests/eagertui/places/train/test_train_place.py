@@ -336,6 +336,16 @@ def test_intervals_stand_beside_the_metrics() -> None:
     assert "±" not in metric_lines(metrics, 40)[2].plain
 
 
+def test_in_a_narrow_panel_no_verdict_and_no_figure_is_cut() -> None:
+    values = {"recall@10": 0.25, "ndcg@10": 0.125}
+    methods = ("model", "sasrec", "sasrec-text", "transitions", "itemknn", "popularity")
+    figures = dict.fromkeys(methods, values)
+    metrics = {"test": figures, "test_masked": figures, "differences": {"test": {}}}
+    text = "\n".join(drawn.plain for drawn in metric_lines(metrics, 30))
+    assert "…" not in text
+    assert text.split()[-2:] == ["N@10", ".1250"]
+
+
 def test_the_machine_s_readings() -> None:
     told_nothing = readings(RunState())
     assert [(one.label, one.text) for one in told_nothing] == [("gpu", "–")]
