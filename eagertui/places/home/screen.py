@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import wrap
 from typing import ClassVar
 
 from textual import on
@@ -18,56 +17,45 @@ from eagertui.actions import own_bindings
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo
 from eagertui.places.place import READING, Place
-from eagertui.widgets.draw import FAINT, Part, line, safe
+from eagertui.widgets.draw import FAINT, line, safe
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row, RowList
 from eagertui.widgets.run_lines import hint, run_detail, run_row
 
 BEGIN = (
-    ("n", "new project", "your own logs: interactions, and a table of items"),
-    ("d", "look at the demo", "a finished run of a bookshop, to look at and ask"),
-    ("s", "try the sample", "the same shop in ./bookshop; it trains in minutes"),
+    ("n", "new project", "your own logs and items"),
+    ("d", "look at the demo", "a finished run, ready to ask"),
+    ("s", "try the sample", "./bookshop, trains in minutes"),
 )
 NEXT = (
-    ("2", "look at the data", "what is in the logs, and what was left out"),
-    ("t", "train", "settings and cost first, then every step live"),
+    ("2", "look at the data", "the logs, and what is left out"),
+    ("t", "train", "settings and cost, then live"),
 )
 STEPS = (
     ("2", "Data", "what is in the logs"),
-    ("3", "Index", "every item gets a short code that means something"),
-    ("4", "Train", "a language model learns to speak the codes"),
-    ("5", "Explore", "what would this person take next, and why"),
-    ("6", "Compare", "beside popularity, transitions, kNN and SASRec"),
+    ("3", "Index", "every item gets a short code"),
+    ("4", "Train", "a model learns to speak them"),
+    ("5", "Explore", "who takes what next, and why"),
+    ("6", "Compare", "beside kNN, SASRec, other runs"),
 )
-
-
-READABLE = 24
-"""Cells from which on words are folded, not cut."""
+"""Keys, names, and words of at most 30 cells, for which a terminal of 60 columns has room."""
 
 
 def welcome(keys: Sequence[tuple[str, str, str]], command: str, width: int) -> list[Content]:
     """What can be done first, what comes then, and the same without a screen."""
     rows = [line([("From interaction logs to a model that recommends", "bold $primary")], width), Content("")]
-    for key, name, text in keys:
-        rows += _step((f"{key:>6}  ", "bold $accent"), (f"{name:<17} ", "bold"), text, width)
+    rows += [
+        line([(f"{key:>6}  ", "bold $accent"), (f"{name:<17} ", "bold"), (text, FAINT)], width)
+        for key, name, text in keys
+    ]
     rows += [Content(""), line([("        and then, place by place", FAINT)], width)]
     named = [key for key, _, _ in keys]
-    for key, name, text in STEPS:
-        if key not in named:
-            rows += _step((f"{key:>6}  ", "$accent"), (f"{name:<17} ", ""), text, width)
+    later = [step for step in STEPS if step[0] not in named]
+    rows += [line([(f"{key:>6}  ", "$accent"), f"{name:<17} ", (text, FAINT)], width) for key, name, text in later]
     label, shown = line([("        without a screen ", FAINT)]), line([(command, "bold")])
     together = label.cell_length + shown.cell_length <= width
     return [*rows, Content(""), *([label + shown] if together else [label, shown.truncate(width, ellipsis=True)])]
-
-
-def _step(key: Part, name: Part, text: str, width: int) -> list[Content]:
-    """A step; on a small screen its words go on below themselves."""
-    left = line([key, name])
-    room = width - left.cell_length
-    words = wrap(text, room) if room >= READABLE else [text]
-    rows = [line([key, name, (words[0], FAINT)], width)]
-    return [*rows, *(line([" " * left.cell_length, (more, FAINT)], width) for more in words[1:])]
 
 
 class HomeScreen(Place):

@@ -229,6 +229,7 @@ class Walk:
         """Delete what was made, and end what is left at work there."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if str(self.home) in " ".join(process.cmdline()):
+                ours = str(self.home) in " ".join(process.cmdline())
+                if ours and not process.name().startswith("tmux"):  # its server may hold others' sessions
                     process.kill()
         shutil.rmtree(self.home, ignore_errors=True)
