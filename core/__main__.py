@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return errands.main(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
-    parser.add_argument("work", choices=["train", "evaluate", "faithfulness", "export", "serve", "join"])
+    parser.add_argument("work", choices=["train", "evaluate", "faithfulness", "export", "serve", "join", "ahead"])
     parser.add_argument("run", type=Path, help="the run's folder; join: the project file")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="export: the new folder")
@@ -55,6 +55,7 @@ def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
 
         return serve(run, lookup)
     from core.jobs import work as jobs
+    from core.jobs.ahead import make_ahead
     from core.project import Project
     from core.run.folder import RunFolder
 
@@ -65,6 +66,9 @@ def _work(work: str, run: Path, overrides: list[str], lookup: bool) -> int:
     folder = RunFolder(run)
     if work == "train":
         return jobs.train_run(folder)
+    if work == "ahead":
+        make_ahead(folder)
+        return 0
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print; stdout is the metrics alone
         found = jobs.measure_evidence(folder) if work == "faithfulness" else jobs.evaluate_run(folder, overrides)
     print(json.dumps(found))

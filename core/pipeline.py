@@ -4,6 +4,8 @@ r"""The stages in order: what each one reads and makes, and which of them are st
         \-> sasrec -> behavior -> index ------+-> tune -> evaluate
                   \-> baselines -----------------------/
 
+`teacher` may be made beside `sasrec`, by a process of its own, and then is there at its turn.
+
 Before all of them comes `backbone` where the language model is a GGUF file, which `tune` reads.
 After `tune` comes `steer`, which nothing reads but lists that follow a few words.
 
@@ -13,7 +15,8 @@ Importing this module is cheap; every stage imports what it needs when it works.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +49,11 @@ class PlannedStage:
     note: str = ""
 
 
-STAGES = (BACKBONE, DATA, SEMANTIC, SASREC, BEHAVIOR, TEACHER, INDEX, TUNE, STEER, BASELINES, EVALUATE)
+STAGES = (BACKBONE, DATA, SEMANTIC, SASREC, BEHAVIOR, INDEX, TEACHER, TUNE, STEER, BASELINES, EVALUATE)
 """In the order in which they run; each is declared in its room's `stage.py`."""
+BESIDE = ("sasrec", "teacher")
+"""Two stages that take long and do not read each other: each computes with half of the threads, so that a process of
+its own can make the second while the first is made (`core.jobs.ahead`)."""
 LAST = {"metrics": "evaluate", "model": "tune", "index": "index"}
 """The stage that a run's goal is."""
 
@@ -106,8 +112,19 @@ def plan(project: Project, recipes: Mapping[str, Mapping[str, Any]] | None = Non
     return planned
 
 
-def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = None) -> dict[str, Path]:
+def run_stages(
+    project: Project,
+    reporter: Reporter,
+    folder: RunFolder | None = None,
+    before: Callable[[str], None] = lambda stage: None,
+) -> dict[str, Path]:
     """Compute every stale stage and return where each stage's artefact lies.
+
+    Args:
+        project: what is wanted.
+        reporter: hears the progress; may ask to stop.
+        folder: the run, which is to say where its artefacts lie.
+        before: called with the name of each stage that is about to be computed.
 
     Raises:
         Interrupted: somebody asked to stop; what was done is kept.
@@ -120,30 +137,35 @@ def run_stages(project: Project, reporter: Reporter, folder: RunFolder | None = 
     store = Store(project.runs_dir / ".store")
     made: dict[str, Path] = {}
     works = {stage.name: stage.work for stage in STAGES}
-    for name, recipe in recipes_of(project).items():
-        mark = fingerprint(recipe)
+    recipes = recipes_of(project)
+    marks = {name: fingerprint(recipe) for name, recipe in recipes.items()}
+    stale = {name for name, mark in marks.items() if not store.has(mark)}  # another process may make one meanwhile
+    for name, mark in marks.items():
         made[name] = store.artefact(mark)
         if store.has(mark) and (file := store.damaged(mark)) is not None:
             message = f"{name}: {file.name} is not as it was written; the stage is computed again"
             reporter.alert("warning", "a damaged artefact", message)
             store.discard(mark)
-        if store.has(mark):
+            stale.add(name)
+        if name not in stale and store.has(mark):
             reporter.stage_reused(name, mark)
             about = store.about(mark)
         else:
             reporter.stage_started(name, mark)
+            began = time.monotonic()
 
             def work(path: Path, name: str = name) -> Mapping[str, Any]:
                 return works[name](project, made, path, reporter)
 
             try:
-                about = store.make(mark, recipe, work)
+                before(name)
+                about = store.make(mark, recipes[name], work)
             except StopRequested as stop:
                 saved = "; its checkpoint is saved" if stop.checkpoint else ""
                 if stop.checkpoint:
                     reporter.checkpoint(stop.checkpoint, 0)
                 raise Interrupted(f"stopped in stage {name}{saved}", "the same command goes on from there") from stop
-            reporter.stage_finished(name, about["seconds"], about["summary"])
+            reporter.stage_finished(name, round(time.monotonic() - began, 3), about["summary"])
             release()
         if name == "data" and project.run.goal == "metrics":
             from core.data.dataset import Dataset

@@ -19,7 +19,7 @@ from core.estimate.job import RunJob
 from core.estimate.paces import Paces, StageTime, load_paces, time_of, usual
 from core.estimate.probe import crowding, free_disk_mb, free_memory_mb, free_room, machine_for, room
 from core.estimate.sizes import sizes_of
-from core.pipeline import STAGES, PlannedStage
+from core.pipeline import BESIDE, STAGES, PlannedStage
 from core.project import Project
 from core.safe_json import number, read_object
 from core.store import Store
@@ -39,6 +39,8 @@ SPREAD_QUIET, SPREAD_CROWDED, SPREAD_GUESS = 1.5, 1.9, 3.0
 CROWDED = 1.25
 """From here on other programs are named."""
 COSTS = {stage.name: stage.cost for stage in STAGES}
+WORTH = 10.0
+"""Seconds that a stage takes at least for which a process of its own is started: that takes `START` itself."""
 UNKNOWN_MODEL = "unknown before the model is there"
 UNKNOWN_GPU = "not known before a first run on this GPU"
 UNKNOWN = "not known before a first run"
@@ -83,6 +85,8 @@ class Estimate:
         spread: the true time likely lies within `seconds / spread` and `seconds * spread`.
         warnings: what speaks against starting now, in sentences.
         short: those of them that say that memory or disk may not be enough.
+        beside: whether the stages of `core.pipeline.BESIDE` will be made at the same time, by two processes; what the
+            second one takes is what it is waited for then.
     """
 
     stages: tuple[StageEstimate, ...]
@@ -92,6 +96,7 @@ class Estimate:
     spread: float
     warnings: tuple[str, ...]
     short: tuple[str, ...] = ()
+    beside: bool = False
 
     def words(self) -> str:
         """The estimate on one line for a person."""
@@ -118,6 +123,7 @@ class Estimate:
             "spread": round(self.spread, 2),
             "warnings": list(self.warnings),
             "words": self.words(),
+            "beside": self.beside,
         }
 
 
@@ -159,12 +165,37 @@ def _estimate(project: Project, machine: MachineSpeed, paces: Paces, made: set[s
     crowded = crowding(machine.threads)
     stages = tuple(_estimated(one, job, paces, crowded, store) for one in planned)
     running = [one.name for one in planned if one.state == "run"]
-    memory = _peak([COSTS[name].memory(job) for name in running])
+    needs = {name: COSTS[name].memory(job) for name in running}
+    both = _total([BASE, *(needs.get(name) for name in BESIDE)])  # the second process has libraries, too
+    beside = _worth_it(stages, machine) and both is not None and both + BASE <= free_memory_mb()
+    if beside:
+        stages, needs[BESIDE[0]] = _overlapped(stages, crowded), both
+    memory = _peak(list(needs.values()))
     disk = _total([COSTS[name].disk(job) for name in running])
     memory = memory + BASE + (GPU_MEMORY if machine.gpu else 0.0) if memory is not None else None
     seconds = _total([*(one.seconds for one in stages), START * crowded])
     short = tuple(_short_of_memory(memory, job, project, "tune" in running) + _short_of_disk(disk, project))
-    return Estimate(stages, seconds, memory, disk, _spread(stages, crowded), (*short, *_busy(crowded)), short)
+    return Estimate(stages, seconds, memory, disk, _spread(stages, crowded), (*short, *_busy(crowded)), short, beside)
+
+
+def _worth_it(stages: tuple[StageEstimate, ...], machine: MachineSpeed) -> bool:
+    """Whether both stages of `BESIDE` have to be computed, each long enough, and there is a core for either."""
+    weights = [one.weight or 0.0 for one in stages if one.name in BESIDE and one.state == "run"]
+    return machine.threads > 1 and len(weights) == len(BESIDE) and min(weights) >= WORTH
+
+
+def _overlapped(stages: tuple[StageEstimate, ...], crowded: float) -> tuple[StageEstimate, ...]:
+    """The stages where the second of `BESIDE` begins with the first: what is left of it when its turn comes."""
+    names = [one.name for one in stages]
+    first, second = (names.index(name) for name in BESIDE)
+    meanwhile, late = stages[first:second], stages[second]
+    left = {
+        key: max(0.0, start + mine - sum(getattr(one, key) or 0.0 for one in meanwhile))
+        for key, start in (("seconds", START * crowded), ("weight", START))
+        if (mine := getattr(late, key)) is not None
+    }
+    note = late.note or f"beside {BESIDE[0]}"
+    return (*stages[:second], replace(late, note=note, **left), *stages[second + 1 :])
 
 
 def _estimated(planned: PlannedStage, job: RunJob, paces: Paces, crowded: float, store: Store) -> StageEstimate:
@@ -177,7 +208,8 @@ def _estimated(planned: PlannedStage, job: RunJob, paces: Paces, crowded: float,
         return StageEstimate(name, planned.fingerprint, "run", UNKNOWN_MODEL, None, UNKNOWN_MODEL)
     gpu = job.machine.gpu and COSTS[name].gpu
     left = 1.0 - done_share(name, job, store.artefact(planned.fingerprint).with_suffix(".partial"))
-    one_thread = (work * left).seconds(job.machine)
+    threads = max(1, job.machine.threads // 2) if name in BESIDE else job.machine.threads
+    one_thread = (work * left).seconds(replace(job.machine, threads=threads))
     note = planned.note
     if name == "tune" and not note:
         epochs = sum(int(stage["epochs"]) for stage in job.settings("tune")["stages"])

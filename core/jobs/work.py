@@ -18,6 +18,7 @@ from core.estimate import Estimate, estimate, times_made
 from core.estimate.paces import keep_times
 from core.evaluate.rank_shards import SHARDS
 from core.files import WAIT, write_atomic
+from core.jobs.ahead import StageAhead
 from core.jobs.seeds import next_of_group
 from core.jobs.start import check_start, start_training
 from core.jobs.workers import count_of, workers
@@ -92,13 +93,14 @@ def train_run(folder: RunFolder) -> int:
             write_atomic(folder.path / "estimate.json", json.dumps(expected.to_dict()))
             for text in expected.short:
                 reporter.alert("warning", "This machine may be too small", text)
+        alone = count_of(project.run) == launch.world_size() == 1  # of shared work this process does a part
         try:
-            with workers(folder.project_path, project.run):
-                made = run_stages(project, reporter, folder)
+            with workers(folder.project_path, project.run), StageAhead(folder, reporter) as ahead:
+                beside = alone and expected is not None and expected.beside
+                made = run_stages(project, reporter, folder, ahead.reached if beside else lambda stage: None)
                 leave()
         finally:
             with contextlib.suppress(Exception):  # so is what the next one is guessed from
-                alone = count_of(project.run) == launch.world_size() == 1  # of shared work this process did a part
                 keep_times(times_made(expected, project) if expected is not None and alone else ())
         for name in ("metrics.json", "ranks.parquet") if "evaluate" in made else ():
             shutil.copy(made["evaluate"] / name, folder.path / f".{name}")

@@ -199,6 +199,10 @@ class RunReporter(Reporter):
             if ended or time.monotonic() - self._progressed >= PROGRESS_INTERVAL:
                 self._flush_progress()
 
+    def meanwhile(self, stage: str, done: float, total: float, unit: str = "") -> None:
+        """See `Reporter`; call it about once a second."""
+        self._emit("progress", stage=stage, task=stage, done=done, total=total, unit=unit)
+
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         """See `Reporter`."""
         self._emit("metric", step=step, values=values)

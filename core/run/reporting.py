@@ -32,6 +32,10 @@ class Reporter(Protocol):
         """How far a task is; call it as often as you like. `total` 0 is unknown."""
         return None
 
+    def meanwhile(self, stage: str, done: float, total: float, unit: str = "") -> None:
+        """How far a stage is that another process makes ahead of its turn."""
+        return None
+
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a training step."""
         return None

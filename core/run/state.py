@@ -108,6 +108,8 @@ class RunState:
     remedy: str = ""
     stages: dict[str, StageState] = field(default_factory=dict)
     progress: Progress | None = None
+    ahead: dict[str, Progress] = field(default_factory=dict)
+    """How far stages are whose turn is still to come: other processes make them beside the one at work."""
     series: dict[str, Series] = field(default_factory=dict)
     evaluations: deque[SplitMetrics] = field(default_factory=lambda: deque(maxlen=MAX_LOG))
     best: SplitMetrics | None = None
@@ -260,6 +262,7 @@ def _run_started(state: RunState, event: Event) -> None:
             state.stages[name] = _cut_off(stage, "stopped", state.last_ts)
     state.exit_code, state.error, state.remedy = None, "", ""
     state.progress = None
+    state.ahead.clear()
     _forget_tasks(state)
     if event.data.get("resumed"):
         for name, series in state.series.items():
@@ -299,6 +302,7 @@ def _stage_started(state: RunState, event: Event) -> None:
     before = earlier.seconds if earlier is not None and earlier.state not in ("finished", "reused") else 0.0
     stage = StageState(name, "running", event.ts, before=before, fingerprint=_text(event, "fingerprint"))
     _keep(state.stages, name, stage)
+    state.ahead.pop(name, None)
     state.progress = None
     _forget_tasks(state)
 
@@ -321,6 +325,7 @@ def _stage_finished(state: RunState, event: Event) -> None:
 
 def _stage_reused(state: RunState, event: Event) -> None:
     name, fingerprint = _text(event, "stage"), _text(event, "fingerprint")
+    state.ahead.pop(name, None)
     earlier = state.stages.get(name)
     if earlier is None or earlier.state != "finished" or earlier.fingerprint != fingerprint:  # not by this run itself
         _keep(state.stages, name, StageState(name, "reused", event.ts, fingerprint=fingerprint))
@@ -329,7 +334,11 @@ def _stage_reused(state: RunState, event: Event) -> None:
 def _progress(state: RunState, event: Event) -> None:
     ts, data = event.ts, event.data
     task, done = _text(event, "task"), number(data.get("done"))
-    state.progress = Progress(task, done, number(data.get("total")), _text(event, "unit"), ts)
+    progress = Progress(task, done, number(data.get("total")), _text(event, "unit"), ts)
+    if "stage" in data:
+        _keep(state.ahead, _text(event, "stage"), progress)
+        return
+    state.progress = progress
     state._tasks[task] = (ts, done, state.progress.total)
     points = state._paces.get(task)
     if points is None:

@@ -220,7 +220,7 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     from torch import nn
 
     from core.data.dataset import Dataset
-    from core.machine import use_bf16
+    from core.machine import half_of_the_threads, use_bf16
     from core.vectors.align_model import SasrecAlignment
     from core.vectors.sasrec_contrast import SasrecContrast
     from core.vectors.sasrec_model import fit_sasrec, training_rows
@@ -238,10 +238,12 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     if aligning is not None:
         losses.append(SasrecAlignment(aligning, settings.hidden_size))
 
-    model = fit_sasrec(
-        train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
-        features=text.matrix if text is not None and features else None, further=losses,
-    )  # fmt: skip
+    # Its steps are small: two threads take as long as one, so SASRec and the one that reads text can share the cores.
+    with half_of_the_threads():
+        model = fit_sasrec(
+            train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
+            features=text.matrix if text is not None and features else None, further=losses,
+        )  # fmt: skip
     model.save(folder / "sasrec.safetensors")
     if (train.lengths > 1).any():  # else nothing was learnt
         for one in losses:

@@ -98,7 +98,7 @@ class Printer:
 
     def _progress(self, data: Any, state: RunState) -> None:
         now = state.progress
-        if now is None:
+        if now is None or "stage" in data:  # what is made ahead of its turn stands behind the task at work
             return
         count = f"{figure(now.done)}/{figure(now.total)}" if now.total > 0 else figure(now.done)
         after = f"{count} {visible(now.unit)}".rstrip()
@@ -106,6 +106,8 @@ class Printer:
             after += f", {figure(state.pace)}/s"
         if state.eta:
             after += f", eta {duration(state.eta)}"
+        for stage, far in state.ahead.items():
+            after += f", {visible(stage)} {far.share:.0%}"
         if self._metrics:
             after += f", {self._metrics}"
         name = visible(now.task)

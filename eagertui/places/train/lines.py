@@ -179,7 +179,11 @@ def stage_lines(
             more = ""  # which stage it is comes first
         lines.append(spread(left, [(told + more, FAINT)], width))
     for name in plan.names:
-        if name not in stages:
+        if name not in stages and live and state is not None and name in state.ahead:
+            glyph, style = STAGE_GLYPHS["running"], STAGE_STYLES["running"]
+            share = [(f"{state.ahead[name].share:.0%}", FAINT)]
+            lines.append(spread([(f"{glyph} {clip(name, 14)}", style)], share, width))
+        elif name not in stages:
             seconds = plan.expected(name, state)
             expected = [(f"≈ {roughly(seconds)}", FAINT)] if seconds is not None else []
             lines.append(spread([(f"· {clip(name, 14)}", FAINT)], expected, width))

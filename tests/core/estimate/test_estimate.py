@@ -95,6 +95,18 @@ def test_the_sample_weighs_what_was_recorded(shop):
     assert there.disk_mb is not None and 14 < there.disk_mb < 200  # what was left, and checkpoints
 
 
+def test_two_stages_at_the_same_time_take_what_the_longer_one_takes(shop, monkeypatch):
+    alone, both = of(shop, machine=ONE_THREAD), of(shop, machine=QUIET)
+    assert both.beside and not alone.beside
+    assert weight(both, "sasrec") == weight(alone, "sasrec")  # each computes with half of the threads
+    assert weight(both, "teacher") < weight(alone, "teacher") / 4 and stage(both, "teacher").note == "beside sasrec"
+    assert both.memory_mb is not None and alone.memory_mb is not None and both.memory_mb >= alone.memory_mb
+    monkeypatch.setattr(room, "free_memory_mb", lambda: 2 * BASE + 10.0)
+    assert not of(shop).beside and weight(of(shop), "teacher") == weight(alone, "teacher")
+    monkeypatch.undo()
+    assert not of(shop, "sasrec.epochs=1").beside  # shorter than the start of a process
+
+
 def test_time_is_not_known_before_a_first_run(shop):
     found = of(shop)
     assert found.seconds is None and {one.seconds for one in found.stages} == {None}

@@ -197,3 +197,19 @@ def test_the_times_of_a_stage_that_goes_on_are_summed() -> None:
     story.tell("run.started", run="r", resumed=True)
     story.tell("stage.started", stage="tune")
     assert story.state.stages["tune"].before == 0.0  # a finished one that is made again begins anew
+
+
+def test_what_another_process_is_ahead_with_stands_aside() -> None:
+    story = Story()
+    story.tell("run.started", run="r1")
+    story.tell("stage.started", stage="sasrec")
+    for step in range(1, 4):
+        story.tell("progress", task="sasrec", done=step, total=10, unit="steps")
+        state = story.tell("progress", after=0.1, stage="teacher", task="teacher", done=2 * step, total=10)
+    assert state.progress is not None and (state.progress.task, state.progress.done) == ("sasrec", 3)
+    assert state.ahead["teacher"].share == 0.6
+    assert state.stage is not None and state.stage.name == "sasrec" and list(state.stages) == ["sasrec"]
+    assert state.stage_eta is not None and 6 < state.stage_eta < 9  # not that of the faster one
+    story.tell("stage.finished", stage="sasrec", seconds=3.0, summary={})
+    assert story.state.ahead
+    assert not story.tell("stage.started", stage="teacher").ahead

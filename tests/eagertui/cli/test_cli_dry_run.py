@@ -11,7 +11,7 @@ import pytest
 from core.estimate.paces import StageTime, keep_times, this_machine
 from tests.eagertui.cli.cli_tools import PROJECT, eager, eager_process
 
-STAGES = ["data", "semantic", "sasrec", "behavior", "teacher", "index", "tune", "steer", "baselines", "evaluate"]
+STAGES = ["data", "semantic", "sasrec", "behavior", "index", "teacher", "tune", "steer", "baselines", "evaluate"]
 
 
 @pytest.fixture

@@ -57,6 +57,22 @@ def test_a_pipe_hears_of_progress_now_and_then():
     assert "5/s" in lines[-1]
 
 
+def test_a_pipe_hears_of_the_stage_that_another_process_is_ahead_with():
+    written = io.StringIO()
+    state, printer = RunState(), Printer(Console(file=written, width=100, markup=False), clock=lambda: 0.0)
+    printer._said = -INTERVAL
+    told = [
+        ("stage.started", {"stage": "sasrec"}),
+        ("progress", {"stage": "teacher", "task": "teacher", "done": 3, "total": 10, "unit": "steps"}),
+        ("progress", {"task": "sasrec", "done": 1, "total": 10, "unit": "steps"}),
+    ]
+    for number, (kind, data) in enumerate(told, start=1):
+        event = Event(number, float(number), kind, data)
+        state = reduce(state, event)
+        printer.event(event, state)
+    assert written.getvalue().splitlines()[1:] == ["sasrec        10%  1/10 steps, teacher 30%"]
+
+
 def test_unknown_kinds_and_odd_events_are_no_trouble():
     state, printer = RunState(), Printer(Console(file=io.StringIO()), live=False)
     odd = [
