@@ -14,11 +14,10 @@ from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy
 from core.data.read import TableFile, first_line
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
-from core.data.sniff import open_table
+from core.data.sniff import item_files, log_files
 from core.data.split import Split
 from core.data.titles import title_column
 from core.errors import DataError, ProjectError
-from core.files import resolved
 from core.settings import MIN_EVALUATED, DataSettings
 
 _LOOKED_AT = 2000
@@ -42,7 +41,7 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
 
 
 def _doubts(data: DataSettings, root: Path) -> list[str]:
-    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
+    sources = log_files(data, root)
     log = profile_columns(sources)
     said = [] if data.columns or not headless(sources[0], log) else [no_header(sources[0], log, "--columns").message]
     if data.item in log and is_rating(log[data.item]) and not role_score(data.item, "item"):
@@ -56,7 +55,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
     said += [str(one) for one in row_kinds(data, log)]
     if not data.items:
         return [*said, "no item table: items have no titles and no text, only ids"]
-    tables = open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns)
+    tables = item_files(data, root)
     table = profile_columns(tables)
     if not data.item_columns and headless(tables[0], table):
         said.append(no_header(tables[0], table, "--item-columns").message)

@@ -88,7 +88,7 @@ def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]
         ProjectError: a file or column is not there.
         DataError: a file of no supported format.
     """
-    sources = open_table(where, setting, data.encoding, data.item_columns)
+    sources = open_table(where, setting, data.encoding, data.item_columns, data.item_table)
     column_in(sources, data.item_key or data.item, "data.item_key" if data.item_key else "data.item")
     for name in data.text:
         column_in(sources, name, "data.text")

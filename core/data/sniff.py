@@ -18,14 +18,16 @@ from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_
 from core.data.read import REMEDY, Head, TableFile, read_fault
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
+from core.files import resolved
+from core.settings import DataSettings
 
 _KNOWN_BINARIES = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+    b"PK\x03\x04": "a zip archive or a spreadsheet that is no whole workbook; unpack it, or save the sheet as CSV",
     b"7z\xbc\xaf": "a 7z archive",
     b"BZh": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
     b"%PDF": "a PDF",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save the sheet as CSV or .xlsx",
     b"\x89HDF": "an HDF5 file",
 }
 
@@ -42,7 +44,9 @@ _KNOWN_TEXTS = {
 }
 
 
-def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str] = ()) -> list[TableFile]:
+def open_table(
+    where: Path, key: str, encoding: str = "", columns: Sequence[str] = (), inner: str = ""
+) -> list[TableFile]:
     """Find and sniff the files of a table.
 
     Args:
@@ -50,9 +54,10 @@ def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str]
         key: The project's key that names it, for messages.
         encoding: How text files are written; empty = UTF-8, or else what each looks like.
         columns: Names of the columns, where the files have no header line.
+        inner: Which of their tables is meant, where the files hold several.
 
     Raises:
-        ProjectError: there is no such file, no such encoding, or the names do not fit it.
+        ProjectError: there is no such file, no such encoding or table, or the names do not fit it.
         DataError: a file is empty, truncated or of no supported format.
         EnvironmentFault: a file cannot be read.
     """
@@ -62,9 +67,26 @@ def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str]
     except (LookupError, ValueError):
         message = f"data.encoding: there is no encoding {encoding!r}"
         raise ProjectError(message, "Usual ones: latin-1, cp1252, utf-16.") from None
-    files = [sniff(path, encoding) for path in table_files(where, key)]
+    files = [sniff(path, encoding, inner) for path in table_files(where, key)]
+    for file in files:
+        if inner and not file.inner:
+            named = "data.item_table" if "items" in key else "data.table"
+            raise ProjectError(f"{named}: {file.path} is {file.format}, which is one table", f"Leave out {named}.")
     named = "data.item_columns" if "items" in key else "data.columns"
     return [file.named(columns, named) for file in files] if columns else files
+
+
+def log_files(data: DataSettings, root: Path) -> list[TableFile]:
+    """The files of a project's log, as `open_table`; `root` is the project's folder."""
+    where = resolved(data.interactions, root)
+    return open_table(where, "data.interactions", data.encoding, data.columns, data.table)
+
+
+def item_files(data: DataSettings, root: Path) -> list[TableFile]:
+    """The files of a project's item table, as `open_table`; none where it has no such table."""
+    if not data.items:
+        return []
+    return open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns, data.item_table)
 
 
 def table_files(where: Path, key: str) -> list[Path]:
@@ -116,18 +138,20 @@ def _wanted(path: Path) -> bool:
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 
-def sniff(path: Path, encoding: str = "") -> TableFile:
+def sniff(path: Path, encoding: str = "", inner: str = "") -> TableFile:
     """Recognise one file by its first bytes.
 
     Args:
         path: The file.
         encoding: How it is written, if it is text; empty = UTF-8, or else what it looks like.
+        inner: Which of its tables is meant, where it holds several.
 
     Raises:
         DataError: it is empty, truncated, or of no supported format.
+        ProjectError: it has no such table.
         EnvironmentFault: it cannot be read.
     """
-    head = Head.of(path, encoding)
+    head = Head.of(path, encoding, inner)
     no_text = _no_text(head)
     stat = path.stat()
     try:

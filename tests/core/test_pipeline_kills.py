@@ -113,7 +113,7 @@ def assert_same_end(trained: RunFolder, project: Project) -> None:
 def test_killed_in_any_stage_the_end_is_the_same(
     trained: RunFolder, world: Path, environment: dict[str, str], commands: list[subprocess.Popen[bytes]]
 ) -> None:
-    """A run is killed while its engine begins and then once in each stage, one of three times the command alone.
+    """A run is killed while its engine begins and then once in each stage, one of four times the command alone.
 
     The moment is drawn from the time that the stage takes where nobody disturbs it. A run that came to its end is
     compared with the one that nobody disturbed, and another is begun.
@@ -139,19 +139,16 @@ def test_killed_in_any_stage_the_end_is_the_same(
         assert_same_end(trained, project)
         shutil.rmtree(project.runs_dir)
 
-    def kill(child: subprocess.Popen[bytes], where: str) -> None:
-        status, turn = engine_of(project), sum(killed.values())
-        at_work = [name for name, mark in marks.items() if store.artefact(mark).with_suffix(".partial").exists()]
-        whom = "command" if status is None or turn % 3 == 2 else "engine"
-        if whom == "command":  # the command alone: its engine goes on, and the next command finds it
+    def kill(child: subprocess.Popen[bytes], status: Status | None, where: str) -> None:
+        if status is None or sum(killed.values()) % 4 == 3:  # the command alone: its engine goes on, and is found again
             child.kill()
             child.wait()
+            killed[f"command in {where}"] += 1
         else:
-            assert status is not None
             with contextlib.suppress(ProcessLookupError):
                 os.kill(status.pid, signal.SIGKILL)
             child.communicate(timeout=PATIENCE)
-        killed[f"{whom} in {where or (at_work[-1] if at_work else 'between two stages')}"] += 1
+            killed[f"engine in {where}"] += 1
 
     while sum(killed.values()) < KILLS:
         places = draw.sample(["", *marks], k=min(len(marks) + 1, KILLS - sum(killed.values())))
@@ -162,13 +159,15 @@ def test_killed_in_any_stage_the_end_is_the_same(
                 status = engine_of(project)
                 if status is not None:
                     wait_for(status.pid, draw.uniform(0.0, STARTING))
-                kill(child, "the beginning")
+                kill(child, status, "the beginning")
             else:
                 artefact = store.artefact(marks[place])
-                if not reaches(child, artefact.with_suffix(".partial"), artefact):
+                partial = artefact.with_suffix(".partial")
+                if not reaches(child, partial, artefact):
                     continue  # the engine that lost its command went on faster
+                status = engine_of(project)
                 time.sleep(draw.uniform(0.0, lengths[place]))
-                kill(child, "")
+                kill(child, status, place if partial.exists() else f"what follows {place}")
             child = command()
         come_to_the_end(child)
         ends += 1
