@@ -8,6 +8,7 @@ from pathlib import Path
 from core.data.packed import LOOKED_THROUGH, UNPACK_ERRORS, is_packed, unpacked
 
 _READ_AT_ONCE = 1 << 20
+_OF_SEVERAL_BYTES = ("shift_jis", "gb18030", "big5", "euc_kr", "euc_jp")
 _ODD_LINES = 10_000
 """Lines that are no ASCII, by which an encoding is guessed."""
 
@@ -44,6 +45,26 @@ def guessed_encoding(content: bytes) -> str:
     pairs = [(line[at - 1 : at] + line[at + 1 : at + 2], line[at]) for line in lines for at in _foreign(line)]
     good = sum(c not in "\ufffdÿþ" and beside.isascii() for beside, c in pairs)
     return "cp1252" if len(lines) > 1 and good >= 0.8 * len(pairs) else ""
+
+
+def unread_lines(content: bytes) -> list[bytes]:
+    """Lines that are neither ASCII nor UTF-8, where they are most of those that are no ASCII and more than one."""
+    lines = [line for line in content.split(b"\n")[:-1] if not line.isascii()]
+    bad = [line for line in lines if "\ufffd" in line.decode("utf-8", errors="replace")]
+    return bad if len(bad) > 1 and len(bad) >= 0.5 * len(lines) else []
+
+
+def may_be(lines: list[bytes]) -> list[str]:
+    """Encodings of several bytes a letter that read all of some lines, then those of one byte, which fit anything."""
+    return [*(one for one in _OF_SEVERAL_BYTES if _reads(lines, one)), "cp1251", "cp1250"]
+
+
+def _reads(lines: list[bytes], encoding: str) -> bool:
+    try:
+        b"\n".join(lines).decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

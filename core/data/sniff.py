@@ -12,7 +12,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
-from core.data.encoding import late_encoding
+from core.data.encoding import late_encoding, may_be, unread_lines
 from core.data.layouts import layout_fault
 from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_packed
 from core.data.read import REMEDY, Head, TableFile, read_fault
@@ -161,6 +161,11 @@ def sniff(path: Path, encoding: str = "", inner: str = "") -> TableFile:
         raise read_fault(path, error) from None
     if no_text is None and not encoding and not head.encoding and not head.whole and head.content.isascii():
         head = replace(head, encoding=late_encoding(path, stat.st_mtime_ns, stat.st_size))
+    if no_text is None and not encoding and not head.encoding and (bad := unread_lines(head.content)):
+        raise DataError(
+            f"{path}: {len(bad):,} lines of its beginning are neither UTF-8 nor Western European, e.g. {bad[0][:60]!r}",
+            f"Say how it is written: --set data.encoding=NAME; {', '.join(may_be(bad))} could be it.",
+        )
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
             raise no_text
