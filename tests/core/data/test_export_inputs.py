@@ -276,7 +276,7 @@ REFUSED: dict[str, Input] = {
     "zeros that the log has lost": Input(LOG, items(lambda one: f"0{one}"), refused=("holds the log's items",)),
     "records in place of ids": Input(
         jsonl([{"user": {"id": o["user_id"]}, "item": {"id": o["item_id"]}} for o in OBJECTS]), None,
-        refused=("cannot tell which column",),
+        refused=("a list or record where one value belongs",),
     ),
     "UTF-32": Input(LOG.encode("utf-32"), refused=("binary file",)),
 }  # fmt: skip
