@@ -47,7 +47,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
         return frame, np.arange(len(log_ids), dtype=np.int32)
     sources = open_items(resolved(data.items, root), data, "data.items")
     where, key = str(sources[0].path), data.item_key or data.item
-    report.notes += source_notes(sources, data.encoding)
+    report.notes += source_notes(sources, data.encoding, data.item_table)
     unique = read_items(sources, key, data.max_rejected, report)
     if not unique.height:
         raise DataError(f"{where}: has no rows")

@@ -79,7 +79,7 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
         if name:
             column_in(sources, name, f"data.{key}")
     report.files = [_label(source.path, root) for source in sources]
-    report.notes += source_notes(sources, data.encoding)
+    report.notes += source_notes(sources, data.encoding, data.table)
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position
     readings = order_readings(sources, order) if order else []

@@ -68,10 +68,6 @@ def open_table(
         message = f"data.encoding: there is no encoding {encoding!r}"
         raise ProjectError(message, "Usual ones: latin-1, cp1252, utf-16.") from None
     files = [sniff(path, encoding, inner) for path in table_files(where, key)]
-    for file in files:
-        if inner and not file.inner:
-            named = "data.item_table" if "items" in key else "data.table"
-            raise ProjectError(f"{named}: {file.path} is {file.format}, which is one table", f"Leave out {named}.")
     named = "data.item_columns" if "items" in key else "data.columns"
     return [file.named(columns, named) for file in files] if columns else files
 
@@ -216,9 +212,14 @@ def formats() -> tuple[type[TableFile], ...]:
     return tuple(sorted(kinds, key=lambda kind: (kind.rank, kind.format)))
 
 
-def source_notes(sources: list[TableFile], encoding: str) -> list[str]:
+def source_notes(sources: list[TableFile], encoding: str, inner: str) -> list[str]:
     """What is to be said of how files are read: an encoding that was not given and is not UTF-8, lines left out."""
     return [
+        *(
+            f'{source.path.name} is {source.format}, which is one table: the name "{inner}" is not used'
+            for source in sources
+            if inner and not source.inner
+        ),
         *(
             f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
             for source in sources
