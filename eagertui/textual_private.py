@@ -9,6 +9,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import textual.screen
 from rich.console import RenderableType
 from rich.text import Text
 from textual import on
@@ -29,6 +30,11 @@ ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 
 Worker.StateChanged.bubble = True
 """Textual tells only the widget that began a worker how it ended; an app that imports this hears it of every one."""
+
+textual.screen.UPDATE_PERIOD = 1 / 120  # type: ignore[misc]  # read when a screen is mounted
+"""Seconds between the moments at which a screen may be drawn; Textual's own is twice that. A frame that misses its
+moment waits for the second next one, and a key beside a list that is just drawn would be late by 33 ms. Nothing is
+drawn more often for it but what changes more often; animations keep their pace."""
 
 
 def frames_waiting(app: App[None]) -> int:

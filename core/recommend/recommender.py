@@ -278,13 +278,13 @@ class Recommender(ItemsOfRun):
         values = np.zeros((len(self.parts.names), *items.shape), dtype=np.float32)
 
         def search(rows: Items, some: npt.NDArray[np.int64] | None) -> list[npt.NDArray[np.float32]]:
-            with self._lock:
-                wanted = torch.as_tensor(some, dtype=torch.long, device=trie.item_nodes.device)
-                found = FusedSearch(self.parts, rows, self.project.recommend.beams).values(wanted)
+            wanted = torch.as_tensor(some, dtype=torch.long, device=trie.item_nodes.device)
+            found = FusedSearch(self.parts, rows, self.project.recommend.beams).values(wanted)
             return [found.transpose(0, 1).float().cpu().numpy()]
 
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
-        for places, (found,) in search_batches(search, trie, given, max_history, bf16, asked.__getitem__, shrink=True):
+        batches = search_batches(search, trie, given, max_history, bf16, asked.__getitem__, True, True, self._lock)
+        for places, (found,) in batches:
             values[:, places] = found.swapaxes(0, 1)
         if allowed is not None:
             rows = np.broadcast_to(allowed, (len(given), len(self._item_ids)))
@@ -332,10 +332,9 @@ class Recommender(ItemsOfRun):
         """The steerings of the batch at hand: one for all its rows, or one for each."""
 
         def search(rows: npt.NDArray[np.integer], mask: Allowed | None) -> Lists:
-            with self._lock:  # a model's forward pass is not made for several threads; they take turns batch by batch
-                if not asked:
-                    return fused_lists(self.parts, weights, rows, beams, mask)
-                return steered_lists(plain, trie, self.words.space, asked, rows, beams, listed, mask)
+            if not asked:
+                return fused_lists(self.parts, weights, rows, beams, mask)
+            return steered_lists(plain, trie, self.words.space, asked, rows, beams, listed, mask)
 
         def mask_of(places: Places) -> Allowed | None:
             if len(steer) > 1:
@@ -355,7 +354,10 @@ class Recommender(ItemsOfRun):
         items = np.full((len(chosen), width), -1, dtype=np.int32)
         scores = np.full((len(chosen), width), -np.inf, dtype=np.float32)
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
-        batches = search_batches(search, trie, histories.take(chosen), max_history, bf16, mask_of, shrink=True)
+        asking = histories.take(chosen)
+        together = len(steer) < 2  # else a batch's own steerings stand in `asked`
+        # Whoever asks at the same time takes turns, or the threads of all of them would wait for the same cores.
+        batches = search_batches(search, trie, asking, max_history, bf16, mask_of, True, together, self._lock)
         for places, (found, values) in batches:
             many = min(found.shape[1], width)  # few are found where few may be listed
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]

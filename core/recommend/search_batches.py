@@ -22,8 +22,8 @@ from core.data.arrays import Sequences
 from core.model.trie import Trie
 from core.run.engine import is_out_of_memory
 
-SIZES = (1, 2, 4, 8, 16, 32, 64)
-"""Users of a batch; one that does not fit into memory falls back to the size below."""
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Users of a batch; one that does not fit into memory is halved."""
 
 SCORES = 1 << 23
 """Scores of the whole catalogue that a batch may have: of a very large one fewer users share it."""
@@ -51,6 +51,7 @@ def search_batches(
     own: Callable[[Places], Own | None] | None = None,
     shrink: bool = False,
     together: bool = False,
+    turn: contextlib.AbstractContextManager[Any] | None = None,
 ) -> Iterator[tuple[Places, list[npt.NDArray[Any]]]]:
     """Search for every history.
 
@@ -64,6 +65,7 @@ def search_batches(
         shrink: batches that do not fit into memory go on one by one and halved, down to one user; the search itself
             never changes.
         together: several threads may search at a time; on a CPU, batches then run side by side.
+        turn: held while some batches are computed, and let go between them: others get theirs; None = nobody waits.
 
     Yields:
         Places in `histories`, shape (users,), and what the search gave for them.
@@ -97,18 +99,19 @@ def search_batches(
     with _side_by_side(min(beside, len(left))) as pool:
         while left:
             now, left = left[:beside], left[beside:]
-            answers = [pool.submit(lists, places).result for places in now] if pool else []
             failed: list[Places] = []
-            for places, answer in zip(now, answers or [partial(lists, places) for places in now], strict=True):
-                try:
-                    found = answer()
-                except (RuntimeError, MemoryError) as error:
-                    if not shrink or len(places) == SIZES[0] or not is_out_of_memory(error):
-                        raise
-                    most = max(size for size in SIZES if size < len(places))
-                    failed.append(places)
-                    continue
-                yield places, found
+            done: list[tuple[Places, list[npt.NDArray[Any]]]] = []
+            with turn or contextlib.nullcontext():
+                answers = [pool.submit(lists, places).result for places in now] if pool else []
+                for places, answer in zip(now, answers or [partial(lists, places) for places in now], strict=True):
+                    try:
+                        done.append((places, answer()))
+                    except (RuntimeError, MemoryError) as error:
+                        if not shrink or len(places) == SIZES[0] or not is_out_of_memory(error):
+                            raise
+                        most = max(size for size in SIZES if 2 * size <= len(places))
+                        failed.append(places)
+            yield from done
             if failed:
                 beside, left = 1, [part for places in [*failed, *left] for part in _split(places, most)]
 

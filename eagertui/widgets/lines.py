@@ -36,6 +36,13 @@ class Lines(Widget):
             self._shown = drawn
             self.refresh(layout=True)
 
+    def show_if(self, shown: bool, draw: Draw) -> None:
+        """Draw other lines, or take no room at all."""
+        if self.display != shown:
+            self.display = shown
+        if shown:
+            self.show(draw)
+
     def _content(self, width: int) -> Content:
         return Content("\n").join(self._draw(max(1, width)))
 

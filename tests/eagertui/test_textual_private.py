@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from textual.app import App
 
 from eagertui.textual_private import CHECKED_FOR
 from tests.imports import ROOT, modules
@@ -160,3 +161,10 @@ def test_the_shim_was_checked_for_the_textual_that_is_installed() -> None:
     assert unchecked(version("textual")) == ""
     assert "checked for" in unchecked("8.3.0") and "8.3.0" in unchecked("8.3.0")
     assert unchecked("9.2.8")
+
+
+async def test_a_frame_is_never_far_off() -> None:
+    """Textual may let one moment for a frame pass: two of ours are one of its own."""
+    app = App[None]()
+    async with app.run_test():
+        assert app.screen._update_timer._interval == pytest.approx(1 / 120)

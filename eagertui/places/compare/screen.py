@@ -113,6 +113,8 @@ class CompareScreen(Place):
     def news(self) -> None:
         """Draw the runs, and look at those that are compared."""
         super().news()
+        here = {run.id for run in self.eager.runs}
+        self._marked = [name for name in self._marked if name in here]  # a run that was deleted is marked no more
         runs, table = self.finished, self.query_one("#table", RowList)
         self.set_class(not (runs or self.query_one(FilterBar).text), "-empty")
         best = max((run.metrics.get("ndcg@10", 0.0) for run in runs), default=0.0)

@@ -35,6 +35,7 @@ class Asking(Place):
         self.places_before: dict[str, int] | None = None  # places before the last edit
         self.history: tuple[Taken, ...] = ()  # the one on the screen, oldest first
         self.own_history: tuple[Taken, ...] = ()  # the user's own
+        self.held_out: tuple[object, object] = None, None  # id and title of what the user really took next
         self.beside_list: dict[str, Any] = {}  # the list of a baseline, or of another run
 
     @abstractmethod
@@ -83,7 +84,7 @@ class Asking(Place):
             }
             question = replace(question, **kept)
         self.undo_stack.clear()
-        self.own_history = ()
+        self.own_history, self.held_out = (), (None, None)
         self.ask(question)
 
     def edit(self, question: ExploreQuestion) -> None:
@@ -116,6 +117,7 @@ class Asking(Place):
         self.history = history
         if not question.edited:
             self.own_history = self.history
+            self.held_out = answer.get("target"), answer.get("target_title")
         self.show_answer()
 
     def say(self, *lines: Content) -> None:

@@ -19,6 +19,8 @@ BRANCHES, CHILDREN = 8, 4
 """Branches of the first level, and of every branch below, that are drawn beside those that lead to a watched item."""
 TOKEN = re.compile(r"<[^<>]*>")
 FELL = "✗ "
+FIGURES = " " * 13
+"""Room of a branch's bar and probability, in one column at the left."""
 
 
 @dataclass
@@ -162,14 +164,15 @@ def _rows(
             lines += _rows(branch.below, watched, branch.tokens[: branch.level], guide + on, CHILDREN, levels, width)
     for place, one in enumerate(fallen, start=len(shown) + 1):
         turn = "└ " if place == count else "├ "
-        said = f"{one.log_prob:.2f}, the last kept {one.edge:.2f}"
+        figure = f"{one.log_prob:{len(FIGURES) - 1}.2f} "
+        said = f"the last kept {one.edge:.2f}"
         code = one.tokens[len(above)] if len(one.tokens) > len(above) else ""
-        used = len(guide) + len(turn) + len(FELL) + len(code) + len(said) + len(one.label) + 5
-        parts: list[Part] = [(guide + turn, FAINT), (FELL, "bold $error"), (f"{code} ", "$error"),
+        used = len(FIGURES) + len(guide) + len(turn) + len(FELL) + len(code) + len(said) + len(one.label) + 5
+        parts: list[Part] = [(figure + guide + turn, FAINT), (FELL, "bold $error"), (f"{code} ", "$error"),
                              (clip(one.title, max(8, width - used)), "bold"), (f"  {said}", FAINT)]  # fmt: skip
         lines.append(spread(parts, [(one.label, "bold $error")], width))
     if hidden:
-        lines.append(line([(f"{guide}└ and {hidden} more", FAINT)], width))
+        lines.append(line([(f"{FIGURES}{guide}└ and {hidden} more", FAINT)], width))
     return lines
 
 
@@ -179,7 +182,7 @@ def _ways(branch: Branch, watched: Sequence[Watched]) -> list[Watched]:
 
 
 def _row(branch: Branch, watched: Sequence[Watched], guide: str, levels: int, width: int) -> Content:
-    """One branch: its last code, how likely it is, its words or title, how many items it has."""
+    """One branch: how likely it is, its last code, its words or title, how many items it has."""
     one, ways = branch.answer, _ways(branch, watched)
     items = int(number(one.get("items"), 0))
     ends = branch.level == levels or branch.alone
@@ -193,7 +196,8 @@ def _row(branch: Branch, watched: Sequence[Watched], guide: str, levels: int, wi
     words = safe(one.get("title") or ", ".join(map(str, one.get("words") or ())))
     code = branch.code or safe(one.get("code", ""))
     style = "bold $success" if ways else "$primary"
-    left: list[Part] = [(guide, FAINT), (f"{code} ", style), (bar(branch.share, 5) + " ", "$primary")]
-    left.append((f"{number(one.get('log_prob'), -99.0):6.2f} ", FAINT))
+    log_prob = number(one.get("log_prob"), -99.0)
+    left: list[Part] = [(f"{bar(branch.share, 5):5} ", "$primary"), (f"{log_prob:6.2f} ", FAINT)]
+    left += [(guide, FAINT), (f"{code} ", style)]
     used = sum(len(text) for text, _ in (*left, *right)) + 1
     return spread([*left, (clip(words, max(4, width - used)), "bold" if one.get("title") else "")], right, width)

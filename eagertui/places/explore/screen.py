@@ -164,17 +164,15 @@ class ExploreScreen(Beside):
         place = above.highlighted
         above.show(history_rows(history, self.own_history if question.edited and question.user else ()))
         above.highlighted = min(place or 0, len(history) - 1) if history else None
-        target = None if question.edited else answer.get("target")
+        target, title = self.held_out  # an edited history keeps it in sight: does the edit bring it nearer?
         others = ranks_of(self.beside_list.get("items")) if self.beside_list else None
         below.show(item_rows(items, target, self.places_before, others))
         below.highlighted = 0 if items else None
         asked = asked_lines(question, answer.get("notes"))
-        self.query_one("#asked").display = bool(asked)
-        self.query_one("#asked", Lines).show(lambda width: asked)
+        self.query_one("#asked", Lines).show_if(bool(asked), lambda width: asked)
         rank = self._true_rank(question)
-        self.query_one("#target").display = target is not None
-        self.query_one("#target", Lines).show(
-            lambda width: [target_line(target, answer.get("target_title"), items, question.k, rank, width)]
+        self.query_one("#target", Lines).show_if(
+            target is not None, lambda width: [target_line(target, title, items, question.k, rank, width)]
         )
         if self.beside_list:
             other = self.query_one("#beside", RowList)

@@ -6,7 +6,7 @@ And how the verdict behaves: over 200 null pairs, ranks of two methods swapped u
 of them is ahead in 2 to 9 % (it is meant to be 5); a planted difference of three standard errors is seen in at least
 80 % (`--verdict` alone). The ranks are made up: a third of the users have a hit, seven methods agree on most of them.
 
-    python tests/benchmarks/engine/comparison.py [--users 1000000] [--verdict]
+    python -m tests.benchmarks.engine.comparison [--users 1000000] [--verdict]
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What exact decoding costs: beside transformers' `generate`, without its constraint, and with wider beams.
 
-    python tests/benchmarks/engine/decode.py RUN [--users 200] [--slow-users 40] [--fp32] [--only PART ...]
+    python tests/benchmarks/engine/decode.py RUN [--users 200] [--slow-users 40] [--threads N] [--fp32]
+        [--only PART ...]
 
 RUN is a finished run's folder (README's Beauty run is the one of the bars). The sides that are compared take turns in
 one process, on the same threads and in the run's own dtype, or in fp32. The parts, and the bar of each:
@@ -28,6 +29,7 @@ import numpy.typing as npt
 import torch
 from transformers import DynamicCache
 
+from core.data.arrays import Sequences
 from core.machine import use_bf16
 from core.model.adapters import merge_adapters
 from core.model.generator import Generator
@@ -35,6 +37,7 @@ from core.model.masks import masks
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
 from core.recommend.recommender import Recommender
+from core.recommend.search_batches import search_batches
 
 BEAMS, TOP, BATCH, PAIRS = 20, 10, 32, 30
 WIDE = 500
@@ -94,6 +97,18 @@ def generated(model: Generator, rows: Rows, item_of: dict[tuple[int, ...], int])
     return np.array([item_of.get(tuple(code), -1) for code in codes]).reshape(len(rows), TOP)
 
 
+def searched(model: Generator, trie: Trie, histories: list[list[int]]) -> None:
+    """The way of every list: in batches of rows that are about as long."""
+    flat = np.array([item for history in histories for item in history], dtype=np.int32)
+    given = Sequences(flat, np.cumsum([0, *map(len, histories)], dtype=np.int64))
+    longest, bf16 = int(given.lengths.max()), torch.is_autocast_enabled("cpu")
+    batches = search_batches(
+        lambda rows, _: beam_search(model, trie, rows, BEAMS), trie, given, longest, bf16, together=True
+    )
+    for _ in batches:
+        pass
+
+
 @torch.inference_mode()
 def beside_generate(model: Generator, trie: Trie, histories: list[list[int]], slow: int) -> None:
     """Users a second of three ways, in turns, and whether the lists are the same."""
@@ -104,14 +119,14 @@ def beside_generate(model: Generator, trie: Trie, histories: list[list[int]], sl
     few = histories[:slow]
     for turn in range(4):  # quarters of everybody's work, one way after the other
         for name, rows in (
-            ("ours", by_length(histories[turn::4], 64)),
+            ("ours", [histories[turn::4]]),
             ("generate, one user", by_length(few[turn::4], 1)),
             (f"generate, {BATCH} users", by_length(few[turn::4], BATCH)),
         ):
             for batch in rows:
                 began = time.perf_counter()
                 if name == "ours":
-                    beam_search(model, trie, batch, BEAMS)
+                    searched(model, trie, batch)
                 else:
                     lists = generated(model, batch, item_of)
                 seconds[name] += time.perf_counter() - began
@@ -254,11 +269,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--slow-users", type=int, default=40, help="users whom `generate` is asked about")
+    parser.add_argument("--threads", type=int, help="instead of the run's own")
     parser.add_argument("--fp32", action="store_true", help="instead of the run's own dtype")
     parts = ("generate", "constraint", "overlap", "batch")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     arguments = parser.parse_args()
     recommender = Recommender.load(arguments.run)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     histories = histories_of(recommender, arguments.users)
     bf16 = use_bf16(recommender.project.run) and not arguments.fp32
     kind = "bf16" if bf16 else "fp32"

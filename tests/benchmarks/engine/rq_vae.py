@@ -1,6 +1,6 @@
 """RQ-VAE on Beauty's text vectors: seconds, shared codes before and after LC-Rec's rounds, codes in use, by seed.
 
-    python tests/benchmarks/engine/rq_vae.py [--seeds 5] [--method rq-vae] [--set key=value ...]
+    python -m tests.benchmarks.engine.rq_vae [--seeds 5] [--method rq-vae] [--set key=value ...]
 
 Reads `$EAGERTUI_DATA/beauty` (default ../shared/data). Text is title, brand, categories and keywords; identical
 vectors are left aside in the shares, for no code can tell them apart. `--set` changes options of rq-vae.

@@ -1,6 +1,6 @@
 """The serving loop under 100,000 mixed requests, with eight threads of the library beside it.
 
-    python tests/benchmarks/engine/serving_soak.py RUN [--requests 100000] [--lists 0.02]
+    python -m tests.benchmarks.engine.serving_soak RUN [--requests 100000] [--lists 0.02]
 
 Well-formed, odd and malformed requests go through the real loop over a run, in this process; meanwhile eight threads
 ask the same recommender for lists. The bars: exactly one answer a line and none that is an internal fault, memory at

@@ -1,6 +1,6 @@
 """The Index place over a million items at 80x24.
 
-    python tests/benchmarks/terminal/index_place.py [--items N] [--folder F]
+    python -m tests.benchmarks.terminal.index_place [--items N] [--folder F]
 
 Makes an index (codes, branches with words, 40,000 conflict groups; one branch alone holds a tenth of the items), opens
 it in the real app without a terminal and presses keys. A key counts from the moment it is handed to Textual until the

@@ -1,6 +1,6 @@
 """A person's way through the lists, in tmux with real keys: Explore and Compare, every key that leads somewhere.
 
-    python tests/benchmarks/terminal/walk_lists.py PROJECT [--size 80x24] [--no-color] [--keep FOLDER]
+    python -m tests.benchmarks.terminal.walk_lists PROJECT [--size 80x24] [--no-color] [--keep FOLDER]
         [--title Accidental] [--more romance]
 
 PROJECT has two finished runs that differ in a setting, of the sample or of a log whose items have a price; the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,8 +134,13 @@ def test_a_batch_that_does_not_fit_is_halved(
         recommender.recommend_many(histories, k=K)
 
 
+@pytest.mark.parametrize("cores", [1, 2])
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_threads_may_share_it(recommender: Recommender, histories: list[list[int]], dtype: str) -> None:
+def test_threads_may_share_it(
+    recommender: Recommender, histories: list[list[int]], dtype: str, cores: int, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(cores)
     project = recommender.project
     recommender.project = replace(project, run=replace(project.run, dtype=dtype))
     parts = [histories[start : start + 8] for start in range(0, 64, 8)] * 3

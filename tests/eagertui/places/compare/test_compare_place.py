@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,6 +100,14 @@ async def test_two_marked_runs_from_the_table_to_a_user(shop: Path, tmp_path: Pa
         await eyes.until(lambda: "History of u" in screen_text(eyes.app))
         second = re.search(r"History of (u\d+)", await eyes.see("History of u"))
         await eyes.until(lambda: first and second and first[1] not in screen_text(eyes.app).split("History of")[1][:8])
+
+
+async def test_a_marked_run_that_is_deleted_is_marked_no_more(shop: Path) -> None:
+    async with opened(shop) as eyes:
+        await eyes.press("space", "down", "space")
+        await eyes.see("2 marked")
+        shutil.rmtree(next((shop / "runs").glob("*0002")))
+        await eyes.see("1 marked")
 
 
 async def test_settings_curves_and_the_page(shop: Path) -> None:

@@ -80,8 +80,9 @@ def test_the_search_is_a_tree_and_what_fell_off_stands_at_its_branch() -> None:
         "items": [trace("<a_1><b_3><c_1>", "Black", None), trace("<a_2><b_9><c_1>", "White", 2)],
     }  # fmt: skip
     lines = [line.plain.rstrip() for line in beam_lines(beam, 70)]
-    drawn = [line for line in lines if line.startswith(("├", "│", "└", "  └"))]
-    assert [line[:12].split("<")[0] for line in drawn] == ["├ ", "│ └ ", "├ ", "│ ├ ", "│ └ ✗ ", "└ "]
+    drawn = lines[-6:]
+    assert [line[13:25].split("<")[0] for line in drawn] == ["├ ", "│ └ ", "├ ", "│ ├ ", "│ └ ✗ ", "└ "]
+    assert [float(line[6:12]) for line in drawn] == [-0.2, -1.3, -1.0, -1.1, -4.0, -2.0]  # one column
     assert "<b_3><c_1>" in drawn[1] and "Black" in drawn[1] and drawn[1].endswith("✓ this item")
     assert "White" in drawn[4] and "<b_9>" in drawn[4] and "-4.00" in drawn[4] and drawn[4].endswith("held out")
     assert "all below fell" in drawn[5]

@@ -74,6 +74,7 @@ async def test_edits_answer_at_once_and_are_undone_one_by_one(open_app: Open, fi
         await eyes.see("The Lighthouse, volume 21")
         await eyes.press("enter")
         await eyes.see("8 items", "· edited", "▲1", "new|▼", "Title of b21 +added")
+        await eyes.see("held out .*(place|behind)")  # what the user really took stays in sight
         focus(eyes, "history")
         await eyes.press("home", "d")
         await eyes.see("7 items")
