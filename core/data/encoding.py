@@ -68,8 +68,8 @@ def _reads(lines: list[bytes], encoding: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def late_encoding(path: Path, modified: int, size: int) -> str:
-    """What a text is written in that begins with ASCII: looked for in all its lines, once while it stays as it is.
+def late_lines(path: Path, modified: int, size: int) -> bytes:
+    """The lines of a text that are no UTF-8, where it begins with ASCII; looked for once while it stays as it is.
 
     Args:
         path: The file.
@@ -77,11 +77,11 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
         size: How long it is.
 
     Returns:
-        As `guessed_encoding`; empty where a line holds other UTF-8 than ASCII.
+        The first of them; nothing where a line holds other UTF-8 than ASCII.
     """
     odd: list[bytes] = []
     if size > LOOKED_THROUGH and is_packed(path):
-        return ""
+        return b""
     try:
         with unpacked(path) as file:
             while part := file.read(_READ_AT_ONCE):
@@ -92,13 +92,13 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
                     if line.isascii():
                         continue
                     if "\ufffd" not in line.decode("utf-8", errors="replace"):
-                        return ""
+                        return b""
                     odd.append(line)
                 if len(odd) > _ODD_LINES:
                     break
     except UNPACK_ERRORS:
-        return ""  # whoever reads it says so
-    return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
+        return b""  # whoever reads it says so
+    return b"".join(odd)
 
 
 def _foreign(line: str) -> list[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
-from core.data.encoding import late_encoding, may_be, unread_lines
+from core.data.encoding import guessed_encoding, late_lines, may_be, unread_lines
 from core.data.layouts import layout_fault
 from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_packed
 from core.data.read import REMEDY, Head, TableFile, read_fault
@@ -148,7 +148,7 @@ def sniff(path: Path, encoding: str = "", inner: str = "") -> TableFile:
         EnvironmentFault: it cannot be read.
     """
     head = Head.of(path, encoding, inner)
-    no_text = _no_text(head)
+    no_text = _no_text(head) or (None if encoding or head.encoding else _unread(path, head.content))
     stat = path.stat()
     try:
         if is_packed(path):
@@ -156,12 +156,9 @@ def sniff(path: Path, encoding: str = "", inner: str = "") -> TableFile:
     except UNPACK_ERRORS as error:
         raise read_fault(path, error) from None
     if no_text is None and not encoding and not head.encoding and not head.whole and head.content.isascii():
-        head = replace(head, encoding=late_encoding(path, stat.st_mtime_ns, stat.st_size))
-    if no_text is None and not encoding and not head.encoding and (bad := unread_lines(head.content)):
-        raise DataError(
-            f"{path}: {len(bad):,} lines of its beginning are neither UTF-8 nor Western European, e.g. {bad[0][:60]!r}",
-            f"Say how it is written: --set data.encoding=NAME; {', '.join(may_be(bad))} could be it.",
-        )
+        late = late_lines(path, stat.st_mtime_ns, stat.st_size)
+        head = replace(head, encoding=guessed_encoding(late + b"\n....") if late else "")
+        no_text = None if head.encoding else _unread(path, late)
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
             raise no_text
@@ -197,6 +194,16 @@ def _no_text(head: Head) -> DataError | None:
     if content.count(b"\0") > 4 + len(content) // 100:
         return DataError(f"{path}: is a binary file of an unknown format", REMEDY)
     return None
+
+
+def _unread(path: Path, content: bytes) -> DataError | None:
+    """Why text cannot be read in any encoding that is known by its look; None where it can."""
+    if not (bad := unread_lines(content)):
+        return None
+    return DataError(
+        f"{path}: {len(bad):,} lines or more are neither UTF-8 nor Western European, e.g. {bad[0][:60]!r}",
+        f"Say how it is written: --set data.encoding=NAME; {', '.join(may_be(bad))} could be it.",
+    )
 
 
 @cache

@@ -6,13 +6,14 @@ import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from core.errors import EagerError
 from tests.core.data.inputs import ITEMS, LOG, ROWS, TITLES, Row, histories, items, log, read, table
-from tests.core.data.test_inputs import BY_USER, LOG_NAMES, OBJECTS, Input, half, jsonl, written
+from tests.core.data.test_inputs import BY_USER, LOG_NAMES, OBJECTS, Input, frame, half, jsonl, parquet, written
 
 OLDEST_FIRST = sorted(ROWS, key=lambda row: row.when)
 BEGIN = OLDEST_FIRST[0].when
@@ -116,6 +117,9 @@ READ: dict[str, Input] = {
         gzip.compress(log(rows=ROWS[:300]).encode()) + gzip.compress(log(rows=ROWS[300:], header=None).encode())
     ),
     "gzip called parquet": Input(gzip.compress(LOG.encode()), name="log.parquet"),
+    "Parquet of noise": Input(
+        parquet(frame(noise=[Random(n).randbytes(4_000) for n in range(600)])), name="log.parquet"
+    ),
     "UTF-16 without a mark": Input(LOG.encode("utf-16-le"), said=("read as utf-16-le",)),
     "Shift-JIS, told": Input(LOG, ITEMS.replace("Red", "\u8d64\u3044").encode("shift-jis"),
                              known={"encoding": "shift_jis"}, titles=renamed("\u8d64\u3044")),
@@ -237,7 +241,11 @@ DOUBTED: dict[str, Input] = {
 
 REFUSED: dict[str, Input] = {
     "titles in Shift-JIS": Input(LOG, ITEMS.replace("Red", "\u8d64\u3044").encode("shift-jis"),
-                                 refused=("5 lines of its beginning", "data.encoding=NAME; shift_jis")),
+                                 refused=("5 lines or more", "data.encoding=NAME; shift_jis")),
+    "titles in Shift-JIS late in a large table": Input(
+        LOG, (ITEMS + "".join(f"x{n},{'Long words about nothing ' * 40}{n}\n" for n in range(1500))
+              + "y1,\u8d64\u3044 Lamp\ny2,\u8d64\u3044 Chair\n").encode("shift-jis"), refused=("shift_jis",),
+    ),
     "titles in GBK": Input(LOG, ITEMS.replace("Red", "\u7ea2\u8272\u7684").encode("gbk"), refused=("gb18030",)),
     "titles in Cyrillic of Windows": Input(LOG, ITEMS.replace("Red", "\u041a\u0440\u0430\u0441").encode("cp1251"),
                                            refused=("neither UTF-8 nor Western European", "cp1251")),
