@@ -13,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from core.errors import EagerError
+from core.errors import EagerError, EnvironmentFault
 
 INTERRUPTED = 130
 
@@ -44,6 +44,11 @@ def main(argv: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        from core.files import system_fault
+
+        print(f"error: {system_fault(error)}", file=sys.stderr)
+        return EnvironmentFault.exit_code
     except Exception:
         traceback.print_exc()
         return 1

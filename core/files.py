@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -10,6 +11,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from core.errors import EnvironmentFault
 
 WAIT = 0.2
 """Seconds between two looks at what another process holds."""
@@ -22,6 +25,18 @@ def resolved(path: str, root: Path) -> Path:
     return place if root.is_dir() else Path(os.path.normpath(place))
 
 
+def system_fault(error: OSError) -> EnvironmentFault:
+    """What the system refuses, in words: the file, why, and what can be done."""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        remedy = "look at who may read and write it (ls -ld), or copy the project to a folder that is your own"
+        return EnvironmentFault(f"{where}no permission", remedy)
+    if error.errno == errno.EROFS:
+        remedy = "it lies on a disk that can only be read: copy the project to another one"
+        return EnvironmentFault(f"{where}nothing can be written", remedy)
+    return EnvironmentFault(f"{where}{error.strerror or error}", "look at the path, the permissions and the disk")
+
+
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, to write into; it takes the place of `path` when the block ends well.
@@ -29,7 +44,11 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: as the block, or the file system; nothing is left behind then.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)  # nobody knows the temporary one
+        raise
     os.close(handle)
     temporary = Path(name)
     try:

@@ -135,7 +135,8 @@ class Project:
         tree = fields.tree_of(self)
         for name in ("path", "notes", *(name for name in ("baselines", "tasks", "losses") if not tree[name])):
             del tree[name]
-        for name in ("columns", "item_columns", "encoding"):  # not recorded where nobody set it, as in older runs
+        # Not recorded where nobody set it, as in older runs.
+        for name in ("columns", "item_columns", "encoding", "table", "item_table"):
             if not tree["data"][name]:
                 del tree["data"][name]
         return tomli_w.dumps(tree)

@@ -111,6 +111,8 @@ class DataSettings:
     min_rating: float = opt(0.0, "leave out interactions rated below; 0 = off", low=0.0, high=1e6, personal=True)
     columns: tuple[str, ...] = opt((), "names of the log's columns, where it has no header line", personal=True)
     item_columns: tuple[str, ...] = opt((), "names of the item table's columns, where it has none", personal=True)
+    table: str = opt("", "the log's table or sheet, where its file holds several", personal=True)
+    item_table: str = opt("", "the item table's, where its file holds several", personal=True)
     text: tuple[str, ...] = opt((), "columns of the item table that become text; never ids or codes", personal=True)
     min_user_interactions: int = opt(5, "users with fewer are left out (iterated k-core); 0 = off", low=0, high=10**6)
     min_item_interactions: int = opt(5, "items with fewer are left out (iterated k-core); 0 = off", low=0, high=10**6)

@@ -10,18 +10,30 @@ import polars as pl
 
 from core.data.arrays import Int64
 from core.data.clean import text_expr, time_format
-from core.data.column_profile import ColumnProfile, headless, is_clock, is_lossy, is_rating, no_header, profile_columns
+from core.data.column_profile import (
+    ColumnProfile,
+    headless,
+    is_clock,
+    is_lossy,
+    is_number,
+    is_rating,
+    no_header,
+    profile_columns,
+)
+from core.data.guess_columns import BACKWARDS
 from core.data.read import TableFile, first_line
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
-from core.data.sniff import open_table
+from core.data.sniff import item_files, log_files
 from core.data.split import Split
+from core.data.times import same_look, shown
 from core.data.titles import title_column
 from core.errors import DataError, ProjectError
-from core.files import resolved
 from core.settings import MIN_EVALUATED, DataSettings
 
 _LOOKED_AT = 2000
+_PARTS, _MOST_DAYS = frozenset({"year", "month", "day", "hour", "minute", "second"}), 31
+"""Words of columns that hold a part of a date; a day of a larger number counts them."""
 
 
 def doubts(data: DataSettings, root: Path) -> list[str]:
@@ -42,7 +54,7 @@ def doubts(data: DataSettings, root: Path) -> list[str]:
 
 
 def _doubts(data: DataSettings, root: Path) -> list[str]:
-    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
+    sources = log_files(data, root)
     log = profile_columns(sources)
     said = [] if data.columns or not headless(sources[0], log) else [no_header(sources[0], log, "--columns").message]
     if data.item in log and is_rating(log[data.item]) and not role_score(data.item, "item"):
@@ -52,11 +64,16 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
             said.append(
                 f'{key}: ids in "{name}" are in scientific notation: digits are lost, export the column as text'
             )
-    said += _unused_times(data, log) + _two_readings(data, sources[0], log) + _one_time(data, log)
+    said += (
+        _unused_times(data, log)
+        + _unused_orders(data, log)
+        + _two_readings(data, sources[0], log)
+        + _one_time(data, log)
+    )
     said += [str(one) for one in row_kinds(data, log)]
     if not data.items:
         return [*said, "no item table: items have no titles and no text, only ids"]
-    tables = open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns)
+    tables = item_files(data, root)
     table = profile_columns(tables)
     if not data.item_columns and headless(tables[0], table):
         said.append(no_header(tables[0], table, "--item-columns").message)
@@ -114,6 +131,25 @@ def _unused_times(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[
     return [f"not used, though it looks like times: {', '.join(left)}; {order}"]
 
 
+def _unused_orders(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Of a log in the order of its file: columns of parts of dates or of counted days, or called after an order."""
+    if data.time or data.position:
+        return []
+    used = (data.user, data.item, data.rating)
+    words = {name: set(plain(name).split("_")) for name in log if name not in used and log[name].filled}
+    parts = [name for name, own in words.items() if own & _PARTS and is_number(log[name]) and not is_clock(log[name])]
+    together = {"year", "month"} <= {word for name in parts for word in words[name]}
+    left = [name for name in parts if together or ("day" in words[name] and log[name].high > _MOST_DAYS)]
+    left += [name for name in words if role_score(name, "position") > 500 or words[name] & BACKWARDS]
+    if not left:
+        return []
+    shown = ", ".join(f"{name} (e.g. {log[name].example})" for name in left)
+    return [
+        f"the order is that of the file, though it may stand in other columns: {shown}; write the times into one "
+        "column as 2024-12-31 23:59:59, or set data.position to whole numbers that rise"
+    ]
+
+
 def _one_time(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
     """Whether all rows have the same time."""
     column = log.get(data.time)
@@ -138,12 +174,17 @@ def _two_readings(data: DataSettings, source: TableFile, log: Mapping[str, Colum
     values = texts.drop_nulls().unique(maintain_order=True)
     if frame.schema[data.time].is_temporal() or not len(values) or not re.search("%[md]", time_format(values)):
         return []
+    form = time_format(values)
+    if len(turned := same_look(values, form)) > 1:
+        return [
+            f'data.time: no value of "{data.time}" tells the day from the year; {values[0][:30]} is read as '
+            f"{shown(form)}, and not as {shown(turned[1])}. Write the times as 2024-12-31 23:59:59"
+        ]
     parts = values.str.extract_groups(r"^(\d{1,2})[-/._ ](\d{1,2})[-/._ ,]+(\d{2,4})\b").struct.unnest()
     first, second = (parts[parts.columns[n]].cast(pl.Int64, strict=False) for n in (0, 1))
     both = ((first <= 12) & (second <= 12)).sum() == len(values)
     if not both or bool((first == second).all()):
         return []
-    form = time_format(values)
     example = next(text for text, a, b in zip(values, first, second, strict=True) if a != b)
     reading, other = ("month", "day") if form.find("%m") < form.find("%d") else ("day", "month")
     return [

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.data.packed import LOOKED_THROUGH, UNPACK_ERRORS, is_packed, unpacked
 
 _READ_AT_ONCE = 1 << 20
+_OF_SEVERAL_BYTES = ("shift_jis", "gb18030", "big5", "euc_kr", "euc_jp")
 _ODD_LINES = 10_000
 """Lines that are no ASCII, by which an encoding is guessed."""
 
@@ -46,9 +47,29 @@ def guessed_encoding(content: bytes) -> str:
     return "cp1252" if len(lines) > 1 and good >= 0.8 * len(pairs) else ""
 
 
+def unread_lines(content: bytes) -> list[bytes]:
+    """Lines that are neither ASCII nor UTF-8, where they are most of those that are no ASCII and more than one."""
+    lines = [line for line in content.split(b"\n")[:-1] if not line.isascii()]
+    bad = [line for line in lines if "\ufffd" in line.decode("utf-8", errors="replace")]
+    return bad if len(bad) > 1 and len(bad) >= 0.5 * len(lines) else []
+
+
+def may_be(lines: list[bytes]) -> list[str]:
+    """Encodings of several bytes a letter that read all of some lines, then those of one byte, which fit anything."""
+    return [*(one for one in _OF_SEVERAL_BYTES if _reads(lines, one)), "cp1251", "cp1250"]
+
+
+def _reads(lines: list[bytes], encoding: str) -> bool:
+    try:
+        b"\n".join(lines).decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=64)
-def late_encoding(path: Path, modified: int, size: int) -> str:
-    """What a text is written in that begins with ASCII: looked for in all its lines, once while it stays as it is.
+def late_lines(path: Path, modified: int, size: int) -> bytes:
+    """The lines of a text that are no UTF-8, where it begins with ASCII; looked for once while it stays as it is.
 
     Args:
         path: The file.
@@ -56,11 +77,11 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
         size: How long it is.
 
     Returns:
-        As `guessed_encoding`; empty where a line holds other UTF-8 than ASCII.
+        The first of them; nothing where a line holds other UTF-8 than ASCII.
     """
     odd: list[bytes] = []
     if size > LOOKED_THROUGH and is_packed(path):
-        return ""
+        return b""
     try:
         with unpacked(path) as file:
             while part := file.read(_READ_AT_ONCE):
@@ -71,13 +92,13 @@ def late_encoding(path: Path, modified: int, size: int) -> str:
                     if line.isascii():
                         continue
                     if "\ufffd" not in line.decode("utf-8", errors="replace"):
-                        return ""
+                        return b""
                     odd.append(line)
                 if len(odd) > _ODD_LINES:
                     break
     except UNPACK_ERRORS:
-        return ""  # whoever reads it says so
-    return guessed_encoding(b"".join(odd) + b"\n....") if odd else ""
+        return b""  # whoever reads it says so
+    return b"".join(odd)
 
 
 def _foreign(line: str) -> list[int]:

@@ -57,8 +57,9 @@ def guess_data(
     """
     known = {key: value for key, value in (known or {}).items() if key not in ("interactions", "items")}
     encoding = known.get("encoding", "")
-    log = _profiles(interactions, "--interactions", encoding, known.get("columns", ()))
-    table = _profiles(items, "--items", encoding, known.get("item_columns", ())) if items else {}
+    log = _profiles(interactions, "--interactions", encoding, known.get("columns", ()), known.get("table", ""))
+    inner = known.get("item_table", "")
+    table = _profiles(items, "--items", encoding, known.get("item_columns", ()), inner) if items else {}
     for role, name in known.items():
         where = table if role == "item_key" else log
         if role in (*LOG_ROLES, "item_key") and name and name not in where:
@@ -94,14 +95,14 @@ def _as_known(data: DataSettings, known: Mapping[str, Any], items: Path | None) 
     return replace(data, **values, items=data.items if items else "")
 
 
-def _profiles(path: Path, key: str, encoding: str, names: Sequence[str]) -> dict[str, ColumnProfile]:
+def _profiles(path: Path, key: str, encoding: str, names: Sequence[str], inner: str) -> dict[str, ColumnProfile]:
     """The columns of a table that is worth a guess.
 
     Raises:
         DataError: no rows, no header, or column names that are no text.
         ProjectError: the names do not fit the file.
     """
-    sources = open_table(path.absolute(), key, encoding, names)
+    sources = open_table(path.absolute(), key, encoding, names, inner)
     columns = profile_columns(sources)
     if not names and headless(sources[0], columns):
         raise no_header(sources[0], columns, "--item-columns" if "items" in key else "--columns")

@@ -19,6 +19,7 @@ _CLEARLY = 0.2  # so much more of its values must stand in the item table than o
 _LABELS = 12  # a column of so few words without digits holds kinds of events, countries or the like
 _NO_ORDER = frozenset({"dow", "day", "weekday", "hour", "week", "month", "year", "id", "status", "type", "total",
                        "value", "price", "amount", "qty", "quantity", "count", "size"})  # fmt: skip
+BACKWARDS = frozenset({"recency", "ago", "age", "reverse", "reversed", "desc"})
 _FEW_ROWS = 20  # of so short a log, one value in all rows says nothing
 
 
@@ -46,7 +47,7 @@ def log_columns(
     take("rating", _by_name("rating", {name: column for name, column in free.items() if is_number(column)}))
     take("item", _by_overlap(_may_be_ids(free), table))
     if "time" not in columns:
-        ordering = {name: column for name, column in free.items() if is_order(column) and _may_order(name)}
+        ordering = {name: column for name, column in free.items() if is_order(column) and _may_order(column)}
         take("position", _by_name("position", ordering))
     if "user" not in columns and "item" not in columns:
         for role, guess in _by_prefixes(_may_be_ids(free)).items():
@@ -76,9 +77,9 @@ def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
     return Guess(names[0], "by its name")
 
 
-def _may_order(name: str) -> bool:
-    """Whether a column called after an order says what came first: not its weekday, its hour or its amount."""
-    return not set(plain(name).split("_")) & _NO_ORDER
+def _may_order(column: ColumnProfile) -> bool:
+    """Whether a column called after an order says what came first: not its weekday, its hour, its amount or its age."""
+    return not set(plain(column.name).split("_")) & (_NO_ORDER | BACKWARDS)
 
 
 def _by_shared_name(columns: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile]) -> Guess | None:

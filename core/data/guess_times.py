@@ -7,8 +7,18 @@ from pathlib import Path
 
 from core.data.column_profile import ColumnProfile, is_clock, is_time
 from core.data.guessed import Guess, shell_word
-from core.data.roles import role_score
+from core.data.roles import plain, role_score
 from core.errors import DataError
+
+_OF_OTHERS = frozenset({"birth", "birthday", "birthdate", "born", "dob", "release", "released", "publication",
+                        "published", "registration", "registered", "signup", "expiry", "expires",
+                        "expiration"})  # fmt: skip
+"""Words of dates that belong to a person or an item, and not to what they did."""
+
+
+def is_of_others(name: str) -> bool:
+    """Whether a column of dates is called after something else than the interaction."""
+    return bool(set(plain(name).split("_")) & _OF_OTHERS)
 
 
 def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None:
@@ -18,7 +28,9 @@ def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None
         DataError: two names fit alike, or the column that fits is written in no known way and no other is there.
     """
     scored = {
-        name: score for name, column in columns.items() if column.filled > 0.5 and (score := role_score(name, "time"))
+        name: score
+        for name, column in columns.items()
+        if column.filled > 0.5 and not is_of_others(name) and (score := role_score(name, "time"))
     }
     read = {
         name: score for name, score in scored.items()
@@ -42,7 +54,11 @@ def time_by_values(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | 
     Raises:
         DataError: there are several, or it is written in no known way.
     """
-    clocks = {name: column for name, column in columns.items() if is_clock(column) and column.filled > 0.5}
+    clocks = {
+        name: column
+        for name, column in columns.items()
+        if is_clock(column) and column.filled > 0.5 and not is_of_others(name)
+    }
     read = [name for name, column in clocks.items() if is_time(column)]
     if len(read) > 1:
         raise _two_times(columns, read, path)

@@ -47,7 +47,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
         return frame, np.arange(len(log_ids), dtype=np.int32)
     sources = open_items(resolved(data.items, root), data, "data.items")
     where, key = str(sources[0].path), data.item_key or data.item
-    report.notes += source_notes(sources, data.encoding)
+    report.notes += source_notes(sources, data.encoding, data.item_table)
     unique = read_items(sources, key, data.max_rejected, report)
     if not unique.height:
         raise DataError(f"{where}: has no rows")
@@ -88,7 +88,7 @@ def open_items(where: Path, data: DataSettings, setting: str) -> list[TableFile]
         ProjectError: a file or column is not there.
         DataError: a file of no supported format.
     """
-    sources = open_table(where, setting, data.encoding, data.item_columns)
+    sources = open_table(where, setting, data.encoding, data.item_columns, data.item_table)
     column_in(sources, data.item_key or data.item, "data.item_key" if data.item_key else "data.item")
     for name in data.text:
         column_in(sources, name, "data.text")

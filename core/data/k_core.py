@@ -15,11 +15,13 @@ from core.data.data_report import DataReport
 from core.data.log import ITEM, ORDER, PLACE, LogRows, rated
 from core.data.partitions import PARTITION_ROWS, USER, Frames
 from core.data.split import Split, SplitByTime, TimeCuts, shuffled_ties, tie_keys
-from core.data.timeline import clock_times, timeline
+from core.data.timeline import Times, clock_times, timeline
 from core.errors import DataError
 from core.settings import DataSettings
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+_NEARLY, _FEW_ROWS, _FEW_ITEMS, _LOOKED_AT = 0.95, 20, 10, 200_000
+"""A share that is nearly all; rows and items that are too few to judge by; rows that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,29 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
         spans = timeline(lambda: (times[rows] for rows in row_blocks(len(times), 1, PARTITION_ROWS)), rows.clock)
         report.timeline, report.time_step = spans.spans, spans.step
         report.first_time, report.last_time = spans.first, spans.last
+        report.notes += _no_order(data.time, sequence, times, same, tied)
     done = None if split is None else split.finished(left_users, report)
     taken = clock_times(times, rows.clock) if data.time else None
     return Log(rows.user_ids[left_users], rows.item_ids[left_items], sequence, offsets, done, taken)
+
+
+def _no_order(name: str, items: Int32, times: Times, same: int, tied: int) -> list[str]:
+    """Whether a column of times belongs to the users or the items, and orders nothing that anybody did.
+
+    Args:
+        name: The column.
+        items: Of the rows, user after user, oldest first; (rows,).
+        times: Likewise.
+        same: How many neighbours of one user there are.
+        tied: Those at one time.
+    """
+    if same >= _FEW_ROWS and tied >= _NEARLY * same and bool((times != times[0]).any()):
+        return [f'data.time: "{name}" is the same in all rows of a user: it orders nothing, the order is the file\'s']
+    some = pl.DataFrame({"item": items[:_LOOKED_AT], "time": times[:_LOOKED_AT]}).group_by("item")
+    spread = some.agg(pl.len().alias("rows"), pl.col("time").n_unique().alias("times")).filter(pl.col("rows") > 2)
+    if spread.height < _FEW_ITEMS or (spread["times"] == 1).sum() < _NEARLY * spread.height:
+        return []
+    return [f'data.time: "{name}" is the same in all rows of an item: it is the item\'s, and not when it was taken']
 
 
 def _ordered(rows: LogRows, data: DataSettings, report: DataReport, seed: int) -> tuple[Frames, Int64]:

@@ -49,6 +49,13 @@ def _undivided(head: Head, source: TableFile, lines: list[str]) -> DataError | N
     path, enough = head.path, 0.9 * len(lines)
     if len(source.columns) > 1 and all(re.fullmatch(r"\s*'.*'\s*", name) for name in source.columns):
         return DataError(f"{path}: its fields are in single quotes", "Write them in double quotes, or in none.")
+    blocks = [line for line in lines if re.fullmatch(r"\d+,\d,\d{4}-\d\d-\d\d", line)]
+    if lines and re.fullmatch(r"\d+:", lines[0]) and len(blocks) > 0.5 * len(lines):
+        return DataError(
+            f"{path}: holds the ratings of a film below the film's number, as Netflix published them",
+            'Write the number into every row: awk \'/:$/ {sub(":", ""); film = $0; next} {print film "," $0}\' '
+            f"{path.name} > ratings.csv, then init --columns item,user,rating,time",
+        )
     if any("::" in name for name in source.columns) and sum("::" in line for line in lines) >= enough:
         return DataError(
             f"{path}: its fields are separated by ::, as in MovieLens 1M and 10M",

@@ -18,11 +18,10 @@ from core.data.ids import missing_words, rounded, two_writings
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
-from core.data.sniff import column_in, open_table, source_notes
+from core.data.sniff import column_in, log_files, source_notes
 from core.data.times import shown
 from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
-from core.files import resolved
 from core.settings import DataSettings
 
 EXAMPLES = 5
@@ -74,13 +73,13 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
         DataError: unreadable content, or too many bad rows.
         EnvironmentFault: too little memory, or the disk fails.
     """
-    sources = open_table(resolved(data.interactions, root), "data.interactions", data.encoding, data.columns)
+    sources = log_files(data, root)
     wanted = {"user": data.user, "item": data.item, "time": data.time, "position": data.position, "rating": data.rating}
     for key, name in wanted.items():
         if name:
             column_in(sources, name, f"data.{key}")
     report.files = [_label(source.path, root) for source in sources]
-    report.notes += source_notes(sources, data.encoding)
+    report.notes += source_notes(sources, data.encoding, data.table)
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position
     readings = order_readings(sources, order) if order else []

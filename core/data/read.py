@@ -42,6 +42,7 @@ class Head:
         content: Its first megabyte as UTF-8, unpacked where it is gzipped, without a byte order mark.
         whole: Whether that is all of it.
         encoding: How its text is written; empty = UTF-8.
+        inner: Which of its tables is meant, where it holds several; empty = the only one.
     """
 
     path: Path
@@ -49,14 +50,16 @@ class Head:
     content: bytes
     whole: bool
     encoding: str = ""
+    inner: str = ""
 
     @classmethod
-    def of(cls, path: Path, encoding: str = "") -> Head:
+    def of(cls, path: Path, encoding: str = "", inner: str = "") -> Head:
         """Read a file's beginning.
 
         Args:
             path: The file.
             encoding: How its text is written; empty = UTF-8, or else what it looks like.
+            inner: Which of its tables is meant.
 
         Raises:
             DataError: it is a damaged gzip file.
@@ -73,7 +76,7 @@ class Head:
         encoding = "" if is_utf8(encoding) else encoding or guessed_encoding(content)
         if encoding:
             content = as_utf8(content, encoding)
-        return cls(path, raw, content.removeprefix(b"\xef\xbb\xbf"), whole, encoding)
+        return cls(path, raw, content.removeprefix(b"\xef\xbb\xbf"), whole, encoding, inner)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class TableFile(ABC):
         path: The file.
         columns: Names of the columns, in order.
         encoding: How a text file is written; empty = UTF-8.
+        inner: Which table of a file that holds several; empty = the file is one.
     """
 
     format: ClassVar[str]
@@ -98,6 +102,7 @@ class TableFile(ABC):
     path: Path
     columns: tuple[str, ...]
     encoding: str = field(default="", kw_only=True)
+    inner: str = field(default="", kw_only=True)
 
     @classmethod
     @abstractmethod

@@ -12,20 +12,22 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
-from core.data.encoding import late_encoding
+from core.data.encoding import guessed_encoding, late_lines, may_be, unread_lines
 from core.data.layouts import layout_fault
 from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_packed
 from core.data.read import REMEDY, Head, TableFile, read_fault
 from core.errors import DataError, EnvironmentFault, ProjectError
 from core.fields import nearest
+from core.files import resolved
+from core.settings import DataSettings
 
 _KNOWN_BINARIES = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+    b"PK\x03\x04": "a zip archive or a spreadsheet that is no whole workbook; unpack it, or save the sheet as CSV",
     b"7z\xbc\xaf": "a 7z archive",
     b"BZh": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
     b"%PDF": "a PDF",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save the sheet as CSV or .xlsx",
     b"\x89HDF": "an HDF5 file",
 }
 
@@ -42,7 +44,9 @@ _KNOWN_TEXTS = {
 }
 
 
-def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str] = ()) -> list[TableFile]:
+def open_table(
+    where: Path, key: str, encoding: str = "", columns: Sequence[str] = (), inner: str = ""
+) -> list[TableFile]:
     """Find and sniff the files of a table.
 
     Args:
@@ -50,9 +54,10 @@ def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str]
         key: The project's key that names it, for messages.
         encoding: How text files are written; empty = UTF-8, or else what each looks like.
         columns: Names of the columns, where the files have no header line.
+        inner: Which of their tables is meant, where the files hold several.
 
     Raises:
-        ProjectError: there is no such file, no such encoding, or the names do not fit it.
+        ProjectError: there is no such file, no such encoding or table, or the names do not fit it.
         DataError: a file is empty, truncated or of no supported format.
         EnvironmentFault: a file cannot be read.
     """
@@ -62,9 +67,22 @@ def open_table(where: Path, key: str, encoding: str = "", columns: Sequence[str]
     except (LookupError, ValueError):
         message = f"data.encoding: there is no encoding {encoding!r}"
         raise ProjectError(message, "Usual ones: latin-1, cp1252, utf-16.") from None
-    files = [sniff(path, encoding) for path in table_files(where, key)]
+    files = [sniff(path, encoding, inner) for path in table_files(where, key)]
     named = "data.item_columns" if "items" in key else "data.columns"
     return [file.named(columns, named) for file in files] if columns else files
+
+
+def log_files(data: DataSettings, root: Path) -> list[TableFile]:
+    """The files of a project's log, as `open_table`; `root` is the project's folder."""
+    where = resolved(data.interactions, root)
+    return open_table(where, "data.interactions", data.encoding, data.columns, data.table)
+
+
+def item_files(data: DataSettings, root: Path) -> list[TableFile]:
+    """The files of a project's item table, as `open_table`; none where it has no such table."""
+    if not data.items:
+        return []
+    return open_table(resolved(data.items, root), "data.items", data.encoding, data.item_columns, data.item_table)
 
 
 def table_files(where: Path, key: str) -> list[Path]:
@@ -116,19 +134,21 @@ def _wanted(path: Path) -> bool:
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 
-def sniff(path: Path, encoding: str = "") -> TableFile:
+def sniff(path: Path, encoding: str = "", inner: str = "") -> TableFile:
     """Recognise one file by its first bytes.
 
     Args:
         path: The file.
         encoding: How it is written, if it is text; empty = UTF-8, or else what it looks like.
+        inner: Which of its tables is meant, where it holds several.
 
     Raises:
         DataError: it is empty, truncated, or of no supported format.
+        ProjectError: it has no such table.
         EnvironmentFault: it cannot be read.
     """
-    head = Head.of(path, encoding)
-    no_text = _no_text(head)
+    head = Head.of(path, encoding, inner)
+    no_text = _no_text(head) or (None if encoding or head.encoding else _unread(path, head.content))
     stat = path.stat()
     try:
         if is_packed(path):
@@ -136,7 +156,9 @@ def sniff(path: Path, encoding: str = "") -> TableFile:
     except UNPACK_ERRORS as error:
         raise read_fault(path, error) from None
     if no_text is None and not encoding and not head.encoding and not head.whole and head.content.isascii():
-        head = replace(head, encoding=late_encoding(path, stat.st_mtime_ns, stat.st_size))
+        late = late_lines(path, stat.st_mtime_ns, stat.st_size)
+        head = replace(head, encoding=guessed_encoding(late + b"\n....") if late else "")
+        no_text = None if head.encoding else _unread(path, late)
     for kind in formats():
         if kind.rank and no_text is not None:  # it begins with no format's mark, and nobody can read it as text
             raise no_text
@@ -174,6 +196,16 @@ def _no_text(head: Head) -> DataError | None:
     return None
 
 
+def _unread(path: Path, content: bytes) -> DataError | None:
+    """Why text cannot be read in any encoding that is known by its look; None where it can."""
+    if not (bad := unread_lines(content)):
+        return None
+    return DataError(
+        f"{path}: {len(bad):,} lines or more are neither UTF-8 nor Western European, e.g. {bad[0][:60]!r}",
+        f"Say how it is written: --set data.encoding=NAME; {', '.join(may_be(bad))} could be it.",
+    )
+
+
 @cache
 def formats() -> tuple[type[TableFile], ...]:
     """The formats in `core.data.sources`, in the order in which they are asked about a file."""
@@ -187,9 +219,14 @@ def formats() -> tuple[type[TableFile], ...]:
     return tuple(sorted(kinds, key=lambda kind: (kind.rank, kind.format)))
 
 
-def source_notes(sources: list[TableFile], encoding: str) -> list[str]:
+def source_notes(sources: list[TableFile], encoding: str, inner: str) -> list[str]:
     """What is to be said of how files are read: an encoding that was not given and is not UTF-8, lines left out."""
     return [
+        *(
+            f'{source.path.name} is {source.format}, which is one table: the name "{inner}" is not used'
+            for source in sources
+            if inner and not source.inner
+        ),
         *(
             f"{source.path.name} is not UTF-8 and is read as {source.encoding}; data.encoding sets another one"
             for source in sources

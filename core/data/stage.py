@@ -14,7 +14,7 @@ from core.run.reporting import Reporter
 from core.settings import DataSettings
 from core.stage import Artefacts, Settings, Stage, inputs
 
-_LATER = ("columns", "item_columns", "encoding", "where", "ties", "valid_from", "test_from")
+_LATER = ("columns", "item_columns", "encoding", "table", "item_table", "where", "ties", "valid_from", "test_from")
 """Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
 ROW, KEPT_ROW, USER, ITEM = 250.0, 20.0, 120.0, 160.0
 """Bytes a row of the log while its partition is worked on, and of the sequences; bytes a user and an item."""
@@ -24,13 +24,10 @@ WRITTEN_ROW = 70.0
 
 def data_settings(project: Project) -> Settings:
     """The data table of the project, and the files' contents."""
-    from core.data.sniff import open_table
+    from core.data.sniff import item_files, log_files
 
-    tables = {"data.interactions": project.data.interactions, "data.items": project.data.items}
-    sources = [
-        s for key, name in tables.items() if name for s in open_table(project.resolve(name), key, project.data.encoding)
-    ]
-    files = [digest(source.path) for source in sources]
+    data, root = project.data, project.directory
+    files = [digest(source.path) for source in (*log_files(data, root), *item_files(data, root))]
     settings = asdict(project.data)
     usual = asdict(DataSettings())
     settings = {k: v for k, v in settings.items() if k not in _LATER or v != usual[k]}

@@ -27,7 +27,7 @@ _WIDE_DAYS = (
     "%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%Y.%m.%d", "%Y_%m_%d", "%Y%m%d", "%Y年%m月%d日",
     "%d-%B-%Y", "%d %B %Y", "%d/%B/%Y", "%d.%B.%Y", "%d%B%Y", "%d_%B_%Y", "%d %B, %Y", "%d. %B %Y", "%d-%B-%y",
     "%d %B %y", "%d/%B/%y", "%d%B%y", "%B %d, %Y", "%B %d %Y", "%B-%d-%Y", "%B/%d/%Y", "%Y-%B-%d", "%Y %B %d",
-    "%Y/%B/%d", "%Y.%B.%d",
+    "%Y/%B/%d", "%Y.%B.%d", "%y-%m-%d", "%y/%m/%d", "%y.%m.%d",
 )  # fmt: skip
 _WIDE_CLOCKS = (
     "%H:%M:%S%.f", "%H:%M", "%I:%M:%S%.f %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p", "%H:%M:%S,%3f", "%H:%M:%S,%6f",
@@ -65,7 +65,26 @@ def time_format(values: pl.Series) -> str:
         some = values.gather_every(len(values) // _TRIED)
         forms = tuple(form for form in forms if share_of(some, form) > 0.3)
     best = max(((share_of(values, form), -rank, form) for rank, form in enumerate(forms)), default=(0.0, 0, ""))
-    return best[2] if best[0] >= 0.5 else ""
+    if best[0] < 0.5:
+        return ""
+    return min(same_look(values, best[2]), key=lambda form: _years(values, form))
+
+
+def same_look(values: pl.Series, form: str) -> list[str]:
+    """A format, and the one with day and year in each other's place where that reads as many of the values."""
+    day, year = form.find("%d"), form.find("%y")
+    if min(day, year) < 0:
+        return [form]
+    first, second = sorted((day, year))
+    turned = form[:first] + form[second : second + 2] + form[first + 2 : second] + form[first : first + 2]
+    turned = turned + form[second + 2 :]
+    turned = turned if form.endswith(_EVENED) else turned + _EVENED
+    return [form, turned] if share_of(values, turned) == share_of(values, form) else [form]
+
+
+def _years(values: pl.Series, form: str) -> int:
+    """How many years the values lie in: of two readings that part day from year the one of fewer is meant."""
+    return int(values.to_frame("t").select(parsed(pl.col("t"), form).dt.year().n_unique()).item())
 
 
 def format_of_all(*groups: pl.Series) -> str:

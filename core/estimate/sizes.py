@@ -64,14 +64,12 @@ def _read(project: Project) -> Sizes:
     from core.data.doubts import check_measurable
     from core.data.k_core import build_log
     from core.data.log import read_rows
-    from core.data.sniff import open_table
+    from core.data.sniff import item_files, log_files
     from core.data.split import Split
 
     data = project.data
-    sources = open_table(project.resolve(data.interactions), "data.interactions", data.encoding, data.columns)
-    tables = (
-        open_table(project.resolve(data.items), "data.items", data.encoding, data.item_columns) if data.items else []
-    )
+    sources = log_files(data, project.directory)
+    tables = item_files(data, project.directory)
     text_mb = sum(source.path.stat().st_size * source.text_ratio() for source in tables) / 1e6 if data.text else 0.0
     listed = sum(source.row_count() for source in tables)
     rows = sum(source.row_count() for source in sources)

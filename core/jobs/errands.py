@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import EagerError
+from core.files import system_fault
 
 Tell = Callable[[str], None]
 TICK = 1.0
@@ -64,6 +65,10 @@ def main(argv: list[str]) -> int:
         except EagerError as error:
             _say(out, error={"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code})
             return error.exit_code
+        except OSError as error:
+            fault = system_fault(error)
+            _say(out, error={"message": fault.message, "remedy": fault.remedy, "exit_code": fault.exit_code})
+            return fault.exit_code
         except MemoryError:
             _say(out, error={"message": "out of memory", "remedy": "close other programs", "exit_code": 3})
             return 3

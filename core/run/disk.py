@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from core.errors import EnvironmentFault
+from core.files import system_fault
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _WORDS = ("No space left on device", "StorageFull", "Disk quota exceeded", "File too large")
@@ -44,7 +45,7 @@ def fault_of(error: BaseException, folder: Path) -> EnvironmentFault | None:
             "make room there, or move the project to another disk; train then goes on from the last checkpoint",
         )
     if isinstance(error, OSError):
-        return EnvironmentFault(str(error), "look at disk space and permissions")
+        return system_fault(error)
     return None
 
 

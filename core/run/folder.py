@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ from typing import Any
 
 from core.assets import refuse_demo
 from core.errors import EnvironmentFault, ProjectError
-from core.files import taken, write_atomic
+from core.files import system_fault, taken, write_atomic
 from core.run.disk import fault_of, gone
 from core.run.identity import identity
 from core.run.rankings import headline
@@ -366,12 +367,32 @@ def newest_first(runs: Iterable[RunInfo]) -> list[RunInfo]:
 
 
 def list_runs(runs_dir: Path) -> list[RunInfo]:
-    """Every run below a folder, the newest first; empty where the folder is missing."""
+    """Every run below a folder that may be read, the newest first; empty where the folder is missing.
+
+    Raises:
+        EnvironmentFault: no permission to look into the folder.
+    """
+    paths = [path for path in _run_paths(runs_dir) if os.access(path, os.X_OK) and (path / "run.json").is_file()]
+    return newest_first(info for path in paths if (info := run_info(RunFolder(path))) and path.is_dir())
+
+
+def closed_runs(runs_dir: Path) -> list[str]:
+    """The ids of runs that `list_runs` leaves out, for nobody but their owner may look into them."""
+    return [path.name for path in _run_paths(runs_dir) if path.is_dir() and not os.access(path, os.X_OK)]
+
+
+def _run_paths(runs_dir: Path) -> list[Path]:
+    """What may be runs, by name.
+
+    Raises:
+        EnvironmentFault: no permission to look into the folder.
+    """
     try:
-        paths = [p for p in runs_dir.iterdir() if not p.name.startswith(".") and (p / "run.json").is_file()]
+        if runs_dir.is_dir() and not os.access(runs_dir, os.R_OK | os.X_OK):
+            raise system_fault(PermissionError(errno.EACCES, "", str(runs_dir)))
+        return [path for path in sorted(runs_dir.iterdir()) if not path.name.startswith(".")]
     except OSError:
         return []
-    return newest_first(info for path in paths if (info := run_info(RunFolder(path))) and path.is_dir())
 
 
 def find_run(runs_dir: Path, run_id: str | None = None, goals: Sequence[str] = ("metrics",)) -> RunFolder:
@@ -384,7 +405,10 @@ def find_run(runs_dir: Path, run_id: str | None = None, goals: Sequence[str] = (
 
     Raises:
         ProjectError: where no run or more than one fits.
+        EnvironmentFault: it, or all of them, may not be looked into.
     """
+    if run_id and run_id in closed_runs(runs_dir):
+        raise system_fault(PermissionError(errno.EACCES, "", str(runs_dir / run_id)))
     if run_id and (Path(run_id) / "run.json").is_file():
         return RunFolder(Path(run_id))
     runs = list_runs(runs_dir)
@@ -392,8 +416,9 @@ def find_run(runs_dir: Path, run_id: str | None = None, goals: Sequence[str] = (
         for run in runs:
             if run.status.state == "finished" and run.goal in goals:
                 return run.folder
+        also = f" that may be read ({len(closed)} may not)" if (closed := closed_runs(runs_dir)) else ""
         remedy = f"train one first: eagertui --headless train {shlex.quote(str(runs_dir.parent))}"
-        raise ProjectError(f"no finished run in {runs_dir}", remedy)
+        raise ProjectError(f"no finished run in {runs_dir}{also}", remedy)
     hits = [r for r in runs if run_id in (r.id, r.label)] or [r for r in runs if run_id in r.id]
     if len(hits) == 1:
         return hits[0].folder

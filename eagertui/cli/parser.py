@@ -158,7 +158,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _complain("out of memory", "", EnvironmentFault.exit_code)
     except OSError as error:
-        return _complain(str(error), "look at the path, the permissions and the disk", EnvironmentFault.exit_code)
+        from core.files import system_fault
+
+        fault = system_fault(error)
+        return _complain(fault.message, fault.remedy, fault.exit_code)
 
 
 def _with_verb(argv: list[str]) -> list[str]:

@@ -22,8 +22,8 @@ FOLDER = "folder"
 """The key of the field that names the project's folder; it is no setting."""
 _GROUPS = {
     "Project": (FOLDER, "name", "recipe"),
-    "Interactions": ("interactions", "columns", "user", "item", "time", "position", "rating", "min_rating"),
-    "Items": ("items", "item_columns", "item_key", "text"),
+    "Interactions": ("interactions", "table", "columns", "user", "item", "time", "position", "rating", "min_rating"),
+    "Items": ("items", "item_table", "item_columns", "item_key", "text"),
 }
 _NEEDED = ("data.user", "data.item")
 

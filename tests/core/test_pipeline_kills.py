@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a whole run, of its engine and of the command that started it: the end is the same.
+"""kill -9 at random moments of every stage of a run, of its engine and of the command: the end is the same.
 
 `EAGERTUI_KILLS=50 python -m pytest -m slow -s tests/core/test_pipeline_kills.py` kills fifty times, over as many
 runs as that takes, and prints how many times in which stage.
@@ -20,20 +20,21 @@ from pathlib import Path
 
 import pytest
 
+from core.pipeline import recipes_of
 from core.project import Project
 from core.run.folder import RunFolder, list_runs
 from core.run.status import Status
-from core.store import STAGE_FILE
+from core.store import STAGE_FILE, Store, fingerprint
 from tests.core.engine_tools import stages_of
 
 KILLS = int(os.environ.get("EAGERTUI_KILLS", "8"))
 TICKS = os.sysconf("SC_CLK_TCK")
 TIMINGS = {STAGE_FILE, "seconds.json"}
 """Files that say how long something took."""
-STARTING = 2.5
-"""Seconds of processor time in which an engine is about to begin."""
-INSIDE = 1.0
-"""Seconds of processor time within which it is killed once it says that it is at work in a stage."""
+COMMAND, ENGINE = 0.5, 1.0
+"""Seconds of processor time in which a command is about to start its engine, and in which that one begins."""
+PATIENCE = 600.0
+"""Seconds to wait for a stage, beside whatever else the machine does."""
 
 
 @pytest.fixture
@@ -75,15 +76,17 @@ def engine_of(project: Project) -> Status | None:
     return next((run.status for run in list_runs(project.runs_dir) if run.status.live and run.status.pid), None)
 
 
-def stage_after(project: Project, child: subprocess.Popen[bytes], before: str) -> str:
-    """Wait until the engine is in a stage behind another one (empty = in any); empty where it came to its end."""
-    end = time.monotonic() + 600
-    while child.poll() is None and time.monotonic() < end:
-        status = engine_of(project)
-        if status is not None and status.stage and status.stage != before:
-            return status.stage
-        time.sleep(0.01)
-    return ""
+def reaches(child: subprocess.Popen[bytes], partial: Path, artefact: Path) -> bool:
+    """Wait until an artefact is being made; False where it is there already, or the command is at its end.
+
+    A stage of the small world takes milliseconds: its status would be read too late.
+    """
+    end = time.monotonic() + PATIENCE
+    while child.poll() is None and time.monotonic() < end and not artefact.exists():
+        if partial.exists():
+            return True
+        time.sleep(0.0005)
+    return False
 
 
 def files_of(artefact: Path) -> set[Path]:
@@ -107,17 +110,23 @@ def assert_same_end(trained: RunFolder, project: Project) -> None:
 
 
 @pytest.mark.slow  # a process that loads everything for every kill
-def test_killed_at_any_moment_the_end_is_the_same(
+def test_killed_in_any_stage_the_end_is_the_same(
     trained: RunFolder, world: Path, environment: dict[str, str], commands: list[subprocess.Popen[bytes]]
 ) -> None:
-    """One kill in four while the engine begins, the others in its stages, one of three of them of the command alone.
+    """A run is killed while its engine begins and then once in each stage, one of four times the command alone.
 
-    A run that came to its end is compared with the one that nobody disturbed, and another is begun.
+    The moment is drawn from the time that the stage takes where nobody disturbs it. A run that came to its end is
+    compared with the one that nobody disturbed, and another is begun.
     """
     project = Project.load(world)
     argv = [sys.executable, "-m", "eagertui.cli", "--headless", "train", str(world)]
     draw, killed, ends = random.Random(0), Counter[str](), 0
-    last_stage = ""
+    store, marks = (
+        Store(project.runs_dir / ".store"),
+        {name: fingerprint(one) for name, one in recipes_of(project).items()},
+    )
+    before = Store(trained.path.parent / ".store")
+    lengths = {name: float(before.about(mark)["seconds"]) for name, mark in marks.items()}
 
     def command() -> subprocess.Popen[bytes]:
         quiet = subprocess.DEVNULL
@@ -125,40 +134,43 @@ def test_killed_at_any_moment_the_end_is_the_same(
         return commands[-1]
 
     def come_to_the_end(child: subprocess.Popen[bytes]) -> None:
-        _, said = child.communicate(timeout=1200)
+        _, said = child.communicate(timeout=2 * PATIENCE)
         assert child.returncode == 0, said.decode()
         assert_same_end(trained, project)
         shutil.rmtree(project.runs_dir)
 
-    while sum(killed.values()) < KILLS:
-        turn, child = sum(killed.values()), command()
-        if turn % 4 == 3:
-            wait_for(child.pid, draw.uniform(0.1, 1.5))
-            status = engine_of(project)
-            if status is not None:
-                wait_for(status.pid, draw.uniform(0.0, STARTING))
-            where = "the beginning"
-        else:
-            # Half of the time the stage that comes first, else the one behind it.
-            where = stage_after(project, child, "" if draw.random() < 0.5 else last_stage)
-            status = engine_of(project)
-            if not where or status is None:
-                come_to_the_end(child)
-                last_stage, ends = "", ends + 1
-                continue
-            wait_for(status.pid, (seconds_of(status.pid) or 0.0) + draw.uniform(0.0, INSIDE))
-            status = engine_of(project)
-            last_stage = where = status.stage if status is not None and status.stage else where
-        whom = "command" if status is None or turn % 3 == 2 else "engine"
-        if whom == "command":  # the command alone: its engine goes on, and the next command finds it
+    def kill(child: subprocess.Popen[bytes], status: Status | None, where: str) -> None:
+        if status is None or sum(killed.values()) % 4 == 3:  # the command alone: its engine goes on, and is found again
             child.kill()
             child.wait()
+            killed[f"command in {where}"] += 1
         else:
-            assert status is not None
             with contextlib.suppress(ProcessLookupError):
                 os.kill(status.pid, signal.SIGKILL)
-            child.communicate(timeout=600)
-        killed[f"{whom} in {where}"] += 1
-    come_to_the_end(command())
-    print(f"\n{sum(killed.values())} kills, {ends + 1} runs to their end:", dict(sorted(killed.items())))
-    assert any(name.startswith("engine in ") for name in killed) and any(name.startswith("command") for name in killed)
+            child.communicate(timeout=PATIENCE)
+            killed[f"engine in {where}"] += 1
+
+    while sum(killed.values()) < KILLS:
+        places = draw.sample(["", *marks], k=min(len(marks) + 1, KILLS - sum(killed.values())))
+        child = command()
+        for place in sorted(places, key=["", *marks].index):
+            if not place:
+                wait_for(child.pid, draw.uniform(0.1, COMMAND))
+                status, late = engine_of(project), draw.random() < 0.5
+                while late and status is None and child.poll() is None:
+                    status = engine_of(project)
+                if status is not None:
+                    wait_for(status.pid, draw.uniform(0.0, ENGINE))
+                kill(child, status, "the beginning")
+            else:
+                artefact = store.artefact(marks[place])
+                partial = artefact.with_suffix(".partial")
+                if not reaches(child, partial, artefact):
+                    continue  # the engine that lost its command went on faster
+                status = engine_of(project)
+                time.sleep(draw.uniform(0.0, lengths[place]))
+                kill(child, status, place if partial.exists() else f"what follows {place}")
+            child = command()
+        come_to_the_end(child)
+        ends += 1
+    print(f"\n{sum(killed.values())} kills, {ends} runs to their end:", dict(sorted(killed.items())))

@@ -24,6 +24,8 @@ _RAGGED = 0.05
 """A share of short lines above which they leave out empty fields, and are no faults."""
 _LONGEST = 500
 """Lines that a quoted field may be long."""
+_TITLES = 6
+"""Lines among which the header is looked for."""
 _EXTRA = "\x00extra"
 _LINE = "\x00line"
 
@@ -40,6 +42,7 @@ class Delimited(TableFile):
             cannot hold line breaks then.
         header: Whether the first line holds the names.
         above: Lines above it that belong to no table: comments, Excel's `sep=;`.
+        escaped: Whether a backslash stands before a quote inside a quoted field, as MySQL writes it.
         repeated: Names that stand several times in the header; all but the first have their number behind them.
     """
 
@@ -53,6 +56,7 @@ class Delimited(TableFile):
     by_line: bool = False
     header: bool = True
     above: int = 0
+    escaped: bool = False
     repeated: tuple[str, ...] = ()
 
     @classmethod
@@ -87,7 +91,10 @@ class Delimited(TableFile):
             for line in lines
             for field in line.split(delimiter)
         ))  # fmt: skip
-        return cls(head.path, tuple(names), delimiter, quoted, eol, above=above, repeated=tuple(repeated))
+        escaped = quoted and '\\"' in text and _escapes(text if head.whole else text.rpartition("\n")[0], delimiter)
+        return cls(
+            head.path, tuple(names), delimiter, quoted, eol, above=above, escaped=escaped, repeated=tuple(repeated)
+        )
 
     def notes(self) -> list[str]:
         """Lines above the header, and names that stand in it twice."""
@@ -124,13 +131,13 @@ class Delimited(TableFile):
         """Lazily read some columns as text, plus `ROW` and `BAD`."""
         if len(self.delimiter) > 1 or self.delimiter == " ":
             return self._scan_by_sign(columns)
-        whole = not self.by_line and not (self.quoted and self._has_odd_quotes())
+        whole = not self.by_line and not self.escaped and not (self.quoted and self._has_odd_quotes())
         return self._scan_whole(columns) if whole else self._scan_by_line(columns)
 
     def table(self, rows: int | None = None, key: str = "") -> pl.DataFrame:
         """All columns, plus `ROW` and `BAD`; a line that ends early is bad, unless many leave out empty fields."""
         frame = super().table(rows, key)
-        if self.by_line or len(self.columns) < 2 or len(self.delimiter) > 1 or self.delimiter == " ":
+        if self.by_line or self.escaped or len(self.columns) < 2 or len(self.delimiter) > 1 or self.delimiter == " ":
             return frame
         if self.quoted and self._has_odd_quotes():
             return frame
@@ -234,7 +241,26 @@ class Delimited(TableFile):
 
     def _split(self, columns: list[str], delimiter: str, quote: str | None, skip: int | None = None) -> pl.LazyFrame:
         above = self.above + int(self.header) if skip is None else skip
-        return scan_text(self.path, columns, delimiter, quote, self.eol, above, self.encoding)
+        frame = scan_text(self.path, columns, delimiter, quote, self.eol, above, self.encoding)
+        return frame.with_columns(_doubled(pl.col(_LINE))) if self.escaped and columns == [_LINE] else frame
+
+
+def _doubled(line: pl.Expr) -> pl.Expr:
+    """Quotes behind a backslash written twice, as in any other table."""
+    line = line.str.replace_all("\\\\", "\x1e", literal=True).str.replace_all('\\"', '""', literal=True)
+    return line.str.replace_all("\x1e", "\\", literal=True)
+
+
+def _escapes(text: str, delimiter: str) -> bool:
+    """Whether the lines with a backslash before a quote can be read in this way alone."""
+    lines = pl.DataFrame({_LINE: [line for line in text.split("\n") if '\\"' in line]})
+    sign = re.escape(delimiter)
+    field = rf'(?:"(?:[^"]|"")*"|[^"{sign}]*)'
+    whole = f"^{field}(?:{sign}{field})*\r?$"
+    plain_, doubled = lines.select(
+        pl.col(_LINE).str.contains(whole).mean().alias("plain"), _doubled(pl.col(_LINE)).str.contains(whole).mean()
+    ).row(0)
+    return bool(plain_ < 0.5 and doubled > 0.9)
 
 
 @lru_cache(maxsize=64)
@@ -275,12 +301,27 @@ def _above(lines: list[str]) -> int:
     if re.fullmatch(r'"?sep=.\r?"?', lines[0]):
         return 1 if len(lines) > 1 else 0
     count = next((n for n, line in enumerate(lines) if not line.startswith("#")), 0)
-    if not count or len(lines) < count + 2 or '"' in "".join(lines[:count]):
+    if not count:
+        return _titles_above(lines)
+    if len(lines) < count + 2 or '"' in "".join(lines[:count]):
         return 0
     sign = _delimiter(lines[count:])
     width = len(lines[count].split(sign))
     # A header that is commented out itself has as many fields as the rows.
     return count if width > 1 and all(len(line.split(sign)) != width for line in lines[:count]) else 0
+
+
+def _titles_above(lines: list[str]) -> int:
+    """How many lines with one field at most stand above a header of several names: the title of a report."""
+    for count in range(1, min(_TITLES, len(lines) - 1)):
+        sign = _delimiter(lines[count:])
+        header = _header(lines[count:], sign)
+        if any(sum(bool(field.strip()) for field in _header([line], sign)) > 1 for line in lines[:count]):
+            return 0
+        named = len(header) > 2 and all(re.search(r"[^\W\d]", name) for name in header) and sign != " "
+        if named and _agreement(lines[count:], sign)[0] >= 0.9:
+            return count
+    return 0
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -46,6 +46,11 @@ class JsonLines(TableFile):
         lines = head.content.split(b"\n")
         keys: dict[str, None] = {}
         good = 0
+        if (twice := _key_twice(lines[0])) is not None:
+            problem = (
+                f'{head.path}: an object has the key "{twice[:60]}" twice, and nothing says which of the two counts'
+            )
+            raise DataError(problem, "Write every key of an object once.")
         for raw in lines if head.whole or len(lines) == 1 else lines[:-1]:
             parsed = parse_object(raw.decode("utf-8", errors="replace"))
             if parsed is not None:
@@ -120,6 +125,17 @@ class JsonLines(TableFile):
                         yield parse_object(raw.decode("utf-8-sig", errors="replace"))
         except UNPACK_ERRORS as error:
             raise read_fault(self.path, error) from None
+
+
+def _key_twice(line: bytes) -> str | None:
+    """A key that the object of a line has twice; None where there is none."""
+    pairs: list[list[str]] = []
+    try:
+        json.loads(line, object_pairs_hook=lambda one: pairs.append([key for key, _ in one]))
+    except (ValueError, RecursionError):
+        return None
+    keys = pairs[-1] if pairs else []  # the outermost object is finished last
+    return next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) < len(keys) else None
 
 
 def _json_path(name: str) -> str:

@@ -1,4 +1,4 @@
-"""SQLite databases of one table, by Python's own module."""
+"""SQLite databases, a table of them, by Python's own module."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from core.data.inner_tables import chosen_table
 from core.data.read import BAD, ROW, Head, TableFile
 from core.errors import DataError
 
@@ -15,16 +16,17 @@ _MARK = b"SQLite format 3\0"
 
 
 class Sqlite(TableFile):
-    """A database with one table, whose columns become text; it is opened for reading only."""
+    """A table of a database, whose columns become text; it is opened for reading only."""
 
     format: ClassVar[str] = "sqlite"
 
     @classmethod
     def recognise(cls, head: Head) -> Sqlite | None:
-        """By the mark at its beginning, and one table in it.
+        """By the mark at its beginning.
 
         Raises:
-            DataError: it is damaged, or has another number of tables.
+            DataError: it is damaged, or has several tables and none is named.
+            ProjectError: it has no such table.
         """
         if not head.raw.startswith(_MARK[:16]):
             return None
@@ -35,23 +37,15 @@ class Sqlite(TableFile):
                 f"Close what writes it, or: sqlite3 {head.path.name} 'PRAGMA wal_checkpoint(TRUNCATE)'",
             )
         one = cls(head.path, ())
-        names = one._tables()
-        if len(names) != 1:
-            shown = ", ".join(names[:10]) or "none"
-            raise DataError(
-                f"{head.path}: is an SQLite database of {len(names)} tables ({shown}), not of one",
-                f"Write the table to a file: sqlite3 -csv -header {head.path.name} 'SELECT * FROM {names[0]}' > log.csv"
-                if names
-                else "Name the database that holds the rows.",
-            )
-        columns = [str(row[1]) for row in one._rows(f"PRAGMA table_info({_quoted(names[0])})")]
-        return cls(head.path, tuple(columns))
+        name = chosen_table(head.path, "an SQLite database", "table", one._tables(), head.inner)
+        columns = [str(row[1]) for row in one._rows(f"PRAGMA table_info({_quoted(name)})")]
+        return cls(head.path, tuple(columns), inner=name)
 
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Some columns as text, plus `ROW` and `BAD`."""
         wanted = ", ".join(_quoted(name) for name in columns)
         # An index that holds the columns would be read instead, in its own order.
-        rows = self._rows(f"SELECT {wanted} FROM {_quoted(self._tables()[0])} NOT INDEXED")
+        rows = self._rows(f"SELECT {wanted} FROM {_quoted(self.inner)} NOT INDEXED")
         texts = [[_text(value) for value in row] for row in rows]
         frame = pl.DataFrame(texts, schema={name: pl.String for name in columns}, orient="row")
         number = pl.Series(ROW, range(1, len(texts) + 1), dtype=pl.Int64)
@@ -59,7 +53,7 @@ class Sqlite(TableFile):
 
     def row_count(self) -> int:
         """How many rows there are."""
-        return int(self._rows(f"SELECT count(*) FROM {_quoted(self._tables()[0])}")[0][0])
+        return int(self._rows(f"SELECT count(*) FROM {_quoted(self.inner)}")[0][0])
 
     def _tables(self) -> list[str]:
         """Names of the tables; views stay out, for they can compute without end."""

@@ -11,6 +11,7 @@ out of date. `users` numbers the users that the data do not know, from the data'
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -25,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import DataError, EnvironmentFault
+from core.files import system_fault
 from core.recommend.cache.disk_kind import is_remote
 from core.recommend.cache.generation import COLUMNS, CachedRow, Generation, generation_of
 from core.recommend.cache.list_question import ListQuestion, ListSource
@@ -66,7 +68,8 @@ class ListDatabase:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self.path = path
-        self.read_only = read_only or not os.access(path if path.exists() else path.parent, os.W_OK)
+        places = (path, path.parent) if path.exists() else (path.parent,)  # its log lies beside the file
+        self.read_only = read_only or not all(os.access(place, os.W_OK) for place in places)
         self.remote = is_remote(path.parent)
         with self._faults():
             self._db = sqlite3.connect(
@@ -88,7 +91,7 @@ class ListDatabase:
             return f"{uri}?mode=rwc"
         # A folder that nobody can write has no shared memory: the file is then read as it is, which nobody changes.
         log = self.path.with_name(f"{self.path.name}-wal")
-        fixed = not os.access(self.path.parent, os.W_OK) and not log.exists()
+        fixed = not os.access(self.path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
         return f"{uri}?mode=ro{'&immutable=1' if fixed else ''}"
 
     def __enter__(self) -> Self:
@@ -111,6 +114,8 @@ class ListDatabase:
         except sqlite3.OperationalError as error:
             if is_full(error) or "full" in str(error):
                 raise EnvironmentFault(f"no space left on the disk of {self.path}", "make room there") from error
+            if self.path.exists() and not os.access(self.path, os.R_OK):
+                raise system_fault(PermissionError(errno.EACCES, "", str(self.path))) from error
             raise EnvironmentFault(f"{self.path}: {error}", "another process may be writing it; try again") from error
         except sqlite3.DatabaseError as error:
             raise DataError(f"{self.path}: not a cache ({error})", "remove it, and build the cache again") from error

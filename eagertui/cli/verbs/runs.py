@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def runs(args: argparse.Namespace) -> int:
     """List the runs, or do what an option asks."""
     from core.jobs.housekeeping import pruning, removal
-    from core.run.folder import find_run, list_runs
+    from core.run.folder import closed_runs, find_run, list_runs
     from eagertui.cli.output.lists import run_row, show_runs
 
     runs_dir = load_project(args.project).runs_dir
@@ -43,11 +43,13 @@ def runs(args: argparse.Namespace) -> int:
     if args.pin or args.unpin:
         find_run(runs_dir, args.pin or args.unpin).set_label(pinned=bool(args.pin))
     rows = list_runs(runs_dir)
+    if closed := closed_runs(runs_dir):
+        print(f"no permission to look into {len(closed)} more: {', '.join(closed[:8])}", file=sys.stderr)
     if args.json:
         print(json.dumps({"runs": [run_row(run) for run in rows]}))
     elif rows:
         show_runs(rows)
-    else:
+    elif not closed:
         print(f"no runs yet; start one: eagertui --headless train {typed(runs_dir.parent)}", file=sys.stderr)
     return 0
 

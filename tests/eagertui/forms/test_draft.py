@@ -33,7 +33,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_key_of_data_can_be_told(tables: Path) -> None:
     odd = {
-        "columns": "", "item_columns": "", "encoding": "",
+        "columns": "", "item_columns": "", "encoding": "", "table": "", "item_table": "",
         "interactions": "../log.csv", "items": "../books.jsonl", "item": "book", "user": "reader", "item_key": "book",
         "time": "", "position": "when", "rating": "stars", "min_rating": "2.5", "text": "author, title",
         "min_user_interactions": "2", "min_item_interactions": "1", "duplicates": "first", "max_history": "7",
