@@ -258,3 +258,9 @@ def test_figures_that_are_not_known_and_hostile_ones():
     for odd in ({}, {"stages": None, "warnings": 3, "seconds": "soon"}):
         assert plan_lines(odd, 30)
         assert short_plan_lines(odd, 30)
+
+
+def test_how_long_a_reused_stage_took_is_told_whole_or_not() -> None:
+    plan = {"stages": [{"name": "baselines", "state": "reuse", "note": "took 41 s"}]}
+    shown = {width: plan_lines(plan, width)[-1].plain.split() for width in (28, 24)}
+    assert shown == {28: ["=", "baselines", "reuse", "took", "41", "s"], 24: ["=", "baselines", "reuse"]}

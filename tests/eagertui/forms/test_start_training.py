@@ -278,6 +278,15 @@ async def test_the_recipes_say_what_they_need(start: Callable[..., Any]) -> None
         await form.see("GPUs, 6.7 B parameters, 13 GB to load")
 
 
+async def test_the_line_of_the_filter_names_its_keys(start: Callable[..., Any]) -> None:
+    async with start(size=(80, 24)) as form:
+        await form.see("time|memory")
+        await form.press("slash")
+        await form.see("enter To the list", "esc No filter")
+        await form.press("escape")
+        await form.see("t Start|t Go on")
+
+
 async def test_on_a_small_screen_what_they_need_is_folded_between_words(start: Callable[..., Any]) -> None:
     async with start(size=(60, 18)) as form:
         await form.see("time|memory")

@@ -176,5 +176,5 @@ async def test_the_panels_are_as_large_as_what_they_hold(open_app: Open, finishe
 
 async def test_the_first_steps_name_each_key_once(open_app: Open) -> None:
     async with open_app() as eyes:
-        text = await eyes.see("look at the data  what is in the logs")
+        text = await eyes.see("look at the data  the logs, and what is left out")
         assert len(re.findall(r"^│ +2 ", text, re.MULTILINE)) == 1
