@@ -205,8 +205,9 @@ def _no_titles(data: DataSettings, source: TableFile, table: Mapping[str, Column
         return one.set((one == "").fill_null(False), None)
 
     named = [name for name in data.text if name in table]
-    if title_column(named, texts):
-        return []
+    if found := title_column(named, texts):
+        one = len(table[found].values) == 1 < table[found].count
+        return [f'the titles are all alike: "{found}" holds {table[found].example} in every row'] if one else []
     others = [name for name in table if name not in named and plain(name) != plain(data.item_key or data.item)]
     could = title_column(others, texts)
     hint = f'; "{could}" looks like one: add it to data.text' if could else ""

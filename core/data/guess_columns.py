@@ -44,7 +44,8 @@ def log_columns(
     take("item", _by_name("item", free))
     if "time" not in known and "position" not in known:
         take("time", named_time(free, path))
-    take("rating", _by_name("rating", {name: column for name, column in free.items() if is_number(column)}))
+    rated = {name: column for name, column in free.items() if is_number(column) and not is_clock(column)}
+    take("rating", _by_name("rating", rated))
     take("item", _by_overlap(_may_be_ids(free), table))
     if "time" not in columns:
         ordering = {name: column for name, column in free.items() if is_order(column) and _may_order(column)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.data.column_profile import ColumnProfile, is_clock, is_time
+from core.data.column_profile import ColumnProfile, is_clock, is_rating, is_time
 from core.data.guessed import Guess, shell_word
 from core.data.roles import plain, role_score
 from core.errors import DataError
@@ -32,6 +32,9 @@ def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None
         for name, column in columns.items()
         if column.filled > 0.5 and not is_of_others(name) and (score := role_score(name, "time"))
     }
+    if any(is_clock(column) and not is_of_others(name) for name, column in columns.items()):
+        # The name of what holds a few small numbers is another column's, where one holds times by its values.
+        scored = {name: score for name, score in scored.items() if not is_rating(columns[name])}
     read = {
         name: score for name, score in scored.items()
         if is_time(columns[name]) and (score > 500 or is_clock(columns[name]))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 _SURE = ("nan", "NaN", "NAN", "NULL", "<NA>", "<na>", "N/A", "n/a", "#N/A", "\\N", "(null)", "<null>", "<NULL>", "NaT",
-         "nat", "(NULL)", "#VALUE!", "#REF!")  # fmt: skip
+         "nat", "(NULL)", "[null]", "(not set)", "(none)", "(empty)", "(unknown)", "[object Object]", "{}", "#VALUE!",
+         "#REF!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "00000000-0000-0000-0000-000000000000")  # fmt: skip
 """What programs write where a value is missing; nobody calls anything so."""
 _DOUBTFUL = ("None", "none", "NONE", "null", "Null", "Nan", "nil", "NIL", "NA", "na", "Na", "N.A.", "n.a.", "-", "--",
              "---", "?", ".", "undefined", "unknown", "Unknown", "UNKNOWN", "missing", "Missing")  # fmt: skip

@@ -76,17 +76,20 @@ def engine_of(project: Project) -> Status | None:
     return next((run.status for run in list_runs(project.runs_dir) if run.status.live and run.status.pid), None)
 
 
-def reaches(child: subprocess.Popen[bytes], partial: Path, artefact: Path) -> bool:
-    """Wait until an artefact is being made; False where it is there already, or the command is at its end.
+def reaches(
+    child: subprocess.Popen[bytes], project: Project, stage: str, partial: Path, artefact: Path
+) -> tuple[bool, Status | None]:
+    """Wait until an artefact is being made, and by whom; False where it is there already, or the command is at its end.
 
-    A stage of the small world takes milliseconds: its status would be read too late.
+    A stage of the small world takes milliseconds: its status would be read too late, and so would a sleeper look.
     """
-    end = time.monotonic() + PATIENCE
+    end, status, begun = time.monotonic() + PATIENCE, engine_of(project), partial.exists()
     while child.poll() is None and time.monotonic() < end and not artefact.exists():
-        if partial.exists():
-            return True
-        time.sleep(0.0005)
-    return False
+        # What an engine that was killed left of the stage says nothing of the one that is at work.
+        if partial.exists() and (not begun or (status is not None and status.stage == stage)):
+            return True, status
+        status = engine_of(project) if begun or status is None else status
+    return False, status
 
 
 def files_of(artefact: Path) -> set[Path]:
@@ -165,9 +168,9 @@ def test_killed_in_any_stage_the_end_is_the_same(
             else:
                 artefact = store.artefact(marks[place])
                 partial = artefact.with_suffix(".partial")
-                if not reaches(child, partial, artefact):
+                there, status = reaches(child, project, place, partial, artefact)
+                if not there:
                     continue  # the engine that lost its command went on faster
-                status = engine_of(project)
                 time.sleep(draw.uniform(0.0, lengths[place]))
                 kill(child, status, place if partial.exists() else f"what follows {place}")
             child = command()

@@ -146,6 +146,7 @@ READ: dict[str, Input] = {
     "a sign without width in the header": Input("\u200b" + LOG),
     "a row's own number": Input(table([(n, r.user, r.item, r.rating, r.seconds) for n, r in enumerate(ROWS)],
                                       ["id", *LOG_NAMES])),
+    "times and ratings under each other's names": Input(log(header=("user_id", "item_id", "timestamp", "rating"))),
     "a column of sessions beside the users": Input(
         table([(f"s{n // 3}", r.user, r.item, r.seconds) for n, r in enumerate(ROWS)],
               ["session_id", "user_id", "item_id", "timestamp"])
@@ -182,6 +183,12 @@ WRITTEN_TIMES: dict[str, Any] = {
     "the year first, two digits": written("%y-%m-%d %H:%M"),
     "the year last, two digits": written("%d-%m-%y %H:%M"),
 }
+NOBODY = ("undefined", "(null)", "(not set)", "[object Object]", "{}", "#REF!", "#NAME?", "[null]", "nil",
+          "00000000-0000-0000-0000-000000000000")  # fmt: skip
+"""What programs write where they know no user."""
+READ["users whom nobody knows"] = Input(
+    LOG + "".join(f"{word},501,3,{1600000000 + n}\n" for n, word in enumerate(NOBODY)), rejected=len(NOBODY)
+)
 READ |= {f"times: {name}": Input(log(when=how)) for name, how in WRITTEN_TIMES.items()}
 
 DOUBTED: dict[str, Input] = {
@@ -231,6 +238,9 @@ DOUBTED: dict[str, Input] = {
                 count=lambda row: -1 if row.rating == 1 else 2, user=lambda row: f"{row.user}.0",
                 when=written("%m/%d/%Y %H:%M:%S")),
         said=('"Quantity" holds negative numbers',),
+    ),
+    "titles that are all alike": Input(
+        LOG, table([(i, "Product") for i in TITLES], ["item_id", "title"]), said=("the titles are all alike",)
     ),
     "a table of properties": Input(
         LOG, table([one for i, t in TITLES.items() for one in ((i, "title", t), (i, "color", "red"))],
