@@ -111,6 +111,9 @@ def _method_row(one: MethodFigures, width: int) -> Content:
     cells, label = _label_cells(width), one.contender.label
     if cell_len(label) > cells:  # the id says more than the recipe
         label = one.contender.short
+    if cell_len(label) > cells:  # and the method more than the run
+        run, method = label.removesuffix(one.contender.method), clip(one.contender.method, cells)
+        label = f"{clip(run.rstrip(), max(0, cells - cell_len(method) - 1))} {method}".lstrip()
     style = "bold" if one.reference else ""
     parts: list[Part] = [(fill(label, cells), style), (f"{metric(one.value):>7}", style)]
     if width >= MIDDLE:

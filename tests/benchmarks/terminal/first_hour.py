@@ -107,7 +107,7 @@ def in_the_app(walk: Walk) -> None:
     for key, place in (("3", "Index"), ("5", "Explore"), ("6", "Compare")):
         app(f"{place} before a project is open", "", [key], "No project is open", "1 +home", hides=["Build|Find|Mark"])
     test_panel = [see(r"model\+fused"), *([] if walk.small else ["Tab", "Tab", "Tab"]), "G"]
-    app("Train, the test panel to its end", "open ours train", test_panel, "popularity", "better than")
+    app("Train, the test panel to its end", "open ours train", test_panel, "better than", "hidden: model.fused +R@10")
     app("Train, the test panel, back to its first row", "open ours train", [*test_panel, see("better than"), "g"],
         r"model\+fused")  # fmt: skip
     app("Train, the stages of a finished run", "open ours train", [see(r"model\+fused"), *stages_of_finished(walk)],

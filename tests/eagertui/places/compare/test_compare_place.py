@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core.evaluate.comparison.comparison_of_runs import Movers
+from core.run.folder import list_runs
 from eagertui.app import EagerApp
 from eagertui.places.compare.lines import user_rows
 from eagertui.places.compare.screen import CompareScreen
@@ -152,6 +153,14 @@ async def test_every_line_can_be_reached(shop: Path, size: tuple[int, int]) -> N
         assert rows.has_focus and rows.max_scroll_y + rows.scrollable_content_region.height >= rows.option_count
         text = await eyes.see(r"\b6–10 items" if size[1] > 12 else "items")
         assert size[0] < 60 or re.search(r"(better|worse|not clear) +[▁-█]? *[┃│]", text), text
+
+
+async def test_of_a_run_with_a_long_name_each_method_is_named_on_a_small_screen(shop: Path) -> None:
+    for run in list_runs(shop / "runs"):
+        run.folder.path.rename(run.folder.path.with_name(f"a-long-afternoon-{run.id[-1]}"))
+    async with opened(shop, (60, 18)) as eyes:
+        text = await eyes.see("popularity", "sasrec")
+        assert re.search(r"a-long-aft\w*… model ", text), text
 
 
 @pytest.mark.parametrize("damage", ["ranks", "gone", "metrics", "data"])
