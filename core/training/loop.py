@@ -28,6 +28,8 @@ from core.training.processes import processes
 
 METRIC_EVERY = 20
 """Steps between two reports of a step's figures."""
+SAVE_EVERY = 5.0
+"""Seconds between two checkpoints at least; where somebody asks for one, it is written at once."""
 CHUNK = 32
 """Batches that are sorted by length together."""
 FALLING = 0.1
@@ -194,13 +196,17 @@ class Loop:
         """
         a_step = self.accumulate * self.processes.count  # batches of all processes together
         total = self.schedule.epochs * math.ceil(len(self.batches(0)) / a_step)
-        place = self.position
+        place, saved = self.position, time.monotonic()
         while True:
             if place.due:  # an epoch has ended, here or before an interruption
                 place.ended = not self._judged(after_epoch)
                 place.due = False
                 self._reported = 0.0  # the validation's time is not the training's
-                self.save()
+                over = place.ended or place.epoch >= self.schedule.epochs
+                # Of short epochs not each is worth writing; the first process's clock counts.
+                if self.processes.agreed(over or time.monotonic() - saved >= SAVE_EVERY):
+                    self.save()
+                    saved = time.monotonic()
             if place.ended or place.epoch >= self.schedule.epochs:
                 break
             batches = self.batches(place.epoch)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core.errors import DataError, EagerError, StopRequested
 from core.run.reporter import NullReporter, Reporter, Wish
-from core.training.loop import METRIC_EVERY, Loop, Schedule
+from core.training.loop import METRIC_EVERY, SAVE_EVERY, Loop, Schedule
 from tests.core.engine_tools import StopAfter
 
 EPOCHS, BATCHES = 3, 4
@@ -130,14 +130,18 @@ class Killed(NullReporter):
 
 
 @pytest.mark.parametrize(("saved", "killed"), [(1, 2), (2, 4), (5, 8), (7, 12)])
-def test_a_kill_goes_back_to_the_last_checkpoint(saved: int, killed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [0.0, SAVE_EVERY])
+def test_a_kill_goes_back_to_the_last_checkpoint(
+    saved: int, killed: int, every: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.loop.SAVE_EVERY", every)
     whole = loop(tmp_path / "whole", ema=0.9)
     whole.run()
     with pytest.raises(KeyboardInterrupt):
         loop(tmp_path / "killed", Killed(saved, killed), ema=0.9).run()
     again = loop(tmp_path / "killed", ema=0.9)
-    # Every epoch's end leaves a checkpoint too.
-    assert again.position.step == max(saved, (killed - 1) // BATCHES * BATCHES)
+    # Every epoch's end leaves a checkpoint too, but for one that follows soon upon another.
+    assert again.position.step == (saved if every else max(saved, (killed - 1) // BATCHES * BATCHES))
     again.run()
     assert weights(again) == weights(whole)
 
