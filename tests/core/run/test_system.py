@@ -71,10 +71,11 @@ def test_a_machine_without_cards(tmp_path: Path) -> None:
     assert values["threads"] >= 1
     assert 0 < values["machine_memory_percent"] <= 100
     assert values["disk_free_mb"] > 0
-    end = time.process_time() + 0.2
+    began, end = time.monotonic(), time.process_time() + 0.2
     while time.process_time() < end:
         pass
-    assert machine.measure()["cpu_percent"] > 20
+    share = 0.2 / (time.monotonic() - began)  # little on a busy machine
+    assert machine.measure()["cpu_percent"] > 50 * share
 
 
 def test_memory_of_children_counts(tmp_path: Path, request: pytest.FixtureRequest) -> None:
