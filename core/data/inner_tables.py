@@ -34,4 +34,5 @@ def chosen_table(path: Path, what: str, kind: str, names: Sequence[str], asked: 
     if len(names) == 1:
         return names[0]
     remedy = f'Name it: --set data.table="{names[0]}" for the log, data.item_table for the item table.' if names else ""
-    raise DataError(f"{path}: is {what} of {len(names)} {kind}s ({shown}), not of one", remedy)
+    many = kind + "s"
+    raise DataError(f"{path}: is {what} of {len(names)} {many} ({shown}), not of one", remedy)

@@ -201,7 +201,7 @@ class RunReporter(Reporter):
 
     def meanwhile(self, stage: str, done: float, total: float, unit: str = "") -> None:
         """See `Reporter`; call it about once a second."""
-        self._emit("progress", stage=stage, task=stage, done=done, total=total, unit=unit)
+        self._emit("progress", ahead=stage, task=stage, done=done, total=total, unit=unit)
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         """See `Reporter`."""

@@ -335,8 +335,8 @@ def _progress(state: RunState, event: Event) -> None:
     ts, data = event.ts, event.data
     task, done = _text(event, "task"), number(data.get("done"))
     progress = Progress(task, done, number(data.get("total")), _text(event, "unit"), ts)
-    if "stage" in data:
-        _keep(state.ahead, _text(event, "stage"), progress)
+    if "ahead" in data:
+        _keep(state.ahead, _text(event, "ahead"), progress)
         return
     state.progress = progress
     state._tasks[task] = (ts, done, state.progress.total)

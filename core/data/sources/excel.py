@@ -18,6 +18,7 @@ from core.data.inner_tables import chosen_table
 from core.data.read import BAD, ROW, Head, TableFile, filled, first_line
 from core.data.roles import plain
 from core.errors import DataError, EnvironmentFault, ProjectError
+from core.units import size
 
 _ZIP = b"PK\x03\x04"
 _PARTS = "xl/worksheets/", "xl/sharedStrings.xml"
@@ -210,7 +211,7 @@ def _check_size(path: Path, archive: zipfile.ZipFile) -> None:
                 if length > _MOST_BYTES or columns * rows > _MOST_CELLS:
                     raise DataError(
                         f"{path}: a sheet of {rows:,} rows and {columns:,} columns, or more than "
-                        f"{_MOST_BYTES >> 30} GB, which no log is",
+                        f"{size(_MOST_BYTES)}, which no log is",
                         "Save the rows as CSV.",
                     )
 

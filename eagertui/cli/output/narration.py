@@ -98,7 +98,7 @@ class Printer:
 
     def _progress(self, data: Any, state: RunState) -> None:
         now = state.progress
-        if now is None or "stage" in data:  # what is made ahead of its turn stands behind the task at work
+        if now is None or "ahead" in data:  # what is made ahead of its turn stands behind the task at work
             return
         count = f"{figure(now.done)}/{figure(now.total)}" if now.total > 0 else figure(now.done)
         after = f"{count} {visible(now.unit)}".rstrip()

@@ -205,7 +205,7 @@ def test_what_another_process_is_ahead_with_stands_aside() -> None:
     story.tell("stage.started", stage="sasrec")
     for step in range(1, 4):
         story.tell("progress", task="sasrec", done=step, total=10, unit="steps")
-        state = story.tell("progress", after=0.1, stage="teacher", task="teacher", done=2 * step, total=10)
+        state = story.tell("progress", after=0.1, ahead="teacher", task="teacher", done=2 * step, total=10)
     assert state.progress is not None and (state.progress.task, state.progress.done) == ("sasrec", 3)
     assert state.ahead["teacher"].share == 0.6
     assert state.stage is not None and state.stage.name == "sasrec" and list(state.stages) == ["sasrec"]

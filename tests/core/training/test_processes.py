@@ -69,6 +69,7 @@ def test_four_processes_give_the_metrics_of_one(tmp_path: Path) -> None:
     assert all(torch.allclose(one[name], weights, atol=1e-4) for name, weights in tuned.items())
 
 
+@pytest.mark.slow  # four trainings; the one above has four processes
 def test_two_processes_are_one_with_twice_the_batches(tmp_path: Path) -> None:
     one = trained(tmp_path / "one", 1, "tune.accumulate=2")
     two = trained(tmp_path / "two", 2)

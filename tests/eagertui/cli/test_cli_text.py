@@ -63,7 +63,7 @@ def test_a_pipe_hears_of_the_stage_that_another_process_is_ahead_with():
     printer._said = -INTERVAL
     told = [
         ("stage.started", {"stage": "sasrec"}),
-        ("progress", {"stage": "teacher", "task": "teacher", "done": 3, "total": 10, "unit": "steps"}),
+        ("progress", {"ahead": "teacher", "task": "teacher", "done": 3, "total": 10, "unit": "steps"}),
         ("progress", {"task": "sasrec", "done": 1, "total": 10, "unit": "steps"}),
     ]
     for number, (kind, data) in enumerate(told, start=1):

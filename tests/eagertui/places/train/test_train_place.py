@@ -304,7 +304,7 @@ def test_the_stages_and_those_that_follow() -> None:
 
 def test_a_stage_that_another_process_is_ahead_with_is_at_work_too() -> None:
     plan = StagePlan(("data", "tune", "teacher", "evaluate"), {"teacher": 2.0, "evaluate": 30.0})
-    far = told(Event(5, 120.0, "progress", {"stage": "teacher", "task": "teacher", "done": 9, "total": 20}))
+    far = told(Event(5, 120.0, "progress", {"ahead": "teacher", "task": "teacher", "done": 9, "total": 20}))
     lines = [drawn.plain.split() for drawn in stage_lines(far.stages, plan, 30, state=far)]
     assert lines[1:3] == [["●", "tune", "running"], ["●", "teacher", "45%"]] and lines[3][:2] == ["·", "evaluate"]
     assert stage_lines(far.stages, plan, 30, live=False, state=far)[2].plain.split() == ["·", "teacher", "≈", "2", "s"]
