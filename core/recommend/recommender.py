@@ -34,7 +34,7 @@ from core.recommend.open_question import MODEL, open_list
 from core.recommend.recommendation import AS_TESTED, TO_DATE, Ranked, Recommendation
 from core.recommend.restrictions import Mask
 from core.recommend.scoring import ItemScores
-from core.recommend.search_batches import Items, Places, is_seen, search_batches
+from core.recommend.search_batches import SIZES, Items, Places, is_seen, search_batches
 from core.recommend.steered_lists import steered_lists
 from core.recommend.steering.steerer import Steering
 from core.recommend.words_of_run import WordsOfRun
@@ -283,7 +283,7 @@ class Recommender(ItemsOfRun):
             return [found.transpose(0, 1).float().cpu().numpy()]
 
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
-        batches = search_batches(search, trie, given, max_history, bf16, asked.__getitem__, True, True, self._lock)
+        batches = search_batches(search, trie, given, max_history, bf16, asked.__getitem__, True, False, self._lock)
         for places, (found,) in batches:
             values[:, places] = found.swapaxes(0, 1)
         if allowed is not None:
@@ -355,7 +355,8 @@ class Recommender(ItemsOfRun):
         scores = np.full((len(chosen), width), -np.inf, dtype=np.float32)
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
         asking = histories.take(chosen)
-        together = len(steer) < 2  # else a batch's own steerings stand in `asked`
+        # Side by side small batches wait for Python; and a batch's own steerings stand in `asked`.
+        together = len(steer) < 2 and len(asking) > SIZES[-1]
         # Whoever asks at the same time takes turns, or the threads of all of them would wait for the same cores.
         batches = search_batches(search, trie, asking, max_history, bf16, mask_of, True, together, self._lock)
         for places, (found, values) in batches:

@@ -31,8 +31,9 @@ SCORES = 1 << 23
 BESIDE = 4
 """Batches that run side by side at most, each on its share of the cores."""
 
-SHORTEST = 4
-"""Items of the shortest rows; longer ones double, up to the newest items that the model sees."""
+SHORTEST = 8
+"""Items of the shortest rows; longer ones double, up to the newest items that the model sees. A batch costs more than a
+few more items of its rows."""
 
 Items = npt.NDArray[np.integer]
 Places = npt.NDArray[np.int64]

@@ -36,8 +36,9 @@ LESSON, LESSON_RECALL = 12e-9, 10e-9  # a model's score; a transition's
 SPOKEN_ROW = 60.0  # tokens of a row in words
 VALIDATION = 0.4  # seconds of a checkpoint at its end
 VALIDATION_BEAMS = 20
-LESSON_ROWS = 256  # rows of a batch that the teachers are asked about
-LESSONS = 15.0  # copies of what they say of every item
+LESSON_ROWS, LESSON_SCORES = 1024, 1 << 25  # targets and scores of a block that the teachers are asked about
+LESSONS = 10.0  # copies of such a block
+REST = 400.0  # MB of compiled kernels, and of memory that was let go and is kept for the next step
 TOKENIZER, TOKENIZER_WORD = 1.0, 130.0  # MB; bytes of a word of a pretrained one
 
 
@@ -204,12 +205,12 @@ def _memory(job: Job) -> float | None:
     most = int(settings["max_history"])
     need = tune_need(job)
     assert need is not None
-    lessons = LESSON_ROWS * min(most, job.sizes.longest) * job.sizes.items * 4 * MB if job.teachers else 0.0
+    block = min(LESSON_ROWS * job.sizes.items, LESSON_SCORES) * 4 * MB
+    asked = LESSONS * block if job.teachers else 0.0
     told = job.sizes.windows(most)[2] * 96 * 8 * MB if job.teachers else 0.0
-    asked = LESSONS * lessons
     if job.machine.gpu:
         return told + max(asked, need.beside_gpu)
-    return told + need.least + max(asked, need.peak - need.least)
+    return REST + told + need.least + max(asked, need.peak - need.least)
 
 
 def _disk(job: Job) -> float | None:

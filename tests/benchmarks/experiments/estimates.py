@@ -30,11 +30,12 @@ from real_data import write_project
 
 from core import pipeline
 from core.assets import assets_path
-from core.estimate import BASE, COSTS, epochs_share
+from core.estimate import BASE, COSTS, START, epochs_share
 from core.estimate.job import RunJob
 from core.estimate.paces import Paces, StageTime, time_of, usual
 from core.estimate.probe import machine_for
 from core.estimate.sizes import sizes_made
+from core.pipeline import BESIDE
 from core.project import Project
 from core.run.events import Event
 from core.run.folder import RunFolder
@@ -147,10 +148,17 @@ def replayed(runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def plan_of(run: dict[str, Any], paces: Paces) -> StagePlan:
     """What the stages of a run were expected to take when it began."""
     seconds, measured = {}, True
+    beside = any("ahead" in one["data"] for one in run["events"])  # two stages at the same time, on half of the cores
     for one in (StageTime(**stage) for stage in run["stages"]):
         pace = paces.of(one.stage, one.version, one.gpu)
         measured = measured and pace is not None
-        seconds[one.stage] = (one.shared / one.threads + one.single) * (pace.value if pace else usual(one.stage))
+        threads = max(1, one.threads // 2) if beside and one.stage in BESIDE else one.threads
+        seconds[one.stage] = (one.shared / threads + one.single) * (pace.value if pace else usual(one.stage))
+    if beside:  # what is left of the second one when its turn comes
+        names = list(seconds)
+        first, second = (names.index(name) for name in BESIDE)
+        meanwhile = sum(seconds[name] for name in names[first:second])
+        seconds[BESIDE[1]] = max(0.0, START + seconds[BESIDE[1]] - meanwhile)
     return StagePlan(tuple(seconds), seconds, measured)
 
 
@@ -165,6 +173,8 @@ def recorded(run: Path) -> dict[str, Any]:
     job = RunJob(pipeline.recipes_of(project), sizes, machine, project.resolve)
     ran = [one["stage"] for one in events if one["kind"] == "stage.finished"]
     stages, memory = [], []
+    if any("ahead" in one for one in events):
+        memory.append(BASE + sum(COSTS[name].memory(job) or 0.0 for name in BESIDE))
     for stage in ran:
         about = json.loads((folder.artefact(stage) / STAGE_FILE).read_text(encoding="utf-8"))
         work, asked = COSTS[stage].work(job), COSTS[stage].memory(job)
