@@ -283,7 +283,9 @@ class Recommender(ItemsOfRun):
             return [found.transpose(0, 1).float().cpu().numpy()]
 
         max_history, bf16 = self.project.data.max_history, use_bf16(self.project.run)
-        batches = search_batches(search, trie, given, max_history, bf16, asked.__getitem__, True, False, self._lock)
+        batches = search_batches(
+            search, trie, given, max_history, bf16, asked.__getitem__, shrink=True, turn=self._lock
+        )
         for places, (found,) in batches:
             values[:, places] = found.swapaxes(0, 1)
         if allowed is not None:
@@ -358,7 +360,9 @@ class Recommender(ItemsOfRun):
         # Side by side small batches wait for Python; and a batch's own steerings stand in `asked`.
         together = len(steer) < 2 and len(asking) > SIZES[-1]
         # Whoever asks at the same time takes turns, or the threads of all of them would wait for the same cores.
-        batches = search_batches(search, trie, asking, max_history, bf16, mask_of, True, together, self._lock)
+        batches = search_batches(
+            search, trie, asking, max_history, bf16, mask_of, shrink=True, together=together, turn=self._lock
+        )
         for places, (found, values) in batches:
             many = min(found.shape[1], width)  # few are found where few may be listed
             items[places, :many], scores[places, :many] = found[:, :many], values[:, :many]
