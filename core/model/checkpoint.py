@@ -12,12 +12,11 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from core.errors import DataError
@@ -31,6 +30,9 @@ from core.model.peft_layers import Adapter, state_of
 from core.model.pretrained import Pretrained, kernel_of
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MANIFEST, ADAPTERS, PROMPTS = "manifest.json", "adapters", "prompts"
 SCHEMA = 2
@@ -160,6 +162,8 @@ def load_checkpoint(
 
 def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtype) -> PreTrainedModel:
     """The model below all adapters."""
+    from transformers import AutoModelForCausalLM
+
     transformers_logging.disable_progress_bar()
     base = manifest.get("base")
     if base is None:

@@ -13,19 +13,21 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import Cache, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.errors import ProjectError
 from core.model.masks import Mask
 from core.settings import LoraSettings
+
+if TYPE_CHECKING:
+    from transformers import Cache, PreTrainedModel
 
 STATE = "_eagertui"
 

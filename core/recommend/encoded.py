@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicCache
 
 from core.model.generator import Generator
 from core.model.masks import masks
+
+if TYPE_CHECKING:
+    from transformers import Cache
 
 SHARED_FRAME = 4
 """Tokens of a frame from which on it is read once for all users of a batch."""

@@ -231,8 +231,8 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-    from core.model.backbone import build_backbone, build_vocabulary
-    from core.model.vocabulary import train_tokenizer
+    from core.model.backbone import build_backbone
+    from core.model.vocabulary import build_vocabulary, train_tokenizer
     from core.settings import BackboneSettings
 
     if family == "tiny":
