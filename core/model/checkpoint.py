@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers.utils import logging as transformers_logging
 
 from core.errors import DataError
 from core.files import digest, write_atomic
@@ -82,6 +81,8 @@ def save_checkpoint(
         prompts: files of wordings that the model was trained on.
         dense: the scorer that was trained beside it.
     """
+    from transformers.utils import logging as transformers_logging
+
     folder.mkdir(parents=True, exist_ok=True)
     transformers_logging.disable_progress_bar()
     state = state_of(lm)
@@ -163,6 +164,7 @@ def load_checkpoint(
 def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtype) -> PreTrainedModel:
     """The model below all adapters."""
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     base = manifest.get("base")

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers.cache_utils import DynamicCache
-from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
@@ -109,6 +107,7 @@ def load_model(
         ProjectError: the attention kernel does not go with the device.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     extra = {"revision": revision} if revision else {}
@@ -297,6 +296,8 @@ def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
     Returns:
         Shape (PROBE + 1, vocabulary): PROBE - 1 common tokens, and the two branches.
     """
+    from transformers.cache_utils import DynamicCache
+
     cache = DynamicCache()
     common = hidden_states(lm, embed(lm, ids[:1, :-1]), cache)
     # Both branches see all that is common and themselves, not one another; (1, 1, 2, PROBE + 1).
