@@ -176,6 +176,14 @@ def stages_of(project: Project) -> dict[str, Path]:
     return {stage.name: project.runs_dir / ".store" / stage.fingerprint for stage in plan(project)}
 
 
+def copy_stages(source: Project, project: Project, before: str) -> None:
+    """Give a project what another one made before a stage, for a test of that stage; both would make the same."""
+    made, wanted = stages_of(source), stages_of(project)
+    for name in list(wanted)[: list(wanted).index(before)]:
+        assert made[name].name == wanted[name].name, name
+        shutil.copytree(made[name], wanted[name], dirs_exist_ok=True)
+
+
 class Until(Recorder):
     """Asks to stop as soon as a stage is finished."""
 
