@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli
 import tomli_w
 
 from core import fields
-from core.errors import EnvironmentFault, ProjectError
+from core.errors import ProjectError
 from core.fields import BadValue, Setting
 from core.files import resolved
 from core.recipes import recipe_paths
@@ -40,12 +39,10 @@ from core.settings import (
     VectorSettings,
     opt,
 )
+from core.settings_layer import Key, Layer, read_layer
 from core.spellings import FLAGS, modernised, new_key
-from core.toml_lines import key_line
 
-Key = tuple[str, ...]
 RESOLVED_NAME = "project.resolved.toml"
-MAX_PROJECT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class Project:
         file = Path(path)
         if file.is_dir():
             file = file / "project.toml"
-        own = _read_layer(file)
+        own = read_layer(file)
         extra = [_override(text) for text in overrides]
         chosen = "light"
         for layer in (own, *extra):
@@ -163,7 +160,7 @@ def recipe_project(name: str) -> Project:
     Raises:
         ProjectError: there is no such recipe.
     """
-    recipe = _recipe_layer(name, _Layer("recipe", {}))
+    recipe = _recipe_layer(name, Layer("recipe", {}))
     values, _ = _merge([recipe])
     project: Project = _build(Project, {**values, "recipe": name})
     return _with_options(project)
@@ -174,74 +171,22 @@ def nearest_recipe(name: str) -> str:
     return fields.nearest(name, recipe_paths())
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One source of settings: a tree of raw values and how to name its places; `renamed` has its old spellings."""
-
-    label: str
-    tree: Mapping[str, Any]
-    text: str | None = None  # None: --set
-    is_recipe: bool = False
-    renamed: Mapping[Key, Key] = field(default_factory=dict)
-
-    def place(self, key: Key) -> str:
-        if self.text is None:
-            return self.label
-        line = key_line(self.text, self.renamed.get(key, key))
-        return f"{self.label}:{line}" if line else self.label
-
-
-def _read_layer(file: Path, is_recipe: bool = False) -> _Layer:
-    try:
-        if file.stat().st_size > MAX_PROJECT_BYTES:
-            raise ProjectError(f"{file}: too large for a project file", "Name the project file, not the data.")
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        raise ProjectError(
-            f"no project file at {file}", "`eagertui init DIR` writes one from an interaction log and an item table."
-        ) from None
-    except OSError as error:
-        raise EnvironmentFault(f"{file}: cannot be read ({error.strerror or error})") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ProjectError(f"{file}:{line}: not UTF-8 text", "Save the file as UTF-8.") from None
-    try:
-        tree = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        at, row = error.lineno, _line_at(text, error.lineno)
-        if not row:  # the end of the file: something was never closed
-            raise ProjectError(f"{file}:{at}: {error.msg}", "the file ends too early") from None
-        raise ProjectError(f"{file}:{at}: {error.msg}, column {error.colno}", f"line {at}: {row}") from None
-    except RecursionError:
-        raise ProjectError(f"{file}: nested too deeply") from None
-    tree, renamed = modernised(tree)
-    return _Layer(str(file), tree, text.replace("\r\n", "\n"), is_recipe, renamed)
-
-
-def _line_at(text: str, number: int) -> str:
-    """A line of a text, counted from 1, as much of it as is read at a glance."""
-    lines = text.split("\n")
-    return lines[number - 1].strip()[:200] if number <= len(lines) else ""
-
-
-def _recipe_layer(name: str, asked_by: _Layer) -> _Layer:
+def _recipe_layer(name: str, asked_by: Layer) -> Layer:
     paths = recipe_paths()
     if name not in paths:
         near = nearest_recipe(name)
         hint = f'; did you mean "{near}"?' if near else f"; there are: {', '.join(paths)}"
         raise ProjectError(f'{asked_by.place(("recipe",))}: recipe: no recipe "{name}"{hint}')
-    return _read_layer(paths[name], is_recipe=True)
+    return read_layer(paths[name], is_recipe=True)
 
 
-def _override(text: str) -> _Layer:
+def _override(text: str) -> Layer:
     key_text, equals, value_text = text.partition("=")
     label = f"--set {text}"
     typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
     if typed in FLAGS:
         flag, renamed = modernised({typed[0]: {typed[1]: value_text.strip() == "true"}})
-        return _Layer(label, flag, renamed=renamed)
+        return Layer(label, flag, renamed=renamed)
     key = fields.with_every(Project, new_key(typed))
     if not equals or not all(key):
         raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")
@@ -261,7 +206,7 @@ def _override(text: str) -> _Layer:
     for part in key[:-1]:
         inner = inner.setdefault(part, {})
     inner[key[-1]] = value
-    return _Layer(label, tree, renamed={key: typed} if name != typed else {})
+    return Layer(label, tree, renamed={key: typed} if name != typed else {})
 
 
 def _unknown(place: str, key: Key) -> ProjectError:
@@ -269,7 +214,7 @@ def _unknown(place: str, key: Key) -> ProjectError:
     return ProjectError(f"{place}: {name}: {fields.unknown_key(Project, name)}")
 
 
-def _leaves(layer: _Layer, tree: Mapping[str, Any], prefix: Key = ()) -> Iterator[tuple[Key, Any]]:
+def _leaves(layer: Layer, tree: Mapping[str, Any], prefix: Key = ()) -> Iterator[tuple[Key, Any]]:
     """Walk a layer; tables become dotted keys, arrays of tables get the element's number as a part."""
     for name, value in tree.items():
         key = (*prefix, name)
@@ -294,7 +239,7 @@ def _leaves(layer: _Layer, tree: Mapping[str, Any], prefix: Key = ()) -> Iterato
             raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected a table, [{'.'.join(key)}]")
 
 
-def _checked(layer: _Layer, key: Key, value: Any) -> Any:
+def _checked(layer: Layer, key: Key, value: Any) -> Any:
     spec, kind = fields.find(Project, key)
     if spec is None:
         raise _unknown(layer.place(key), key)
@@ -307,10 +252,10 @@ def _checked(layer: _Layer, key: Key, value: Any) -> Any:
         raise ProjectError(f"{layer.place(key)}: {name}: {error}") from None
 
 
-Origins = dict[Key, _Layer]
+Origins = dict[Key, Layer]
 
 
-def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], Origins]:
+def _merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], Origins]:
     """Overlay the layers. An array of tables replaces the weaker layer's; `--set` changes one element of it, or all."""
     merged: dict[str, Any] = {}
     origins: Origins = {}
@@ -352,7 +297,7 @@ def _build(cls: type, values: Mapping[str, Any], **extra: Any) -> Any:
     return cls(**arguments)
 
 
-def _notes(layers: Sequence[_Layer]) -> tuple[str, ...]:
+def _notes(layers: Sequence[Layer]) -> tuple[str, ...]:
     """What a person should know of the spellings in these layers."""
     moved = [(layer, new, old) for layer in layers if not layer.is_recipe for new, old in layer.renamed.items()]
     return tuple(f"{layer.place(new)}: {'.'.join(old)} is {'.'.join(new)} now" for layer, new, old in moved)
@@ -379,7 +324,7 @@ def _with_options(project: Project) -> Project:
     return dataclasses.replace(project, **changed)
 
 
-def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
+def _cross_checks(project: Project, origins: Origins, own: Layer) -> None:
     """Settings that are fine alone but not together."""
 
     def fail(key: str, problem: str) -> None:
