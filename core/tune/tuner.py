@@ -233,7 +233,8 @@ class Tuner:
         batches = self._batches(number, stage, modules)
         if batches.sequential is None and not batches.tasks:
             return  # no user has two items
-        objective = Objective(self.model, self.trie, tune, stage.tasks, modules, weights)
+        rewarded = stage.objective == "reward"
+        objective = Objective(self.model, self.trie, tune, stage.tasks, modules, weights, rewarded)
         loop = Loop(
             objective,
             batches.epoch,
