@@ -19,7 +19,8 @@ def prepare(settings: RunSettings) -> None:
     """Set threads and the allocator; call it before any work. Computation is deterministic afterwards."""
     beside = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))  # processes that share this machine's cores
     torch.set_num_threads(settings.threads or max(1, available_cpus() // beside))
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As `use_deterministic_algorithms`, which loads the compiler besides: a second and more.
+    torch.set_deterministic_debug_mode("warn")
     # Nothing here reads memory that it did not write.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if platform.libc_ver()[0] == "glibc":

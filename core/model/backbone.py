@@ -76,6 +76,7 @@ def set_up_training(lm: PreTrainedModel, settings: BackboneSettings, dropout: fl
     if settings.gradient_checkpointing:
         lm.activation_checkpointing_enable({"use_reentrant": False})
     if settings.compile:
+        torch.use_deterministic_algorithms(True, warn_only=True)  # what the compiler chooses too
         lm.base_model.compile(dynamic=True)  # in place: names and the checkpoint stay what they are
 
 

@@ -16,7 +16,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What torch is asked for; nothing of this process changes."""
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *a, **k: None)
+    monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda *a, **k: None)
     return asked
 
 
