@@ -53,7 +53,8 @@ def low_pass(length: int, cutoff: int) -> Tensor:
     """
     kept = torch.fft.rfft(torch.eye(length, dtype=torch.float64), dim=0)
     kept[cutoff // 2 + 1 :] = 0
-    return torch.fft.irfft(kept, n=length, dim=0).float()
+    shifts: Tensor = torch.fft.irfft(kept, n=length, dim=0)
+    return shifts.float()
 
 
 class _Block(nn.Module):
@@ -85,9 +86,8 @@ class _Block(nn.Module):
         filtered = low + self.root_beta**2 * (asked - low)
         filtered = self.filter_norm(asked + dropout(filtered, self.dropout, self.training))
         # One head of attention, (batch, 1, places, width), in fp32: the CPU's bf16 kernel is slow on the way back.
-        query, key, value = self.query(asked), self.key(x), self.value(x)
-        heads = (one[:, None].float() for one in (query, key, value))
-        mixed = self.out(functional.scaled_dot_product_attention(*heads, attn_mask=mask)[:, 0])
+        query, key, value = (one[:, None].float() for one in (self.query(asked), self.key(x), self.value(x)))
+        mixed = self.out(functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)[:, 0])
         mixed = self.attention_norm(asked + dropout(mixed, self.dropout, self.training))
         # Both, and the point-wise network, (batch, asked, 4 * width) inside.
         x = self.alpha * filtered + (1 - self.alpha) * mixed
