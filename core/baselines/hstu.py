@@ -25,7 +25,7 @@ class HstuOptions(SequentialOptions):
     layer_dropout: float = opt(0.1, "share of a layer's output dropped in training", low=0.0, below=1.0)
     temperature: float = opt(0.1, "scores are cosines over this", above=0.0, high=10.0)
     negatives: int = opt(512, "items that a target competes with in a step, drawn once a step", low=1, high=10**7)
-    epochs: int = opt(100, "passes over the users", low=1, high=10000)
+    epochs: int = opt(150, "passes over the users", low=1, high=10000)
 
 
 class HstuBaseline(SequentialBaseline):
