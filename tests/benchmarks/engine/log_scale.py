@@ -3,8 +3,8 @@
 `python tests/benchmarks/engine/log_scale.py --rows 1 10 25` makes up logs of so many million rows once (Zipf items, 2 M
 users and 500 k items at 25 M rows, text ids, shuffled) in `--folder`, and reads each in a process of its own. Bars: 25
 million in 120 s of processor time and 3 GB, 100 million in 4 GB; seconds per million rows within 1.3x from 10 to 100.
-`--users 400000` holds users and items fixed while
-rows grow, which is what the peak should not follow. The figures are kept in `FOLDER/figures.json`, so the same command goes on after a break; delete it to measure anew.
+`--users 400000` holds users and items fixed while rows grow, which the peak should not follow. The figures are kept in
+`FOLDER/figures.json`, so the same command goes on after a break; delete it to measure anew.
 `--rows 1 10 25 100` needs 5 GB in `--folder` for the largest log, and as much again for its partitions.
 """
 
