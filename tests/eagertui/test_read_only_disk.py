@@ -33,7 +33,7 @@ Ask = Callable[[Path, Verbs], Answers]
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    """Ask verbs one after another, while a folder lies on a disk that can only be read: exit code and stderr of each."""
+    """Ask verbs in turn, while a folder lies on a disk that can only be read: exit code and stderr of each."""
     if shutil.which("unshare") is None or subprocess.run([*OWN_MOUNT, "true"], check=False).returncode:
         pytest.skip("this system allows nobody a mount of his own")
 
