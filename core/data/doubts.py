@@ -34,6 +34,10 @@ from core.settings import MIN_EVALUATED, DataSettings
 _LOOKED_AT = 2000
 _PARTS, _MOST_DAYS = frozenset({"year", "month", "day", "hour", "minute", "second"}), 31
 """Words of columns that hold a part of a date; a day of a larger number counts them."""
+_CALENDARS = {"the Buddhist calendar of Thailand": -543, "the Persian calendar": 621}
+_LEAST, _MOST = 1980, 2060
+_COUNTED = ("seconds", "milliseconds", "microseconds", "nanoseconds", "days since")
+"""How other calendars count this year, and the years in which people have logs; times that have no years."""
 
 
 def doubts(data: DataSettings, root: Path) -> list[str]:
@@ -69,6 +73,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         + _unused_orders(data, log)
         + _two_readings(data, sources[0], log)
         + _one_time(data, log)
+        + _other_years(data, log)
     )
     said += [str(one) for one in row_kinds(data, log)]
     if not data.items:
@@ -159,6 +164,23 @@ def _one_time(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]
         f'data.time: all rows looked at have one and the same time in "{data.time}", {column.example}: the order of a '
         "user's interactions is that of the file"
     ]
+
+
+def _other_years(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether dates count their years from another beginning, as in Thailand (543 more) or in Iran (621 less)."""
+    column = log.get(data.time)
+    if column is None or column.times.startswith(_COUNTED) or not column.values:
+        return []
+    years = pl.Series(sorted(column.values)).str.extract(r"\b(\d{4})(?:\b|\d{4}|\D)").cast(pl.Int64).drop_nulls()
+    middle = int(years.median() or 0) if 2 * len(years) > len(column.values) else 0  # type: ignore[arg-type]
+    for whose, begin in _CALENDARS.items():
+        if _LEAST <= middle + begin <= _MOST:
+            return [
+                f'data.time: the years of "{data.time}", e.g. {column.example}, seem to be those of {whose}: they are '
+                "read as they are, which keeps the order where the months are the same; the dates that are shown, and "
+                "cuts by date, count like them"
+            ]
+    return []
 
 
 def _two_readings(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:

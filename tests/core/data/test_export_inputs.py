@@ -223,6 +223,26 @@ DOUBTED: dict[str, Input] = {
         said=("the same in all rows of a user",),
     ),
     "a day that could be a year": Input(log(when=written("%y-%m-%d %H:%M")), said=("tells the day from the year",)),
+    "years of Thailand": Input(log(when=lambda row: f"{row.when.year + 543}-{row.when:%m-%d %H:%M:%S}"),
+                               said=("years of", "calendar of Thailand")),
+    "years of Thailand, the day first": Input(
+        log(when=lambda row: f"{row.when:%d/%m}/{row.when.year + 543} {row.when:%H:%M}"), said=("calendar of Thailand",)
+    ),
+    "years of Iran": Input(
+        log(when=lambda row: f"{row.when.year - 621}/{row.when:%m}/{min(row.when.day, 28):02}"),
+        said=("the Persian calendar",),
+    ),
+    "days beside milliseconds, as in KuaiRand": Input(
+        columns("user_id=user", "video_id=item", "date=day", "hourmin=clock", "time_ms=when", "is_click=one",
+                day=lambda row: row.when.strftime("%Y%m%d"), clock=lambda row: int(row.when.strftime("%H00")),
+                when=lambda row: row.seconds * 1000 - 8 * 3600 * 1000, one=lambda row: 1),
+        items(header=("video_id", "title")), said=("looks like times: date", 'that of "time_ms"'),
+    ),
+    "days beside times of the same events": Input(
+        columns("customer_id=user", "order_date=day", "sku=item", "logged_at=when",
+                day=lambda row: row.when.strftime("%d.%m.%Y"), when=lambda row: row.when.isoformat()),
+        items(header=("sku", "title")), said=("order_date", 'that of "logged_at"'),
+    ),
     "a date and a time of day": Input(
         columns("user_id=user", "item_id=item", "date=day", "time=clock",
                 day=lambda row: row.when.strftime("%Y-%m-%d"), clock=lambda row: row.when.strftime("%H:%M:%S")),
