@@ -21,10 +21,11 @@ _OF_OTHERS = frozenset({"birth", "birthday", "birthdate", "born", "dob", "releas
 """Words of dates that belong to a person or an item, and not to what they did."""
 
 _UNITS = {"seconds": 10**6, "milliseconds": 10**3, "microseconds": 1}
-_DAY = 86_400_000_000
-_ZONES = 14 * _DAY // 24
+_DAY, _MINUTE = 86_400_000_000, 60_000_000
+_FURTHEST, _ZONE = 14 * 60 * _MINUTE, 15 * _MINUTE
 _AGREE = 0.99
-"""Microseconds: of the units that times are counted in, of a day, and of the furthest time zone; a share of rows."""
+"""Microseconds: of the units that times are counted in, of a day and a minute, and of the furthest time zone, all of
+which lie whole quarters of an hour apart; a share of rows."""
 
 
 def is_of_others(name: str) -> bool:
@@ -83,30 +84,35 @@ def time_by_values(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | 
     return None
 
 
-def finer_time(source: TableFile, columns: Mapping[str, ColumnProfile], days: str) -> Guess | None:
-    """The one column that says of every row the day that another says, and the time of day too.
+def finer_time(source: TableFile, columns: Mapping[str, ColumnProfile], coarse: str) -> Guess | None:
+    """The one column that says of every row the day, or the minute, that another says, and more of it.
 
     Args:
         source: The log's first file.
         columns: Its columns that are free.
-        days: The column that is called after a time; None is returned where it knows more than days.
+        coarse: The column that is called after a time; None is returned where it knows more than minutes.
     """
-    near = [name for name, one in columns.items() if name != days and is_clock(one) and not is_of_others(name)]
-    if days not in columns or not near:
+    near = [name for name, one in columns.items() if name != coarse and is_clock(one) and not is_of_others(name)]
+    if coarse not in columns or not near:
         return None
     frame = source.table(rows=SAMPLE_ROWS)
-    begins = _moments(frame, columns[days])
-    if begins is None or (begins % _DAY != 0).any():
+    begins = _moments(frame, columns[coarse])
+    step = next((one for one in (_DAY, _MINUTE) if begins is not None and (begins % one == 0).all()), 0)
+    if begins is None or not step:
         return None
     finer = []
     for name in near:
         moments = _moments(frame, columns[name])
-        if moments is None or not (moments % _DAY != 0).any():
+        if moments is None or not (moments % step != 0).any():
             continue
-        agree = (moments - begins).is_between(-_ZONES, _DAY + _ZONES)
-        if agree.null_count() < (1 - _AGREE) * len(agree) and (agree.mean() or 0.0) >= _AGREE:
+        later = moments - begins
+        agree = later.is_between(-_FURTHEST, step + _FURTHEST)
+        if step == _MINUTE:
+            agree &= later % _ZONE < _MINUTE
+        if agree.null_count() < (1 - _AGREE) * len(agree) and agree.sum() >= _AGREE * len(agree):
             finer.append(name)
-    return Guess(finer[0], f'it says the days of "{days}", and the time of day too') if len(finer) == 1 else None
+    what = "day" if step == _DAY else "minute"
+    return Guess(finer[0], f'it says the {what} of "{coarse}", and more') if len(finer) == 1 else None
 
 
 def _moments(frame: pl.DataFrame, column: ColumnProfile) -> pl.Series | None:

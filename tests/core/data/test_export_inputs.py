@@ -243,6 +243,41 @@ DOUBTED: dict[str, Input] = {
                 day=lambda row: row.when.strftime("%d.%m.%Y"), when=lambda row: row.when.isoformat()),
         items(header=("sku", "title")), said=("order_date", 'that of "logged_at"'),
     ),
+    "minutes beside seconds, as scrobbles have them": Input(
+        columns("uts=when", "utc_time=minute", "track=item", "username=user",
+                when=lambda row: row.seconds, minute=lambda row: row.when.strftime("%d %b %Y, %H:%M")),
+        items(header=("track", "title")), said=("looks like times: utc_time", 'that of "uts"'),
+    ),
+    "a length called time": Input(
+        columns("user_id=user", "item_id=item", "time=length", length=lambda row: row.rating * 30),
+        said=("holds the same numbers again and again, 30 to 150",),
+    ),
+    "local times beside their zones": Input(
+        columns("user_id=user", "item_id=item", "timestamp=when", "timezone=zone", when=written("%Y-%m-%d %H:%M:%S"),
+                zone=lambda row: "Europe/Berlin" if row.rating > 2 else "America/New_York"),
+        said=('"timezone" names their zones',),
+    ),
+    "orders that were undone": Input(
+        columns("customer_id=user", "product_id=item", "order_status=state", "order_date=when",
+                state=lambda row: ("canceled", "delivered")[row.rating > 1], when=lambda row: row.when.isoformat()),
+        items(header=("product_id", "title")), said=("data.where = \"order_status = 'delivered'\"",),
+    ),
+    "a kind that was undone and others": Input(
+        columns("customer_id=user", "product_id=item", "order_status=state", "order_date=when",
+                state=lambda row: "canceled" if row.rating == 1 else "approved", when=lambda row: row.when.isoformat()),
+        items(header=("product_id", "title")), said=("data.where = \"order_status <> 'canceled'\"",),
+    ),
+    "a mark of what was deleted": Input(
+        columns("user_id=user", "item_id=item", "ts=when", "is_deleted=mark",
+                when=lambda row: row.seconds, mark=lambda row: int(row.rating == 1)),
+        said=("data.where = 'is_deleted = 0'",),
+    ),
+    "marks in words": Input(
+        columns("user_id=user", "item_id=item", "ts=when", "returned=mark", "gekauft=other",
+                when=lambda row: row.seconds, mark=lambda row: "yes" if row.rating == 1 else "no",
+                other=lambda row: "WAHR" if row.rating > 3 else "FALSCH"),
+        said=("returned = 'no'", "gekauft = 'WAHR'"),
+    ),
     "a date and a time of day": Input(
         columns("user_id=user", "item_id=item", "date=day", "time=clock",
                 day=lambda row: row.when.strftime("%Y-%m-%d"), clock=lambda row: row.when.strftime("%H:%M:%S")),
@@ -268,6 +303,23 @@ DOUBTED: dict[str, Input] = {
         said=("no titles", "stand in several rows"),
     ),
 }  # fmt: skip
+
+BASKETS = {user: [taken[n : n + 2] for n in range(0, 10, 2)] for user, taken in BY_USER.items()}
+DOUBTED |= {
+    f"several items a cell, {name}": Input(
+        table([(user, text(two), 1600000000 + n) for user, own in BASKETS.items() for n, two in enumerate(own)],
+              ["user_id", "item_id", "ts"]),
+        None, said=('cells of "item_id" seem to hold several ids',),
+        lists={user: [text(two) for two in own] for user, own in BASKETS.items()},
+    )
+    for name, text in {"bars": "|".join, "semicolons": ";".join, "lists of Python": str}.items()
+}  # fmt: skip
+READ["clients of Google Analytics"] = Input(
+    columns("event_date=day", "event_timestamp=when", "user_pseudo_id=client", "item_id=item",
+            day=written("%Y%m%d"), when=lambda row: row.seconds * 10**6,
+            client=lambda row: f"{int(row.user) * 987654}.1507934{row.user}"),
+    lists={f"{int(user) * 987654}.1507934{user}": taken for user, taken in BY_USER.items()},
+)  # fmt: skip
 
 REFUSED: dict[str, Input] = {
     "titles in Shift-JIS": Input(LOG, ITEMS.replace("Red", "\u8d64\u3044").encode("shift-jis"),
