@@ -23,7 +23,8 @@ class Level:
 
     Attributes:
         starts: where a node's branches start; int32, shape (nodes + 1,).
-        codes: code of each branch, rising inside a node; int32.
+        codes: code of each branch, rising inside a node, and zeros as many as the widest node has branches: a window
+            of that width may start anywhere; int32.
     """
 
     starts: Tensor
@@ -36,18 +37,17 @@ class Level:
             nodes: int64, any shape.
 
         Returns:
-            Codes, the nodes of the next level that they lead to (leaves below the last level), and whether the place
-            is a branch at all; int64 and bool, shape of `nodes` plus one axis. Padding repeats a legal place, so that
-            indexing with it is safe.
+            Codes, shape of `nodes` plus one axis; the node of the next level that the first of them leads to (a leaf
+            below the last level), the others following it, shape of `nodes`; and whether a code is a branch at all,
+            shape of the codes. int64 and bool. Padding is some code of the level, so that indexing with it is safe.
         """
-        # Branches of a node stand in a row: [first, end), shape of `nodes`.
-        first, end = self.starts[nodes].long(), self.starts[nodes + 1].long()
-        # One more axis, as wide as the node with the most branches; narrower nodes repeat their first.
-        width = int((end - first).max()) if nodes.numel() else 1
-        place = first[..., None] + torch.arange(width, device=nodes.device)
-        legal = place < end[..., None]
-        place = torch.where(legal, place, first[..., None])
-        return self.codes[place].long(), place, legal
+        # Branches of a node stand in a row: [first, end), shape of `nodes`. Both are neighbours in `starts`, and the
+        # codes a window of `codes`: copied in one piece, which takes a quarter of the time of looking up each.
+        first, end = self.starts.unfold(0, 2, 1)[nodes].unbind(-1)
+        count, first = (end - first)[..., None], first.long()
+        width = int(count.max()) if nodes.numel() else 1
+        codes = self.codes.unfold(0, width, 1).index_select(0, first.flatten()).view(*nodes.shape, width)
+        return codes.long(), first, torch.arange(width, dtype=torch.int32, device=nodes.device) < count
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,36 @@ class Allowed:
 
     Attributes:
         items: bool, shape (1 or users, items).
-        alive: of the nodes that each level's codes lead to, leaves at last; bool, shape (1 or users, nodes) each.
+        alive: of the nodes that each level's codes lead to, leaves at last, and padding as in `Level.codes`; bool,
+            shape (1 or users, nodes + padding) each.
     """
 
     items: Tensor
     alive: tuple[Tensor, ...]
 
-    def reaches(self, nodes: Tensor, level: int) -> Tensor:
-        """Whether each node below a level's codes is alive; nodes (users, ...) -> bool of the same shape."""
-        return _looked_up(self.alive[level], nodes)
+    def reaches(self, first: Tensor, width: int, level: int) -> Tensor:
+        """Whether each node below a level's codes is alive.
+
+        Args:
+            first: the first of some siblings; int64, shape (users, ...).
+            width: how many are asked about, at most the widest node's; what stands behind the siblings says nothing.
+            level: of the codes.
+
+        Returns:
+            bool, shape of `first` plus one axis.
+        """
+        alive = self.alive[level]
+        if len(alive) > 1:  # each user's own row
+            rows = torch.arange(len(alive), device=first.device) * alive.shape[1]
+            first = first + rows.view(-1, *[1] * (first.ndim - 1))
+        return alive.flatten().unfold(0, width, 1).index_select(0, first.flatten()).view(*first.shape, width)
 
     def lists(self, items: Tensor) -> Tensor:
         """Whether each item may be listed; item numbers (users, ...), below zero = no item -> bool."""
-        return _looked_up(self.items, items.clamp_min(0)) & (items >= 0)
+        places = items.clamp_min(0)
+        if len(self.items) == 1:
+            return self.items[0][places] & (items >= 0)
+        return self.items.gather(1, places.flatten(1)).view_as(places) & (items >= 0)
 
 
 class Trie:
@@ -100,8 +117,9 @@ class Trie:
             paths[:, level] = node
             # Back to parent and code of every branch; branches a parent -> where each parent's begin, (nodes + 1,).
             parents, branch_codes = np.divmod(keys, base)
-            starts = np.concatenate([[0], np.cumsum(np.bincount(parents))])
-            self.levels.append(Level(_compact(starts, device), _compact(branch_codes, device)))
+            counts = np.bincount(parents)
+            starts, padding = np.concatenate([[0], np.cumsum(counts)]), np.zeros(counts.max())
+            self.levels.append(Level(_compact(starts, device), _compact(np.append(branch_codes, padding), device)))
         leaf_sizes = np.bincount(node)
         self.item_nodes = torch.from_numpy(paths).to(device)
         """Node that an item's path reaches after each code, at last its leaf; int32, shape (items, levels)."""
@@ -147,7 +165,8 @@ class Trie:
             counts = counts[:, self._ends.long()]
         alive = []
         for branching in reversed(self.levels):
-            alive.append(counts[:, 1:] > counts[:, :-1])
+            padding = len(branching.codes) - counts.shape[1] + 1
+            alive.append(torch.nn.functional.pad(counts[:, 1:] > counts[:, :-1], (0, padding)))
             counts = counts[:, branching.starts.long()]  # where the nodes above start
         return Allowed(rows, tuple(alive[::-1]))
 
@@ -171,13 +190,6 @@ class Trie:
         place = first[..., None] + torch.arange(width, device=leaves.device)
         items = self.order[place.clamp_max(self.n_items - 1)].long()
         return torch.where(place < end[..., None], items, -1)
-
-
-def _looked_up(mask: Tensor, places: Tensor) -> Tensor:
-    """Entries of one mask for all users, or of each user's own; (1 or users, n), (users, ...) -> shape of `places`."""
-    if len(mask) == 1:
-        return mask[0][places]
-    return mask.gather(1, places.flatten(1)).view_as(places)
 
 
 def _compact(array: npt.NDArray[np.generic], device: str) -> Tensor:

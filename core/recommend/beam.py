@@ -71,31 +71,32 @@ def beam_search(
     written = length  # keys in the cache
     for level, branching in enumerate(trie.levels):
         # Log-probability of every legal continuation of every open beam; (users, beams, branches).
-        codes, children, legal = branching.branches(nodes)
-        logits = model.level_logits(states, level).float().gather(-1, codes).masked_fill(~legal, -torch.inf)
+        codes, first_child, legal = branching.branches(nodes)
+        logits = model.level_logits(states, level).float().gather(-1, codes)
+        candidates = torch.log_softmax(torch.where(legal, logits, -torch.inf), dim=-1) + scores[..., None]
         if allowed is not None:  # scores stay those of the whole catalogue
-            legal = legal & allowed.reaches(children, level)
-        candidates = (torch.log_softmax(logits, dim=-1) + scores[..., None]).masked_fill(~legal, -torch.inf)
+            candidates = torch.where(allowed.reaches(first_child, codes.shape[2], level), candidates, -torch.inf)
         # The best of what is done and what goes on; (users, kept).
         open_count = candidates.shape[1] * candidates.shape[2]
         everything = torch.cat([done_scores, candidates.flatten(1)], dim=1)
         scores, picked = everything.topk(min(beams, everything.shape[1]), dim=1)
-        finished = picked < done_scores.shape[1]
+        finished, nothing = picked < done_scores.shape[1], scores == -torch.inf
         # For those that go on: from which beam, and to which node; (users, kept).
-        place = (picked - done_scores.shape[1]).clamp_min(0).clamp_max(open_count - 1)
-        parent, below = place // codes.shape[2], children.flatten(1).gather(1, place)
+        place = (picked - done_scores.shape[1]).clamp(0, open_count - 1)
+        parent = place // codes.shape[2]
+        below = (first_child.gather(1, parent) + place % codes.shape[2]).masked_fill(nothing, 0)
         # A node with one leaf below it is that leaf: the rest of its code is forced.
         first_leaf, end = trie.leaves(below, level + 1)
         reached = torch.where(end - first_leaf == 1, first_leaf, -1)
         if leaves.shape[1]:
             reached = torch.where(finished, leaves.gather(1, picked.clamp_max(leaves.shape[1] - 1)), reached)
-        leaves, done_scores = reached.masked_fill(scores.isneginf(), -1), scores
+        leaves, done_scores = reached.masked_fill(nothing, -1), scores
         if watch is not None:
             watch(level, below, leaves, scores)
         if level == len(trie) - 1:
             break
         # Open beams first, so that only as many columns are computed as some user needs; (users, width).
-        is_open = (leaves < 0) & scores.isfinite()
+        is_open = (leaves < 0) & ~nothing
         width = int(is_open.sum(dim=1).max())
         done_scores = scores.masked_fill(is_open, -torch.inf)
         if width == 0:
@@ -132,8 +133,8 @@ def beam_search(
 
 
 def _sorted(items: Tensor, scores: Tensor, keep: int) -> Lists:
-    """The best `keep`, best first; equal scores by item number."""
-    order = torch.argsort(torch.where(items < 0, torch.iinfo(torch.long).max, items), dim=1, stable=True)
-    items, scores = items.gather(1, order), scores.gather(1, order)
-    order = torch.argsort(scores, dim=1, descending=True, stable=True)[:, :keep]
-    return items.gather(1, order).int().cpu().numpy(), scores.gather(1, order).cpu().numpy()
+    """The best `keep`, best first; equal scores by item number, no item at the end."""
+    numbers, values = items.int().cpu().numpy(), scores.cpu().numpy()
+    last = np.where(numbers < 0, np.iinfo(np.int32).max, numbers)
+    order = np.lexsort((last, -values))[:, :keep]
+    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(values, order, axis=1)

@@ -27,7 +27,6 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import DynamicCache
 
 from core.data.arrays import Sequences
 from core.machine import use_bf16
@@ -36,6 +35,7 @@ from core.model.generator import Generator
 from core.model.masks import masks
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
+from core.recommend.encoded import encode
 from core.recommend.recommender import Recommender
 from core.recommend.search_batches import search_batches
 
@@ -149,11 +149,12 @@ def beside_generate(model: Generator, trie: Trie, histories: list[list[int]], sl
 
 @torch.inference_mode()
 def unconstrained(model: Generator, rows: Rows) -> torch.Tensor:
-    """The same search over all codes of every level, legal or not: nothing is looked up; (users, BEAMS, levels)."""
-    prompt = model.prompt(torch.from_numpy(rows))
-    users, length = prompt.shape
-    cache = DynamicCache()
-    states = model.states(model.embed(prompt), cache=cache)[:, -1:]
+    """The same search over all codes of every level, legal or not: nothing is looked up; (users, BEAMS, levels).
+
+    Histories are read as the search reads them: padding, which it allows for, is no part of the constraint.
+    """
+    read = encode(model, rows)
+    (users, length), states, cache = read.is_token.shape, read.states[:, None], read.branch()
     scores = torch.zeros(users, 1)
     paths = torch.zeros(users, 1, 0, dtype=torch.long)
     codes = torch.zeros(users, 1, 0, dtype=torch.long)
@@ -180,8 +181,8 @@ def unconstrained(model: Generator, rows: Rows) -> torch.Tensor:
     return codes
 
 
-def in_turns(pairs: int, *ways: Callable[[], object]) -> list[float]:
-    """Median milliseconds of each way, the ways one after the other, `pairs` times."""
+def in_turns(pairs: int, *ways: Callable[[], object]) -> list[list[float]]:
+    """Milliseconds of each way, the ways one after the other, `pairs` times."""
     took: list[list[float]] = [[] for _ in ways]
     for turn in range(pairs + 2):
         for place, way in enumerate(ways):
@@ -189,7 +190,12 @@ def in_turns(pairs: int, *ways: Callable[[], object]) -> list[float]:
             way()
             if turn > 1:  # the first two warm up
                 took[place].append(1000 * (time.perf_counter() - began))
-    return [median(times) for times in took]
+    return took
+
+
+def apart(without: list[float], with_it: list[float]) -> float:
+    """Median milliseconds between the two of a pair."""
+    return median(b - a for a, b in zip(without, with_it, strict=True))
 
 
 @torch.inference_mode()
@@ -209,16 +215,14 @@ def legality(trie: Trie, filtered: bool = False) -> float:
             torch.log_softmax(logits, -1).flatten(1).topk(BEAMS, dim=1)
 
         def constrained(nodes: torch.Tensor = nodes, logits: torch.Tensor = logits, level: int = level) -> None:
-            codes, children, legal = trie.levels[level].branches(nodes)
-            picked = logits.gather(-1, codes).masked_fill(~legal, -torch.inf)
+            codes, first, legal = trie.levels[level].branches(nodes)
+            scored = torch.log_softmax(torch.where(legal, logits.gather(-1, codes), -torch.inf), -1)
             if allowed is not None:
-                legal = legal & allowed.reaches(children, level)
-            scored = torch.log_softmax(picked, -1).masked_fill(~legal, -torch.inf).flatten(1)
-            best = scored.topk(min(BEAMS, scored.shape[1]), dim=1).indices
-            trie.leaves(children.flatten(1).gather(1, best), level + 1)
+                scored = torch.where(allowed.reaches(first, codes.shape[2], level), scored, -torch.inf)
+            best = scored.flatten(1).topk(min(BEAMS, scored.shape[1] * scored.shape[2]), dim=1).indices
+            trie.leaves(first.gather(1, best // codes.shape[2]) + best % codes.shape[2], level + 1)
 
-        without, with_it = in_turns(PAIRS, free, constrained)
-        total += with_it - without
+        total += apart(*in_turns(PAIRS, free, constrained))
     return total / len(trie)
 
 
@@ -228,8 +232,8 @@ def constraint(model: Generator, trie: Trie, histories: list[list[int]]) -> None
     rows = np.resize(longest, (BATCH, longest.shape[1]))
     free, ours = in_turns(PAIRS, lambda: unconstrained(model, rows), lambda: beam_search(model, trie, rows, BEAMS))
     steps = model.levels
-    print(f"a search of {BATCH} users, beam {BEAMS}: free {free:.1f} ms, constrained {ours:.1f} ms")
-    print(f"constraint, whole search     {(ours - free) / steps:+.3f} ms a step (bar: .3)")
+    print(f"a search of {BATCH} users, beam {BEAMS}: free {median(free):.1f} ms, constrained {median(ours):.1f} ms")
+    print(f"constraint, whole search     {apart(free, ours) / steps:+.3f} ms a step (bar: .3)")
     print(f"look-ups alone, {trie.n_items:9,} items  {legality(trie):+.3f} ms a step")
     codes = np.random.default_rng(0).integers(0, WIDTH, (MILLION, LEVELS))
     million = Trie(codes)
@@ -237,7 +241,7 @@ def constraint(model: Generator, trie: Trie, histories: list[list[int]]) -> None
     kept = torch.zeros(MILLION, dtype=torch.bool)
     kept[torch.randperm(MILLION, generator=torch.Generator().manual_seed(0))[:LEFT]] = True
     (once,) = in_turns(5, lambda: million.allow(kept))
-    print(f"a filter of {LEFT:,} of them      {once:.0f} ms once (bar: 1,000)")
+    print(f"a filter of {LEFT:,} of them      {median(once):.0f} ms once (bar: 1,000)")
     print(f"look-ups with that filter    {legality(million, filtered=True):+.3f} ms a step\n")
 
 
@@ -259,7 +263,7 @@ def batch(recommender: Recommender, histories: list[list[int]]) -> None:
     """One call with 32 users beside one with one user; the served list, as the project makes it."""
     many = histories[:BATCH]
     ask = recommender.recommend_many
-    one, together = in_turns(10, lambda: ask(many[:1]), lambda: ask(many))
+    one, together = map(median, in_turns(10, lambda: ask(many[:1]), lambda: ask(many)))
     print(f"one user {one:.0f} ms, {BATCH} users in one call {together:.0f} ms: {together / one:.1f}x (bar: 8)\n")
 
 
