@@ -131,11 +131,11 @@ class Dataset:
         for rows in blocks(len(self.sequences.items), self.sequences.items):
             items = self.sequences.items[rows]
             if training:
-                # (rows,): the user of each, and whether it stands among the first that train.
+                # The users of the block, and of each of its rows, (rows,), where the part of its user that trains ends.
                 first, last = np.searchsorted(offsets, (rows.start, rows.stop - 1), side="right") - 1
-                stops = offsets[first : last + 1] + self.split.train[first : last + 1]
-                owner = np.repeat(stops, np.diff(np.clip(offsets[first : last + 2], rows.start, rows.stop)))
-                items = items[np.arange(rows.start, rows.stop) < owner]
+                ends = np.clip(offsets[first : last + 2], rows.start, rows.stop)
+                train = offsets[first : last + 1] + self.split.train[first : last + 1]
+                items = items[np.arange(rows.start, rows.stop) < np.repeat(train, ends[1:] - ends[:-1])]
             counts += np.bincount(items, minlength=self.n_items)
         return counts
 

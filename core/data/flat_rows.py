@@ -108,7 +108,7 @@ def blocks(rows: int, *arrays: Column) -> Iterator[slice]:
 
 def release(array: Column) -> None:
     """Let what was read of an array that lies in a file leave the memory; it is read anew where it is asked for."""
-    mapped = array.base
+    mapped: Any = array.base
     while isinstance(mapped, np.ndarray):
         mapped = mapped.base
     if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
@@ -118,7 +118,8 @@ def release(array: Column) -> None:
 def _ranges(starts: Int64, lengths: Int64) -> Int64:
     """start, start + 1, and so on, so many of each; (sum of the lengths,)."""
     ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+    inside = np.arange(ends[-1] if len(ends) else 0, dtype=np.int64)
+    return inside + np.repeat(starts - (ends - lengths), lengths)
 
 
 def _file_in(folder: Path) -> IO[bytes]:

@@ -293,8 +293,9 @@ def sink_by_key(
         folder.mkdir()
         target = pl.PartitionBy(folder, key=key, include_key=False)
         try:
-            kept = {"row_group_size": max(1, gathered), "statistics": False}
-            frame.sink_parquet(target, compression="uncompressed", mkdir=True, **kept)
+            frame.sink_parquet(
+                target, compression="uncompressed", statistics=False, row_group_size=max(1, gathered), mkdir=True
+            )
         except (OSError, pl.exceptions.PolarsError) as error:
             if "No space left" in str(error):  # of the very many errors that reading may give, this one is writing's
                 raise EnvironmentFault(
