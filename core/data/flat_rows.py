@@ -118,8 +118,9 @@ def release(array: Column) -> None:
 def _ranges(starts: Int64, lengths: Int64) -> Int64:
     """start, start + 1, and so on, so many of each; (sum of the lengths,)."""
     ends = np.cumsum(lengths)
-    inside = np.arange(ends[-1] if len(ends) else 0, dtype=np.int64)
-    return inside + np.repeat(starts - (ends - lengths), lengths)
+    rows: Int64 = np.arange(ends[-1] if len(ends) else 0, dtype=np.int64)
+    rows += np.repeat(starts - (ends - lengths), lengths)
+    return rows
 
 
 def _file_in(folder: Path) -> IO[bytes]:
