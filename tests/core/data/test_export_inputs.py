@@ -287,6 +287,16 @@ DOUBTED: dict[str, Input] = {
         LOG + "".join(f"anonymous,{501 + n % 40},3,{1600000000 + n}\n" for n in range(100)),
         said=('the user "anonymous" has 100 of 700 rows',),
     ),
+    "sessions with a mark at their end": Input(
+        LOG + "".join(f"{1001 + n},END,3,{1700000000 + n}\n" for n in range(60)),
+        said=('the item "END" has 60 of 660 rows', "item_id <> 'END'"),
+        lists={user: [*taken, "END"] for user, taken in BY_USER.items()}, titles=TITLES | {"END": "END"},
+    ),
+    "a number for no item": Input(
+        LOG + "".join(f"{1001 + n},0,3,{1700000000 + n}\n" for n in range(60)),
+        said=('the item "0" has 60 of 660 rows',),
+        lists={user: [*taken, "0"] for user, taken in BY_USER.items()}, titles=TITLES | {"0": "0"},
+    ),
     "an invoice that was cancelled": Input(
         columns("InvoiceNo=order", "StockCode=item", "Quantity=count", "InvoiceDate=when", "CustomerID=user",
                 order=lambda row: f"{'C' if row.rating == 1 else ''}{row.seconds}",
