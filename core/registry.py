@@ -65,6 +65,11 @@ class Registry(Generic[T]):
         stems = sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if not p.stem.startswith("_"))
         return {stem.replace("_", "-"): f"{self.folder}.{stem}" for stem in stems}
 
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names of those that come with the project."""
+        return tuple(self._modules)
+
     @cached_property
     def _entry_points(self) -> Mapping[str, metadata.EntryPoint]:
         return {point.name: point for point in metadata.entry_points(group=self.group)}
