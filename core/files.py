@@ -37,6 +37,17 @@ def system_fault(error: OSError) -> EnvironmentFault:
     return EnvironmentFault(f"{where}{error.strerror or error}", "look at the path, the permissions and the disk")
 
 
+def unwritable(place: Path) -> EnvironmentFault:
+    """A file or folder that this process may not write, in words: whether its disk can only be read, or who it is."""
+    there = next(one for one in (place, *place.parents) if one.exists())
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        return EnvironmentFault(
+            f"cannot write {place}: {os.strerror(errno.EROFS)}", "copy the project to a disk that can be written"
+        )
+    remedy = "look at its permissions, or copy the project to a folder of your own"
+    return EnvironmentFault(f"cannot write {place}", remedy)
+
+
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, to write into; it takes the place of `path` when the block ends well.

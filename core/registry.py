@@ -203,7 +203,7 @@ TASKS: Registry[Any] = Registry(
     "task", "core.prompts.tasks", "eagertui.tasks", "tune.stages.tasks", "core.prompts.tasks:TextTask", table="tasks",
     first=("sequential", "code-to-title", "code-to-description", "code-to-both", "title-to-code", "description-to-code",
            "both-to-code", "history-to-title", "history-to-description", "titles-to-code", "intent-to-code",
-           "intent-history-to-code", "preference", "yes-no", "pick-one", "which-text"),
+           "intent-history-to-code", "preference", "yes-no", "pick-one", "which-text", "reasons-to-code"),
 )  # fmt: skip
 LOSSES: Registry[Any] = Registry(
     "loss", "core.tune.losses", "eagertui.losses", "tune.stages.losses", "core.tune.losses:Loss", table="losses",

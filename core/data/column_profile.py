@@ -51,6 +51,7 @@ _COUNTED_TIMES = {
 _SERIALS = (25_569, 73_051)
 """1970 to 2099 in days since 1900, as spreadsheets count."""
 _MOST_RATINGS, _ROWS_A_RATING = 21, 5
+_PAIR = r"\d{5,}\.\d{8,}"
 _SCIENTIFIC = r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"
 
 
@@ -210,10 +211,15 @@ def _prefix(values: pl.Series) -> str:
 
 def cannot_be_id(column: ColumnProfile) -> bool:
     """Whether a column can hold no ids: dates, prose, fractions, true and false, nothing."""
-    fractions = column.numbers > 0.5 and column.integers < 0.5 * column.numbers
+    fractions = column.numbers > 0.5 and column.integers < 0.5 * column.numbers and not _is_pair(column)
     dates = column.dates and column.numbers < 0.5
     flags = bool(column.values) and {value.lower() for value in list(column.values)[:3]} <= {"true", "false"}
     return column.nested or column.filled < 0.5 or fractions or dates or flags or column.spaced > 0.5
+
+
+def _is_pair(column: ColumnProfile) -> bool:
+    """Whether all values are two long numbers with a point between, as the ids of Google Analytics are."""
+    return bool(column.values) and all(re.fullmatch(_PAIR, value) for value in column.values)
 
 
 def is_number(column: ColumnProfile) -> bool:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from core.data.arrays import Int32, Int64, Sequences
 from core.data.data_report import DataReport
+from core.data.flat_rows import blocks, release
 from core.data.items import load_items
 from core.data.k_core import build_log
 from core.data.log import read_rows
@@ -26,7 +30,9 @@ TIMES = "times.parquet"
 """When the interactions happened, in the order of the sequences; where the log tells it."""
 _CUTS = ("train", "valid", "test")
 DIGESTED = 1 << 16
-"""Texts that are digested at once."""
+"""Texts, or users, that are digested at once."""
+ROWS_OF_GROUP = 1 << 17
+"""Rows of a group in the files of sequences and times."""
 REMEDY = "Remove that folder and train again: it is then made anew."
 
 
@@ -115,6 +121,24 @@ class Dataset:
         """The first interactions of some users, so many of each."""
         return self.sequences.take(users, self.sequences.lengths[users] - lengths)
 
+    def item_counts(self, training: bool = False) -> Int64:
+        """How often each item was taken; (items,).
+
+        Args:
+            training: Only what comes before the targets counts.
+        """
+        counts, offsets = np.zeros(self.n_items, dtype=np.int64), self.sequences.offsets
+        for rows in blocks(len(self.sequences.items), self.sequences.items):
+            items = self.sequences.items[rows]
+            if training:
+                # The users of the block, and of each of its rows, (rows,), where the part of its user that trains ends.
+                first, last = np.searchsorted(offsets, (rows.start, rows.stop - 1), side="right") - 1
+                ends = np.clip(offsets[first : last + 2], rows.start, rows.stop)
+                train = offsets[first : last + 1] + self.split.train[first : last + 1]
+                items = items[np.arange(rows.start, rows.stop) < np.repeat(train, ends[1:] - ends[:-1])]
+            counts += np.bincount(items, minlength=self.n_items)
+        return counts
+
     def digest(self) -> str:
         """A digest of the content: the same for the same users, items, order, split and texts, however they were read.
 
@@ -124,20 +148,22 @@ class Dataset:
             16 hexadecimal digits.
         """
         by_id = self.users.arg_sort().to_numpy()
-        ordered = self.sequences.take(by_id)
         total = hashlib.sha256()
         for ids in (self.users[by_id], *(self.items[name] for name in ("item_id", "title", "text"))):
             for part in ids.fill_null("").cast(pl.Binary).to_frame().iter_slices(DIGESTED):
                 texts = part.to_series()
                 total.update(texts.bin.size().to_numpy().astype("<u4").tobytes())
                 total.update(b"".join(texts.to_list()))
-        for numbers in (ordered.lengths, ordered.items, *vars(self.split.take(by_id)).values()):
-            total.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
+        some = (by_id[start : start + DIGESTED] for start in range(0, len(by_id), DIGESTED))
+        items = (self.sequences.take(users).items for users in some)
+        for numbers in chain([self.sequences.lengths[by_id]], items, vars(self.split.take(by_id)).values()):
+            total.update(np.ascontiguousarray(numbers, dtype="<i8").data)
+            release(self.sequences.items)
         return total.hexdigest()[:16]
 
     def targets_count(self) -> int:
         """Supervised targets an epoch: every training item after a user's first."""
-        return int(np.maximum(self.train().lengths - 1, 0).sum())
+        return int(np.maximum(self.split.train - 1, 0).sum())
 
     def save(self, folder: Path) -> None:
         """Write the data set into an existing folder: Parquet tables and the report as JSON; same data, same bytes."""
@@ -145,12 +171,9 @@ class Dataset:
         cuts = [] if self.cuts is None else [pl.Series(name, getattr(self.cuts, name)) for name in _CUTS]
         pl.DataFrame([self.users.alias("user_id"), lengths, *cuts]).write_parquet(folder / "users.parquet")
         self.items.write_parquet(folder / "items.parquet")
-        pl.DataFrame({"item": pl.Series(self.sequences.items, dtype=pl.Int32)}).write_parquet(
-            folder / "sequences.parquet"
-        )
+        _write_column(folder / "sequences.parquet", "item", self.sequences.items, pl.Int32())
         if self.times is not None:
-            times = pl.Series("time", self.times, dtype=pl.Int64).cast(pl.Datetime("us"))
-            times.to_frame().write_parquet(folder / TIMES)
+            _write_column(folder / TIMES, "time", self.times, pl.Datetime("us"))
         (folder / "report.json").write_text(self.report.as_json(), encoding="utf-8")
 
     @classmethod
@@ -180,6 +203,17 @@ class Dataset:
         ):
             raise DataError(f"{folder}: the split does not fit the data set", REMEDY)
         return cls(users["user_id"], items, Sequences(flat.astype(np.int32, copy=False), offsets), report, cuts)
+
+
+def _write_column(path: Path, name: str, values: Int32 | Int64, kind: pl.DataType) -> None:
+    """Write an array as a table of one column, block by block; the bytes depend on its values alone."""
+
+    def frames(*_: object) -> Iterator[pl.DataFrame]:
+        for rows in blocks(len(values), values):
+            yield pl.Series(name, values[rows]).cast(kind).to_frame()
+
+    source = register_io_source(frames, schema={name: kind})
+    source.sink_parquet(path, row_group_size=ROWS_OF_GROUP)
 
 
 def user_times(folder: Path, start: int, count: int) -> list[datetime] | None:
@@ -222,6 +256,9 @@ def load_dataset(data: DataSettings, root: Path, work: Path | None = None, seed:
     with closing(WorkFolder(work)) as folder:
         log = build_log(read_rows(data, root, report, folder), data, report, seed)
     items, numbers = load_items(data, root, log.item_ids, report)
-    sequences = Sequences(numbers.astype(np.int32)[log.items], log.offsets)
+    if len(items) > len(log.item_ids):  # the table's own items have moved those of the log
+        for rows in blocks(len(log.items), log.items):
+            log.items[rows] = numbers[log.items[rows]]
+    sequences = Sequences(log.items, log.offsets)
     cuts = Split.whole(sequences.lengths) if data.split == "none" else log.split
     return Dataset(log.user_ids, items, sequences, report, cuts, log.times)

@@ -34,6 +34,13 @@ from core.settings import MIN_EVALUATED, DataSettings
 _LOOKED_AT = 2000
 _PARTS, _MOST_DAYS = frozenset({"year", "month", "day", "hour", "minute", "second"}), 31
 """Words of columns that hold a part of a date; a day of a larger number counts them."""
+_CALENDARS = {"the Buddhist calendar of Thailand": -543, "the Persian calendar": 621}
+_ZONE_NAMES = frozenset({"tz", "timezone", "timezoneid", "timezonename", "eventtimezone", "usertimezone"})
+_MANY, _OFTEN, _SHARED = 20, 0.2, 0.5
+"""Rows of which something can be said; a share of values; a share of ids that stand in both places."""
+_LEAST, _MOST = 1980, 2060
+_COUNTED = ("seconds", "milliseconds", "microseconds", "nanoseconds", "days since")
+"""How other calendars count this year, and the years in which people have logs; times that have no years."""
 
 
 def doubts(data: DataSettings, root: Path) -> list[str]:
@@ -69,6 +76,11 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         + _unused_orders(data, log)
         + _two_readings(data, sources[0], log)
         + _one_time(data, log)
+        + _other_years(data, log)
+        + _amounts(data, log)
+        + _zones(data, log)
+        + _several("data.user", data.user, log)
+        + _several("data.item", data.item, log)
     )
     said += [str(one) for one in row_kinds(data, log)]
     if not data.items:
@@ -159,6 +171,63 @@ def _one_time(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]
         f'data.time: all rows looked at have one and the same time in "{data.time}", {column.example}: the order of a '
         "user's interactions is that of the file"
     ]
+
+
+def _other_years(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether dates count their years from another beginning, as in Thailand (543 more) or in Iran (621 less)."""
+    column = log.get(data.time)
+    if column is None or column.times.startswith(_COUNTED) or not column.values:
+        return []
+    years = pl.Series(sorted(column.values)).str.extract(r"\b(\d{4})(?:\b|\d{4}|\D)").cast(pl.Int64).drop_nulls()
+    middle = int(years.median() or 0) if 2 * len(years) > len(column.values) else 0  # type: ignore[arg-type]
+    for whose, begin in _CALENDARS.items():
+        if _LEAST <= middle + begin <= _MOST:
+            return [
+                f'data.time: the years of "{data.time}", e.g. {column.example}, seem to be those of {whose}: they are '
+                "read as they are, which keeps the order where the months are the same; the dates that are shown, and "
+                "cuts by date, count like them"
+            ]
+    return []
+
+
+def _amounts(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether what is called a time says how long something took: the same few small numbers again and again."""
+    column = log.get(data.time)
+    if column is None or is_clock(column) or not is_number(column) or column.count < _MANY or column.distinct > _OFTEN:
+        return []
+    return [
+        f'data.time: "{data.time}" holds the same numbers again and again, {column.low:g} to {column.high:g}, and no '
+        "dates: where it says how long something took, set data.time to nothing or to another column"
+    ]
+
+
+def _zones(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether a column names the time zone of each row, which nothing reads."""
+    time = log.get(data.time)
+    if time is None or time.times != "dates":
+        return []
+    named = [name for name in log if plain(name).replace("_", "") in _ZONE_NAMES and len(log[name].values) > 1]
+    return [
+        f'data.time: the times are read as they are written; "{name}" names their zones (e.g. {log[name].example}) and '
+        "is not used: write them in UTC"
+        for name in named[:1]
+    ]
+
+
+def _several(key: str, name: str, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether cells hold several ids each, which count as one: what stands first in some stands second in others."""
+    values = sorted(log[name].values) if name in log else []
+    for sign in ("|", ";", ","):
+        parts = [[part.strip(" '\"[]()") for part in value.split(sign)] for value in values if sign in value]
+        if len(parts) < max(2, _OFTEN * len(values)):
+            continue
+        first, second = {one[0] for one in parts}, {one[1] for one in parts}
+        if len(first & second) >= _SHARED * min(len(first), len(second)):
+            return [
+                f'{key}: cells of "{name}" seem to hold several ids, e.g. {log[name].example}, and each cell counts as '
+                "one: write a row for each of them"
+            ]
+    return []
 
 
 def _two_readings(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:

@@ -12,6 +12,7 @@ from core.data.column_profile import ColumnProfile, headless, no_header, profile
 from core.data.data_report import DataReport
 from core.data.guess_columns import LOG_ROLES, log_columns
 from core.data.guess_items import item_key, text_columns, text_reason
+from core.data.guess_times import finer_time
 from core.data.guessed import Guess
 from core.data.k_core import build_log
 from core.data.log import read_rows
@@ -65,6 +66,12 @@ def guess_data(
         if role in (*LOG_ROLES, "item_key") and name and name not in where:
             raise ProjectError(f'there is no column "{name}" for data.{role}; there are: {", ".join(where)}')
     columns = log_columns(log, table, known, interactions)
+    if "time" not in known and columns["time"].value:
+        used = {guess.value for role, guess in columns.items() if role != "time"}
+        free = {name: column for name, column in log.items() if name not in used}
+        names, inner_log = known.get("columns", ()), known.get("table", "")
+        sources = open_table(interactions.absolute(), "--interactions", encoding, names, inner_log)
+        columns["time"] = finer_time(sources[0], free, columns["time"].value) or columns["time"]
     key = item_key(log[columns["item"].value], table, columns["item"].value, known) if table else Guess("", "")
     text = text_columns(table, key.value)
     data = DataSettings(

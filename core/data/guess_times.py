@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.data.column_profile import ColumnProfile, is_clock, is_rating, is_time
+import polars as pl
+
+from core.data.clean import text_expr
+from core.data.column_profile import SAMPLE_ROWS, ColumnProfile, is_clock, is_rating, is_time
 from core.data.guessed import Guess, shell_word
+from core.data.read import TableFile
 from core.data.roles import plain, role_score
-from core.errors import DataError
+from core.data.times import parsed, time_format
+from core.errors import DataError, ProjectError
 
 _OF_OTHERS = frozenset({"birth", "birthday", "birthdate", "born", "dob", "release", "released", "publication",
                         "published", "registration", "registered", "signup", "expiry", "expires",
                         "expiration"})  # fmt: skip
 """Words of dates that belong to a person or an item, and not to what they did."""
+
+_UNITS = {"seconds": 10**6, "milliseconds": 10**3, "microseconds": 1}
+_DAY, _MINUTE = 86_400_000_000, 60_000_000
+_FURTHEST, _ZONE = 14 * 60 * _MINUTE, 15 * _MINUTE
+_AGREE = 0.99
+"""Microseconds: of the units that times are counted in, of a day and a minute, and of the furthest time zone, all of
+which lie whole quarters of an hour apart; a share of rows."""
 
 
 def is_of_others(name: str) -> bool:
@@ -70,6 +82,53 @@ def time_by_values(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | 
     if clocks:
         raise _unread_time(next(iter(clocks.values())), path)
     return None
+
+
+def finer_time(source: TableFile, columns: Mapping[str, ColumnProfile], coarse: str) -> Guess | None:
+    """The one column that says of every row the day, or the minute, that another says, and more of it.
+
+    Args:
+        source: The log's first file.
+        columns: Its columns that are free.
+        coarse: The column that is called after a time; None is returned where it knows more than minutes.
+    """
+    near = [name for name, one in columns.items() if name != coarse and is_clock(one) and not is_of_others(name)]
+    if coarse not in columns or not near:
+        return None
+    frame = source.table(rows=SAMPLE_ROWS)
+    begins = _moments(frame, columns[coarse])
+    step = next((one for one in (_DAY, _MINUTE) if begins is not None and (begins % one == 0).all()), 0)
+    if begins is None or not step:
+        return None
+    finer = []
+    for name in near:
+        moments = _moments(frame, columns[name])
+        if moments is None or not (moments % step != 0).any():
+            continue
+        later = moments - begins
+        agree = later.is_between(-_FURTHEST, step + _FURTHEST)
+        if step == _MINUTE:
+            agree &= later % _ZONE < _MINUTE
+        if agree.null_count() < (1 - _AGREE) * len(agree) and agree.sum() >= _AGREE * len(agree):
+            finer.append(name)
+    what = "day" if step == _DAY else "minute"
+    return Guess(finer[0], f'it says the {what} of "{coarse}", and more') if len(finer) == 1 else None
+
+
+def _moments(frame: pl.DataFrame, column: ColumnProfile) -> pl.Series | None:
+    """A column's times in microseconds since 1970, null where there is none; None where it is no date and no count."""
+    try:
+        texts = frame.select(text_expr(column.name, frame.schema[column.name], "")).to_series().str.strip_chars()
+    except ProjectError:
+        return None
+    unit = _UNITS.get(column.times.partition(" ")[0])
+    if unit:
+        return texts.cast(pl.Float64, strict=False).cast(pl.Int64, strict=False) * unit
+    values = texts.drop_nulls().unique(maintain_order=True)
+    form = "%Y%m%d" if bool(values.str.contains(r"^\d{8}$").all()) else time_format(values)
+    if "%" not in form or not len(values):
+        return None
+    return texts.to_frame("t").select(parsed(pl.col("t"), form).dt.epoch("us")).to_series()
 
 
 def _two_times(columns: Mapping[str, ColumnProfile], names: list[str], path: Path) -> DataError:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from core.data.arrays import Int32, Int64, row_blocks
+from core.data.arrays import Int32, Int64
 from core.data.data_report import DataReport
+from core.data.flat_rows import FlatRows, blocks
 from core.data.log import ITEM, ORDER, PLACE, LogRows, rated
-from core.data.partitions import PARTITION_ROWS, USER, Frames
+from core.data.partitions import USER, Frames
 from core.data.split import Split, SplitByTime, TimeCuts, shuffled_ties, tie_keys
 from core.data.timeline import Times, clock_times, timeline
 from core.errors import DataError
@@ -85,16 +86,14 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
     numbers[left_items] = np.arange(len(left_items), dtype=np.int32)
 
     # Every partition's rows, sorted by user and time, to their places in `sequence` and `times`, (rows left,).
-    sequence, times = np.empty(offsets[-1], dtype=np.int32), np.empty(0)
+    flat = FlatRows(int(offsets[-1]), rows.work)
     split = None if cuts is None else SplitByTime(cuts, core.by_user > 0, core.by_item > 0)
     same, tied = 0, 0
     for frame in kept:
         users, items, inside = core.inside(frame)
         lengths = np.diff(np.flatnonzero(np.diff(users, prepend=-1, append=-1)))  # of the users that are left here
         ends = np.cumsum(lengths)
-        own = users[ends - 1]
-        places = np.arange(len(users)) + np.repeat(starts[own] - (ends - lengths), lengths)
-        sequence[places] = numbers[items]
+        columns = [numbers[items]]
         if split is not None:
             split.add(frame[USER].to_numpy(), frame[ITEM].to_numpy(), frame[ORDER].to_numpy(), inside, report)
         if ORDER in frame.columns:
@@ -102,13 +101,14 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
             neighbours = users[1:] == users[:-1]  # (rows - 1,): of one user
             same += int(neighbours.sum())
             tied += int((neighbours & (order[1:] == order[:-1])).sum())
-            if data.time:
-                times = times if len(times) else np.empty(offsets[-1], dtype=order.dtype)
-                times[places] = order
+            columns += [order] if data.time else []
+        flat.add(starts[users[ends - 1]], lengths, *columns)
+    sequence, *more = flat.arrays()
+    times = more[0] if more else np.empty(0)
     if data.time or data.position:
         report.tied = float(tied / max(1, same))
     if data.time:
-        spans = timeline(lambda: (times[rows] for rows in row_blocks(len(times), 1, PARTITION_ROWS)), rows.clock)
+        spans = timeline(lambda: (times[some] for some in blocks(len(times), times)), rows.clock)
         report.timeline, report.time_step = spans.spans, spans.step
         report.first_time, report.last_time = spans.first, spans.last
         report.notes += _no_order(data.time, sequence, times, same, tied)
@@ -127,7 +127,9 @@ def _no_order(name: str, items: Int32, times: Times, same: int, tied: int) -> li
         same: How many neighbours of one user there are.
         tied: Those at one time.
     """
-    if same >= _FEW_ROWS and tied >= _NEARLY * same and bool((times != times[0]).any()):
+    if same >= _FEW_ROWS and tied >= _NEARLY * same and any(
+        (times[some] != times[0]).any() for some in blocks(len(times), times)
+    ):
         return [f'data.time: "{name}" is the same in all rows of a user: it orders nothing, the order is the file\'s']
     some = pl.DataFrame({"item": items[:_LOOKED_AT], "time": times[:_LOOKED_AT]}).group_by("item")
     spread = some.agg(pl.len().alias("rows"), pl.col("time").n_unique().alias("times")).filter(pl.col("rows") > 2)

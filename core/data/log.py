@@ -17,6 +17,7 @@ from core.data.data_report import DataReport, RejectedRow
 from core.data.ids import missing_words, rounded, two_writings
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
+from core.data.placeholders import item_for_nothing, user_for_nobody
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, log_files, source_notes
 from core.data.times import shown
@@ -30,8 +31,6 @@ ITEM, ORDER, RATING, PLACE = "item", "order", "rating", "place"
 _REASON, _HOLDS = "reason", "holds"
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _EATEN = rf"^(?i:\d{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-\d{{2}})$"
-_OF_ALL, _OF_NEXT, _FEW_ROWS = 0.02, 8, 100
-"""A user with so large a share of the rows, and so many times as many as the next, seems to stand for nobody."""
 _ROUNDED = 0.02
 """The share of ids with digits missing above which a column is refused."""
 
@@ -254,6 +253,7 @@ def _numbered(
     frames, bounds = Frames(work, "numbered"), [0]
     users: list[pl.Series] = []
     items = _ItemNumbers()
+    item_rows = np.zeros(0, dtype=np.int64)
     user_first: list[Int64] = []
     user_rows: list[Int64] = []
     for frame in rows.frames():
@@ -271,6 +271,8 @@ def _numbered(
         user_first.append(_first_places(codes, places, len(ids)))
         user_rows.append(np.bincount(codes, minlength=len(ids)))
         numbered = {USER: codes + np.int32(bounds[-1]), ITEM: items.number(good[ITEM], places)}
+        item_rows = np.concatenate([item_rows, np.zeros(len(items.first) - len(item_rows), np.int64)])
+        item_rows += np.bincount(numbered[ITEM], minlength=len(item_rows))
         more = [name for name in (PLACE, ORDER, RATING) if name in good.columns]
         frames.add(good.select(pl.Series(name, values) for name, values in numbered.items()).hstack(good.select(more)))
         users.append(ids)
@@ -279,7 +281,8 @@ def _numbered(
         raise DataError("data.where holds for no row", "See that it names values as the log writes them.")
     _reject(counts, pl.concat(examples), sources, data, report)
     user_ids = pl.concat(users)
-    report.notes += _crowds(user_ids, np.concatenate(user_rows), data.user)
+    report.notes += user_for_nobody(user_ids, np.concatenate(user_rows), data.user)
+    report.notes += item_for_nothing(items.ids, item_rows, data.item)
     _one_writing(user_ids, np.concatenate(user_first), data.user, sources, report)
     _one_writing(items.ids, items.first, data.item, sources, report)
     return LogRows(user_ids, items.ids, tuple(bounds), frames, clock, work)
@@ -362,27 +365,6 @@ def _reject(
             f"most often: {reason}, e.g. {some[0]['file']} row {some[0]['row']} ({some[0]['value']}{value})",
             f"Mend the rows, or raise data.max_rejected (now {limit:g}).",
         )
-
-
-def _crowds(ids: pl.Series, rows: Int64, name: str) -> list[str]:
-    """A user who has far more rows than anybody else, as one has who stands for all whom nobody knows.
-
-    Args:
-        ids: The users.
-        rows: How many rows each has; (users,).
-        name: The column.
-    """
-    if len(rows) < 3 or rows.sum() < _FEW_ROWS:
-        return []
-    next_one, most = (int(one) for one in np.partition(rows, len(rows) - 2)[-2:])
-    if most < _OF_ALL * rows.sum() or most < _OF_NEXT * next_one:
-        return []
-    who = str(ids[int(rows.argmax())])
-    shown, column = who[:60].replace("'", "''"), name if name.isidentifier() else f'"{name}"'
-    return [
-        f'the user "{who[:60]}" has {most:,} of {int(rows.sum()):,} rows, {most / max(1, next_one):.0f} times as many '
-        f'as the next: all whom nobody knows, it seems; data.where = "{column} <> \'{shown}\'" leaves them out'
-    ]
 
 
 def _written(bad: pl.DataFrame, sources: list[TableFile], name: str) -> str:

@@ -129,7 +129,7 @@ class TypedRows:
             folder = Path(tempfile.mkdtemp(dir=work.path))
             key = (pl.col(USER).fill_null("").hash(0) % count).cast(pl.Int32).alias(_KEY)
             for number, (source, names, columns) in enumerate(files):
-                sink_by_key(source, names, columns, key, folder / str(number))
+                sink_by_key(source, names, columns, key, folder / str(number), PARTITION_ROWS // (2 * count))
                 for file in sorted((folder / str(number)).glob("*/*.parquet")):
                     part = int(file.parent.name.partition("=")[2])
                     self._parts[part].append(pl.scan_parquet(file, glob=False))

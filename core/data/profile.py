@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from core.data.arrays import TAKEN
+from core.data.arrays import TAKEN, Int64
 from core.data.data_report import DataReport
-from core.data.dataset import Dataset, Evaluation
+from core.data.dataset import Dataset
+from core.data.flat_rows import release
 
 
 def profile(dataset: Dataset) -> dict[str, Any]:
@@ -20,8 +21,7 @@ def profile(dataset: Dataset) -> dict[str, Any]:
     """
     report = dataset.report
     lengths = dataset.sequences.lengths
-    counts = np.bincount(dataset.sequences.items, minlength=dataset.n_items)
-    test = dataset.evaluation("test")
+    counts = dataset.item_counts()
     interactions = len(dataset.sequences.items)
     return {
         "read": {
@@ -60,12 +60,12 @@ def profile(dataset: Dataset) -> dict[str, Any]:
         else {},
         "split": {
             "rule": "leave-one-out" if dataset.cuts is None else "time" if dataset.cuts.asks else "none",
-            "evaluated_users": len(test),
-            "train_interactions": len(dataset.train().items),
+            "evaluated_users": len(dataset.evaluated),
+            "train_interactions": int(dataset.split.train.sum()),
             "train_targets": dataset.targets_count(),
             "repeated_targets": _repeated(dataset),
         },
-        "cold": _cold(dataset, counts, test) | _untrained(report),
+        "cold": _cold(dataset, counts) | _untrained(report),
         "text": {
             "rows": report.item_rows,
             "duplicates": report.item_duplicates,
@@ -116,14 +116,16 @@ def _head(counts: np.ndarray[Any, Any]) -> dict[str, float]:
     return {f"{p}%": round(float(ordered[: max(1, len(ordered) * p // 100)].sum() / total), 4) for p in (1, 10, 20)}
 
 
-def _cold(dataset: Dataset, counts: np.ndarray[Any, Any], test: Evaluation) -> dict[str, int]:
+def _cold(dataset: Dataset, counts: Int64) -> dict[str, int]:
     """Users that are not evaluated; items that nobody took, or nobody in training, and test targets among these."""
-    known = np.bincount(dataset.train().items, minlength=dataset.n_items) > 0
+    known = dataset.item_counts(training=True) > 0
+    users = dataset.evaluated
+    targets = dataset.sequences.items[dataset.sequences.offsets[:-1][users] + dataset.split.test[users]]
     return {
-        "users_not_evaluated" if dataset.cuts is None else "users_without_target": dataset.n_users - len(test),
+        "users_not_evaluated" if dataset.cuts is None else "users_without_target": dataset.n_users - len(users),
         "items_never_taken": int((counts == 0).sum()),
         "items_not_in_training": int((~known).sum()),
-        "targets_not_in_training": int((~known[test.targets]).sum()),
+        "targets_not_in_training": int((~known[targets]).sum()),
     }
 
 
@@ -140,14 +142,15 @@ def _untrained(report: DataReport) -> dict[str, int]:
 
 def _repeated(dataset: Dataset) -> float:
     """Share of test targets that stand in the user's own history already."""
-    test = dataset.evaluation("test")
-    if not len(test):
-        return 0.0
-    hit = np.zeros(len(test), dtype=bool)
-    offsets = test.histories.offsets
-    for start in range(0, len(test), TAKEN):
-        users = np.arange(start, min(start + TAKEN, len(test)))
-        owner = np.repeat(users, test.histories.lengths[users])  # of every item of their histories, (items,)
-        items = test.histories.items[offsets[start] : offsets[users[-1] + 1]]
-        hit[owner[items == test.targets[owner]]] = True
-    return round(float(hit.mean()), 4)
+    users, items, offsets = dataset.evaluated, dataset.sequences.items, dataset.sequences.offsets
+    repeated = 0
+    for start in range(0, len(users), TAKEN):
+        some = users[start : start + TAKEN]
+        lengths = dataset.split.test[some]
+        targets = items[offsets[some] + lengths]
+        # (items of their histories,): the row of `some` that each is of.
+        owner = np.repeat(np.arange(len(some)), lengths)
+        histories = dataset.sequences.take(some, np.diff(offsets)[some] - lengths)
+        repeated += len(np.unique(owner[histories.items == targets[owner]]))
+        release(items)
+    return round(repeated / len(users), 4) if len(users) else 0.0

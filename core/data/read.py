@@ -270,7 +270,9 @@ def collect(source: TableFile, columns: list[str], *more: pl.Expr) -> pl.DataFra
     return _read(source, columns, more, lambda frame: frame.collect(engine="streaming"))
 
 
-def sink_by_key(source: TableFile, columns: list[str], more: list[pl.Expr], key: pl.Expr, folder: Path) -> None:
+def sink_by_key(
+    source: TableFile, columns: list[str], more: list[pl.Expr], key: pl.Expr, folder: Path, gathered: int
+) -> None:
     """Read like `collect`, but write the rows as Parquet, `folder/<name>=<key>/*.parquet`, in little memory.
 
     Args:
@@ -279,6 +281,7 @@ def sink_by_key(source: TableFile, columns: list[str], more: list[pl.Expr], key:
         more: What takes their place.
         key: Made of these; a folder each. It is not written.
         folder: Is made; what lies there is lost.
+        gathered: Rows of a key that are in memory until they are written.
 
     Raises:
         DataError: the content cannot be read.
@@ -290,7 +293,9 @@ def sink_by_key(source: TableFile, columns: list[str], more: list[pl.Expr], key:
         folder.mkdir()
         target = pl.PartitionBy(folder, key=key, include_key=False)
         try:
-            frame.sink_parquet(target, compression="uncompressed", statistics=False, mkdir=True)
+            frame.sink_parquet(
+                target, compression="uncompressed", statistics=False, row_group_size=max(1, gathered), mkdir=True
+            )
         except (OSError, pl.exceptions.PolarsError) as error:
             if "No space left" in str(error):  # of the very many errors that reading may give, this one is writing's
                 raise EnvironmentFault(

@@ -14,11 +14,19 @@ _EVENTS = frozenset(
     {"event", "event_type", "event_name", "eventtype", "behavior", "behaviour", "behavior_type", "action",
      "action_type", "interaction", "interaction_type", "activity", "activity_type", "type", "status", "order_status"}
 )  # fmt: skip
-_KINDS = ("purchase", "purchased", "buy", "bought", "transaction", "order", "ordered", "checkout", "sale", "complete",
-          "completed", "like", "rating", "read", "play", "cart", "add_to_cart", "addtocart", "fav", "favorite",
-          "favourite", "wishlist", "click", "view", "pv", "impression", "skip", "dislike", "refund", "return",
-          "returned", "cancelled", "canceled", "remove_from_cart")  # fmt: skip
+_KINDS = ("purchase", "purchased", "buy", "bought", "transaction", "order", "ordered", "checkout", "sale",
+          "complete", "completed", "delivered", "shipped", "paid", "fulfilled", "like", "rating", "read",
+          "play", "cart", "add_to_cart", "addtocart", "fav", "favorite", "favourite", "wishlist", "click",
+          "view", "pv", "impression", "skip", "dislike", "refund", "return", "returned", "cancelled",
+          "canceled", "remove_from_cart")  # fmt: skip
 """What logs call the kinds of their rows, the likeliest to be meant first."""
+_UNDONE = frozenset({"refund", "refunded", "return", "returned", "cancelled", "canceled", "remove_from_cart", "deleted",
+                     "is_deleted", "is_returned", "is_refunded", "is_cancelled", "is_canceled", "skip", "skipped",
+                     "dislike", "void", "voided", "is_bot", "bot", "is_test", "spam", "is_spam"})  # fmt: skip
+"""What takes an interaction back, or marks one that nobody meant."""
+_FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"wahr", "falsch"},
+          {"oui", "non"}, {"si", "no"}, {"s\u00ed", "no"}, {"sim", "n\u00e3o"}, {"vrai", "faux"})  # fmt: skip
+_NO = frozenset({"0", "false", "no", "n", "f", "nein", "falsch", "non", "n\u00e3o", "faux"})
 _AMOUNTS = ("quantity", "qty", "menge", "anzahl", "amount", "price", "total", "units", "revenue", "sales", "value")
 _MOST = 12
 
@@ -62,8 +70,9 @@ def _events(column: ColumnProfile) -> RowKinds | None:
         return None
     shown = ", ".join((*known, *sorted(set(column.values) - set(known))))
     text = f"'{known[0]}'".replace("\\", "") if known and "'" not in known[0] else ""
+    sign = "<>" if known and plain(known[0]) in _UNDONE else "="
     return RowKinds(
-        f'"{column.name}" holds kinds of rows: {shown[:200]}', f"{_named(column.name)} = {text}" if text else ""
+        f'"{column.name}" holds kinds of rows: {shown[:200]}', f"{_named(column.name)} {sign} {text}" if text else ""
     )
 
 
@@ -76,12 +85,15 @@ def _refunds(column: ColumnProfile) -> RowKinds | None:
 
 
 def _flags(column: ColumnProfile) -> RowKinds | None:
-    """Rows marked with 0 and 1, or true and false."""
-    if column.values == {"0", "1"}:
-        return RowKinds(f'"{column.name}" holds only 0 and 1', f"{_named(column.name)} = 1")
-    if {value.lower() for value in column.values} == {"true", "false"}:
-        return RowKinds(f'"{column.name}" holds only true and false', "")
-    return None
+    """Rows marked with 0 and 1, true and false, yes and no; a mark may take the interaction back."""
+    if {value.lower() for value in column.values} not in _FLAGS:
+        return None
+    off, on = sorted(column.values, key=lambda value: value.lower() not in _NO)
+    wanted = off if plain(column.name) in _UNDONE else on
+    bare = wanted in ("0", "1")
+    what = f'"{column.name}" holds only {off} and {on}'
+    condition = f"{_named(column.name)} = {wanted if bare else repr(wanted)}"
+    return RowKinds(what, "" if {off.lower(), on.lower()} == {"true", "false"} else condition)
 
 
 def _named(name: str) -> str:

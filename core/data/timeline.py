@@ -12,6 +12,7 @@ import numpy as np
 
 from core.data.arrays import Int64
 from core.data.data_report import Span
+from core.data.flat_rows import blocks
 
 Times = np.ndarray[Any, Any]
 MOST_SPANS = 60
@@ -73,16 +74,26 @@ def clock_times(times: Times, clock: bool) -> Int64 | None:
     """Times of a log as microseconds since 1970, as `timeline` reads them; None where they are plain numbers.
 
     Args:
-        times: (rows,).
+        times: (rows,), of eight bytes each; what is returned takes their memory.
         clock: Whether they are microseconds already.
     """
     if not len(times):
         return None
-    scale = _SECOND if clock else clock_scale(lambda: [times], reach_of([times]))
+
+    def parts() -> Iterator[Times]:
+        return (times[rows] for rows in blocks(len(times), times))
+
+    reach = reach_of(parts())
+    scale = _SECOND if clock else clock_scale(parts, reach)
     if scale is None:
         return None
-    found = _microseconds(times, scale)
-    return found if found.min() >= _FIRST * _SECOND and found.max() <= _LAST * _SECOND else None
+    ends = _microseconds(np.array(reach), scale)
+    if ends[0] < _FIRST * _SECOND or ends[1] > _LAST * _SECOND:
+        return None
+    found = times.view(np.int64)
+    for rows in blocks(len(times), times):
+        found[rows] = _microseconds(times[rows], scale)
+    return found
 
 
 def written(time: Any, clock: bool) -> str:

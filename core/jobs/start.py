@@ -13,7 +13,7 @@ from typing import Literal
 
 from core.assets import refuse_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
-from core.files import locked
+from core.files import locked, unwritable
 from core.jobs.machine_needs import check_machine
 from core.jobs.retrain import check_base
 from core.jobs.seeds import next_of_group
@@ -136,7 +136,7 @@ def check_start(project: Project) -> None:
 
     refuse_demo(project.runs_dir)
     if not writable(project.runs_dir):
-        raise EnvironmentFault(f"cannot write {project.runs_dir}", "copy the project to a folder that is your own")
+        raise unwritable(project.runs_dir)
     trackers.require(project.run.report_to)
     if project.run.processes != 1 and project.run.device.startswith("cuda:"):
         raise ProjectError("run.device: several processes have a GPU each, and it names one", 'take "cuda" or "auto"')

@@ -113,6 +113,16 @@ def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) 
     assert message in error(tmp_path, text)
 
 
+def test_set_gives_the_stages_anew(tmp_path: Path) -> None:
+    """One value with all tables, which later ones change; a number that is not there is refused as ever."""
+    stages = 'tune.stages=[{ name="a", epochs=3 }, { name="b", learning_rate=1e-4 }]'
+    project = load(tmp_path, MINIMAL, "tune.stages.0.epochs=9", stages, "tune.stages.1.epochs=4")
+    assert [(one.name, one.epochs) for one in project.tune.stages] == [("a", 3), ("b", 4)]
+    assert project.tune.stages[1].learning_rate == 1e-4
+    with pytest.raises(ProjectError, match="there are 2 stages, numbered from 0"):
+        load(tmp_path, MINIMAL, stages, "tune.stages.2.epochs=4")
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import DataError, EnvironmentFault
-from core.files import system_fault
+from core.files import system_fault, unwritable
 from core.recommend.cache.disk_kind import is_remote
 from core.recommend.cache.generation import COLUMNS, CachedRow, Generation, generation_of
 from core.recommend.cache.list_question import ListQuestion, ListSource
@@ -128,7 +128,7 @@ class ListDatabase:
             EnvironmentFault: the file is opened for reading, or cannot be written.
         """
         if self.read_only:
-            raise EnvironmentFault(f"cannot write {self.path}", "look at its permissions, or copy the project")
+            raise unwritable(self.path)
         with self._faults():
             self._db.execute("BEGIN IMMEDIATE")
             try:

@@ -20,8 +20,8 @@ import numpy.typing as npt
 import polars as pl
 
 from core.data.arrays import Sequences
-from core.errors import DataError, EnvironmentFault
-from core.files import sync, written_whole
+from core.errors import DataError
+from core.files import sync, unwritable, written_whole
 from core.recommend.cache.list_question import ListQuestion, ListSource
 from core.run.disk import fault_of
 from core.store import fingerprint
@@ -209,4 +209,4 @@ def writable(folder: Path) -> None:
         EnvironmentFault: it cannot.
     """
     if not os.access(folder, os.W_OK):
-        raise EnvironmentFault(f"cannot write {folder}", "look at its permissions, or copy the project")
+        raise unwritable(folder)

@@ -3,7 +3,8 @@
 `python tests/benchmarks/engine/log_scale.py --rows 1 10 25` makes up logs of so many million rows once (Zipf items, 2 M
 users and 500 k items at 25 M rows, text ids, shuffled) in `--folder`, and reads each in a process of its own. Bars: 25
 million in 120 s of processor time and 3 GB, 100 million in 4 GB; seconds per million rows within 1.3x from 10 to 100.
-The figures are kept in `FOLDER/figures.json`, so the same command goes on after a break; delete it to measure anew.
+`--users 400000` holds users and items fixed while rows grow, which the peak should not follow. The figures are kept in
+`FOLDER/figures.json`, so the same command goes on after a break; delete it to measure anew.
 `--rows 1 10 25 100` needs 5 GB in `--folder` for the largest log, and as much again for its partitions.
 """
 
@@ -31,11 +32,11 @@ LINKS = 4
 """Items and users of a chain at the fringe, which takes twice as many k-core rounds, see `fringe`."""
 
 
-def make_log(path: Path, rows: int, seed: int = 0) -> None:
+def make_log(path: Path, rows: int, users: int = 0, seed: int = 0) -> None:
     """Write a shuffled CSV log, chunk by chunk: users and items drawn from Zipf-like laws, times over three years."""
     rng = np.random.default_rng(seed)
-    share = min(1.0, rows / (25 * MILLION))
-    users, items = int(USERS * share), int(ITEMS * share)
+    users = users or min(USERS, int(USERS * rows / (25 * MILLION)))
+    items = users * ITEMS // USERS
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         file.write(b"user_id,item_id,ts\n")
@@ -119,6 +120,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=float, nargs="+", default=[1.0, 10.0, 25.0], help="millions")
+    parser.add_argument("--users", type=int, default=0, help="of every log, with a quarter as many items")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "eagertui-scale")
     parser.add_argument("--read", type=Path, help="read this project here and now")
     args = parser.parse_args()
@@ -129,10 +131,10 @@ def main() -> None:
     kept = args.folder / "figures.json"
     figures: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
     for millions in args.rows:
-        log = args.folder / f"log-{millions:g}m.csv"
+        log = args.folder / f"log-{millions:g}m{f'-{args.users}' if args.users else ''}.csv"
         if log.name not in figures:
             if not log.is_file():
-                make_log(log, int(millions * MILLION))
+                make_log(log, int(millions * MILLION), args.users)
             argv = [sys.executable, __file__, "--read", str(project_of(log))]
             done = subprocess.run(argv, check=True, capture_output=True, text=True)
             figures[log.name] = json.loads(done.stdout)

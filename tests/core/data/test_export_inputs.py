@@ -223,6 +223,61 @@ DOUBTED: dict[str, Input] = {
         said=("the same in all rows of a user",),
     ),
     "a day that could be a year": Input(log(when=written("%y-%m-%d %H:%M")), said=("tells the day from the year",)),
+    "years of Thailand": Input(log(when=lambda row: f"{row.when.year + 543}-{row.when:%m-%d %H:%M:%S}"),
+                               said=("years of", "calendar of Thailand")),
+    "years of Thailand, the day first": Input(
+        log(when=lambda row: f"{row.when:%d/%m}/{row.when.year + 543} {row.when:%H:%M}"), said=("calendar of Thailand",)
+    ),
+    "years of Iran": Input(
+        log(when=lambda row: f"{row.when.year - 621}/{row.when:%m}/{min(row.when.day, 28):02}"),
+        said=("the Persian calendar",),
+    ),
+    "days beside milliseconds, as in KuaiRand": Input(
+        columns("user_id=user", "video_id=item", "date=day", "hourmin=clock", "time_ms=when", "is_click=one",
+                day=lambda row: row.when.strftime("%Y%m%d"), clock=lambda row: int(row.when.strftime("%H00")),
+                when=lambda row: row.seconds * 1000 - 8 * 3600 * 1000, one=lambda row: 1),
+        items(header=("video_id", "title")), said=("looks like times: date", 'that of "time_ms"'),
+    ),
+    "days beside times of the same events": Input(
+        columns("customer_id=user", "order_date=day", "sku=item", "logged_at=when",
+                day=lambda row: row.when.strftime("%d.%m.%Y"), when=lambda row: row.when.isoformat()),
+        items(header=("sku", "title")), said=("order_date", 'that of "logged_at"'),
+    ),
+    "minutes beside seconds, as scrobbles have them": Input(
+        columns("uts=when", "utc_time=minute", "track=item", "username=user",
+                when=lambda row: row.seconds, minute=lambda row: row.when.strftime("%d %b %Y, %H:%M")),
+        items(header=("track", "title")), said=("looks like times: utc_time", 'that of "uts"'),
+    ),
+    "a length called time": Input(
+        columns("user_id=user", "item_id=item", "time=length", length=lambda row: row.rating * 30),
+        said=("holds the same numbers again and again, 30 to 150",),
+    ),
+    "local times beside their zones": Input(
+        columns("user_id=user", "item_id=item", "timestamp=when", "timezone=zone", when=written("%Y-%m-%d %H:%M:%S"),
+                zone=lambda row: "Europe/Berlin" if row.rating > 2 else "America/New_York"),
+        said=('"timezone" names their zones',),
+    ),
+    "orders that were undone": Input(
+        columns("customer_id=user", "product_id=item", "order_status=state", "order_date=when",
+                state=lambda row: ("canceled", "delivered")[row.rating > 1], when=lambda row: row.when.isoformat()),
+        items(header=("product_id", "title")), said=("data.where = \"order_status = 'delivered'\"",),
+    ),
+    "a kind that was undone and others": Input(
+        columns("customer_id=user", "product_id=item", "order_status=state", "order_date=when",
+                state=lambda row: "canceled" if row.rating == 1 else "approved", when=lambda row: row.when.isoformat()),
+        items(header=("product_id", "title")), said=("data.where = \"order_status <> 'canceled'\"",),
+    ),
+    "a mark of what was deleted": Input(
+        columns("user_id=user", "item_id=item", "ts=when", "is_deleted=mark",
+                when=lambda row: row.seconds, mark=lambda row: int(row.rating == 1)),
+        said=("data.where = 'is_deleted = 0'",),
+    ),
+    "marks in words": Input(
+        columns("user_id=user", "item_id=item", "ts=when", "returned=mark", "gekauft=other",
+                when=lambda row: row.seconds, mark=lambda row: "yes" if row.rating == 1 else "no",
+                other=lambda row: "WAHR" if row.rating > 3 else "FALSCH"),
+        said=("returned = 'no'", "gekauft = 'WAHR'"),
+    ),
     "a date and a time of day": Input(
         columns("user_id=user", "item_id=item", "date=day", "time=clock",
                 day=lambda row: row.when.strftime("%Y-%m-%d"), clock=lambda row: row.when.strftime("%H:%M:%S")),
@@ -231,6 +286,16 @@ DOUBTED: dict[str, Input] = {
     "users who are not known": Input(
         LOG + "".join(f"anonymous,{501 + n % 40},3,{1600000000 + n}\n" for n in range(100)),
         said=('the user "anonymous" has 100 of 700 rows',),
+    ),
+    "sessions with a mark at their end": Input(
+        LOG + "".join(f"{1001 + n},END,3,{1700000000 + n}\n" for n in range(60)),
+        said=('the item "END" has 60 of 660 rows', "item_id <> 'END'"),
+        lists={user: [*taken, "END"] for user, taken in BY_USER.items()}, titles=TITLES | {"END": "END"},
+    ),
+    "a number for no item": Input(
+        LOG + "".join(f"{1001 + n},0,3,{1700000000 + n}\n" for n in range(60)),
+        said=('the item "0" has 60 of 660 rows',),
+        lists={user: [*taken, "0"] for user, taken in BY_USER.items()}, titles=TITLES | {"0": "0"},
     ),
     "an invoice that was cancelled": Input(
         columns("InvoiceNo=order", "StockCode=item", "Quantity=count", "InvoiceDate=when", "CustomerID=user",
@@ -248,6 +313,23 @@ DOUBTED: dict[str, Input] = {
         said=("no titles", "stand in several rows"),
     ),
 }  # fmt: skip
+
+BASKETS = {user: [taken[n : n + 2] for n in range(0, 10, 2)] for user, taken in BY_USER.items()}
+DOUBTED |= {
+    f"several items a cell, {name}": Input(
+        table([(user, text(two), 1600000000 + n) for user, own in BASKETS.items() for n, two in enumerate(own)],
+              ["user_id", "item_id", "ts"]),
+        None, said=('cells of "item_id" seem to hold several ids',),
+        lists={user: [text(two) for two in own] for user, own in BASKETS.items()},
+    )
+    for name, text in {"bars": "|".join, "semicolons": ";".join, "lists of Python": str}.items()
+}  # fmt: skip
+READ["clients of Google Analytics"] = Input(
+    columns("event_date=day", "event_timestamp=when", "user_pseudo_id=client", "item_id=item",
+            day=written("%Y%m%d"), when=lambda row: row.seconds * 10**6,
+            client=lambda row: f"{int(row.user) * 987654}.1507934{row.user}"),
+    lists={f"{int(user) * 987654}.1507934{user}": taken for user, taken in BY_USER.items()},
+)  # fmt: skip
 
 REFUSED: dict[str, Input] = {
     "titles in Shift-JIS": Input(LOG, ITEMS.replace("Red", "\u8d64\u3044").encode("shift-jis"),

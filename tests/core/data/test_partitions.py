@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.data import Dataset, load_dataset, partitions, profile
+from core.data import Dataset, flat_rows, load_dataset, partitions, profile
 from core.data.partitions import WorkFolder
 from core.data.stage import make_data
 from core.data.timeline import nth
@@ -178,3 +178,16 @@ def test_order_statistics_over_parts(whole: bool) -> None:
         assert nth(lambda parts=parts: parts, places).tolist() == ordered[places].tolist()
         for place in rng.integers(0, len(ordered), 5):
             assert nth(lambda parts=parts: parts, [int(place)])[0] == ordered[place]
+
+
+def test_large_histories_are_counted_in_blocks(make: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of rows that begins and ends inside a user's, of a split that leaves some out of training."""
+    project = make(random_log(3).write_csv(), time="ts")
+    data = load_dataset(project.data, project.directory)
+    taken, trained = (np.bincount(one.items, minlength=data.n_items) for one in (data.sequences, data.train()))
+    digest = data.digest()
+    for rows in (1, 7, 64, 10**6):
+        monkeypatch.setattr(flat_rows, "BLOCK_ROWS", rows)
+        assert data.item_counts().tolist() == taken.tolist()
+        assert data.item_counts(training=True).tolist() == trained.tolist()
+        assert data.digest() == digest
