@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.baselines._sequential import sequential_stages
 from core.data.stage import DATA
 from core.errors import Interrupted
 from core.evaluate.stage import BASELINES, EVALUATE, evaluate_inputs
@@ -49,7 +50,9 @@ class PlannedStage:
     note: str = ""
 
 
-STAGES = (BACKBONE, DATA, SEMANTIC, SASREC, BEHAVIOR, INDEX, TEACHER, TUNE, STEER, BASELINES, EVALUATE)
+STAGES = (
+    BACKBONE, DATA, SEMANTIC, SASREC, BEHAVIOR, INDEX, TEACHER, TUNE, STEER, *sequential_stages(), BASELINES, EVALUATE,
+)  # fmt: skip
 """In the order in which they run; each is declared in its room's `stage.py`."""
 BESIDE = ("sasrec", "teacher")
 """Two stages that take long and do not read each other: each computes with half of the threads, so that a process of

@@ -311,20 +311,24 @@ Origins = dict[Key, _Layer]
 
 
 def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], Origins]:
-    """Overlay the layers. An array of tables replaces the weaker layer's; `--set` changes one element of it, or all."""
+    """Overlay the layers.
+
+    An array of tables replaces the weaker layer's; `--set` changes one element of it or all, or gives it anew.
+    """
     merged: dict[str, Any] = {}
     origins: Origins = {}
     for layer in layers:
         checked = [(key, _checked(layer, key, value)) for key, value in _leaves(layer, layer.tree)]
-        if layer.text is not None and any(key[:2] == ("tune", "stages") for key, _ in checked):
+        whole = layer.text is not None or isinstance(layer.tree.get("tune", {}).get("stages"), list)
+        if whole and any(key[:2] == ("tune", "stages") for key, _ in checked):
             merged.get("tune", {}).pop("stages", None)
         for key, value in checked:
             targets = [key]
             if key[:2] == ("tune", "stages"):
-                stages = merged.setdefault("tune", {}).setdefault("stages", {} if layer.text is not None else {"0": {}})
+                stages = merged.setdefault("tune", {}).setdefault("stages", {} if whole else {"0": {}})
                 if key[2] == fields.EVERY:
                     targets = [(*key[:2], number, *key[3:]) for number in stages]
-                elif layer.text is None and key[2] not in stages:
+                elif not whole and key[2] not in stages:
                     there = "is 1 stage" if len(stages) == 1 else f"are {len(stages)} stages"
                     raise ProjectError(f"{layer.label}: there {there}, numbered from 0")
             for target in targets:
@@ -424,6 +428,8 @@ def _cross_checks(project: Project, origins: Origins, own: _Layer) -> None:
     for number, stage in enumerate(project.tune.stages):
         if not stage.tasks or sum(stage.tasks.values()) <= 0:
             fail(f"tune.stages.{number}.tasks", "needs a task with a weight above 0")
+        if stage.objective == "reward" and project.tune.softmax != "legal":
+            fail(f"tune.stages.{number}.objective", 'reward needs tune.softmax = "legal": it counts items, not tokens')
     if len({stage.name for stage in project.tune.stages}) < len(project.tune.stages):
         fail("tune.stages", "two stages have the same name")
 

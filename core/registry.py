@@ -65,6 +65,11 @@ class Registry(Generic[T]):
         stems = sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if not p.stem.startswith("_"))
         return {stem.replace("_", "-"): f"{self.folder}.{stem}" for stem in stems}
 
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names of those that come with the project."""
+        return tuple(self._modules)
+
     @cached_property
     def _entry_points(self) -> Mapping[str, metadata.EntryPoint]:
         return {point.name: point for point in metadata.entry_points(group=self.group)}
@@ -198,7 +203,7 @@ TASKS: Registry[Any] = Registry(
     "task", "core.prompts.tasks", "eagertui.tasks", "tune.stages.tasks", "core.prompts.tasks:TextTask", table="tasks",
     first=("sequential", "code-to-title", "code-to-description", "code-to-both", "title-to-code", "description-to-code",
            "both-to-code", "history-to-title", "history-to-description", "titles-to-code", "intent-to-code",
-           "intent-history-to-code", "preference", "yes-no", "pick-one", "which-text"),
+           "intent-history-to-code", "preference", "yes-no", "pick-one", "which-text", "reasons-to-code"),
 )  # fmt: skip
 LOSSES: Registry[Any] = Registry(
     "loss", "core.tune.losses", "eagertui.losses", "tune.stages.losses", "core.tune.losses:Loss", table="losses",

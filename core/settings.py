@@ -332,6 +332,12 @@ class StageSettings:
     epochs: int = opt(20, "most passes over the users", low=1, high=10000)
     learning_rate: float = opt(2e-3, "highest step size of AdamW", above=0.0, high=1.0)
     contrast: bool = opt(True, "whether [contrast] applies in this stage")
+    objective: str = opt(
+        "likelihood",
+        "what is raised: likelihood = that of the answers; reward = the expected [tune] reward (GREAM), after a stage "
+        "of likelihood",
+        choices=("likelihood", "reward"),
+    )
     losses: dict[str, float] = field(
         default_factory=dict,
         metadata={"doc": "weight of each further loss", "choices": (LOSSES,), "low": 0.0, "high": 1e6},
@@ -361,6 +367,13 @@ class TuneSettings:
         1.0, "logits of codes are divided by this in training; below 1 stresses the hardest others (LETTER)",
         above=0.0, high=100.0,
     )  # fmt: skip
+    reward: str = opt(
+        "prefix",
+        "what a stage with that objective is rewarded for: prefix = each code of the answer's beginning; exact = the "
+        "answer alone; pass = the answer among several draws",
+        choices=("prefix", "exact", "pass"),
+    )
+    reward_draws: int = opt(4, "draws of pass", low=1, high=10**6)
     worded: bool = opt(False, "a worded frame before every history, drawn from the prompts of `sequential`")
     weight_decay: float = opt(0.05, "weight decay of AdamW", low=0.0, high=10.0)
     dropout: float = opt(0.1, "share of activations dropped in training", low=0.0, below=1.0)

@@ -22,7 +22,8 @@ from core.recommend.recommender import Recommender
 from core.run.events import EventReader
 from core.run.folder import RunFolder, find_run
 from core.run.rankings import FUSED
-from core.run.state import RunState, reduce_all
+from core.run.reducer import reduce_all
+from core.run.state import RunState
 from eagertui.plain import project_file
 from tests.benchmarks.terminal.demo import MOST, packed
 

@@ -1,10 +1,11 @@
-"""Files that hold several tables, as databases and workbooks do: which one is meant."""
+"""What a person says of a file's inside: which of its tables is meant, and what the columns of a table are called."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.data.roles import plain
 from core.errors import DataError, ProjectError
 from core.fields import nearest
 
@@ -36,3 +37,26 @@ def chosen_table(path: Path, what: str, kind: str, names: Sequence[str], asked: 
     remedy = f'Name it: --set data.table="{names[0]}" for the log, data.item_table for the item table.' if names else ""
     many = kind + "s"
     raise DataError(f"{path}: is {what} of {len(names)} {many} ({shown}), not of one", remedy)
+
+
+def column_names(path: Path, columns: Sequence[str], names: Sequence[str], key: str) -> tuple[str, ...]:
+    """The names that a person gave the columns of a table whose first row is a row like the others.
+
+    Args:
+        path: The file.
+        columns: Its first row.
+        names: Of all columns, in their order.
+        key: The setting that gives them.
+
+    Raises:
+        ProjectError: another number of names than of columns, or the first row is a header already.
+    """
+    first = ", ".join(columns)[:200]
+    if len(names) != len(columns):
+        raise ProjectError(
+            f"{key}: {len(names)} names, but {path} has {len(columns)} columns; its first row: {first}",
+            "Name every column, in their order.",
+        )
+    if {plain(name) for name in names} & {plain(name) for name in columns}:
+        raise ProjectError(f"{key}: {path} has a header already: {first}", f"Leave out {key}.")
+    return tuple(names)

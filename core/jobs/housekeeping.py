@@ -103,9 +103,9 @@ def delete(deletion: Deletion) -> None:
 
 def _refuse(info: RunInfo) -> None:
     if info.status.live:
-        raise ProjectError(f"run {info.id} is at work", "stop it first: eagertui control stop --run ID")
+        raise ProjectError(f"run {info.id} is at work", f"stop it first: eagertui control stop --run {info.id}")
     if info.pinned:
-        raise ProjectError(f"run {info.id} is pinned", "take the pin away first: eagertui runs --unpin ID")
+        raise ProjectError(f"run {info.id} is pinned", f"take the pin away first: eagertui runs --unpin {info.id}")
 
 
 def _refuse_what_it_builds_on(info: RunInfo, going: Collection[str]) -> None:

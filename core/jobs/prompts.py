@@ -49,7 +49,7 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
     Raises:
         ProjectError: no such task or wording, or see `TaskData.of_project`.
     """
-    from core.model.backbone import build_vocabulary
+    from core.model.vocabulary import build_vocabulary
 
     if task is not None and not TASKS.has(task):
         raise ProjectError(f"no task {task!r}", "tasks: " + ", ".join(TASKS.all_names))

@@ -6,12 +6,11 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from core.errors import DataError
 from core.model.peft_layers import (
@@ -28,6 +27,9 @@ from core.model.peft_layers import (
     state_of,
     wrappers,
 )
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PREFIX = "base_model.model."

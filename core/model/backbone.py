@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from core.index.table import ItemIndex
 from core.model.peft_layers import input_layer, state_of
 from core.model.pretrained import Pretrained, kernel_of, load_model
 from core.model.token_init import code_vectors, code_words, init_token_rows
-from core.model.vocabulary import Vocabulary, load_tokenizer, train_tokenizer
+from core.model.vocabulary import Vocabulary
 from core.settings import BackboneSettings
 from core.training.dropout import Dropout
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 MAX_POSITIONS = 4096
-
-
-def build_vocabulary(settings: BackboneSettings, index: ItemIndex, texts: Iterable[str], frame: str) -> Vocabulary:
-    """The tokenizer with all codes: trained on the catalogue for `tiny`, else the backbone's own."""
-    if settings.model == "tiny":
-        return Vocabulary.build(train_tokenizer(texts, settings.text_vocabulary), index, frame)
-    return Vocabulary.build(load_tokenizer(settings.model), index, frame)
 
 
 def build_backbone(
@@ -72,6 +68,8 @@ def build_backbone(
 
 def set_up_training(lm: PreTrainedModel, settings: BackboneSettings, dropout: float) -> None:
     """Let a model that was made or loaded train the way the settings ask for."""
+    from transformers import Phi3ForCausalLM
+
     if isinstance(lm, Phi3ForCausalLM) and settings.model == "tiny":
         for layer in lm.model.layers:
             layer.resid_attn_dropout = layer.resid_mlp_dropout = Dropout(dropout)
@@ -114,6 +112,8 @@ def _tiny(
     It is transformers' Phi-3 class, because that has dropout on the residual branches, which a model of this size
     trained from scratch on one log needs, and fused projections, which a CPU likes.
     """
+    from transformers import Phi3Config, Phi3ForCausalLM
+
     config = Phi3Config(
         vocab_size=size,
         hidden_size=settings.hidden_size,

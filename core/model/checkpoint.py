@@ -12,13 +12,11 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from core.errors import DataError
 from core.files import digest, write_atomic
@@ -31,6 +29,9 @@ from core.model.peft_layers import Adapter, state_of
 from core.model.pretrained import Pretrained, kernel_of
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MANIFEST, ADAPTERS, PROMPTS = "manifest.json", "adapters", "prompts"
 SCHEMA = 2
@@ -80,6 +81,8 @@ def save_checkpoint(
         prompts: files of wordings that the model was trained on.
         dense: the scorer that was trained beside it.
     """
+    from transformers.utils import logging as transformers_logging
+
     folder.mkdir(parents=True, exist_ok=True)
     transformers_logging.disable_progress_bar()
     state = state_of(lm)
@@ -160,6 +163,9 @@ def load_checkpoint(
 
 def _base(folder: Path, manifest: dict[str, Any], device: str, dtype: torch.dtype) -> PreTrainedModel:
     """The model below all adapters."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
     transformers_logging.disable_progress_bar()
     base = manifest.get("base")
     if base is None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from transformers import Cache, PreTrainedModel
 
 from core.model.masks import Mask
 from core.model.peft_layers import embed, head_logits, hidden_states
+
+if TYPE_CHECKING:
+    from transformers import Cache, PreTrainedModel
 
 
 class Generator(nn.Module):

@@ -13,19 +13,20 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import Cache, PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from core.errors import ProjectError
 from core.model.masks import Mask
 from core.settings import LoraSettings
+
+if TYPE_CHECKING:
+    from transformers import Cache, PreTrainedModel
 
 STATE = "_eagertui"
 
@@ -144,6 +145,8 @@ def activate(lm: PreTrainedModel) -> None:
 
 def linear_layers(lm: PreTrainedModel) -> dict[str, list[str]]:
     """The decoder's linear layers, those that an adapter may sit on: last name -> whole names."""
+    from transformers.pytorch_utils import Conv1D
+
     outside = {id(lm.get_input_embeddings()), id(lm.get_output_embeddings())}
     layers: dict[str, list[str]] = {}
     for name, module in lm.named_modules():
@@ -329,6 +332,7 @@ def _inject(
     ids: npt.NDArray[np.int64] | None,
 ) -> None:  # fmt: skip
     from peft import LoraConfig
+    from transformers.pytorch_utils import Conv1D
 
     layers: dict[str, list[int]] | None = None
     if ids is not None:

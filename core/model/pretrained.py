@@ -7,20 +7,20 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
-from core.model.attention import NAME as CPU_ATTENTION
 from core.model.masks import masks
 from core.model.peft_layers import embed, head_layer, head_logits, hidden_states, input_layer
 from core.safe_json import read_object
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SOURCE = "source.json"
 """Of a folder that was made from a GGUF file: its name and SHA-256."""
@@ -106,6 +106,9 @@ def load_model(
         EnvironmentFault: it cannot be had, is not whole, or is not decoder-only.
         ProjectError: the attention kernel does not go with the device.
     """
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
     transformers_logging.disable_progress_bar()
     extra = {"revision": revision} if revision else {}
     try:
@@ -148,6 +151,8 @@ def own_dtype(model: str) -> torch.dtype:
     Raises:
         EnvironmentFault: it cannot be had.
     """
+    from transformers import AutoConfig
+
     try:
         dtype = getattr(AutoConfig.from_pretrained(model), "dtype", None)
     except (OSError, ValueError, KeyError) as error:
@@ -172,7 +177,9 @@ def kernel_of(attention: str, device: str, config: Any = None) -> str:
     if attention != "auto":
         return attention
     if device == "cpu":
-        return CPU_ATTENTION
+        from core.model.attention import NAME  # registers it; a second and more, where no model is asked for
+
+        return NAME
     # PyTorch's kernel knows no soft cap on the scores (Gemma 2).
     return "eager" if getattr(config, "attn_logit_softcapping", None) is not None else "sdpa"
 
@@ -289,6 +296,8 @@ def _branches(lm: PreTrainedModel, ids: Tensor) -> Tensor:
     Returns:
         Shape (PROBE + 1, vocabulary): PROBE - 1 common tokens, and the two branches.
     """
+    from transformers.cache_utils import DynamicCache
+
     cache = DynamicCache()
     common = hidden_states(lm, embed(lm, ids[:1, :-1]), cache)
     # Both branches see all that is common and themselves, not one another; (1, 1, 2, PROBE + 1).

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
 from core.model.model_folder import LEAST_TOKENS
+from core.settings import BackboneSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 CHECKED = 4096
@@ -81,6 +85,13 @@ class Vocabulary:
         return np.stack([ids[index.codes[:, level]] for level, ids in enumerate(self.code_ids)], axis=1)
 
 
+def build_vocabulary(settings: BackboneSettings, index: ItemIndex, texts: Iterable[str], frame: str) -> Vocabulary:
+    """The tokenizer with all codes: trained on the catalogue for `tiny`, else the backbone's own."""
+    if settings.model == "tiny":
+        return Vocabulary.build(train_tokenizer(texts, settings.text_vocabulary), index, frame)
+    return Vocabulary.build(load_tokenizer(settings.model), index, frame)
+
+
 def _check(tokenizer: PreTrainedTokenizerBase, names: Sequence[str], ids: npt.NDArray[np.int64]) -> None:
     """Refuse a tokenizer that does not read every code as its one id: alone, in a row of codes, and between words."""
     for start in range(0, len(names), CHECKED):
@@ -99,6 +110,7 @@ def _check(tokenizer: PreTrainedTokenizerBase, names: Sequence[str], ids: npt.ND
 def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer of a catalogue's own words, for any language."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -119,6 +131,8 @@ def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
     Raises:
         EnvironmentFault: where it cannot be loaded.
     """
+    from transformers import AutoTokenizer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:

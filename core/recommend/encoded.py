@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
 
 from core.model.generator import Generator
 from core.model.masks import masks
+
+if TYPE_CHECKING:
+    from transformers import Cache
 
 SHARED_FRAME = 4
 """Tokens of a frame from which on it is read once for all users of a batch."""
@@ -57,6 +60,8 @@ def encode(model: Generator, histories: Histories) -> Encoded:
         model: the generator, in evaluation mode.
         histories: see `Histories`.
     """
+    from transformers.cache_utils import DynamicCache
+
     items = torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=model.item_tokens.device)
     prompt = model.prompt(items.clamp_min(0))
     users, length = prompt.shape
@@ -83,6 +88,8 @@ def encode(model: Generator, histories: Histories) -> Encoded:
 @torch.inference_mode()
 def encode_tokens(model: Generator, prompt: Tensor) -> Encoded:
     """Read token ids that ask for an item in words, instead of a history; int64, shape (users, tokens), no padding."""
+    from transformers.cache_utils import DynamicCache
+
     cache, position = DynamicCache(), torch.arange(prompt.shape[1], device=prompt.device).expand_as(prompt)
     states = model.states(model.embed(prompt), cache=cache)[:, -1]
     is_token = torch.ones_like(prompt, dtype=torch.bool)

@@ -6,7 +6,8 @@ from itertools import chain
 
 from core.run.events import EventReader
 from core.run.folder import RunFolder
-from core.run.state import RunState, reduce_all
+from core.run.reducer import reduce_all
+from core.run.state import RunState
 from core.run.status import Status
 
 

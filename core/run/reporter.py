@@ -23,10 +23,11 @@ from core.run.disk import Reserve, fault_of, gone
 from core.run.events import Event, EventReader, EventWriter
 from core.run.folder import RunFolder
 from core.run.identity import identity
+from core.run.reducer import apply
 from core.run.reporting import NullReporter as NullReporter
 from core.run.reporting import Reporter as Reporter
 from core.run.reporting import Wish as Wish
-from core.run.state import RunState, apply
+from core.run.state import RunState
 from core.run.status import HEARTBEAT, Status, beaten
 from core.run.system import Cautions, Clock, Gpus, LoadSampler
 from core.run.trackers import Trackers

@@ -16,6 +16,7 @@ from core.settings import TuneSettings
 from core.training.dropout import dropout
 from core.tune.batch import Batch
 from core.tune.losses import TargetStates
+from core.tune.reward import expected_reward
 from core.tune.word_losses import word_losses
 
 SEQUENTIAL = task_number("sequential")
@@ -39,6 +40,7 @@ class Objective(nn.Module):
         weights: of each task, by name.
         losses: modules of further losses by name, see `core.tune.losses.Loss.build`.
         loss_weights: weight of each of them; the others are not asked.
+        rewarded: whether items follow their expected reward in place of their likelihood, see `core.tune.reward`.
     """
 
     def __init__(
@@ -49,9 +51,10 @@ class Objective(nn.Module):
         weights: Mapping[str, float],
         losses: Mapping[str, nn.Module] | None = None,
         loss_weights: Mapping[str, float] | None = None,
+        rewarded: bool = False,
     ) -> None:
         super().__init__()
-        self.model, self.trie, self.settings = model, trie, settings
+        self.model, self.trie, self.settings, self.rewarded = model, trie, settings, rewarded
         self.losses, self.loss_weights = nn.ModuleDict(losses or {}), dict(loss_weights or {})
         self.register_load_state_dict_pre_hook(_modern_names)  # type: ignore[no-untyped-call]
         self.task_weights: Tensor
@@ -117,7 +120,8 @@ class Objective(nn.Module):
         soft = states.new_zeros(len(batch.teacher_heads), dtype=torch.float32)
         if not len(batch.items):
             return answers, answers
-        share = self.settings.distill if len(batch.teacher_heads) else 0.0
+        share = self.settings.distill if len(batch.teacher_heads) and not self.rewarded else 0.0
+        of_levels = []
         # The node of each answer's prefix, (items,), and the mask of the teachers' items under it, (asked, top).
         nodes, prefix_mask = torch.zeros_like(batch.items), torch.ones_like(batch.teacher_items, dtype=torch.bool)
         for level in range(self.model.levels):
@@ -129,6 +133,9 @@ class Objective(nn.Module):
             if sequential.any():
                 parts[f"loss_{level + 1}"] = loss.detach()[sequential].mean()
             answers = answers + loss
+            of_levels.append(-loss)
+            if self.rewarded and level == 0:  # falling entropy is the known price of rewards
+                parts["entropy_1"] = -(log_probs.exp() * log_probs).detach().sum(dim=1).mean()
             if self.settings.softmax == "vocabulary" and level == 0:
                 codes = self.model.code_tokens(torch.arange(self.model.width(level), device=log_probs.device), level)
                 parts["code_mass"] = log_probs.detach()[:, codes].exp().sum(dim=1).mean()
@@ -141,6 +148,11 @@ class Objective(nn.Module):
                 soft_log_probs = log_probs[batch.teacher_heads].gather(1, candidates)
                 soft = soft - (soft_log_probs * (batch.teacher_probs * prefix_mask)).sum(dim=1)
                 prefix_mask = child_nodes == nodes[batch.teacher_heads][:, None]
+        if self.rewarded:
+            # In units of the batch's mean, so that its size says nothing; the gradient is that of -log of the mean.
+            reward = expected_reward(torch.stack(of_levels, dim=1), self.settings)
+            parts |= {"reward": reward.detach().mean(), "hit": answers.detach().neg().exp().mean()}
+            return -reward / reward.detach().mean().clamp_min(1e-9), answers.detach()
         if not share:
             return answers, answers.detach()
         mixed = answers.index_add(0, batch.teacher_heads, share * (soft - answers[batch.teacher_heads]))

@@ -71,9 +71,13 @@ def tune_settings(project: Project) -> Settings:
     tune = asdict(project.tune)
     if tune["temperature"] == 1.0:  # as it was before there was one
         del tune["temperature"]
+    if all(stage.objective == "likelihood" for stage in project.tune.stages):
+        del tune["reward"], tune["reward_draws"]
     for stage in tune["stages"]:
         if not stage["losses"]:  # as it was before there were such losses
             del stage["losses"]
+        if stage["objective"] == "likelihood":
+            del stage["objective"]
     more |= {**computing(project), **_marks(project), **base_marks(project, "tune"), **shared_out(project)}
     return {**tune, "backbone": backbone, **data, **more}
 

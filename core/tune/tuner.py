@@ -21,12 +21,13 @@ from core.evaluate.metrics import ranking_metrics
 from core.evaluate.ranks import ranks_of
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
-from core.model.backbone import build_backbone, build_vocabulary, set_up_training, token_init_inputs
+from core.model.backbone import build_backbone, set_up_training, token_init_inputs
 from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
 from core.model.dense import load_dense
 from core.model.peft_layers import adapt
 from core.model.pretrained import check_length, own_dtype
 from core.model.trie import Trie
+from core.model.vocabulary import build_vocabulary
 from core.project import Project
 from core.prompts.task_data import TaskData
 from core.prompts.wordings import own_folder, wording_file
@@ -232,7 +233,8 @@ class Tuner:
         batches = self._batches(number, stage, modules)
         if batches.sequential is None and not batches.tasks:
             return  # no user has two items
-        objective = Objective(self.model, self.trie, tune, stage.tasks, modules, weights)
+        rewarded = stage.objective == "reward"
+        objective = Objective(self.model, self.trie, tune, stage.tasks, modules, weights, rewarded)
         loop = Loop(
             objective,
             batches.epoch,

@@ -7,15 +7,17 @@ copies until the way back. Here a block's logits become the gradient of its stat
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from core.model.peft_layers import caps_logits, head_layer, head_logits, learned_rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 BLOCK_LOGITS = 1 << 25
 """Logits of a block, at most."""

@@ -19,12 +19,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -32,14 +31,11 @@ from core.data.arrays import Sequences
 from core.run.reporter import Reporter
 from core.settings import SasrecSettings
 from core.training.dropout import dropout
-from core.training.fitting import fit
-from core.training.loop import Schedule, bucketed
 from core.training.softmax import softmax_loss
 from core.training.unit import unit_rows
 from core.vectors import ItemVectors
+from core.vectors.sequence_model import SequenceBatch, SequenceModel, fit_rows, training_rows
 
-SCORE_BATCH = 512
-"""Histories that are scored at once."""
 MEAN_LENGTH = 10
 """A batch holds at most `batch_users` times so many items."""
 NOT_THERE = -1e4
@@ -77,7 +73,7 @@ class _Block(nn.Module):
         return x + dropout(self.down(hidden), self.dropout, self.training)
 
 
-class SasRec(nn.Module):
+class SasRec(SequenceModel):
     """Causal self-attention over item vectors; the state after an item scores the next one.
 
     Args:
@@ -88,9 +84,9 @@ class SasRec(nn.Module):
     """
 
     def __init__(self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None) -> None:
-        super().__init__()
+        super().__init__(n_items, settings.max_history)
         width = settings.hidden_size
-        self.n_items, self.settings = n_items, settings
+        self.settings = settings
         self.items = nn.Embedding(n_items + 1, width, padding_idx=n_items)
         self.positions = nn.Embedding(settings.max_history, width)
         self.blocks = nn.ModuleList(_Block(width, settings.heads, settings.dropout) for _ in range(settings.layers))
@@ -186,32 +182,15 @@ class SasRec(nn.Module):
         gains = torch.cat([gains.new_zeros(len(right)), gains.masked_fill(torch.isin(drawn, right), NOT_THERE)])
         return softmax_loss(queries, vectors[where[histories.numel() :]], places, gains=gains)
 
-    @torch.inference_mode()
-    def score(self, histories: Sequences) -> npt.NDArray[np.float32]:
-        """Scores of every item after each history; shape (histories, items). Computed in fp32."""
-        self.eval()
-        rows = []
-        for start in range(0, len(histories), SCORE_BATCH):
-            # The newest items of each history, padded to (batch, length); the last one's state scores, (batch, items).
-            lists = [
-                histories[i][-self.settings.max_history :]
-                for i in range(start, min(start + SCORE_BATCH, len(histories)))
-            ]
-            last = torch.tensor([len(items) - 1 for items in lists])
-            with torch.autocast("cpu", enabled=False):
-                states = self.states(padded(lists, self.n_items))
-                rows.append(self.logits(states[torch.arange(len(lists)), last]).float().numpy())
-        return np.concatenate(rows)
+    def last_logits(self, histories: Tensor, last: Tensor) -> Tensor:
+        """See `SequenceModel`."""
+        return self.logits(self.states(histories)[torch.arange(len(histories)), last])
 
     def vectors(self, train: Sequences) -> ItemVectors:
         """The item vectors, unit length; items in no training prefix count as unknown."""
         matrix = self.item_vectors()[: self.n_items].detach().numpy()
         known = np.bincount(train.items, minlength=self.n_items) > 0
         return ItemVectors.of(matrix, known, "sasrec")
-
-    def save(self, path: Path) -> None:
-        """Write a safetensors file."""
-        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, path)
 
     @staticmethod
     def load(path: Path, n_items: int, settings: SasrecSettings) -> SasRec:
@@ -221,30 +200,6 @@ class SasRec(nn.Module):
         model = SasRec(n_items, settings, None if features is None else features[:-1].numpy())
         model.load_state_dict(state)
         return model.eval()
-
-
-def padded(lists: list[npt.NDArray[np.int32]], pad: int) -> Tensor:
-    """Lists as one matrix, padded on the right; (lists, longest)."""
-    matrix = np.full((len(lists), max(map(len, lists))), pad, dtype=np.int64)
-    for row, items in zip(matrix, lists, strict=True):
-        row[: len(items)] = items
-    return torch.from_numpy(matrix)
-
-
-class SequenceBatch(NamedTuple):
-    """Rows of users' items.
-
-    Attributes:
-        items: padded on the right with the number of items; (batch, length).
-        rows: which rows of the training these are; (batch,).
-        epoch: the pass over the rows that it belongs to.
-        number: its place among the batches of that pass.
-    """
-
-    items: Tensor
-    rows: Tensor
-    epoch: int
-    number: int
 
 
 @dataclass(frozen=True)
@@ -301,11 +256,6 @@ class _NextItem(nn.Module):
         return loss, parts, int(real.sum())
 
 
-def training_rows(train: Sequences, max_history: int) -> list[npt.NDArray[np.int32]]:
-    """A row a user of two items or more: the newest ones, one more than the model sees, for the last is a target."""
-    return [items[-max_history - 1 :] for items in (train[i] for i in range(len(train))) if len(items) > 1]
-
-
 def fit_sasrec(
     train: Sequences,
     n_items: int,
@@ -342,16 +292,7 @@ def fit_sasrec(
     rows = training_rows(train, settings.max_history)
     if not rows:
         return model.eval()
-    lengths = np.array([len(row) for row in rows])
-
-    def batches(epoch: int) -> list[SequenceBatch]:
-        # Scores of every item at every target take the memory, so long histories come in smaller batches.
-        order = bucketed(lengths, settings.batch_users, (seed, epoch), settings.batch_users * MEAN_LENGTH)
-        return [
-            SequenceBatch(padded([rows[i] for i in batch], n_items), torch.from_numpy(batch), epoch, number)
-            for number, batch in enumerate(order)
-        ]
-
-    schedule = Schedule(settings.epochs, settings.learning_rate, settings.weight_decay)
-    fit("sasrec", _NextItem(model, further), batches, schedule, seed, reporter, folder, bf16)
+    # Scores of every item at every target take the memory, so long histories come in smaller batches.
+    objective, budget = _NextItem(model, further), settings.batch_users * MEAN_LENGTH
+    fit_rows("sasrec", objective, rows, n_items, settings, seed, bf16, reporter, folder, budget)
     return model.eval()

@@ -223,7 +223,8 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     from core.machine import half_of_the_threads, use_bf16
     from core.vectors.align_model import SasrecAlignment
     from core.vectors.sasrec_contrast import SasrecContrast
-    from core.vectors.sasrec_model import fit_sasrec, training_rows
+    from core.vectors.sasrec_model import fit_sasrec
+    from core.vectors.sequence_model import training_rows
     from core.vectors.text_projection import keep_projection
 
     dataset, settings = Dataset.load(made["data"]), project.sasrec

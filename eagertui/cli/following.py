@@ -23,7 +23,8 @@ from core.project import Project
 from core.run.events import VERSION, Event, EventReader
 from core.run.folder import RunFolder
 from core.run.launch import NICE, stop
-from core.run.state import RunState, reduce, reduce_all
+from core.run.reducer import reduce, reduce_all
+from core.run.state import RunState
 from eagertui.cli.output.metrics_table import show_metrics
 from eagertui.cli.output.narration import Printer, narration
 from eagertui.plain import visible

@@ -125,15 +125,16 @@ class NewProjectScreen(Screen[Path | None]):
         self._begin(log, items)
 
     def _picker(self, step: int, log: Path | None, items: Path | None) -> PickFileScreen:
-        found = (log if step == 1 else items or log) or self._here / "x"
+        found = log if step == 1 else items or log
         question = "Which file holds the interactions?" if step == 1 else "Which file describes the items?"
         hint = LOG_HINT if step == 1 else ITEMS_HINT
-        start = next((folder for folder in found.parents if folder.is_dir()), self._here)
+        start = next((folder for folder in (found or self._here / "x").parents if folder.is_dir()), self._here)
 
         def look(path: Path) -> None:
             self._peeks["log" if step == 1 else "items"] = peek(path)
 
-        return PickFileScreen(f"{step} of 3", question, hint, start, optional=step == 2, check=look)
+        at = found.name if found else ""
+        return PickFileScreen(f"{step} of 3", question, hint, start, at=at, optional=step == 2, check=look)
 
     def _begin(self, log: Path, items: Path | None) -> None:
         """Draft a project from the picked files; what was told of columns that are still there stays."""

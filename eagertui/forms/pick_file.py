@@ -54,6 +54,7 @@ class PickFileScreen(Screen[str | None]):
         question: which file is wanted.
         hint: what such a file looks like.
         start: the folder to begin in.
+        at: what the cursor is on at first, if it is there.
         optional: whether there may be none.
         check: looks at what was picked, in a thread; an EagerError is shown, and another file can be picked.
     """
@@ -73,13 +74,14 @@ class PickFileScreen(Screen[str | None]):
         error: EagerError | None
 
     def __init__(
-        self, title: str, question: str, hint: str, start: Path, *, optional: bool = False,
-        check: Callable[[Path], object] = lambda path: None,
+        self, title: str, question: str, hint: str, start: Path, *, at: str = "",
+        optional: bool = False, check: Callable[[Path], object] = lambda path: None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._title, self._question, self._hint = title, question, hint
         self._optional, self._check = optional, check
         self._start = self._folder = start
+        self._at = at
         self._every = False
         self._listing: Listing | None = None
         self._error: EagerError | None = None
@@ -138,6 +140,8 @@ class PickFileScreen(Screen[str | None]):
         entries.show(rows)
         if entries.current == UP and len(rows) > 1:
             entries.highlighted = 1
+        entries.go_to(self._at)
+        self._at = ""
         told = f"{listing.matching:,}{'' if listing.whole else ' or more'} shown"
         if listing.matching > SHOWN:
             told = f"{SHOWN} of {listing.matching:,}: type a part of the name"

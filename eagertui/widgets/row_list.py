@@ -60,7 +60,7 @@ class RowList(OptionList):
         if [r.id for r in new] == [r.id for r in old] and self.option_count == len(new):
             self._redraw()
             return
-        width = self.scrollable_content_region.width
+        width = self.scrollable_content_region.width or self.app.size.width  # not laid out yet: cut off in this frame
         self.set_options([Option(row.draw(width)) for row in new])
         ids = [row.id for row in new]
         if new:

@@ -176,6 +176,14 @@ def stages_of(project: Project) -> dict[str, Path]:
     return {stage.name: project.runs_dir / ".store" / stage.fingerprint for stage in plan(project)}
 
 
+def copy_stages(source: Project, project: Project, before: str) -> None:
+    """Give a project what another one made before a stage, for a test of that stage; both would make the same."""
+    made, wanted = stages_of(source), stages_of(project)
+    for name in list(wanted)[: list(wanted).index(before)]:
+        assert made[name].name == wanted[name].name, name
+        shutil.copytree(made[name], wanted[name], dirs_exist_ok=True)
+
+
 class Until(Recorder):
     """Asks to stop as soon as a stage is finished."""
 
@@ -231,8 +239,8 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-    from core.model.backbone import build_backbone, build_vocabulary
-    from core.model.vocabulary import train_tokenizer
+    from core.model.backbone import build_backbone
+    from core.model.vocabulary import build_vocabulary, train_tokenizer
     from core.settings import BackboneSettings
 
     if family == "tiny":

@@ -20,6 +20,7 @@ from core.run.reporter import Wish
 from tests.core.engine_tools import (
     Recorder,
     StopAfter,
+    copy_stages,
     stages_of,
     up_to,
     walks,
@@ -63,6 +64,7 @@ BREAKS = [
 @pytest.mark.parametrize(("stage", "calls"), BREAKS)
 def test_an_interrupted_run_ends_the_same(stage: str, calls: int, trained_project: Project, world: Path) -> None:
     project = Project.load(world)
+    copy_stages(trained_project, project, stage)
     with pytest.raises(Interrupted, match=stage) as told:
         run_stages(project, Recorder(stop_in=stage, calls=calls))
     assert told.value.exit_code == 130 and "goes on" in told.value.remedy
@@ -77,10 +79,11 @@ def test_an_interrupted_run_ends_the_same(stage: str, calls: int, trained_projec
     assert metrics_of(project) == metrics_of(trained_project)
 
 
-def test_a_stop_in_training_names_its_checkpoint(world: Path) -> None:
-    reporter = Recorder(stop_in="tune", calls=6)
+def test_a_stop_in_training_names_its_checkpoint(trained_project: Project, world: Path) -> None:
+    project, reporter = Project.load(world), Recorder(stop_in="tune", calls=6)
+    copy_stages(trained_project, project, "tune")
     with pytest.raises(Interrupted) as told:
-        run_stages(Project.load(world), reporter)
+        run_stages(project, reporter)
     assert reporter.checkpoints and told.value.message.endswith("; its checkpoint is saved")
     assert any(reporter.checkpoints[-1].iterdir())
 
@@ -112,30 +115,35 @@ class Validations(Recorder):
         return super().wants()
 
 
-def two_stages(folder: Path, first_rate: str, second_rate: str, *overrides: str) -> Project:
+def two_stages(made: Project, folder: Path, first_rate: str, second_rate: str, *overrides: str) -> Project:
+    """A project with two stages of training, and what another project made before them."""
     file = write_world(folder, walks())
     text = file.read_text(encoding="utf-8").replace("learning_rate = 1e-2", f"learning_rate = {first_rate}")
     second = f'[[tune.stages]]\nname = "again"\nepochs = 4\nlearning_rate = {second_rate}\n'
     file.write_text(text + second, encoding="utf-8")
-    return Project.load(file, overrides)
+    project = Project.load(file, overrides)
+    copy_stages(made, project, "tune")
+    return project
 
 
 @pytest.mark.parametrize(
     "second",
     ["all", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lora+new-tokens", "lora", "new-tokens"))],
 )
-def test_two_stages_of_training_interrupted_in_the_second(second: str, tmp_path: Path) -> None:
+def test_two_stages_of_training_interrupted_in_the_second(
+    second: str, trained_project: Project, tmp_path: Path
+) -> None:
     """A stage of tasks in words with the contrast, and one of each kind behind it."""
     settings = ["tune.ema=0.9", "tune.token_dropout=0.1", "tune.patience=9", f"tune.stages.1.train={second}"]
     settings += ["tune.stages.0.tasks={sequential=1, code-to-title=0.5, yes-no=0.5}", "contrast.form=next"]
     settings += ["tune.packing=true"] if second == "lora" else []
-    whole = two_stages(tmp_path / "whole", "1e-2", "5e-3", *settings)
+    whole = two_stages(trained_project, tmp_path / "whole", "1e-2", "5e-3", *settings)
     told = Validations()
     run_stages(whole, told)
     assert told.validations == 3 + 4
     first = told.asked_at[2]  # when the third validation was over, and so the first stage
     for calls in (first + 2, first + 12):
-        project = two_stages(tmp_path / str(calls), "1e-2", "5e-3", *settings)
+        project = two_stages(trained_project, tmp_path / str(calls), "1e-2", "5e-3", *settings)
         reporter = Validations("tune", calls)
         with pytest.raises(Interrupted, match="stopped in stage tune"):
             run_stages(project, reporter)
@@ -149,10 +157,10 @@ def test_two_stages_of_training_interrupted_in_the_second(second: str, tmp_path:
         assert metrics_of(project) == metrics_of(whole)
 
 
-def test_patience_begins_anew_in_every_stage(tmp_path: Path) -> None:
+def test_patience_begins_anew_in_every_stage(trained_project: Project, tmp_path: Path) -> None:
     """Nothing is learnt in either: the first stops after its third validation, the second after its second."""
     told = Validations()
-    run_stages(two_stages(tmp_path, "1e-12", "1e-12", "tune.patience=2"), told)
+    run_stages(two_stages(trained_project, tmp_path, "1e-12", "1e-12", "tune.patience=2"), told)
     assert told.validations == 3 + 2
 
 

@@ -113,6 +113,16 @@ def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) 
     assert message in error(tmp_path, text)
 
 
+def test_set_gives_the_stages_anew(tmp_path: Path) -> None:
+    """One value with all tables, which later ones change; a number that is not there is refused as ever."""
+    stages = 'tune.stages=[{ name="a", epochs=3 }, { name="b", learning_rate=1e-4 }]'
+    project = load(tmp_path, MINIMAL, "tune.stages.0.epochs=9", stages, "tune.stages.1.epochs=4")
+    assert [(one.name, one.epochs) for one in project.tune.stages] == [("a", 3), ("b", 4)]
+    assert project.tune.stages[1].learning_rate == 1e-4
+    with pytest.raises(ProjectError, match="there are 2 stages, numbered from 0"):
+        load(tmp_path, MINIMAL, stages, "tune.stages.2.epochs=4")
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -183,7 +193,8 @@ def test_no_suggestion_is_the_key_that_was_typed() -> None:
 def test_a_key_of_several_tables_names_all_of_them_the_tuning_first(tmp_path: Path) -> None:
     for typed in ("epochs=1", "tune.epochs=1", "tune.stage.epochs=1"):
         assert error(tmp_path, MINIMAL, typed).endswith(
-            "unknown key; did you mean tune.stages.epochs, sasrec.epochs or index.rq-vae.epochs?"
+            "unknown key; did you mean tune.stages.epochs, sasrec.epochs, index.rq-vae.epochs, baselines.bsarec.epochs "
+            "or baselines.hstu.epochs?"
         )
     assert "did you mean index.rq-vae.epochs, tune.stages.epochs" in error(tmp_path, MINIMAL, "index.epochs=1")
 

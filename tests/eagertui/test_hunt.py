@@ -15,7 +15,8 @@ from textual.widgets import Input
 
 from core.run.events import Event
 from core.run.folder import RunFolder
-from core.run.state import RunState, reduce
+from core.run.reducer import reduce
+from core.run.state import RunState
 from core.run.status import Status
 from eagertui.actions import PLACES
 from eagertui.places.train.lines import StagePlan, headline

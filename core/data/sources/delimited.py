@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import polars as pl
 
+from core.data.inner_tables import column_names
 from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, TableFile, filled, scan_text
-from core.data.roles import plain
-from core.errors import DataError, ProjectError
+from core.errors import DataError
 
 _DELIMITERS = ",\t;|"
 _PAIRS = ("::", "||", "\t\t", ";;", ",,", "~~", "##", "|||")
@@ -110,17 +110,9 @@ class Delimited(TableFile):
         """The same file with names for its columns, its first line being a row like the others.
 
         Raises:
-            ProjectError: another number of names than of columns, or the first line is a header already.
+            ProjectError: see `column_names`.
         """
-        first = ", ".join(self.columns)[:200]
-        if len(names) != len(self.columns):
-            raise ProjectError(
-                f"{key}: {len(names)} names, but {self.path} has {len(self.columns)} columns; its first line: {first}",
-                "Name every column, in the order of the file.",
-            )
-        if {plain(name) for name in names} & {plain(name) for name in self.columns}:
-            raise ProjectError(f"{key}: {self.path} has a header line already: {first}", f"Leave out {key}.")
-        return replace(self, columns=tuple(names), header=False)
+        return replace(self, columns=column_names(self.path, self.columns, names, key), header=False)
 
     @property
     def line_end(self) -> bytes:

@@ -14,10 +14,9 @@ from typing import ClassVar
 
 import polars as pl
 
-from core.data.inner_tables import chosen_table
+from core.data.inner_tables import chosen_table, column_names
 from core.data.read import BAD, ROW, Head, TableFile, filled, first_line
-from core.data.roles import plain
-from core.errors import DataError, EnvironmentFault, ProjectError
+from core.errors import DataError, EnvironmentFault
 from core.units import size
 
 _ZIP = b"PK\x03\x04"
@@ -83,17 +82,9 @@ class Excel(TableFile):
         """The same sheet with names for its columns, its first row being a row like the others.
 
         Raises:
-            ProjectError: another number of names than of columns, or the first row is a header already.
+            ProjectError: see `column_names`.
         """
-        first = ", ".join(self.columns)[:200]
-        if len(names) != len(self.columns):
-            raise ProjectError(
-                f"{key}: {len(names)} names, but {self.path} has {len(self.columns)} columns; its first row: {first}",
-                "Name every column, in the order of the sheet.",
-            )
-        if {plain(name) for name in names} & {plain(name) for name in self.columns}:
-            raise ProjectError(f"{key}: {self.path} has a header already: {first}", f"Leave out {key}.")
-        return replace(self, columns=tuple(names), header=False)
+        return replace(self, columns=column_names(self.path, self.columns, names, key), header=False)
 
     def notes(self) -> list[str]:
         """Rows above the header."""

@@ -21,6 +21,8 @@ DAY = 10
 """Letters of a day."""
 USER, ITEM = "user:", "item:"
 """How the id of a row begins that is a user, or an item."""
+ASKING = line([("◐ ", "bold $accent"), "asking the model …"])
+"""What a panel says until its first answer is there."""
 
 
 def user_row(user: str, outcome: Outcome | None, by_length: bool = False) -> Row:

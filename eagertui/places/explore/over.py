@@ -21,6 +21,7 @@ from eagertui.overlays.modals import Finder, Overlay
 from eagertui.places.explore.beam_lines import beam_lines
 from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.explore_question import Taken
+from eagertui.places.explore.lines import ASKING
 from eagertui.widgets.draw import FAINT, clip, error_lines, line, safe, spread
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import Row
@@ -61,7 +62,7 @@ class Answered(Overlay):
         """Ask."""
         panel = self.query_one("#over")
         panel.border_title, panel.border_subtitle = Content(self._title), Content(self.SUBTITLE)
-        self.show(lambda width: [line([("◐ ", "bold $accent"), "asking the model …"])])
+        self.show(lambda width: [ASKING])
         self.look()
 
     @work(group="look", exclusive=True, exit_on_error=False)

@@ -24,6 +24,7 @@ from eagertui.places.explore.evidence_lines import why_lines
 from eagertui.places.explore.explore_question import ExploreQuestion, Taken, ranks_of, taken
 from eagertui.places.explore.finding_who import UserInput, outcomes_of
 from eagertui.places.explore.lines import (
+    ASKING,
     ITEM,
     USER,
     asked_lines,
@@ -81,6 +82,7 @@ class ExploreScreen(Beside):
         self.query_one("#who").border_title = "Users"
         self.query_one("#message").border_title = "Next"
         self.query_one("#why").border_title = "Why"
+        self.query_one("#why-lines", Lines).show(lambda width: [ASKING])
 
     def copy_text(self) -> str:
         """The row under the cursor: a user's id, or an item's id and title."""
@@ -181,6 +183,8 @@ class ExploreScreen(Beside):
         others = ranks_of(self.beside_list.get("items")) if self.beside_list else None
         below.show(item_rows(items, target, self.places_before, others))
         below.highlighted = 0 if items else None
+        if not items:
+            self.query_one("#why-lines", Lines).show(lambda width: ())
         asked = asked_lines(question, answer.get("notes"))
         self.query_one("#asked", Lines).show_if(bool(asked), lambda width: asked)
         rank = self._true_rank(question)

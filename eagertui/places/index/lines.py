@@ -299,3 +299,8 @@ def item_lines(lookup: Lookup, item: int, width: int, height: int) -> list[Conte
             line([(fill(f"{letter(depth - 1)}{codes[depth - 1]}", 6), "$primary"), clip(words, width - 6)], width)
         )
     return rows[:height]
+
+
+def wrapped(lines: list[Content], width: int) -> list[Content]:
+    """Lines folded at the width, for a panel that does not fold."""
+    return [row for one in lines for row in one.wrap(max(1, width))]

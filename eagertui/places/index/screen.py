@@ -27,6 +27,7 @@ from eagertui.places.index.lines import (
     report_lines,
     settling_lines,
     standing,
+    wrapped,
 )
 from eagertui.places.index.opening import OpenIndex, find_index, open_index
 from eagertui.places.place import Place
@@ -199,7 +200,7 @@ class IndexScreen(Place):
         levels, text = self.query_one("#levels", Fitted), self.query_one("#report-text", Lines)
         settling = self.query_one("#settling", Lines)
         if fault is not None:
-            levels.show(lambda width, height: [*_wrapped(error_lines(fault.message, fault.remedy), width)])
+            levels.show(lambda width, height: [*wrapped(error_lines(fault.message, fault.remedy), width)])
             text.show(lambda width: error_lines(fault.message, fault.remedy))
             settling.show(lambda width: error_lines(fault.message, fault.remedy))
             return
@@ -397,8 +398,3 @@ class IndexScreen(Place):
             other = await choose_other(self.eager, self._open.at)
             if other is not None:
                 await compare(self.eager, self._open.at, other)
-
-
-def _wrapped(lines: list[Content], width: int) -> list[Content]:
-    """Lines folded at the width, for a panel that does not fold."""
-    return [row for one in lines for row in one.wrap(max(1, width))]

@@ -29,7 +29,8 @@ from core.machine import prepare, use_bf16
 from core.project import Project
 from core.run.folder import RunFolder
 from core.training.loop import bucketed
-from core.vectors.sasrec_model import MEAN_LENGTH, SasRec, SequenceBatch, _NextItem, padded
+from core.vectors.sasrec_model import MEAN_LENGTH, SasRec, _NextItem
+from core.vectors.sequence_model import SequenceBatch, padded
 
 WARM = 5
 

@@ -30,9 +30,10 @@ from torch.profiler import ProfilerActivity, profile
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
 from core.machine import prepare, use_bf16
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
 from core.model.checkpoint import generator_of
 from core.model.trie import Trie
+from core.model.vocabulary import build_vocabulary
 from core.project import Project
 from core.run.folder import RunFolder
 from core.tune.batch import Batch

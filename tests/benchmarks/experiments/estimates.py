@@ -39,8 +39,9 @@ from core.pipeline import BESIDE
 from core.project import Project
 from core.run.events import Event
 from core.run.folder import RunFolder
+from core.run.reducer import reduce_all
 from core.run.stage_plan import OTHERS, StagePlan
-from core.run.state import RunState, reduce_all
+from core.run.state import RunState
 from core.store import STAGE_FILE
 
 KEPT = Path(__file__).parent / "results" / "run_times.json"

@@ -82,6 +82,17 @@ class System:
 CONTRAST = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1"]
 
 
+_REWARD = (
+    '{ name="sequential", epochs=6, learning_rate=2e-3 }, '
+    '{ name="reward", epochs=2, learning_rate=2e-4, objective="%s" }'
+)
+REWARDED = {
+    "off": [],
+    "control: as many steps of likelihood": ["tune.stages=[" + _REWARD % "likelihood" + "]"],
+    "on": ["tune.stages=[" + _REWARD % "reward" + "]"],
+}
+
+
 def _contrast(weight: str) -> System:
     """One half of SRA-CL."""
     rows = {"off": [], "control: random neighbours": [weight, "sasrec.contrast_neighbours=random"], "on": [weight]}
@@ -120,6 +131,7 @@ SYSTEMS = {
         "model", "2410.09560", ("index",),
         {"off": ["index.method=rq-vae"], "control: parallel": ["index.method=parallel"], "on": ["index.method=moc"]},
     ),
+    "gream": System("model", "2510.20815", ("tune",), REWARDED),
     "letter's temperature": System(
         "model", "2405.07314", ("tune",),
         {"off": [], "control: above one": ["tune.temperature=1.3"], "on": ["tune.temperature=0.7"]},

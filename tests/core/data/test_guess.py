@@ -398,7 +398,7 @@ def test_names_for_an_item_table(tmp_path: Path) -> None:
 
 
 def test_names_where_there_are_some(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"log.csv has a header line already: user_id, item_id"):
+    with pytest.raises(ProjectError, match=r"log.csv has a header already: user_id, item_id"):
         guessed(tmp_path, "user_id,item_id\nu,i\n", columns=("user_id", "item"))
     pl.DataFrame({"user_id": [1], "item_id": [2]}).write_parquet(tmp_path / "log.parquet")
     with pytest.raises(ProjectError, match="is parquet, which has names of its own: user_id, item_id"):

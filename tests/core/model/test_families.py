@@ -12,13 +12,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from core.errors import ProjectError
 from core.model.attention import NAME as CPU_ATTENTION
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.model.export import export_model
 from core.model.peft_layers import adapt, embed, head_logits, state_of
 from core.model.pretrained import check_length, longest, own_dtype
 from core.model.trie import Trie
-from core.model.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary, build_vocabulary
 from core.recommend.beam import beam_search
 from core.run.reporter import NullReporter
 from core.settings import BackboneSettings, LoraSettings

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from core.errors import EnvironmentFault
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
+from core.model.vocabulary import build_vocabulary
 from core.settings import BackboneSettings
 from core.tune.soft_targets import SoftTargets
 from core.tune.target_rows import TargetRows, every_item_rows

@@ -13,11 +13,11 @@ import torch
 from transformers import PreTrainedModel
 
 from core.errors import DataError, ProjectError
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
 from core.model.checkpoint import load_checkpoint, save_checkpoint
 from core.model.export import export_model
 from core.model.peft_layers import adapt, linear_layers, state_of
-from core.model.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary, build_vocabulary
 from core.recommend.beam import beam_search
 from core.settings import BackboneSettings, LoraSettings
 from tests.core.engine_tools import small_index, uneven_codes

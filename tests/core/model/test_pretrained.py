@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
     BertConfig,
     BertLMHeadModel,
     BloomConfig,
@@ -29,12 +30,12 @@ from transformers import (
 )
 
 from core.errors import EnvironmentFault, ProjectError
-from core.model import pretrained
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.model.peft_layers import adapt, state_of
 from core.model.pretrained import kernel_of, load_model
 from core.model.trie import Trie
+from core.model.vocabulary import build_vocabulary
 from core.recommend.beam import beam_search
 from core.settings import BackboneSettings, LoraSettings
 from tests.core.engine_tools import exhaustive, small_index, uneven_codes
@@ -176,7 +177,7 @@ def test_a_hub_that_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("We couldn't connect to 'https://huggingface.co' to load the files")
 
     for fault, reason in ((gated, "gated: accept its licence"), (lost, "hub cannot be reached")):
-        monkeypatch.setattr(pretrained.AutoConfig, "from_pretrained", fault)
+        monkeypatch.setattr(AutoConfig, "from_pretrained", fault)
         with pytest.raises(EnvironmentFault, match=reason):
             load_model("nobody/nothing", "cpu")
 

@@ -84,14 +84,14 @@ def test_a_task_says_what_it_needs() -> None:
 
 
 def test_a_task_of_another_package_is_rendered_like_ours(echo: Path) -> None:
-    assert TASKS.all_names.index("a-toy-echo") == task_number("a-toy-echo") == 16
+    assert TASKS.all_names.index("a-toy-echo") == task_number("a-toy-echo") == 17
     own = load_wordings(tasks=["a-toy-echo"])
     assert own["a-toy-echo"][0].prompt == "{item} shouts {loud}" and "a-toy-echo" not in load_wordings()
     data = task_data_of("bytes")
     renderer = Renderer(data.renderer.vocabulary, data.renderer.item_tokens, own, data.texts, 4096)
     rows = TaskData(**{**vars(data), "renderer": renderer}).rows("a-toy-echo")
     example = rows.example(3, (0,))
-    assert len(rows) == ITEMS and example.task == 16
+    assert len(rows) == ITEMS and example.task == 17
     (prompt, _), (response, predicted) = renderer.spans(example)
     assert prompt.strip().endswith(f"shouts {TITLES[3].upper()}") and TITLES[3] in response and predicted
 
@@ -114,13 +114,13 @@ def test_what_is_installed_beside_changes_nothing(echo: Path, tmp_path: Path, mo
     file = write_world(tmp_path / "world", walks())
     project = Project.load(file, ["tune.stages.0.tasks={ sequential = 1.0, code-to-title = 0.5 }"])
     marks = [stage.fingerprint for stage in plan(project)]
-    seed, ours = task_seed("a-toy-echo"), [task_seed(name) for name in TASKS.all_names[:16]]
+    seed, ours = task_seed("a-toy-echo"), [task_seed(name) for name in TASKS.all_names[:17]]
     install(
         tmp_path / "more", monkeypatch, "toy_more", {"eagertui.tasks a-more": "toy_echo_task:Echo"},
         {"a-more.toml": WORDINGS},
     )  # fmt: skip
-    assert task_number("a-toy-echo") == 17 and task_seed("a-toy-echo") == seed > 17
-    assert [task_seed(name) for name in TASKS.all_names[:16]] == ours == list(range(16))
+    assert task_number("a-toy-echo") == 18 and task_seed("a-toy-echo") == seed > 18
+    assert [task_seed(name) for name in TASKS.all_names[:17]] == ours == list(range(17))
     assert [stage.fingerprint for stage in plan(project)] == marks
     monkeypatch.undo()
     forget()

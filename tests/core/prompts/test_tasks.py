@@ -43,6 +43,7 @@ def test_how_many_rows_each_task_has() -> None:
     assert told["yes-no"] == 2 * prefixes
     assert told["intent-to-code"] == int((train.lengths > 0).sum())
     assert told["preference"] == told["intent-history-to-code"] == int((train.lengths > 1).sum())
+    assert told["reasons-to-code"] == told["preference"]
 
 
 def test_each_prefix_of_the_training_sequences_is_a_row_once() -> None:

@@ -13,7 +13,8 @@ from core.errors import DataError, ProjectError
 from core.recommend.recommender import Recommender
 from core.run.events import EventReader
 from core.run.folder import RunFolder
-from core.run.state import RunState, reduce_all
+from core.run.reducer import reduce_all
+from core.run.state import RunState
 from core.run.status import Status
 from core.safe_json import read_object
 from core.serve.served_run import ServedRun

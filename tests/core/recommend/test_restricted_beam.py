@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
 from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead
 from core.model.trie import Trie
-from core.model.vocabulary import Vocabulary
+from core.model.vocabulary import Vocabulary, build_vocabulary
 from core.recommend.beam import beam_search
 from core.recommend.fusion import Parts, fused_lists
 from core.settings import BackboneSettings

@@ -12,17 +12,8 @@ import pytest
 from core.run.events import MAX_LINE, Event, EventReader, parse
 from core.run.folder import RunFolder
 from core.run.follow import Follower
-from core.run.state import (
-    MAX_KEPT,
-    MAX_LOG,
-    MAX_PACES,
-    MAX_POINTS,
-    MAX_SERIES,
-    MAX_WATCHED,
-    RunState,
-    reduce,
-    reduce_all,
-)
+from core.run.reducer import MAX_PACES, MAX_SERIES, MAX_WATCHED, reduce, reduce_all
+from core.run.state import MAX_KEPT, MAX_LOG, MAX_POINTS, RunState
 from tests.benchmarks.terminal.long_run import open_run, story
 
 COUNT = 20_000

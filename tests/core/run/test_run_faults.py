@@ -25,8 +25,9 @@ from core.run.events import EventReader
 from core.run.folder import RunFolder
 from core.run.follow import Follower
 from core.run.identity import boot, identity
+from core.run.reducer import reduce_all
 from core.run.reporter import Reporter, RunReporter
-from core.run.state import RunState, reduce_all
+from core.run.state import RunState
 from core.run.status import Status
 from tests.core.run.run_tools import FOREVER, QUICK, at_work, command, follow, wait_until
 

@@ -6,7 +6,8 @@ import math
 import time
 
 from core.run.events import Event
-from core.run.state import MAX_LOG, MAX_POINTS, RunState, Series, reduce, reduce_all
+from core.run.reducer import reduce, reduce_all
+from core.run.state import MAX_LOG, MAX_POINTS, RunState, Series
 
 
 class Story:

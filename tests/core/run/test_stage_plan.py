@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.run.events import Event
+from core.run.reducer import reduce_all
 from core.run.stage_plan import FEW_SECONDS, LONGER, SPREAD, SPREAD_BESIDE, StagePlan
-from core.run.state import RunState, reduce_all
+from core.run.state import RunState
 
 PLAN = StagePlan(("data", "tune", "evaluate"), {"data": 5.0, "tune": 100.0, "evaluate": 30.0})
 

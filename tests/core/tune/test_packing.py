@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model.backbone import build_backbone, build_vocabulary
+from core.model.backbone import build_backbone
+from core.model.vocabulary import build_vocabulary
 from core.prompts.render import RenderedRow
 from core.prompts.tasks import task_number
 from core.registry import TASKS

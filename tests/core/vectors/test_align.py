@@ -30,7 +30,8 @@ from core.vectors.align.disentangled import DisentangledAlignment
 from core.vectors.align.generate import GenerateAlignment
 from core.vectors.align_model import ContrastAligner, GenerateAligner, SasrecAlignment
 from core.vectors.lightgcn_model import AlignedBatch, AlignedLightGcn, LightGcn, lightgcn_vectors
-from core.vectors.sasrec_model import SasRec, SequenceBatch, SequenceView, fit_sasrec, padded
+from core.vectors.sasrec_model import SasRec, SequenceView, fit_sasrec
+from core.vectors.sequence_model import SequenceBatch, padded
 from core.vectors.text_projection import FILE, TextProjection
 from tests.core.engine_tools import StopAfter, sequences, stages_of, up_to, walks, write_world
 from tests.core.index.revisions.test_add import table

@@ -19,7 +19,8 @@ from core.run.reporter import NullReporter, Reporter
 from core.settings import SasrecSettings
 from core.vectors import ItemVectors
 from core.vectors.sasrec_contrast import TEMPERATURE, SasrecContrast, pair_loss
-from core.vectors.sasrec_model import SasRec, SequenceBatch, SequenceView, fit_sasrec, padded, training_rows
+from core.vectors.sasrec_model import SasRec, SequenceView, fit_sasrec
+from core.vectors.sequence_model import SequenceBatch, padded, training_rows
 from core.vectors.text_neighbours import DECAY, NONE, nearest_texts, prefix_texts, unit_texts
 from tests.core.engine_tools import StopAfter, sequences, stages_of, up_to, walks, write_world
 from tests.core.test_pipeline_leaks import swapped

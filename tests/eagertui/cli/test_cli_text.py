@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from core.run.events import Event
-from core.run.state import RunState, reduce
+from core.run.reducer import reduce
+from core.run.state import RunState
 from eagertui.cli.output.narration import INTERVAL, Printer
 from eagertui.cli.verbs import doctor
 from eagertui.plain import figure, figures, visible

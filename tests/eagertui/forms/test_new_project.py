@@ -16,6 +16,7 @@ from eagertui.forms import new_project
 from eagertui.forms.new_project import NewProjectScreen
 from eagertui.forms.pick_file import PickFileScreen
 from eagertui.forms.settings_form import SettingsForm
+from eagertui.widgets.row_list import RowList
 from tests.eagertui.app_tools import Eyes
 from tests.eagertui.forms.form_tools import Errands, run_init, write_tables
 
@@ -150,6 +151,17 @@ async def test_another_column_changes_the_guess_of_the_rest(make: Open, tables: 
         await maker.see("• user +book", "item +(reader|–)")
         await maker.press("d")
         await maker.see("user +reader", "item +book", "ready; w writes")
+
+
+async def test_the_second_file_is_looked_for_where_the_first_was(make: Open, tables: Path) -> None:
+    (tables / "archive").mkdir()
+    async with make() as maker:
+        await maker.pick("log.csv")
+        await maker.see("2 of 3", r"archive/", r"log\.csv")
+        assert maker.app.screen.query_one(RowList).current == "log.csv"
+        await maker.press("escape")
+        await maker.see("1 of 3", r"archive/", r"log\.csv")
+        assert maker.app.screen.query_one(RowList).current == "log.csv"
 
 
 async def test_every_step_has_a_way_back(make: Open, tables: Path) -> None:

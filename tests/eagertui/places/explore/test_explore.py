@@ -14,8 +14,9 @@ import pytest
 
 from core.run import launch
 from core.run.folder import RunFolder
+from eagertui.places.explore import screen
 from eagertui.widgets.row_list import RowList
-from tests.eagertui.app_tools import QUICK, Eyes, fake_engine, new_run
+from tests.eagertui.app_tools import QUICK, Eyes, fake_engine, new_run, screen_text
 from tests.eagertui.places.explore.test_outcomes import write
 
 Open = Callable[..., Any]
@@ -124,6 +125,18 @@ async def test_a_baseline_beside(open_app: Open, finished: RunFolder) -> None:
         await eyes.see("Next by popularity")
         await eyes.press("b")
         await eyes.until(lambda: not eyes.app.screen.has_class("-beside"))
+
+
+async def test_the_panel_for_why_says_that_it_asks(
+    open_app: Open, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "PAUSE", 1.5)
+    async with open_app(size=(160, 40), verb="recommend") as eyes:
+        await eyes.see("reader-000")
+        await eyes.press("enter")
+        await eyes.see("History of reader-000", "asking the model")
+        await eyes.see("Code by code")
+        await eyes.until(lambda: "asking the model" not in screen_text(eyes.app))
 
 
 async def test_another_run_beside(open_app: Open, shop: Path, finished: RunFolder) -> None:

@@ -16,8 +16,9 @@ from rich.cells import cell_len
 from core.run import launch
 from core.run.events import Event
 from core.run.folder import RunFolder
+from core.run.reducer import reduce_all
 from core.run.stage_plan import StagePlan
-from core.run.state import RunState, StageState, reduce_all
+from core.run.state import RunState, StageState
 from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
 from eagertui.places.train.lines import headline, read_plan, stage_lines
