@@ -16,8 +16,8 @@ from core.stage import Artefacts, Settings, Stage, inputs
 
 _LATER = ("columns", "item_columns", "encoding", "table", "item_table", "where", "ties", "valid_from", "test_from")
 """Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
-ROW, PARTITION, USER, ITEM = 250.0, 4e6, 120.0, 160.0
-"""Bytes a row of the partition that is worked on, a partition that is being written, a user and an item."""
+ROW, PARTITION, USER, ITEM = 250.0, 5e6, 120.0, 160.0
+"""Bytes a row of the partition that is worked on, each partition of the log, a user and an item."""
 WRITTEN_ROW = 100.0
 """Bytes a row on the disk while a log is in partitions."""
 
