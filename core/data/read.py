@@ -28,6 +28,8 @@ COUNTED_BYTES = 1 << 18
 """Bytes of a file, as it lies there, whose lines tell how many it has in all."""
 GZIP_RATIO = 3.5
 """Bytes of text a byte of a packed file: as in the item tables of Amazon's data sets."""
+GROUPS_OF_FILE = 24
+"""Groups of rows in a file of `sink_by_key`: what is known of each stays in memory until the file is closed."""
 Result = TypeVar("Result")
 _READ_ERRORS = (MemoryError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
@@ -291,7 +293,8 @@ def sink_by_key(
     def write(frame: pl.LazyFrame) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        target = pl.PartitionBy(folder, key=key, include_key=False)
+        most = GROUPS_OF_FILE * max(1, gathered)
+        target = pl.PartitionBy(folder, key=key, include_key=False, max_rows_per_file=most)
         try:
             frame.sink_parquet(
                 target, compression="uncompressed", statistics=False, row_group_size=max(1, gathered), mkdir=True

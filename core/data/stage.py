@@ -16,8 +16,8 @@ from core.stage import Artefacts, Settings, Stage, inputs
 
 _LATER = ("columns", "item_columns", "encoding", "table", "item_table", "where", "ties", "valid_from", "test_from")
 """Settings that came after the first data sets were made: at their default they are no part of the fingerprint."""
-ROW, USER, ITEM = 250.0, 120.0, 160.0
-"""Bytes a row of the partition that is worked on, a user and an item."""
+ROW, PARTITION, USER, ITEM = 250.0, 5e6, 120.0, 160.0
+"""Bytes a row of the partition that is worked on, each partition of the log, a user and an item."""
 WRITTEN_ROW = 100.0
 """Bytes a row on the disk while a log is in partitions."""
 
@@ -63,7 +63,8 @@ def _work(job: Job) -> Work:
 def _memory(job: Job) -> float:
     sizes = job.sizes
     at_once = min(sizes.rows, 3 * PARTITION_ROWS // 2) * ROW
-    return (at_once + sizes.n_users * USER + sizes.items * ITEM) * MB + 3 * sizes.text_mb
+    written = sizes.rows // PARTITION_ROWS * PARTITION
+    return (at_once + written + sizes.n_users * USER + sizes.items * ITEM) * MB + 3 * sizes.text_mb
 
 
 def _disk(job: Job) -> float:

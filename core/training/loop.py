@@ -30,6 +30,8 @@ METRIC_EVERY = 20
 """Steps between two reports of a step's figures."""
 SAVE_EVERY = 5.0
 """Seconds between two checkpoints at least; where somebody asks for one, it is written at once."""
+LOST = 60.0
+"""Seconds of training that a kill may cost: an epoch that takes longer is written inside, too."""
 CHUNK = 32
 """Batches that are sorted by length together."""
 FALLING = 0.1
@@ -196,7 +198,7 @@ class Loop:
         """
         a_step = self.accumulate * self.processes.count  # batches of all processes together
         total = self.schedule.epochs * math.ceil(len(self.batches(0)) / a_step)
-        place, saved = self.position, time.monotonic()
+        place, self._saved = self.position, time.monotonic()
         while True:
             if place.due:  # an epoch has ended, here or before an interruption
                 place.ended = not self._judged(after_epoch)
@@ -204,9 +206,8 @@ class Loop:
                 self._reported = 0.0  # the validation's time is not the training's
                 over = place.ended or place.epoch >= self.schedule.epochs
                 # Of short epochs not each is worth writing; the first process's clock counts.
-                if self.processes.agreed(over or time.monotonic() - saved >= SAVE_EVERY):
+                if self.processes.agreed(over or time.monotonic() - self._saved >= SAVE_EVERY):
                     self.save()
-                    saved = time.monotonic()
             if place.ended or place.epoch >= self.schedule.epochs:
                 break
             batches = self.batches(place.epoch)
@@ -274,6 +275,7 @@ class Loop:
             for old in self.folder.glob("loop-*.safetensors"):
                 if old.name != f"loop-{self.position.step}.safetensors":
                     old.unlink()
+        self._saved = time.monotonic()
         return self.folder
 
     def forget(self) -> None:
@@ -401,11 +403,14 @@ class Loop:
         self.reporter.metric(self.position.step, means)
 
     def _obey(self) -> None:
-        """Write a checkpoint or stop where somebody asks for it; the first process hears it for all."""
-        wish = self.processes.agreed(self.reporter.wants())
+        """Write a checkpoint or stop where somebody asks for it, or it is time; the first process decides for all."""
+        wish: str = self.reporter.wants()
+        wish = self.processes.agreed("save" if wish == "go" and time.monotonic() - self._saved >= LOST else wish)
         if wish == "go":
             return
         folder = self.save()
+        if wish == "save":
+            return
         self.reporter.checkpoint(folder, self.position.step)
         if wish == "stop":
             raise StopRequested(folder)

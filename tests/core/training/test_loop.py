@@ -146,6 +146,22 @@ def test_a_kill_goes_back_to_the_last_checkpoint(
     assert weights(again) == weights(whole)
 
 
+@pytest.mark.parametrize("killed", [2, 3, 8])
+def test_a_kill_inside_a_long_epoch_goes_back_by_a_minute(
+    killed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint is of the step before, where every step takes longer than what may be lost."""
+    whole = loop(tmp_path / "whole", ema=0.9)
+    whole.run()
+    monkeypatch.setattr("core.training.loop.LOST", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        loop(tmp_path / "killed", Killed(0, killed), ema=0.9).run()
+    again = loop(tmp_path / "killed", ema=0.9)
+    assert again.position.step == killed - 1
+    again.run()
+    assert weights(again) == weights(whole)
+
+
 def test_a_kill_between_the_two_files_of_a_checkpoint(tmp_path: Path) -> None:
     """The tensors of a later step are there, the note is still that of the earlier one."""
     whole = loop(tmp_path / "whole")
