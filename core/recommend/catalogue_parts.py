@@ -20,6 +20,7 @@ from torch import Tensor
 from core.baselines import BaselineTask, Scorer, popularity_of
 from core.data.arrays import Sequences
 from core.data.dataset import Dataset
+from core.index.revisions.changes import LIKE, Growth
 from core.model.dense import DenseHead
 from core.project import Project
 from core.recommend.encoded import Histories
@@ -31,8 +32,9 @@ GENERATOR, DENSE = "model", "dense"
 """The parts that are a checkpoint's own."""
 SMOOTHING = 0.1
 """Share of popularity in the probabilities of a baseline of counts."""
-LIKE = 8
-"""Known items that speak for one that came later."""
+ALIKE = 0.1
+"""How far the cosine of two texts may lie behind the nearest one's before an item speaks for one that came later with a
+share of 1/e beside it."""
 
 
 class CataloguePart(Protocol):
@@ -69,6 +71,35 @@ class DensePart:
 
 
 @dataclass(frozen=True)
+class Later:
+    """Known items that speak for those that came later.
+
+    Attributes:
+        items: numbers of known items, the one that is most like it first; shape (later items, like).
+        log_shares: logarithm of how far each speaks for it; these shares sum to one; float32, same shape.
+    """
+
+    items: npt.NDArray[np.int64]
+    log_shares: npt.NDArray[np.float32]
+
+    @staticmethod
+    def of(old: npt.NDArray[np.integer], growth: Growth) -> Later:
+        """By their texts; where nothing is known of these, by codes, see `most_like`.
+
+        Args:
+            old: codes of the known items; shape (items, levels).
+            growth: what was added.
+        """
+        items, shares = most_like(old, growth.codes), np.full((len(growth.codes), LIKE), 1 / LIKE)
+        for row, (like, cosines) in enumerate(zip(growth.like, growth.cosines, strict=True)):
+            if like:
+                weights = np.exp((np.array(cosines) - cosines[0]) / ALIKE)
+                items[row, : len(like)], shares[row] = like, 0.0
+                shares[row, : len(like)] = weights / weights.sum()
+        return Later(items, np.log(np.maximum(shares, 1e-30)).astype(np.float32))
+
+
+@dataclass(frozen=True)
 class BaselinePart:
     """A fitted baseline, which may know fewer items than there are.
 
@@ -77,14 +108,14 @@ class BaselinePart:
         scale: of its scores, see `core.baselines.Baseline`.
         popularity: share of each item in the training interactions, none of them 0; shape (items that it knows,).
         listed: numbers of the items that can be listed; None = all of them.
-        later: for each item that came later, those that it knows and that are most like it; shape (later items, like).
+        later: who speaks for the items that came later; None = there are none.
     """
 
     scorer: Scorer
     scale: Literal["logits", "counts"]
     popularity: npt.NDArray[np.float32]
     listed: Tensor | None = None
-    later: npt.NDArray[np.int64] | None = None
+    later: Later | None = None
 
     def log_probs(self, states: Tensor, histories: Histories) -> Tensor:
         """See `CataloguePart`."""
@@ -97,12 +128,15 @@ class BaselinePart:
             shares = torch.where(total > 0, scores / total.clamp_min(1e-30), popularity)
             log_probs = torch.log((1 - SMOOTHING) * shares + SMOOTHING * popularity)
         if self.later is not None:
-            like = torch.from_numpy(self.later)
-            log_probs = torch.cat([log_probs, log_probs[:, like].mean(dim=2)], dim=1)
+            # The mean of their probabilities, one column of them after the other; (users, later items).
+            spoken = log_probs.new_full((len(log_probs), len(self.later.items)), -torch.inf)
+            for like, share in zip(self.later.items.T, self.later.log_shares.T, strict=True):
+                spoken = torch.logaddexp(spoken, log_probs[:, torch.from_numpy(like)] + torch.from_numpy(share))
+            log_probs = torch.cat([log_probs, spoken], dim=1)
         log_probs = log_probs.to(states.device)
         return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
 
-    def among(self, listed: Tensor | None, later: npt.NDArray[np.int64] | None) -> BaselinePart:
+    def among(self, listed: Tensor | None, later: Later | None) -> BaselinePart:
         """The part where other items can be listed."""
         return replace(self, listed=listed, later=later)
 
@@ -111,7 +145,7 @@ class BaselinePart:
         rows = np.asarray(histories, dtype=np.int32)
         count = len(self.popularity)
         if self.later is not None:
-            rows = np.where(rows < count, rows, self.later[np.maximum(rows - count, 0), 0]).astype(np.int32)
+            rows = np.where(rows < count, rows, self.later.items[np.maximum(rows - count, 0), 0]).astype(np.int32)
         there = rows >= 0
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(there.sum(axis=1), dtype=np.int64)])
         return Sequences(rows[there], offsets)
@@ -144,9 +178,9 @@ class RepeatsPart:
         log_probs = torch.where(had > 0, again, other)
         return log_probs if self.listed is None else torch.log_softmax(log_probs[:, self.listed], dim=1)
 
-    def among(self, listed: Tensor | None, later: npt.NDArray[np.int64] | None) -> RepeatsPart:
+    def among(self, listed: Tensor | None, later: Later | None) -> RepeatsPart:
         """The part where other items can be listed."""
-        return replace(self, n_items=self.n_items + (0 if later is None else len(later)), listed=listed)
+        return replace(self, n_items=self.n_items + (0 if later is None else len(later.items)), listed=listed)
 
 
 FittedPart = BaselinePart | RepeatsPart

@@ -23,7 +23,7 @@ from core.files import write_atomic
 from core.model.checkpoint import TunedModel
 from core.model.trie import Allowed
 from core.recommend.beam import Lists, beam_search
-from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart
+from core.recommend.catalogue_parts import DENSE, GENERATOR, CataloguePart, DensePart, FittedPart, Later
 from core.recommend.encoded import Histories, encode
 from core.recommend.exact import exact_log_probs
 from core.safe_json import number, read_object
@@ -109,7 +109,7 @@ class Parts:
         checkpoint: TunedModel,
         fitted: Mapping[str, FittedPart],
         listed: npt.NDArray[np.integer] | None = None,
-        later: npt.NDArray[np.int64] | None = None,
+        later: Later | None = None,
     ) -> Parts:
         """Put parts together.
 

@@ -27,7 +27,7 @@ from core.model.trie import Allowed, Trie
 from core.project import Project
 from core.recommend.beam import Lists
 from core.recommend.best_so_far import load_model
-from core.recommend.catalogue_parts import FittedPart, fitted_parts, most_like
+from core.recommend.catalogue_parts import FittedPart, Later, fitted_parts
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion
 from core.recommend.items_of_run import ItemsOfRun
 from core.recommend.open_question import MODEL, open_list
@@ -78,7 +78,7 @@ class Recommender(ItemsOfRun):
         later = None
         if growth is not None and growth.number:
             if len(growth.codes):
-                later = most_like(checkpoint.index.codes, growth.codes)
+                later = Later.of(checkpoint.index.codes, growth)
             checkpoint = self._grown(checkpoint, growth)
         self.checkpoint = checkpoint
         self.parts = Parts.of(self._fusion.parts, checkpoint, fitted or {}, self._listed, later)

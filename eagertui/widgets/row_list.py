@@ -67,6 +67,13 @@ class RowList(OptionList):
             self.highlighted = ids.index(current) if current in ids else 0
         self.call_after_refresh(self._redraw)  # a scrollbar may have come and taken room
 
+    def on_mount(self) -> None:
+        """Draw again when a scrollbar comes or goes: no event tells of the room that it takes."""
+        self.watch(self, "show_vertical_scrollbar", self._redraw_later, init=False)
+
+    def _redraw_later(self) -> None:
+        self.call_after_refresh(self._redraw)
+
     def _redraw(self) -> None:
         width = self.scrollable_content_region.width
         for index, row in enumerate(self._rows):

@@ -162,7 +162,7 @@ def _placed(
     reporter: Reporter,
 ) -> pl.DataFrame:
     """Rows of new items, each with its code."""
-    from core.index.revisions.embed_new import spaces_of, text_vectors
+    from core.index.revisions.embed_new import likes, spaces_of, text_vectors
     from core.index.revisions.free_codes import Places
     from core.vectors import ItemVectors
     from core.vectors.text_projection import FILE
@@ -186,8 +186,12 @@ def _placed(
         if row % TELL_EVERY == 0 or row == len(fresh) - 1:
             reporter.progress("new items", row + 1, len(fresh), "items")
             reporter.stop_if_asked()
-    new = pl.Series("codes", codes, dtype=pl.List(pl.Int32))
-    return fresh.with_columns(new, pl.lit(False).alias("removed")).select(list(SCHEMA))
+    like, cosines = likes(text)
+    new = [
+        pl.Series(name, values, dtype=SCHEMA[name])
+        for name, values in (("codes", codes), ("like", like), ("cosines", cosines))
+    ]
+    return fresh.with_columns(*new, pl.lit(False).alias("removed")).select(list(SCHEMA))
 
 
 def _artefact(folder: RunFolder, stage: str) -> Path | None:
@@ -205,4 +209,5 @@ def _again(ids: pl.Series, index: ItemIndex, growth: Growth, removed: bool) -> p
     numbers = known.to_frame().with_row_index("row").filter(pl.col("item_id").is_in(ids.implode()))
     codes = pl.Series("codes", every[numbers["row"].to_numpy()].tolist(), dtype=pl.List(pl.Int32))
     same = [pl.col("item_id").alias("title"), pl.lit("").alias("text"), pl.lit(removed).alias("removed")]
+    same += [pl.lit([], dtype=SCHEMA[name]).alias(name) for name in ("like", "cosines")]
     return numbers.with_columns(codes, *same).select(list(SCHEMA))

@@ -28,8 +28,14 @@ SCHEMA: Mapping[str, pl.DataType] = {
     "text": pl.String(),
     "codes": pl.List(pl.Int32),
     "removed": pl.Boolean(),
+    "like": pl.List(pl.Int32),
+    "cosines": pl.List(pl.Float32),
 }
+OLDER = {"like": SCHEMA["like"], "cosines": SCHEMA["cosines"]}
+"""Columns that revisions of version 0.1 do not have."""
 BASE = "eagertui.base_id"
+LIKE = 8
+"""Known items that speak for a new one, at most."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,9 @@ class Growth:
         items: items that the base does not hold, in the order in which they came, removed ones too: `item_id`,
             `title`, `text`. The first gets the number after the base's last.
         codes: their codes; int32, shape (items, levels).
+        like: numbers of the base's items whose text is nearest to each one's, the nearest first; empty where nothing
+            is known.
+        cosines: of these texts.
         removed: ids that are not recommended any more, of the base too.
     """
 
@@ -69,6 +78,8 @@ class Growth:
     items: pl.DataFrame
     codes: npt.NDArray[np.int32]
     removed: frozenset[str]
+    like: tuple[tuple[int, ...], ...] = ()
+    cosines: tuple[tuple[float, ...], ...] = ()
 
 
 def load_revisions(run: RunFolder | Path | str, most: int | None = None) -> Growth:
@@ -88,6 +99,8 @@ def load_revisions(run: RunFolder | Path | str, most: int | None = None) -> Grow
             raise DataError(
                 f"{path}: the revision cannot be read ({error})", "put the file back from a copy"
             ) from error
+        if not OLDER.keys() & dict(table.schema).keys():
+            table = table.with_columns(pl.lit([], dtype=kind).alias(name) for name, kind in OLDER.items())
         if path.stem != _name(number) or dict(table.schema) != SCHEMA or base not in (bases or [base]):
             raise DataError(
                 f"{path}: no revision {_name(number)} of this index", f"put the files of {folder} back from a copy"
@@ -103,7 +116,8 @@ def load_revisions(run: RunFolder | Path | str, most: int | None = None) -> Grow
     levels = len(rows["codes"][0])  # where nothing was added there is no row to tell
     codes = np.array(first["codes"].to_list(), dtype=np.int32).reshape(len(first), levels)
     removed = frozenset(last.filter(pl.col("removed"))["item_id"].to_list())
-    return Growth(len(tables), bases[0], first.select("item_id", "title", "text"), codes, removed)
+    like, cosines = (tuple(map(tuple, first[name].to_list())) for name in ("like", "cosines"))
+    return Growth(len(tables), bases[0], first.select("item_id", "title", "text"), codes, removed, like, cosines)
 
 
 def newest_revision(run: RunFolder | Path | str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import faiss
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 
 from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
+from core.index.revisions.changes import LIKE
 from core.index.revisions.free_codes import Matrix, Space
 from core.project import Project
 from core.registry import TEXT_VECTORS
@@ -27,9 +29,16 @@ PROBES = 16
 BLOCK = 65_536
 
 
+class Texts(NamedTuple):
+    """Text vectors of a run's items and of new ones, in one space."""
+
+    base: ItemVectors
+    fresh: ItemVectors
+
+
 def text_vectors(
     project: Project, data: Path, artefact: Path | None, fresh: pl.DataFrame, given: Path | None, reporter: Reporter
-) -> tuple[Matrix, Matrix]:
+) -> Texts:
     """Text vectors of the base and of new items, in one space.
 
     Args:
@@ -42,7 +51,7 @@ def text_vectors(
         reporter: hears the progress.
 
     Returns:
-        Two matrices, shape (items, dim) and (fresh, dim); items without a text of their own hold the base's mean.
+        Both; new items without a text of their own hold the base's mean.
 
     Raises:
         ProjectError: nothing is known of the texts, or `given` is missing, too much, or does not fit.
@@ -84,7 +93,22 @@ def text_vectors(
     mean = old.matrix[old.known].mean(axis=0) if old.known.any() else old.matrix.mean(axis=0)
     rows = np.tile(mean, (len(fresh), 1))
     rows[new.known] = new.matrix[new.known]
-    return old.matrix, np.asarray(rows, dtype=np.float32)
+    return Texts(old, replace(new, matrix=np.asarray(rows, dtype=np.float32)))
+
+
+def likes(text: Texts) -> tuple[list[list[int]], list[list[float]]]:
+    """For every new item the known ones whose text is nearest, the nearest first, and their cosines.
+
+    Nothing for an item without a text, or where no known item has one.
+    """
+    seen, found = np.flatnonzero(text.base.known), np.flatnonzero(text.fresh.known)
+    items: list[list[int]] = [[] for _ in text.fresh.matrix]
+    cosines: list[list[float]] = [[] for _ in text.fresh.matrix]
+    if len(seen) and len(found):
+        near, similar = _nearest(Space.of(text.base.matrix), seen, text.fresh.matrix[found], min(LIKE, len(seen)))
+        for row, place in enumerate(found.tolist()):
+            items[place], cosines[place] = seen[near[row]].tolist(), similar[row].tolist()
+    return items, cosines
 
 
 def behaviour_estimates(text: Space, fresh: Matrix, behavior: Space, known: np.ndarray) -> Matrix:
@@ -102,7 +126,7 @@ def behaviour_estimates(text: Space, fresh: Matrix, behavior: Space, known: np.n
     seen = np.flatnonzero(known)
     if not len(seen):
         return np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
-    near = seen[_nearest(text, seen, fresh, min(NEIGHBOURS, len(seen)))]
+    near = seen[_nearest(text, seen, fresh, min(NEIGHBOURS, len(seen)))[0]]
     estimates = np.zeros((len(fresh), behavior.matrix.shape[1]), dtype=np.float32)
     for column in near.T:
         estimates += behavior.unit(column) / near.shape[1]
@@ -124,8 +148,8 @@ def projected(file: Path, texts: Matrix, width: int) -> Matrix:
     return projection.project(texts)
 
 
-def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> np.ndarray:
-    """Places in `seen` of the k nearest by cosine; shape (new, k)."""
+def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> tuple[np.ndarray, Matrix]:
+    """Places in `seen` of the k nearest by cosine, and these cosines; shape (new, k)."""
     dim = text.matrix.shape[1]
     index: faiss.Index = faiss.IndexFlatIP(dim)
     if len(seen) > EXACT_ITEMS:
@@ -137,12 +161,13 @@ def _nearest(text: Space, seen: np.ndarray, fresh: Matrix, k: int) -> np.ndarray
     for start in range(0, len(seen), BLOCK):
         index.add(text.unit(seen[start : start + BLOCK]))
     unit = fresh / np.maximum(np.linalg.norm(fresh, axis=1, keepdims=True), 1e-9)
-    _, near = index.search(np.ascontiguousarray(unit, dtype=np.float32), k)
-    return np.where(near < 0, near[:, :1], near)  # fewer than k in the cells that were searched
+    similar, near = index.search(np.ascontiguousarray(unit, dtype=np.float32), k)
+    missing = near < 0  # fewer than k in the cells that were searched
+    return np.where(missing, near[:, :1], near), np.where(missing, similar[:, :1], similar)
 
 
 def spaces_of(
-    text: tuple[Matrix, Matrix], behavior: ItemVectors | None, projection: Path | None = None
+    text: Texts, behavior: ItemVectors | None, projection: Path | None = None
 ) -> tuple[Mapping[str, Space], Mapping[str, Matrix]]:
     """The spaces of the base, and the new items' centred vectors in them, by source.
 
@@ -155,13 +180,13 @@ def spaces_of(
     Raises:
         DataError: the projection is broken, or one of other texts.
     """
-    spaces = {"semantic": Space.of(text[0])}
-    fresh = {"semantic": spaces["semantic"].centred(text[1])}
+    spaces = {"semantic": Space.of(text.base.matrix)}
+    fresh = {"semantic": spaces["semantic"].centred(text.fresh.matrix)}
     if behavior is not None:
         spaces["behavior"] = Space.of(behavior.matrix)
         if projection is not None:
-            estimates = projected(projection, text[1], behavior.matrix.shape[1])
+            estimates = projected(projection, text.fresh.matrix, behavior.matrix.shape[1])
         else:
-            estimates = behaviour_estimates(spaces["semantic"], text[1], spaces["behavior"], behavior.known)
+            estimates = behaviour_estimates(spaces["semantic"], text.fresh.matrix, spaces["behavior"], behavior.known)
         fresh["behavior"] = spaces["behavior"].centred(estimates)
     return spaces, fresh

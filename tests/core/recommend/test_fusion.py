@@ -6,18 +6,21 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from core.baselines import popularity_of
 from core.baselines.itemknn import ItemKNN
 from core.baselines.transitions import Transitions
+from core.data.arrays import Sequences
 from core.errors import DataError
+from core.index.revisions.changes import Growth
 from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead
 from core.model.trie import Trie
 from core.recommend.beam import beam_search
-from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, RepeatsPart, most_like, repeat_rate
+from core.recommend.catalogue_parts import SMOOTHING, BaselinePart, Later, RepeatsPart, most_like, repeat_rate
 from core.recommend.encoded import encode
 from core.recommend.fusion import FusedSearch, Fusion, Parts, fused_lists, load_fusion, save_fusion, united
 from core.recommend.recommender import Recommender
@@ -176,6 +179,31 @@ def test_items_that_came_later_are_like_those_of_the_longest_shared_prefix() -> 
     old = np.array([[0, 0, 1], [0, 0, 2], [0, 1, 0], [2, 0, 0]])
     like = most_like(old, np.array([[0, 0, 9], [0, 1, 5], [0, 7, 0], [9, 9, 9]]))
     assert [sorted({*row}) for row in like.tolist()] == [[0, 1], [2], [0, 1, 2], [0, 1, 2, 3]]
+
+
+def test_items_that_came_later_are_spoken_for_by_the_nearest_texts() -> None:
+    """The nearer the more, where texts are known; else all of a prefix alike. A part gives the mean probability."""
+    old = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    rows = pl.DataFrame({"item_id": ["n0", "n1"], "title": ["", ""], "text": ["", ""]})
+    growth = Growth(1, "x", rows, np.array([[1, 5], [0, 9]]), frozenset(), ((3, 2), ()), ((0.9, 0.8), ()))
+    later = Later.of(old, growth)
+    assert later.items[0, :2].tolist() == [3, 2] and set(later.items[1].tolist()) == {0, 1}
+    shares = np.exp(later.log_shares)
+    assert shares[0, :3] == pytest.approx([1 / (1 + np.exp(-1)), 1 / (1 + np.exp(1)), 0])
+    assert shares[1] == pytest.approx(1 / 8)
+
+    class Fixed:
+        def score(self, histories: Sequences) -> np.ndarray:
+            asked.append(histories.items.tolist())
+            return np.array([[1.0, 2.0, 3.0, 4.0]], dtype=np.float32)
+
+    asked: list[list[int]] = []
+    part = BaselinePart(Fixed(), "logits", np.full(4, 0.25, dtype=np.float32), later=later)
+    found = part.log_probs(torch.zeros(1, 2), np.array([[0, 4]]))[0].exp()
+    assert asked == [[0, 3]]  # in a history the nearest stands for it
+    known = torch.softmax(torch.tensor([1.0, 2.0, 3.0, 4.0]), dim=0)
+    expected = [shares[0, 0] * known[3] + shares[0, 1] * known[2], (known[0] + known[1]) / 2]
+    assert found.tolist() == pytest.approx([*known.tolist(), *map(float, expected)], rel=1e-5)
 
 
 def test_the_fusion_is_kept(tmp_path: Path) -> None:

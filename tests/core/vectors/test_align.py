@@ -291,7 +291,7 @@ def test_new_items_lie_where_the_projection_says(world: Path, tmp_path: Path) ->
     text = text_vectors(project, made["data"], made["semantic"], fresh, None, NullReporter())
     behavior = ItemVectors.load(made["behavior"] / "vectors.npz")
     spaces, vectors = spaces_of(text, behavior, made["behavior"] / FILE)
-    expected = TextProjection.load(made["behavior"] / FILE).project(text[1])
+    expected = TextProjection.load(made["behavior"] / FILE).project(text.fresh.matrix)
     assert vectors["behavior"] == pytest.approx(spaces["behavior"].centred(expected), abs=1e-6)
     assert np.abs(vectors["behavior"] - spaces_of(text, behavior)[1]["behavior"]).max() > 1e-3
     places = Places(ItemIndex.load(made["index"] / "index.parquet"), np.zeros((0, 0), np.int32), spaces)

@@ -157,6 +157,27 @@ def test_a_full_index_refuses_all_of_them(run: RunFolder, tmp_path: Path) -> Non
         add_items(run, table(tmp_path, ["one too many"]))
 
 
+def test_the_known_items_of_like_text_are_kept_with_it(run: RunFolder, tmp_path: Path) -> None:
+    """In the order of their cosines; none without a text, and none in revisions of before."""
+    known = pl.read_parquet(run.artefact("data") / "items.parquet")
+    twin = known.with_row_index("number").filter(pl.col("text") != "").row(5, named=True)
+    file = tmp_path / "new.parquet"
+    words = twin["text"].removeprefix(twin["title"]).strip(" .,\n")
+    rows = {"item_id": ["twin", "bare"], "title": [twin["title"], None], "blurb": [words, None]}
+    pl.DataFrame(rows).write_parquet(file)
+    add_items(run, file)
+    growth = load_revisions(run)
+    of = dict(zip(growth.items["item_id"], zip(growth.like, growth.cosines, strict=True), strict=True))
+    like, cosines = of["twin"]
+    texts = known["text"].to_list()
+    assert texts[like[0]][:14] == twin["text"][:14] and cosines[0] == pytest.approx(1, abs=1e-3)
+    assert len(like) == 8 and list(cosines) == sorted(cosines, reverse=True) and of["bare"] == ((), ())
+    path = next((run.path / "revisions").glob("*.parquet"))
+    older, about = pl.read_parquet(path).drop("like", "cosines"), pl.read_parquet_metadata(path)
+    older.write_parquet(path, metadata={"eagertui.base_id": about["eagertui.base_id"]})
+    assert load_revisions(run).like == ((), ()) and load_revisions(run).codes.tolist() == growth.codes.tolist()
+
+
 def test_removing_and_restoring(run: RunFolder, tmp_path: Path) -> None:
     index = index_of(run)
     first = add_items(run, table(tmp_path, ["n1", "n2"]))
