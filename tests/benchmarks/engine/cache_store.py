@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -99,8 +100,8 @@ def store(count: int, items: int, calls: int) -> bool:
     return size <= BYTES and float(own) <= MICROSECONDS and len(pending) == count // 100
 
 
-def by_model(run: Path, limit: int) -> None:
-    """Print users a second of a cache that is made by a run's model."""
+def by_model(run: Path, limit: int) -> dict[str, Any]:
+    """Make a cache by a run's model, of all users or so many drawn ones; its figures."""
     from core.recommend.cache.list_jobs import build_cache
 
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +122,7 @@ def by_model(run: Path, limit: int) -> None:
                 return users[chosen], histories.take(chosen)
 
             list_jobs.everybody = some  # type: ignore[assignment]
-        print(build_cache(copy, {"hide_seen": True}, print, lambda text: None))
+        return build_cache(copy, {"hide_seen": True}, print, lambda text: None)
 
 
 if __name__ == "__main__":
@@ -133,6 +134,6 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int, default=0, help="with --run: only so many users")
     given = parser.parse_args()
     if given.run:
-        by_model(given.run.resolve(), given.limit)
+        print(by_model(given.run.resolve(), given.limit))
     else:
         raise SystemExit(0 if store(given.users, given.items, given.calls) else 1)
