@@ -72,7 +72,7 @@ def make_world(folder: Path, users: int, items: int) -> None:
     titles = pl.select(pl.format("word{} kind{} thing{}", *(pl.Series(one) for one in words))).to_series()
     table = {"item_id": pl.Series(np.arange(1, items + 1)).cast(pl.String), "title": titles}
     pl.DataFrame(table).write_parquet(folder / "items.parquet")
-    # A row is a user's history: about EACH items of four codes, less what is held out; a thousand steps of 4,096 tokens.
+    # A row is a user's history: about EACH items of four codes, less what is held out; 1,000 steps of 4,096 tokens.
     caps = str(1250 * 4096 // (EACH * 4))
     (folder / "project.toml").write_text(PROJECT.replace("ROWS", caps), encoding="utf-8")
 
