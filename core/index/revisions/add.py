@@ -15,7 +15,7 @@ from core.data.data_report import DataReport
 from core.data.ids import two_writings
 from core.data.items import ID, open_items, read_items, with_texts
 from core.errors import DataError, ProjectError
-from core.index.revisions.changes import SCHEMA, Growth, Revision, growing, load_revisions, write_revision
+from core.index.revisions.changes import NEAREST, SCHEMA, Growth, Revision, growing, load_revisions, write_revision
 from core.index.table import ItemIndex
 from core.project import Project
 from core.run.folder import RunFolder
@@ -209,5 +209,5 @@ def _again(ids: pl.Series, index: ItemIndex, growth: Growth, removed: bool) -> p
     numbers = known.to_frame().with_row_index("row").filter(pl.col("item_id").is_in(ids.implode()))
     codes = pl.Series("codes", every[numbers["row"].to_numpy()].tolist(), dtype=pl.List(pl.Int32))
     same = [pl.col("item_id").alias("title"), pl.lit("").alias("text"), pl.lit(removed).alias("removed")]
-    same += [pl.lit([], dtype=SCHEMA[name]).alias(name) for name in ("like", "cosines")]
+    same += [pl.lit([], dtype=kind).alias(name) for name, kind in NEAREST.items()]
     return numbers.with_columns(codes, *same).select(list(SCHEMA))

@@ -22,17 +22,16 @@ from core.files import locked, sync
 from core.run.disk import fault_of
 from core.run.folder import RunFolder
 
+NEAREST: Mapping[str, pl.DataType] = {"like": pl.List(pl.Int32), "cosines": pl.List(pl.Float32)}
+"""Columns that revisions of version 0.1 do not have."""
 SCHEMA: Mapping[str, pl.DataType] = {
     "item_id": pl.String(),
     "title": pl.String(),
     "text": pl.String(),
     "codes": pl.List(pl.Int32),
     "removed": pl.Boolean(),
-    "like": pl.List(pl.Int32),
-    "cosines": pl.List(pl.Float32),
+    **NEAREST,
 }
-OLDER = {"like": SCHEMA["like"], "cosines": SCHEMA["cosines"]}
-"""Columns that revisions of version 0.1 do not have."""
 BASE = "eagertui.base_id"
 LIKE = 8
 """Known items that speak for a new one, at most."""
@@ -99,8 +98,8 @@ def load_revisions(run: RunFolder | Path | str, most: int | None = None) -> Grow
             raise DataError(
                 f"{path}: the revision cannot be read ({error})", "put the file back from a copy"
             ) from error
-        if not OLDER.keys() & dict(table.schema).keys():
-            table = table.with_columns(pl.lit([], dtype=kind).alias(name) for name, kind in OLDER.items())
+        if not NEAREST.keys() & dict(table.schema).keys():
+            table = table.with_columns(pl.lit([], dtype=kind).alias(name) for name, kind in NEAREST.items())
         if path.stem != _name(number) or dict(table.schema) != SCHEMA or base not in (bases or [base]):
             raise DataError(
                 f"{path}: no revision {_name(number)} of this index", f"put the files of {folder} back from a copy"

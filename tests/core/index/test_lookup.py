@@ -12,7 +12,7 @@ from core.errors import DataError
 from core.index.branches import BranchTable
 from core.index.conflicts.groups import SCHEMA
 from core.index.lookup import SIBLINGS, Lookup
-from core.index.revisions.changes import Growth, load_revisions, newest_revision, write_revision
+from core.index.revisions.changes import NEAREST, Growth, load_revisions, newest_revision, write_revision
 from core.index.table import ItemIndex
 
 CODES = [[1, 0, 2], [0, 3, 0], [1, 0, 0], [1, 2, 0], [0, 3, 1], [2, 0, 0]]
@@ -145,7 +145,8 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
 def revise(folder: Path, base_id: str, rows: list[tuple[str, str, list[int], bool]]) -> Growth:
     columns = ["item_id", "title", "codes", "removed"]
     table = pl.DataFrame(rows, schema=columns, orient="row").with_columns(pl.lit("").alias("text"))
-    table = table.with_columns(pl.col("codes").cast(pl.List(pl.Int32)))
+    none = [pl.lit([], dtype=kind).alias(name) for name, kind in NEAREST.items()]
+    table = table.with_columns(pl.col("codes").cast(pl.List(pl.Int32)), *none)
     (folder / "revisions").mkdir(exist_ok=True)
     write_revision(folder, table, base_id)
     return load_revisions(folder)

@@ -158,7 +158,9 @@ async def test_items_that_came_and_went_after_training(made: World) -> None:
         taken = index.codes[(index.codes[:, :-1] == more[:-1]).all(axis=1), -1]
         more[-1] = next(code for code in range(32) if code not in taken)
         title = "A Lantern of Late Days"
-        rows = [("late", title, "", more.tolist(), False), ("b088", "b088", "", index.codes[88].tolist(), True)]
+        none: tuple[list[int], list[float]] = ([], [])
+        rows = [("late", title, "", more.tolist(), False, *none)]
+        rows += [("b088", "b088", "", index.codes[88].tolist(), True, *none)]
         (folder.path / "revisions").mkdir()
         table = pl.DataFrame(rows, schema=dict(SCHEMA), orient="row")
         write_revision(folder, table, index.base_id)
