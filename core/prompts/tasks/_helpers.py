@@ -135,3 +135,25 @@ class IntentTask(TextTask):
             return {"intent": ("intent", number), "item": int(items[-1]), **before}
 
         return FieldRows(len(users), fields, f"no user has an intent (texts.users: {data.users.source})")
+
+
+class PreferenceTask(TextTask):
+    """One row a user with a preference: the history is all training items but the last, from which it was made."""
+
+    prompt_fields = ("history",)
+    needs_user_texts = True
+    scales_with = "users"
+
+    def rows(self, data: TaskData) -> FieldRows:
+        """See `TextTask`."""
+        train, starts = data.train, table_starts(data.users.preferences)
+        counts = np.diff(starts)
+        users = np.flatnonzero((counts > 0) & (train.lengths > 1))
+
+        def fields(row: int, rng: Draw) -> dict[str, Value]:
+            user = int(users[row])
+            number, items = int(starts[user] + rng.integers(counts[user])), train[user]
+            given: dict[str, Value] = {"history": items[:-1][-data.max_history :], "preference": ("preference", number)}
+            return given | ({"item": int(items[-1])} if "item" in self.response_fields else {})
+
+        return FieldRows(len(users), fields, f"no user has a preference (texts.users: {data.users.source})")
