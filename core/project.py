@@ -375,6 +375,11 @@ def _cross_checks(project: Project, origins: Origins, own: Layer) -> None:
             fail(f"tune.stages.{number}.tasks", "needs a task with a weight above 0")
         if stage.objective == "reward" and project.tune.softmax != "legal":
             fail(f"tune.stages.{number}.objective", 'reward needs tune.softmax = "legal": it counts items, not tokens')
+        if stage.objective == "reward" and not number and not project.run.base:
+            fail(
+                "tune.stages.0.objective",
+                "reward needs a stage of likelihood before it, or run.base: what never earns one learns nothing",
+            )
     if len({stage.name for stage in project.tune.stages}) < len(project.tune.stages):
         fail("tune.stages", "two stages have the same name")
 

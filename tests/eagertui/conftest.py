@@ -27,6 +27,17 @@ def shop(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def logs(shop: Path) -> Path:
+    """A log in the shop, and a project file that names it."""
+    rows = [f"u{user},i{(user * 7 + n * 3) % 11},{1600000000 + n}" for user in range(30) for n in range(8)]
+    (shop / "logs.csv").write_text("user_id,item_id,timestamp\n" + "\n".join(rows) + "\n")
+    (shop / "project.toml").write_text(
+        'name = "shop"\n[data]\ninteractions = "logs.csv"\nuser = "user_id"\nitem = "item_id"\ntime = "timestamp"\n'
+    )
+    return shop / "logs.csv"
+
+
+@pytest.fixture
 def open_app(shop: Path) -> Callable[..., object]:
     """Open the app on the project: `async with open_app("--steps", "5", size=(80, 24)) as eyes`."""
 

@@ -92,16 +92,6 @@ def refuses(*words: object, says: str, engine: bool = False, code: int = 3) -> s
     return said
 
 
-@pytest.fixture
-def logs(shop: Path) -> Path:
-    rows = [f"u{user},i{(user * 7 + n * 3) % 11},{1600000000 + n}" for user in range(30) for n in range(8)]
-    (shop / "logs.csv").write_text("user_id,item_id,timestamp\n" + "\n".join(rows) + "\n")
-    (shop / "project.toml").write_text(
-        'name = "shop"\n[data]\ninteractions = "logs.csv"\nuser = "user_id"\nitem = "item_id"\ntime = "timestamp"\n'
-    )
-    return shop / "logs.csv"
-
-
 # --- what is read ---------------------------------------------------------------------------------------------------
 
 

@@ -60,16 +60,6 @@ def refused(answer: tuple[int, str], *says: str) -> None:
         assert words in said, said
 
 
-@pytest.fixture
-def logs(shop: Path) -> Path:
-    rows = [f"u{user},i{(user * 7 + n * 3) % 11},{1600000000 + n}" for user in range(30) for n in range(8)]
-    (shop / "logs.csv").write_text("user_id,item_id,timestamp\n" + "\n".join(rows) + "\n")
-    (shop / "project.toml").write_text(
-        'name = "shop"\n[data]\ninteractions = "logs.csv"\nuser = "user_id"\nitem = "item_id"\ntime = "timestamp"\n'
-    )
-    return shop / "logs.csv"
-
-
 def test_a_project_on_it_is_read_and_not_trained(ask: Ask, shop: Path, logs: Path) -> None:
     before = contents(shop)
     train = ("--headless", "train", shop)

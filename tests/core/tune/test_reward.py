@@ -98,12 +98,14 @@ def test_likelihood_changes_no_fingerprint_and_tokens_have_no_reward(world: Path
     plain = recipes_of(Project.load(world))["tune"]
     assert "reward" not in json.dumps(plain) and "objective" not in json.dumps(plain)
     assert recipes_of(Project.load(world, ["tune.reward=exact", "tune.reward_draws=9"]))["tune"] == plain
-    rewarded = ["tune.stages.0.objective=reward"]
+    rewarded = ['tune.stages=[{ name="a" }, { name="b", objective="reward" }]']
     settings = recipes_of(Project.load(world, rewarded))["tune"]["settings"]
-    assert settings["reward"] == "prefix" and settings["stages"][0]["objective"] == "reward"
+    assert settings["reward"] == "prefix" and [one.get("objective") for one in settings["stages"]] == [None, "reward"]
     for softmax in ("level", "vocabulary"):
-        with pytest.raises(ProjectError, match=r"tune\.stages\.0\.objective.*legal"):
+        with pytest.raises(ProjectError, match=r"tune\.stages\.1\.objective.*legal"):
             Project.load(world, [*rewarded, f"tune.softmax={softmax}"])
+    with pytest.raises(ProjectError, match=r"a stage of likelihood before it, or run\.base"):
+        Project.load(world, ["tune.stages.0.objective=reward"])
 
 
 def test_a_stage_of_rewards_goes_on_where_it_was(tmp_path: Path) -> None:
