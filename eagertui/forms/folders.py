@@ -45,8 +45,8 @@ def split_path(text: str, here: Path) -> tuple[Path, str]:
     """What is typed as a folder and the beginning of a name, or a pattern, in it; whole ones also behind others."""
     text = text.strip()
     if address := address_of(text):
-        folder, _, last = address.rpartition("/")
-        return Path(folder), last
+        place, _, last = address.rpartition("/")
+        return Path(place), last
     for again in ("//", "/~"):  # whoever types a whole path behind another means that one
         text = text[text.rindex(again) + 1 :] if again in text else text
     if text in ("~", ".", ".."):
