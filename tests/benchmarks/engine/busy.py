@@ -1,11 +1,14 @@
 """How much longer a training takes beside another program that keeps two processors busy.
 
     python tests/benchmarks/engine/busy.py RUN [--steps 100]
+    python tests/benchmarks/engine/busy.py sample
 
 RUN is a finished run; a child trains its SASRec with two threads (`softmax.py --memory`): as engines wait for their
 threads, asleep at once, and spinning on; each alone, and beside two processes that spin at its nice.
-Seconds are those of the wall, for the second half of the steps (bar: at most 2.5 times those of a quiet machine; two
-threads beside two others have half of two processors, so 2 is the least). It wants a machine that is otherwise quiet.
+Seconds are those of the wall, for the second half of the steps (bar: at most 2.5 times those of a quiet machine).
+`sample`: the first training of the sample, from the command to its end, in an empty folder. An engine whose threads
+share their work goes to the processors that others leave (`core.processors`), which takes it two seconds to see.
+It wants a machine that is otherwise quiet.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from core.run.launch import COMPUTING, engine_environment
@@ -34,6 +39,17 @@ def seconds(run: Path, steps: int, environment: dict[str, str]) -> float:
         child.wait()
 
 
+def sample_seconds(environment: dict[str, str]) -> float:
+    """Of the README's first training."""
+    with tempfile.TemporaryDirectory() as folder:
+        cli = [sys.executable, "-m", "eagertui.cli"]
+        subprocess.run([*cli, "init", f"{folder}/shop", "--sample"], env=environment, check=True, capture_output=True)
+        began = time.perf_counter()
+        train = [*cli, "--headless", "train", f"{folder}/shop"]
+        subprocess.run(train, env=environment, check=True, capture_output=True)
+        return time.perf_counter() - began
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,11 +62,13 @@ def main() -> None:
     ours = engine_environment()
     spins = {"ours": ours["GOMP_SPINCOUNT"], "sleeping": "0", "spinning": "infinite"}
     ways = {name: {**ours, "GOMP_SPINCOUNT": count} for name, count in spins.items()}
-    for name, environment in ways.items():
-        quiet = seconds(args.run, args.steps, environment)
+    whole = str(args.run) == "sample"
+    for name, environment in ({"whole": plain} if whole else ways).items():
+        measured = partial(sample_seconds, environment) if whole else partial(seconds, args.run, args.steps, environment)
+        quiet = measured()
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
         try:
-            busy = seconds(args.run, args.steps, environment)
+            busy = measured()
         finally:
             for other in others:
                 other.kill()
