@@ -64,7 +64,8 @@ def main() -> None:
     ways = {name: {**ours, "GOMP_SPINCOUNT": count} for name, count in spins.items()}
     whole = str(args.run) == "sample"
     for name, environment in ({"whole": plain} if whole else ways).items():
-        measured = partial(sample_seconds, environment) if whole else partial(seconds, args.run, args.steps, environment)
+        one = partial(seconds, args.run, args.steps, environment)
+        measured = partial(sample_seconds, environment) if whole else one
         quiet = measured()
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
         try:
