@@ -238,9 +238,11 @@ def _load(path: Path, device: str, setting: str) -> tuple[PreTrainedTokenizerBas
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
 
     from core.model.vocabulary import load_tokenizer
 
+    transformers_logging.disable_progress_bar()
     tokenizer = load_tokenizer(path)
     tokenizer.padding_side = tokenizer.truncation_side = "left"  # the question stands at the end
     if tokenizer.pad_token_id is None:

@@ -4,8 +4,8 @@
 
 RUN is a finished run on the bundled sample, or on a part of it. `wishes.tsv` holds phrases of the catalogue's blurbs,
 and beside each a wish that we wrote by hand without a word of it. Wanted are the books of the phrase's genre whose
-blurb has the phrase. The figure is the share of them among the first ten (of at most ten), the mean over the wishes with
-its 95 % bootstrap interval:
+blurb has the phrase. The figure is the share of them among the first ten (of at most ten), the mean over the wishes
+with its 95 % bootstrap interval:
 
     served       the list that the run gives for the wish
     model        the generator alone, asked in the wording of `intent-to-code`, where a stage trained that
@@ -82,8 +82,8 @@ def wish_scores(run: Path) -> dict[str, float]:
             continue
         values = recalls(ranked, asked)
         drawn = np.random.default_rng(0).choice(values, (DRAWS, len(values))).mean(axis=1)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        found |= {f"wish {name}": float(values.mean()), f"wish {name} low": float(low), f"wish {name} high": float(high)}
+        low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
+        found |= {f"wish {name}": float(values.mean()), f"wish {name} low": low, f"wish {name} high": high}
     return found
 
 
