@@ -15,12 +15,13 @@ each. The two of one shape take as many epochs, hence as many steps. `--parts`: 
 decoder: the four -lm recipes, and eager-llm-lm without one part.
 
 Columns: recall@10 and ndcg@10 of the generator alone and of the served list, seen items kept and hidden, with the 95 %
-interval over users of recall@10, kept; ndcg@10 of the generator by length of history; real tokens a second and hours of
-one thread in stage `tune`; peak memory. Rows with tasks in words are asked for titles too, in a wording never trained:
-of codes, and of the next item (token F1, greedy; the nearest item's title beside it). On the sample all are asked for
-200 wishes, see `wishes.py`. `--new-items`: a tenth of the items is held out of the whole project and added to the
-finished run by its text, see `new_items.py`; all figures are those of the smaller catalogue then. At the end stands
-what the pretrained weights give beside the random ones, paired by seed, with the 95 % interval of Student's t.
+interval over users of recall@10, kept; ndcg@10 by length of history and by how often the target was seen in training;
+real tokens a second and hours of one thread in stage `tune`; peak memory. Rows with tasks in words are asked for titles
+too, in a wording never trained: of codes, and of the next item (token F1, greedy; the nearest item's title beside it).
+On the sample all are asked for 200 wishes, see `wishes.py`. `--new-items`: a tenth of the items is held out of the
+whole project and added to the finished run by its text, see `new_items.py`; all figures are those of the smaller
+catalogue then. At the end stands what the pretrained weights give beside the random ones, paired by seed, with the 95 %
+interval of Student's t.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median, stdev
 
+import numpy as np
+import polars as pl
 from cells import Cell, Cells, artefact, eagertui
 from comprehension import title_scores
 from new_items import Histories, hold_out, new_item_scores
@@ -43,6 +46,8 @@ from recipes import base_of, project_of
 from scipy.stats import t as student
 from wishes import SCORERS, wish_scores
 
+from core.data.dataset import Dataset
+from core.evaluate.metrics import values_of
 from core.project import Project
 from core.run.folder import RunFolder
 
@@ -52,6 +57,8 @@ ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evalu
 METHODS = {"model": "model", "model+fused": "served"}
 FIGURES = ("recall@10", "ndcg@10")
 SPLITS = {"test": "kept", "test_masked": "hidden"}
+TRAINED = {"0-4": (0, 4), "5-9": (5, 9), "10-19": (10, 19), "20 and more": (20, 1 << 31)}
+"""Bins of the interactions that a target has in training."""
 EAGER = ["recipe=eager-llm-lm"]
 SAMPLE = Path(__file__).parents[3] / "assets" / "sample"
 CELLS = Cells("pretrained")
@@ -118,9 +125,10 @@ class World:
 
 def world_of(data: str, folder: Path, new_items: bool, titles: int) -> World:
     """The project, with a tenth of the items held out where that is wanted."""
-    project = project_of(data, folder)
     if not new_items:
-        return World(project, data, [], titles)
+        return World(project_of(data, folder), data, [], titles)
+    folder = folder / "held-out"
+    project = project_of(data, folder)
     source = SAMPLE if data == "sample" else data_folder(data)
     order = "timestamp" if data == "sample" else COLUMN[ORDER[data]]
     asked = hold_out(source, order, folder, 0)
@@ -179,6 +187,23 @@ def cost_of(run: Path) -> dict[str, float]:
     return {"seconds": told["cpu_seconds"], "tokens/s": median(speeds) if speeds else 0.0}
 
 
+def by_training_count(run: Path) -> Cell:
+    """NDCG@10 of the generator and the served list, seen items kept, by how often the target was seen in training."""
+    ranks = pl.read_parquet(run / "ranks.parquet").filter(pl.col("split") == "test")
+    dataset = Dataset.load(artefact(run, "data"))
+    counts = np.bincount(dataset.train().items, minlength=dataset.n_items)
+    number = {item: place for place, item in enumerate(dataset.items["item_id"])}
+    seen = counts[[number[item] for item in ranks["item_id"]]]
+    found: Cell = {}
+    for method, name in METHODS.items():
+        if f"rank_{method}" in ranks.columns:
+            gains = values_of("ndcg@10", ranks[f"rank_{method}"].to_numpy())
+            for label, (low, high) in TRAINED.items():
+                if (inside := (seen >= low) & (seen <= high)).any():
+                    found[f"{name} seen {label}"] = float(gains[inside].mean())
+    return found
+
+
 def measured(run: Path, row: Row, world: World) -> Cell:
     """All columns of a finished run."""
     if row.adapters:
@@ -196,6 +221,7 @@ def measured(run: Path, row: Row, world: World) -> Cell:
             found[f"{name} low"], found[f"{name} high"] = metrics["intervals"]["test"][method]["recall@10"]
     for bin_name, value in metrics.get("slices", {}).get("test", {}).get("model", {}).items():
         found[f"model {bin_name}"] = value
+    found |= by_training_count(run)
     if row.worded and world.titles:
         found |= title_scores(run, world.titles)
     if world.data == "sample":
@@ -240,8 +266,8 @@ def table(names: list[str], keys: Mapping[tuple[str, int], str], seeds: list[int
         if found:
             hours = mean(one["seconds"] for one in found) / 3600
             print(f"  {'hours, epochs':26} {hours:.2f}, {found[0]['epochs']:.0f}")
-            for bin_name in sorted(name for name in found[0] if name.startswith("model history")):
-                print(f"  {bin_name:26} {mean(one[bin_name] for one in found):.4f}")
+            for bin_name in (name for name in found[0] if " history" in name or " seen " in name):
+                print(f"  {bin_name:26} {mean(one[bin_name] for one in found if bin_name in one):.4f}")
     pairs = [(known[one], known[other]) for seed in seeds
              if (one := keys.get(("pretrained", seed), "")) in known
              and (other := keys.get(("random weights", seed), "")) in known]  # fmt: skip
