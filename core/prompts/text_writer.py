@@ -58,7 +58,7 @@ class WritingPrompt:
 
 
 def writing_prompt(purpose: str) -> WritingPrompt:
-    """The prompt of `assets/writing/PURPOSE.toml`."""
+    """The prompt of a purpose: the file of its name in `assets/writing`."""
     told = tomli.loads((assets_path() / "writing" / f"{purpose}.toml").read_text(encoding="utf-8"))
     return WritingPrompt(str(told["prompt"]).strip("\n"), int(told["tokens"]))
 
