@@ -272,7 +272,7 @@ def table(names: list[str], keys: Mapping[tuple[str, int], str], seeds: list[int
              if (one := keys.get(("pretrained", seed), "")) in known
              and (other := keys.get(("random weights", seed), "")) in known]  # fmt: skip
     print(f"\npretrained above random weights, {len(pairs)} seeds" + ("" if pairs else ", not run"))
-    for column in columns if pairs else ():
+    for column in columns[:-2] if pairs else ():  # speed and memory are the shape's
         gains = [one[column] - other[column] for one, other in pairs if column in one and column in other]
         if gains:
             text = f"{mean(gains):+.4f}"
