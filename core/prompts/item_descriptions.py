@@ -42,7 +42,7 @@ def written_descriptions(
     descriptions, faults = list(texts.descriptions), Counter[str]()
     for item, question in questions.items():
         sentence = sentence_of(written[question])
-        if fault := fault_of(sentence):
+        if fault := fault_of(sentence, question):
             faults[fault] += 1
         else:
             descriptions[item] = sentence

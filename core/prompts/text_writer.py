@@ -25,6 +25,7 @@ from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
 from core.model.gguf_header import check_gguf, is_gguf
 from core.run.reporting import Reporter
+from core.settings import RunSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -197,11 +198,12 @@ def sentence_of(text: str) -> str:
     return " ".join(line.split()).strip(" -*\"'")
 
 
-def fault_of(sentence: str, unnamed: str = "") -> str:
+def fault_of(sentence: str, question: str, unnamed: str = "") -> str:
     """Why a sentence that a model wrote cannot be used; empty where it can.
 
     Args:
         sentence: see `sentence_of`.
+        question: what the model was asked: what only says a part of it again, as a title, is no answer.
         unnamed: a title that it may not name; empty = any.
     """
     words = sentence.casefold().split()
@@ -209,6 +211,8 @@ def fault_of(sentence: str, unnamed: str = "") -> str:
         return "say nothing"
     if unnamed and unnamed.casefold() in sentence.casefold():
         return "name the item"
+    if sentence.casefold().rstrip(".,;:!? ") in question.casefold():
+        return "repeat the question"
     if len(sentence) > SENTENCE:
         return "are too long"
     if len(words) < FEWEST_WORDS:
@@ -240,6 +244,8 @@ def _load(path: Path, device: str, setting: str) -> tuple[PreTrainedTokenizerBas
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    from core.machine import use_bf16
+    from core.model.pretrained import own_dtype
     from core.model.vocabulary import load_tokenizer
 
     transformers_logging.disable_progress_bar()
@@ -248,7 +254,9 @@ def _load(path: Path, device: str, setting: str) -> tuple[PreTrainedTokenizerBas
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     try:
-        dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        # On a CPU bf16 is half as fast again, where the weights and the processor have it.
+        half = device != "cpu" or (use_bf16(RunSettings(device=device)) and own_dtype(str(path)) == torch.bfloat16)
+        dtype = torch.bfloat16 if half else torch.float32
         lm: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype)
         lm = lm.to(device).eval()
     except (OSError, ValueError, RuntimeError) as error:

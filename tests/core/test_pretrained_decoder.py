@@ -118,6 +118,19 @@ def test_recommending_and_why(shop: Path) -> None:
     assert any("Code by code, the model gives" in sentence for sentence in answer["sentences"])
 
 
+def test_it_writes_texts_from_the_folder_that_the_run_made(shop: Path, run: RunFolder) -> None:
+    from core.prompts.text_writer import TextWriter, sentence_of, writing_prompt
+
+    store = run.path.parent / ".store"
+    before = sorted(path.name for path in store.iterdir() if path.is_dir())
+    asked = writing_prompt("item")
+    question = asked.prompt.format(title="The Copper Spoon", about="A cookbook and a memoir about preserved lemons.")
+    writer = TextWriter(shop.parent / "gemma.gguf", store, "cpu", "texts.items")
+    answer = writer.answers({question: asked.tokens}, "texts about items")[question]
+    assert len(sentence_of(answer).split()) > 2
+    assert sorted(path.name for path in store.iterdir() if path.is_dir()) == before
+
+
 def test_plain_transformers_gives_the_same_lists(run: RunFolder, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

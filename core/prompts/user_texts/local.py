@@ -67,7 +67,7 @@ def local_texts(
     faults: Counter[str] = Counter()
     for (user, part), question in asked.items():
         sentence = sentence_of(written[question])
-        fault = fault_of(sentence, "" if part else texts.titles[int(train[user][-1])])
+        fault = fault_of(sentence, question, "" if part else texts.titles[int(train[user][-1])])
         if fault:
             faults[fault] += 1
         elif part == 0:
