@@ -72,7 +72,7 @@ class Project:
     losses: LossTables = field(default_factory=LossTables)
     path: Path | None = field(default=None, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """Sentences for a person about the file: old spellings, and the new ones."""
+    """Sentences for a person about the file: old spellings, and the new ones; stages that win over a recipe's."""
 
     @classmethod
     def load(cls, path: Path | str, overrides: Sequence[str] = ()) -> Project:
@@ -103,7 +103,9 @@ class Project:
             project = dataclasses.replace(project, name=name_for(project.directory))
         project = _with_options(project)
         _cross_checks(project, origins, own)
-        return dataclasses.replace(project, notes=_notes(extra if file.name == RESOLVED_NAME else layers))
+        if file.name == RESOLVED_NAME:
+            return dataclasses.replace(project, notes=_notes(extra))
+        return dataclasses.replace(project, notes=(*_notes(layers), *_kept_stages(own, extra, chosen)))
 
     @property
     def directory(self) -> Path:
@@ -310,6 +312,15 @@ def _notes(layers: Sequence[Layer]) -> tuple[str, ...]:
     """What a person should know of the spellings in these layers."""
     moved = [(layer, new, old) for layer in layers if not layer.is_recipe for new, old in layer.renamed.items()]
     return tuple(f"{layer.place(new)}: {'.'.join(old)} is {'.'.join(new)} now" for layer, new, old in moved)
+
+
+def _kept_stages(own: Layer, extra: Sequence[Layer], recipe: str) -> tuple[str, ...]:
+    """A recipe that `--set` asks for does not bring its stages where the file lists its own, for another recipe."""
+    anew = any(isinstance(layer.tree.get("tune", {}).get("stages"), list) for layer in extra)
+    if "stages" not in own.tree.get("tune", {}) or anew or recipe == own.tree.get("recipe", "light"):
+        return ()
+    place = own.place(("tune", "stages", "0", "name"))
+    return (f"{place}: [[tune.stages]] stands there and wins: the stages of the recipe {recipe} are not taken",)
 
 
 def _with_options(project: Project) -> Project:

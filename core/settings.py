@@ -284,6 +284,12 @@ class TextSettings:
         choices=("none", "template"),
         prefixes=("file:", "local:"),
     )
+    items: str = opt(
+        "raw",
+        "descriptions of the items in tasks: raw = the catalogue's; local:PATH = written by a local language model",
+        choices=("raw",),
+        prefixes=("local:",),
+    )
     prompts: str = opt("", "folder of own prompts; a file there wins over the built-in one of its task")
     description_tokens: int = opt(64, "tokens of a description, at most", low=8, high=4096)
 

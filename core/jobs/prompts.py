@@ -16,6 +16,7 @@ from core.errors import ProjectError
 from core.index.table import ItemIndex
 from core.project import Project
 from core.prompts.task_data import TaskData
+from core.prompts.text_writer import LOCAL
 from core.prompts.wordings import wordings_of
 from core.registry import TASKS
 from core.run.reporter import NullReporter
@@ -24,7 +25,7 @@ from core.store import Store, fingerprint
 Tell = Callable[[str], None]
 
 ASKED = 32
-"""Users that a local model is asked about, for a look."""
+"""Users, and items, that a local model is asked about, for a look."""
 _TOKEN = re.compile(r"<[a-z]+_\d+>")
 LEVELS = 3
 """Codes of an item while there is no index."""
@@ -69,10 +70,11 @@ def shown_prompts(project: Project, task: str | None, wording: int | None, rows:
     tell("preparing the words")
     texts = [text for text in dataset.items["text"].to_list() if text]
     vocabulary = build_vocabulary(project.backbone, index, texts, project.tune.frame)
-    local = project.texts.users.startswith("local:")
+    sources = {"users": (project.texts.users, dataset.n_users), "items": (project.texts.items, dataset.n_items)}
+    few = {name: range(min(ASKED, count)) for name, (source, count) in sources.items() if source.startswith(LOCAL)}
     data = TaskData.of_project(
         project, dataset, index, vocabulary, tasks, max_tokens=project.tune.batch_tokens,
-        words=artefact if indexed else None, users=range(min(ASKED, dataset.n_users)) if local else None,
+        words=artefact if indexed else None, users=few.get("users"), items=few.get("items"),
     )  # fmt: skip
     shown = []
     ids, titles = dataset.items["item_id"], dataset.items["title"]

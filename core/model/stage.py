@@ -9,8 +9,9 @@ from core.errors import ProjectError
 from core.files import digest
 from core.model.gguf_header import is_gguf
 from core.project import Project
-from core.run.reporting import Reporter
+from core.run.reporting import NullReporter, Reporter
 from core.stage import Artefacts, Settings, Stage, inputs
+from core.store import Store, fingerprint
 
 WORD, WEIGHT, START = 0.2e-3, 25e-9, 4.0  # seconds of a word of the vocabulary, of a weight, of loading the libraries
 NUMBERS = 10.0  # bytes of a weight at the peak: the file's block, fp32 while it is converted, bf16
@@ -35,6 +36,29 @@ def make_backbone(project: Project, made: Artefacts, folder: Path, reporter: Rep
     from core.model.gguf_conversion import convert_gguf
 
     return convert_gguf(project.resolve(project.backbone.model), folder, reporter)
+
+
+def converted_gguf(file: Path, store: Path, reporter: Reporter | None = None) -> Path:
+    """The folder of a GGUF file's model: the artefact of this stage, made where it is missing.
+
+    A project may name such a file for other purposes than its backbone; all of them share one folder.
+
+    Args:
+        file: the GGUF file.
+        store: the folder of the artefacts.
+        reporter: hears the progress.
+
+    Raises:
+        EnvironmentFault: see `core.model.gguf_conversion.convert_gguf`.
+        StopRequested: somebody asked to stop.
+    """
+    from core.model.gguf_conversion import convert_gguf
+
+    recipe = {"stage": BACKBONE.name, "version": BACKBONE.version, "settings": {"sha256": digest(file)}, "inputs": {}}
+    artefacts, mark = Store(store), fingerprint(recipe)
+    if not artefacts.has(mark):
+        artefacts.make(mark, recipe, lambda folder: convert_gguf(file, folder, reporter or NullReporter()))
+    return artefacts.artefact(mark)
 
 
 def _work(job: Job) -> Work | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,11 @@ from core.data.dataset import Dataset
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.project import Project
+from core.prompts.item_descriptions import written_descriptions
 from core.prompts.negatives import Negatives
 from core.prompts.render import BARE, RenderedRow, Renderer
 from core.prompts.tasks import Draw, FieldRows
+from core.prompts.text_writer import LOCAL, TextWriter
 from core.prompts.texts import ItemTexts, UserTexts, item_texts
 from core.prompts.user_texts import user_texts
 from core.prompts.wordings import wordings_of
@@ -31,8 +33,6 @@ HELD_OUT = 1
 """Wordings of every task, the last ones, that no row is trained in: what a model learnt is asked in those."""
 ROW_TOKENS = 1024
 """Tokens of a training row at most."""
-CACHE = "user-texts.jsonl"
-"""Beside the artefacts: what local models wrote about users."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class TaskData:
         max_tokens: int = ROW_TOKENS,
         words: Path | None = None,
         users: range | None = None,
+        items: range | None = None,
         device: str = "cpu",
         reporter: Reporter | None = None,
     ) -> TaskData:
@@ -84,6 +85,7 @@ class TaskData:
             max_tokens: tokens of a row at most.
             words: the artefact of the index stage, whose words of branches a text about a user may use.
             users: only these get texts; None = all.
+            items: only these are described by a local model; None = all.
             device: of a local model that writes texts.
             reporter: hears what the provider did; may ask to stop.
 
@@ -94,16 +96,22 @@ class TaskData:
             StopRequested: somebody asked to stop.
         """
         wordings = wordings_of(project, tasks)
-        texts, train = item_texts(dataset.items, project.data.text), dataset.train()
+        texts, train, store = item_texts(dataset.items, project.data.text), dataset.train(), project.runs_dir / ".store"
+        notes = []
+        if project.texts.items.startswith(LOCAL) and set(tasks) - {"sequential"}:
+            path = project.resolve(project.texts.items.removeprefix(LOCAL))
+            writer = TextWriter(path, store, device, "texts.items", reporter)
+            texts, note = written_descriptions(writer, texts, items)
+            notes.append(note)
         about_users = any(TASKS.get(task).needs_user_texts for task in tasks)
         branches = None
         if about_users and words is not None and (words / "branches.parquet").is_file():
             branches = BranchTable.load(words)
         about = user_texts(
             project.texts.users if about_users else "none", dataset, texts, folder=project.directory,
-            branches=branches, cache=project.runs_dir / ".store" / CACHE, device=device, users=users,
-            reporter=reporter,
+            branches=branches, store=store, device=device, users=users, reporter=reporter,
         )  # fmt: skip
+        about = replace(about, notes=(*notes, *about.notes))
         if reporter is not None:
             for note in about.notes:
                 reporter.log(note)

@@ -115,7 +115,7 @@ def wish_search(recommender: Recommender) -> WishSearch:
     texts = [text or title or "" for text, title in zip(items["text"], items["title"], strict=True)]
     added = texts[recommender.dataset.n_items :]
     vectors = None if space is None else space.grown(added)
-    return WishSearch(texts, space, vectors, _intent(recommender))
+    return WishSearch(texts, space, vectors, _intent(recommender), recommender.project.backbone.model != "tiny")
 
 
 def _intent(recommender: Recommender) -> Intent | None:

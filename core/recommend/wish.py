@@ -2,7 +2,8 @@
 
 * `words`: BM25 over the items' texts (the package bm25s);
 * `text`: cosine of the wish's text vector and the items';
-* `intent`: the model itself, asked by the wording of the task `intent-to-code`, where that was trained;
+* `intent`: the model itself, asked by the wording of the task `intent-to-code`, where that was trained; a model made
+  from scratch knows the catalogue's words alone, and is not asked where nobody else knows one of the wish's;
 * `history`: the list after the user's history, where there is one;
 * `steering`: popularity moved by "more" and "less", where there is no history.
 
@@ -43,14 +44,16 @@ class WishSearch:
         space: encodes the wish; None = without text vectors.
         vectors: the items' unit text vectors, shape (items, dim); None = without.
         intent: asks the model; None where the task was not trained.
+        pretrained: whether the model has read more than the catalogue, so that it is asked in any words.
     """
 
     def __init__(
-        self, texts: Sequence[str], space: TextSpace | None, vectors: Matrix | None, intent: Intent | None
-    ) -> None:
+        self, texts: Sequence[str], space: TextSpace | None, vectors: Matrix | None, intent: Intent | None,
+        pretrained: bool = False,
+    ) -> None:  # fmt: skip
         import bm25s
 
-        self._space, self._vectors, self._intent = space, vectors, intent
+        self._space, self._vectors, self._intent, self._pretrained = space, vectors, intent, pretrained
         corpus = [terms_of(text, TEXT_READ) for text in texts]
         self._index = None
         if any(corpus):
@@ -82,7 +85,7 @@ class WishSearch:
             if known[0]:
                 cosines = self._vectors @ vectors[0]
                 found["text"] = best_items(np.where(cosines > 0, cosines, -np.inf), allowed)
-        if found and self._intent is not None:
+        if self._intent is not None and (found or self._pretrained):
             found["intent"] = self._intent(wish[:WISH_READ], allowed)[:DEPTH]
         return {name: items for name, items in found.items() if len(items)}
 

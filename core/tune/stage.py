@@ -100,15 +100,22 @@ def speaks(project: Project) -> bool:
 
 def _texts(project: Project) -> Settings:
     """Where words come from: settings, wordings, and the contents of what they name."""
+    from core.prompts.text_writer import LOCAL, PURPOSES, check_writer, writer_files, writing_prompt
     from core.prompts.wordings import wordings_of
 
-    settings, source = asdict(project.texts), project.texts.users
-    if source.startswith("local:"):
-        settings |= model_files(project, source.removeprefix("local:"))
-    elif source.startswith("file:"):
-        settings |= source_files(project, source, "texts.users")
-    asked = {name for stage in project.tune.stages for name, weight in stage.tasks.items() if weight}
-    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in wordings_of(project, asked).items()}
+    settings = asdict(project.texts)
+    if project.texts.items == "raw":  # as it was before anything else could be
+        del settings["items"]
+    for name, source in (("users", project.texts.users), ("items", project.texts.items)):
+        if source.startswith(LOCAL):
+            path = project.resolve(source.removeprefix(LOCAL))
+            check_writer(path, f"texts.{name}")
+            asked = [asdict(writing_prompt(purpose)) for purpose in PURPOSES[name]]
+            settings |= {f"{name} written by": writer_files(path), f"{name} asked": asked}
+        elif source.startswith("file:"):
+            settings |= source_files(project, source, "texts.users")
+    tasks = {name for stage in project.tune.stages for name, weight in stage.tasks.items() if weight}
+    settings["prompts"] = {task: [asdict(one) for one in some] for task, some in wordings_of(project, tasks).items()}
     return settings
 
 

@@ -113,6 +113,22 @@ def test_errors_name_file_line_and_key(tmp_path: Path, text: str, message: str) 
     assert message in error(tmp_path, text)
 
 
+def test_stages_of_the_file_that_win_over_those_of_another_recipe_are_told(tmp_path: Path) -> None:
+    """Else a recipe of tasks in words would be trained without them, and without a word."""
+    own = MINIMAL + "[[tune.stages]]\nname = 'a'\n"
+    line = own.splitlines().index("name = 'a'") + 1
+    project = load(tmp_path, own, "recipe=lc-rec-small")
+    assert [stage.name for stage in project.tune.stages] == ["a"]
+    assert project.notes == (
+        f"{project.path}:{line}: [[tune.stages]] stands there and wins: the stages of the recipe lc-rec-small are not "
+        "taken",
+    )
+    assert load(tmp_path, own).notes == load(tmp_path, own, "recipe=light", "seed=1").notes == ()
+    assert load(tmp_path, own, "recipe=lc-rec-small", 'tune.stages=[{ name="b" }]').notes == ()
+    assert load(tmp_path, 'recipe = "lc-rec-small"\n' + own).notes == ()
+    assert load(tmp_path, MINIMAL, "recipe=lc-rec-small").notes == ()
+
+
 def test_set_gives_the_stages_anew(tmp_path: Path) -> None:
     """One value with all tables, which later ones change; a number that is not there is refused as ever."""
     stages = 'tune.stages=[{ name="a", epochs=3 }, { name="b", learning_rate=1e-4 }]'

@@ -22,7 +22,7 @@ def user_texts(
     *,
     folder: Path | None = None,
     branches: BranchTable | None = None,
-    cache: Path | None = None,
+    store: Path | None = None,
     device: str = "cpu",
     users: Sequence[int] | None = None,
     reporter: Reporter | None = None,
@@ -35,7 +35,7 @@ def user_texts(
         texts: of the items.
         folder: the project's folder, where relative paths start.
         branches: of the index, whose words the template may say.
-        cache: file of what a local model wrote already; None = it is not kept.
+        store: the folder of the artefacts, where it is kept what a local model writes; None = it is not.
         device: of a local model.
         users: only these are asked about; None = all.
         reporter: hears the progress of a local model; may ask it to stop.
@@ -59,9 +59,11 @@ def user_texts(
 
         return file_texts(path, dataset, chosen)
     if kind == "local":
+        from core.prompts.text_writer import TextWriter
         from core.prompts.user_texts.local import local_texts
 
-        return local_texts(path, train, texts, chosen, cache, device, reporter)
+        writer = TextWriter(path, store, device, "texts.users", reporter)
+        return local_texts(writer, train, texts, branches, chosen)
     if kind != "none":
         raise ProjectError(f"texts.users: no provider {source!r}", "none, template, file:PATH or local:PATH")
     return UserTexts(((),) * len(train), ((),) * len(train), "none")

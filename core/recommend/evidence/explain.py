@@ -134,7 +134,8 @@ class Explainer:
         """
         project = self._recommender.project
         titles = (self._recommender.named(item)[1] for item in range(len(self._codes)))
-        return EvidenceWriter(project.explain.writer, project.directory, device_of(project.run), titles)
+        store = project.runs_dir / ".store"
+        return EvidenceWriter(project.explain.writer, project.directory, device_of(project.run), titles, store)
 
     @cached_property
     def _pairs(self) -> TrainingPairs:

@@ -11,20 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from core.errors import ProjectError
-from core.prompts.user_texts.local import load_writer, worded_question
+from core.prompts.text_writer import TextWriter, writing_prompt
 from core.recommend.evidence.record import Evidence
 from core.recommend.evidence.sentences import quoted, sentences
 
-NEW_TOKENS = 200
-"""Tokens of a text at most."""
 SETTING = "explain.writer"
-QUESTION = (
-    "Facts about a recommendation:\n{facts}\n"
-    "Say the same in two or three plain sentences. Name no other title and no other number.\nAnswer:"
-)
 _EDGES = "\"'“”„«»‘’.,;:!?()[]…%−-"
 """What may stand around a word or a number without being part of it."""
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -73,19 +65,19 @@ class EvidenceWriter:
         folder: where relative paths start.
         device: of a local model.
         titles: of the whole catalogue: none but those of the evidence may be named.
+        store: the folder of the artefacts, where a GGUF file's model is kept.
 
     Raises:
         ProjectError: there is no such folder.
     """
 
-    def __init__(self, source: str, folder: Path, device: str, titles: Iterable[str]) -> None:
+    def __init__(
+        self, source: str, folder: Path, device: str, titles: Iterable[str], store: Path | None = None
+    ) -> None:
         kind, _, name = source.partition(":")
-        self._path = folder / Path(name).expanduser() if kind == "local" else None
-        self._device, self._titles = device, titles
-        if self._path is not None and not self._path.is_dir():
-            raise ProjectError(
-                f"{SETTING}: no folder at {self._path}", "local: names a Hugging Face folder of a causal model"
-            )
+        path = folder / Path(name).expanduser()
+        self._writer = TextWriter(path, store, device, SETTING) if kind == "local" else None
+        self._titles = titles
 
     def written(self, evidence: Evidence) -> WrittenEvidence:
         """The evidence in words.
@@ -94,7 +86,7 @@ class EvidenceWriter:
             EnvironmentFault: a local model cannot be loaded.
         """
         template = tuple(sentences(evidence))
-        if self._path is None:
+        if self._writer is None:
             return WrittenEvidence(template, "template")
         text = self.phrase(template)
         refused = unheld(text, template, self._known_titles)
@@ -106,25 +98,13 @@ class EvidenceWriter:
 
     def phrase(self, facts: Sequence[str]) -> str:
         """What the local model makes of some sentences; whole sentences on one line."""
-        import torch
-
-        tokenizer, lm = self._model
-        question = worded_question(tokenizer, QUESTION.format(facts="\n".join(f"- {fact}" for fact in facts)))
-        longest = max(int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20) - NEW_TOKENS, 1)
-        inputs = tokenizer(question, return_tensors="pt", truncation=True, max_length=longest).to(self._device)
-        inputs.pop("token_type_ids", None)
-        with torch.no_grad():
-            rows = lm.generate(
-                **inputs, max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id
-            )
-        text = " ".join(tokenizer.decode(rows[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).split())
+        assert self._writer is not None
+        asked = writing_prompt("evidence")
+        question = asked.prompt.format(facts="\n".join(f"- {fact}" for fact in facts))
+        answers = self._writer.answers({question: asked.tokens}, "explanations", keep=False)
+        text = " ".join(answers[question].split())
         whole = re.match(r".*[.!?](?=\s|$|[\"”])[\"”]?", text)  # the last sentence may have been cut off
         return whole[0] if whole else text
-
-    @cached_property
-    def _model(self) -> tuple[Any, Any]:
-        assert self._path is not None
-        return load_writer(self._path, self._device, SETTING)
 
     @cached_property
     def _known_titles(self) -> list[str]:

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import DataError, ProjectError, StopRequested
+from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.words.terms import terms_of
 from core.prompts.texts import ItemTexts, item_texts
 from core.prompts.user_texts import user_texts
-from core.run.reporter import NullReporter
-from tests.core.engine_tools import StopAfter, sequences, small_index
+from tests.core.engine_tools import sequences
 from tests.core.prompts.prompt_tools import COLUMNS, ITEMS, TITLES, small_catalogue, small_dataset
 
 
@@ -154,49 +153,3 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
         user_texts("file:none.json", data, item_texts(data.items, COLUMNS), folder=tmp_path)
     with pytest.raises(ProjectError, match="no folder"):
         user_texts("local:none", data, item_texts(data.items, COLUMNS), folder=tmp_path)
-
-
-@pytest.fixture(scope="module")
-def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model in a folder, with lively random weights."""
-    from tests.core.engine_tools import small_lm
-
-    base, folder = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("writer")
-    lm, vocabulary = small_lm("llama", base, small_index([[0, 0], [0, 1]]))
-    lm.save_pretrained(folder)  # these weights come from a seed, and leave no two tokens nearly equal
-    vocabulary.tokenizer.save_pretrained(folder)
-    return folder
-
-
-class Counting(NullReporter):
-    def __init__(self) -> None:
-        self.done = 0.0
-
-    def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
-        self.done = done
-
-
-def test_a_local_model_writes_once_and_goes_on_where_it_was(
-    writer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.prompts.user_texts.local.BATCH", 4)
-    data = replace(small_dataset(), sequences=small_dataset().sequences.take(np.arange(5)))
-    data = replace(data, users=data.users[:5])
-    texts = item_texts(data.items, COLUMNS)
-
-    def write(cache: Path | None, reporter: NullReporter):
-        return user_texts(f"local:{writer}", data, texts, cache=cache, reporter=reporter)
-
-    fresh, heard = tmp_path / "fresh.jsonl", Counting()
-    said = write(fresh, heard)
-    assert said.written and heard.done == len(fresh.read_text().splitlines()) and said.source == "local"
-    again = Counting()
-    assert write(fresh, again) == said and again.done == 0
-    cache = tmp_path / "texts.jsonl"
-    with pytest.raises(StopRequested):
-        write(cache, StopAfter(1))
-    some = len(cache.read_text().splitlines())
-    cache.write_text(cache.read_text() + '{"key": "torn')
-    rest = Counting()
-    assert 0 < some < heard.done and write(cache, rest) == said and rest.done == heard.done - some
-    assert all(json.loads(line)["key"] for line in cache.read_text().splitlines() if "torn" not in line)

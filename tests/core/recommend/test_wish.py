@@ -40,6 +40,17 @@ def test_words_find_items_and_rare_words_count_more() -> None:
     assert WishSearch([], None, None, None).rankings("hair") == {}
 
 
+def test_a_pretrained_model_is_asked_in_words_that_nobody_else_knows() -> None:
+    def intent(wish: str, allowed: np.ndarray | None) -> np.ndarray:
+        return np.array([3, 1]) if wish == "xyzzy" else np.array([2])
+
+    assert WishSearch(TEXTS, None, None, intent).rankings("xyzzy") == {}
+    found = WishSearch(TEXTS, None, None, intent, pretrained=True).rankings("xyzzy")
+    assert list(found) == ["intent"] and found["intent"].tolist() == [3, 1]
+    for pretrained in (False, True):
+        assert list(WishSearch(TEXTS, None, None, intent, pretrained).rankings("clay")) == ["words", "intent"]
+
+
 def test_ranks_are_joined_with_weights() -> None:
     rankings = {"words": np.array([4, 2]), "text": np.array([2, 7])}
     weights = weights_of(rankings)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ProjectError
+from core.prompts.text_writer import writing_prompt
 from core.recommend.evidence.local_writer import EvidenceWriter, unheld
 from core.recommend.evidence.record import Evidence
 from core.recommend.evidence.sentences import sentences
@@ -79,7 +80,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_that_invents_is_caught_every_time(
     recommender: Recommender, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.recommend.evidence.local_writer.NEW_TOKENS", 24)
+    asked = replace(writing_prompt("evidence"), tokens=24)
+    monkeypatch.setattr("core.recommend.evidence.local_writer.writing_prompt", lambda purpose: asked)
     titles = recommender.items["title"].to_list()
     writer = EvidenceWriter(f"local:{model}", Path(), "cpu", titles)
     texts = set()
