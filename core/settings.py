@@ -390,6 +390,9 @@ class TuneSettings:
     transitions_share: float = opt(
         0.5, "weight of item-to-item transitions among the teachers; the rest is SASRec's", low=0.0, high=1.0
     )
+    drawn: float = opt(
+        0.0, "share of items that give way to what teachers expect there, anew each epoch; 0 = off", low=0.0, high=1.0
+    )
     frame: str = opt("", "words before every history; a backbone without a begin token needs some")
     warmup: float = opt(0.05, "share of the steps in which the step size rises", low=0.0, high=1.0)
     schedule: str = opt(

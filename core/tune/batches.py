@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, overload
 
 import numpy as np
@@ -15,7 +15,7 @@ from core.settings import StageSettings, TuneSettings
 from core.training.loop import bucketed
 from core.tune.batch import Batch, collate
 from core.tune.soft_targets import SoftTargets
-from core.tune.target_rows import SequentialRows
+from core.tune.target_rows import SequentialRows, TargetRows
 
 KEPT = 1 << 16
 """Rows in words of a task that an epoch keeps once their length is known; the others are rendered again."""
@@ -103,6 +103,7 @@ class StageBatches:
         with_histories: whether the histories of the sequential items are wanted.
         device: where the batches should lie.
         seed: of everything drawn, and the stage's number.
+        drawn: gives other rows to an epoch after the first, and what teachers expect there; None = all have the same.
     """
 
     sequential: SequentialRows | None
@@ -115,9 +116,14 @@ class StageBatches:
     with_histories: bool
     device: str
     seed: tuple[int, int]
+    drawn: Callable[[int], tuple[TargetRows, SoftTargets]] | None = None
 
     def epoch(self, number: int) -> EpochBatches:
         """The batches of an epoch: the same for the same number."""
+        if self.drawn is not None and self.sequential is not None and number:
+            rows, soft_targets = self.drawn(number)
+            own = replace(self.sequential, rows=rows)
+            return replace(self, sequential=own, soft_targets=soft_targets, drawn=None).epoch(number)
         tasks = [] if self.sequential is None else [self._sequential(self.sequential, number)]
         for name, task_rows in self.tasks.items():
             seed = (*self.seed, number, task_seed(name) + 2)

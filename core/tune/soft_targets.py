@@ -4,6 +4,10 @@ Distillation (Hinton, Vinyals & Dean, arXiv 1503.02531) from two kinds of teache
 the items' text, which generalises; and item-to-item transitions, which remember what other users took next. All saw
 training prefixes only, so nothing leaks; and the transitions forget a user's own step before they are asked about it,
 else they would only repeat the answer.
+
+What teachers say of the log's own prefixes they have learnt by heart; what they know shows where they have not been.
+So in every further epoch some items give way to what the teachers expect there, and they are asked about the rows that
+come of it: a student follows its teachers on many inputs rather than on one (Beyer et al., arXiv 2106.05237).
 """
 
 from __future__ import annotations
@@ -91,7 +95,8 @@ def ask_teachers(
         teacher_probs[places, : tops[0]] = best_probs.numpy()
         # Transitions beside them, (targets, top); where they know nothing the models keep the whole probability.
         if transitions:
-            items, weights = _next_items(transitions, windows.numpy(), is_target.numpy(), tops[1])
+            own = rows.own(chosen, windows.shape[1])
+            items, weights = _next_items(transitions, windows.numpy(), is_target.numpy(), own, tops[1])
             known = weights.sum(axis=1, keepdims=True) > 0
             teacher_items[places, tops[0] :] = items
             teacher_probs[places, tops[0] :] = weights * transitions_share
@@ -99,6 +104,30 @@ def ask_teachers(
         reporter.progress("soft targets", min(start + BATCH, len(order)), len(order), "rows")
         reporter.stop_if_asked()
     return SoftTargets(teacher_items, teacher_probs)
+
+
+def drawn_rows(rows: TargetRows, expected: SoftTargets, share: float, seed: Sequence[int]) -> TargetRows:
+    """The same rows with other items in the place of some targets, drawn from what the teachers expect there.
+
+    Args:
+        rows: the users' own rows.
+        expected: what the teachers expect at their targets.
+        share: probability that a target gives way.
+        seed: of the draw.
+    """
+    rng = np.random.default_rng(list(seed))
+    given = np.flatnonzero(rng.random(rows.targets) < share)
+    items, drawn = rows.windows.items.copy(), np.zeros(len(rows.windows.items), dtype=np.bool_)
+    for start in range(0, len(given), CALIBRATED_ROWS):
+        some = given[start : start + CALIBRATED_ROWS]
+        # The first of a target's items at which the sum of their probabilities passes a number that was drawn.
+        sums = expected.probs[some].cumsum(axis=1, dtype=np.float64)
+        passed = sums > rng.random(len(some))[:, None] * sums[:, -1:]
+        known = passed.any(axis=1)  # a teacher that expects nothing leaves the answer
+        some, place = some[known], passed.argmax(axis=1)[known]
+        items[rows.places[some]] = expected.items[some, place]
+        drawn[rows.places[some]] = True
+    return TargetRows(Sequences(items, rows.windows.offsets), rows.first_target, drawn)
 
 
 def _best(models: Sequence[SasRec], states: Sequence[Tensor], top: int) -> tuple[Tensor, Tensor]:
@@ -110,21 +139,27 @@ def _best(models: Sequence[SasRec], states: Sequence[Tensor], top: int) -> tuple
 
 
 def _next_items(
-    transitions: Transitions, windows: npt.NDArray[np.int64], is_target: npt.NDArray[np.bool_], top: int
+    transitions: Transitions,
+    windows: npt.NDArray[np.int64],
+    is_target: npt.NDArray[np.bool_],
+    own: npt.NDArray[np.bool_],
+    top: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """What followed the last items of other users: items and probabilities, shape (targets, top)."""
     row, column = np.nonzero(is_target)
     count = transitions.matrix.shape[0]
+    real = own[row, column]  # (targets,): whether the step is one that a user took, and so in the counts
     # The weights of the last items before each target, the nearest most; sparse, (targets, items).
     history = sparse.csr_array((len(row), count))
     for step in range(1, transitions.STEPS + 1):
         there = np.flatnonzero(column >= step)
         before = windows[row[there], column[there] - step]
+        real[there] &= own[row[there], column[there] - step]
         weights = np.full(len(there), 1.0 / step)
         history = history + sparse.csr_array((weights, (there, before)), shape=history.shape)
     # The counts hold this very step with the weights it is asked with: it is taken off the target's score.
-    own = np.asarray(history.power(2).sum(axis=1)).ravel()
-    own_step = sparse.csr_array((own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
+    weight_of_own = np.asarray(history.power(2).sum(axis=1)).ravel() * real
+    own_step = sparse.csr_array((weight_of_own, (np.arange(len(row)), windows[row, column])), shape=history.shape)
     scores = sparse.csr_array(history @ transitions.matrix - own_step)  # (targets, items), most of them 0
     scores.data[scores.data < 1e-6] = 0.0
     # The best of them, (targets, top), as shares of the whole sum; where there are fewer, item 0 with no share.

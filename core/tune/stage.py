@@ -71,6 +71,8 @@ def tune_settings(project: Project) -> Settings:
     tune = asdict(project.tune)
     if tune["temperature"] == 1.0:  # as it was before there was one
         del tune["temperature"]
+    if not tune["drawn"]:
+        del tune["drawn"]
     if all(stage.objective == "likelihood" for stage in project.tune.stages):
         del tune["reward"], tune["reward_draws"]
     for stage in tune["stages"]:
@@ -168,6 +170,8 @@ def _work(job: Job) -> Work | None:
     recall = LESSON_RECALL if job.teachers and float(settings["transitions_share"]) else 0.0
     lessons = Work(single=targets * sizes.items * (LESSON * job.teachers + recall))
     epochs = sum(float(stage["epochs"]) for stage in settings["stages"])
+    if float(settings.get("drawn", 0.0)):
+        lessons = lessons * epochs
     spoken = Work()
     for stage in settings["stages"]:
         spoken += _spoken(job, shape, stage, targets) * float(stage["epochs"])
@@ -219,6 +223,7 @@ def _memory(job: Job) -> float | None:
     block = min(LESSON_ROWS * job.sizes.items, LESSON_SCORES) * 4 * MB
     asked = LESSONS * block if job.teachers else 0.0
     told = job.sizes.windows(most)[2] * 96 * 8 * MB if job.teachers else 0.0
+    told *= 2.0 if float(settings.get("drawn", 0.0)) else 1.0  # those of the epoch beside those of the log
     if job.machine.gpu:
         return told + max(asked, need.beside_gpu)
     return REST + told + need.least + max(asked, need.peak - need.least)

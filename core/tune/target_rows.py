@@ -25,10 +25,12 @@ class TargetRows:
     Attributes:
         windows: the windows, flat.
         first_target: place of each window's first target; 1 but in later windows of a long history.
+        drawn: which items of the windows, flat, a teacher put there; none = all are the users' own.
     """
 
     windows: Sequences
     first_target: npt.NDArray[np.int64]
+    drawn: npt.NDArray[np.bool_] | None = None
 
     @property
     def targets(self) -> int:
@@ -39,6 +41,23 @@ class TargetRows:
     def offsets(self) -> npt.NDArray[np.int64]:
         """Where each row's targets start among all targets; shape (rows + 1,)."""
         return np.concatenate([[0], np.cumsum(self.windows.lengths - self.first_target)]).astype(np.int64)
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.int64]:
+        """Where each target stands in the flat windows, in the order of `offsets`; shape (targets,)."""
+        rows = np.repeat(np.arange(len(self.first_target)), np.diff(self.offsets))
+        within = np.arange(self.targets) - self.offsets[rows] + self.first_target[rows]
+        places: npt.NDArray[np.int64] = self.windows.offsets[rows] + within
+        return places
+
+    def own(self, rows: npt.NDArray[np.integer], length: int) -> npt.NDArray[np.bool_]:
+        """Mask of the items that are the users' own, as `batch` lays them out; shape (rows, length)."""
+        own = np.ones((len(rows), length), dtype=np.bool_)
+        if self.drawn is not None:
+            for line, row in zip(own, rows, strict=True):
+                drawn = self.drawn[self.windows.offsets[row] : self.windows.offsets[row + 1]]
+                line[: len(drawn)] = ~drawn
+        return own
 
     def batch(self, rows: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
         """Windows padded on the right with -1, shape (rows, longest), and their first targets, shape (rows,)."""

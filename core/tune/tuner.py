@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ from core.training.loop import Loop, Schedule
 from core.tune.batches import StageBatches
 from core.tune.losses import CONTRAST, project_losses, stage_losses
 from core.tune.objective import Objective
-from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats
-from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows
+from core.tune.soft_targets import SoftTargets, ask_teachers, calibrate_repeats, drawn_rows
+from core.tune.target_rows import SequentialRows, TargetRows, every_item_rows, last_item_rows
 from core.tune.watched_users import WatchedUsers
 from core.vectors import ItemVectors
 from core.vectors.sasrec_model import SasRec
@@ -47,6 +47,7 @@ from core.vectors.sasrec_model import SasRec
 BEST, OLD = "best", "best.old"
 LEGAL_MASS = 0.5
 """Probability that must lie on codes after an epoch; less means that new tokens are not learnt."""
+DRAWN = 4  # tells the draw of items from the others of an epoch
 VALIDATION_BEAMS = 20  # enough for NDCG@10, whatever width the lists are measured with later
 
 
@@ -122,10 +123,10 @@ class Tuner:
         self.sample = _sample(len(self.validation), tune.validate_users, project.seed)
         self.watched = WatchedUsers(dataset, self.sample, project.seed)
         self.soft_targets: SoftTargets | None = None
+        self.teachers: list[SasRec] = []
         if teachers and tune.distill and self.rows.targets:
-            models = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
-            asked = ask_teachers(models, train, self.rows, tune.transitions_share, self.bf16, reporter)
-            self.soft_targets = calibrate_repeats(asked, self.rows)
+            self.teachers = [SasRec.load(path, dataset.n_items, project.sasrec) for path in teachers]
+            self.soft_targets = self._expected(self.rows)
         self.losses = project_losses(project)
         self.loss_modules = self._loss_modules()
         self.best = _Best()
@@ -220,7 +221,21 @@ class Tuner:
         return StageBatches(
             sequential, tasks, stage, self.project.tune, self.index.levels, self.soft_targets, with_ends,
             with_histories, self.device, (self.project.seed, number),
+            partial(self._drawn, number) if self.soft_targets is not None and self.project.tune.drawn else None,
         )  # fmt: skip
+
+    def _expected(self, rows: TargetRows) -> SoftTargets:
+        """What the teachers expect at the targets of some rows."""
+        tune, train = self.project.tune, self.dataset.train()
+        asked = ask_teachers(self.teachers, train, rows, tune.transitions_share, self.bf16, self.reporter)
+        return calibrate_repeats(asked, rows)
+
+    def _drawn(self, stage: int, epoch: int) -> tuple[TargetRows, SoftTargets]:
+        """The rows of an epoch with some items that teachers drew, and what they expect there."""
+        assert self.soft_targets is not None
+        seed = (self.project.seed, stage, epoch, DRAWN)
+        rows = drawn_rows(self.rows, self.soft_targets, self.project.tune.drawn, seed)
+        return rows, self._expected(rows)
 
     def _train(self, number: int, stage: StageSettings) -> None:
         tune = self.project.tune
