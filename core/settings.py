@@ -195,6 +195,12 @@ class SasrecSettings:
     epochs: int = opt(25, "passes over the users", low=1, high=10000)
     max_history: int = opt(50, "items of history it sees", low=1, high=1000)
     negatives: int = opt(0, "items drawn for the loss of a step; 0 = all of the catalogue", low=0, high=10**7)
+    features: str = opt(
+        "with-id",
+        "what text is to the SASRec that reads it: with-id = added to the items' own vectors; only = in their place "
+        "(after LLMEmb)",
+        choices=("with-id", "only"),
+    )
     contrast_users: float = opt(
         0.0, "weight of the pull to histories of like text (after SRA-CL); 0 = off, theirs is 0.1", low=0.0, high=100.0
     )

@@ -80,14 +80,15 @@ class SasRec(SequenceModel):
         n_items: size of the catalogue.
         settings: the model.
         features: what is known of the items besides who took them, shape (items, dim): a learnt projection of it is
-            added to the item vectors. None = plain SASRec.
+            added to the item vectors, or, as `settings.features` says, is all that they are. None = plain SASRec.
     """
 
     def __init__(self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None) -> None:
         super().__init__(n_items, settings.max_history)
         width = settings.hidden_size
         self.settings = settings
-        self.items = nn.Embedding(n_items + 1, width, padding_idx=n_items)
+        alone = features is not None and settings.features == "only"
+        self.items = None if alone else nn.Embedding(n_items + 1, width, padding_idx=n_items)
         self.positions = nn.Embedding(settings.max_history, width)
         self.blocks = nn.ModuleList(_Block(width, settings.heads, settings.dropout) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width)
@@ -113,17 +114,20 @@ class SasRec(SequenceModel):
         """One unit vector an item, and one for padding; (items + 1, width)."""
         if self._fixed is not None:
             return self._fixed
-        vectors = self.items.weight
-        if self.features is not None:
-            vectors = vectors + self.project_items(self.features)
-        return unit_rows(vectors)
+        own = None if self.items is None else self.items.weight
+        return self._joined(own, self.features)
 
     def _vectors_of(self, items: Tensor) -> Tensor:
         """The unit vectors of some items alone; (items,) -> (items, width)."""
-        vectors = self.items.weight[items]
-        if self.features is not None:
-            vectors = vectors + self.project_items(self.features[items])
-        return unit_rows(vectors)
+        own = None if self.items is None else self.items.weight[items]
+        return self._joined(own, None if self.features is None else self.features[items])
+
+    def _joined(self, own: Tensor | None, features: Tensor | None) -> Tensor:
+        """Unit vectors of items from their own rows, (items, width), and their features, (items, dim); one may lack."""
+        if features is None:
+            return unit_rows(torch.as_tensor(own))
+        projected: Tensor = self.project_items(features)
+        return unit_rows(projected if own is None else own + projected)
 
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).

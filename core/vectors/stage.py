@@ -12,7 +12,17 @@ from core.errors import ProjectError
 from core.project import Project
 from core.registry import ALIGNMENTS, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.reporting import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
+from core.stage import (
+    Artefacts,
+    Settings,
+    Stage,
+    computing,
+    inputs,
+    model_files,
+    options_for,
+    plugin_marks,
+    source_files,
+)  # fmt: skip
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 if TYPE_CHECKING:
@@ -56,7 +66,21 @@ def semantic_settings(project: Project) -> Settings:
     """What decides the text vectors."""
     source = project.vectors.semantic
     own = {"source": source, "dim": project.vectors.semantic_dim, **computing(project)}
-    return {**own, **source_files(project, source), **plugin_marks(project, TEXT_VECTORS, source)}
+    options = None if source == "none" else options_for(project, TEXT_VECTORS, source)
+    if options is not None and not TEXT_VECTORS.origin(source):  # those of others are among their marks
+        own |= {"options": asdict(options)}
+    files = model_files(project, text_model(project)) if text_model(project) else source_files(project, source)
+    return {**own, **files, **plugin_marks(project, TEXT_VECTORS, source)}
+
+
+def text_model(project: Project) -> str:
+    """The Hugging Face model that the text vectors come from, a hub id or a folder; empty = none."""
+    source = project.vectors.semantic
+    if source == "none":
+        return ""
+    options = options_for(project, TEXT_VECTORS, source)
+    model: str = TEXT_VECTORS.get(source).model(source.partition(":")[2], options)
+    return model
 
 
 def make_semantic(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -117,6 +141,7 @@ def vector_task(
         device=device_of(project.run),
         dtype="bf16" if use_bf16(project.run) else "fp32",
         reporter=reporter,
+        fields=project.data.text,
     )
 
 
@@ -201,8 +226,15 @@ def _sequential_settings(project: Project) -> Settings:
             "set sasrec.negatives = 0, or their weights",
         )
     left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
+    left_out |= {"features"}  # of the one that reads text alone: `teacher_settings`
     settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
+
+
+def teacher_settings(project: Project) -> Settings:
+    """What decides the SASRec that reads the items' text."""
+    features = project.sasrec.features
+    return {**_sequential_settings(project), **({} if features == "with-id" else {"features": features})}
 
 
 def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -313,7 +345,7 @@ def _scored(job: Job, settings: Mapping[str, Any]) -> int:
 
 def _teacher_work(job: Job) -> Work:
     semantic = job.settings("semantic")
-    return _sasrec_work(job, "teacher", float(semantic["dim"]) if semantic["source"] == "lsa" else 384.0)
+    return _sasrec_work(job, "teacher", 384.0 if ":" in semantic["source"] else float(semantic["dim"]))
 
 
 def _scores(job: Job, stage: str) -> float:
@@ -362,5 +394,5 @@ BEHAVIOR = Stage(
     ),
 )  # fmt: skip
 TEACHER = Stage(
-    "teacher", 1, _sequential_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
+    "teacher", 1, teacher_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
 )

@@ -80,8 +80,8 @@ class System:
 
 
 CONTRAST = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1"]
-
-
+LLMEMB = ["vectors.semantic=contrastive"]
+ALIGNED = [*LLMEMB, "sasrec.features=only", "vectors.align=contrast", "vectors.contrast.temperature=2"]
 _REWARD = (
     '{ name="sequential", epochs=6, learning_rate=2e-3 }, '
     '{ name="reward", epochs=2, learning_rate=2e-4, objective="%s" }'
@@ -120,6 +120,14 @@ SYSTEMS = {
     ),
     "sra-cl, users alone": _contrast("sasrec.contrast_users=0.1"),
     "sra-cl, items alone": _contrast("sasrec.contrast_items=0.1"),
+    "llmemb, text": System(
+        "sasrec-text", "2409.19925", ("semantic", "teacher"),
+        {"off": [], "control: a row an item too": LLMEMB, "on": [*LLMEMB, "sasrec.features=only"]},
+    ),
+    "llmemb, index": System(
+        "model", "2409.19925", ("semantic", "index"),
+        {"off": [], "control: shuffled texts": [*ALIGNED, "vectors.align_control=shuffled"], "on": ALIGNED},
+    ),
     "rlmrec-con, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.01),
     "rlmrec-gen, sasrec": _aligned("2310.15950", "sasrec", "generate", 0.1),
     "darec, sasrec": _aligned("2408.08231", "sasrec", "disentangled", 0.1),
