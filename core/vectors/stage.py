@@ -226,15 +226,21 @@ def _sequential_settings(project: Project) -> Settings:
             "set sasrec.negatives = 0, or their weights",
         )
     left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
-    left_out |= {"features"}  # of the one that reads text alone: `teacher_settings`
+    left_out |= {"features", "codes"}  # of the one that reads text alone: `teacher_settings`
     settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
 
 
 def teacher_settings(project: Project) -> Settings:
     """What decides the SASRec that reads the items' text."""
-    features = project.sasrec.features
-    return {**_sequential_settings(project), **({} if features == "with-id" else {"features": features})}
+    features, codes = project.sasrec.features, project.sasrec.codes
+    own = {**({} if features == "with-id" else {"features": features}), **({"codes": True} if codes else {})}
+    return {**_sequential_settings(project), **own}
+
+
+def teacher_inputs(project: Project) -> tuple[str, ...]:
+    """What the SASRec that reads the items' text reads: their codes too where the project says so."""
+    return ("data", "semantic", "index") if project.sasrec.codes else ("data", "semantic")
 
 
 def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -249,6 +255,7 @@ def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Repo
 
 def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: Reporter, features: bool) -> Settings:
     """Fit a SASRec, with the items' text vectors as features or without."""
+    import numpy as np
     from torch import nn
 
     from core.data.dataset import Dataset
@@ -264,6 +271,8 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     text = ItemVectors.load(made["semantic"] / "vectors.npz") if reads_text else None
     train, bf16 = dataset.train(), use_bf16(project.run)
     aligning = None if features else aligning_of(project, made, "sasrec")
+    # Those before conflicts were settled: they say what an item is like, the others also which one it is.
+    codes = np.load(made["index"] / "raw.npy").astype(np.int64) if features and settings.codes else None
     losses: list[nn.Module] = []
     if settings.contrasts:
         rows = training_rows(train, settings.max_history)
@@ -276,6 +285,7 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
         model = fit_sasrec(
             train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
             features=text.matrix if text is not None and features else None, further=losses,
+            codes=codes,
         )  # fmt: skip
     model.save(folder / "sasrec.safetensors")
     if (train.lengths > 1).any():  # else nothing was learnt
@@ -394,5 +404,5 @@ BEHAVIOR = Stage(
     ),
 )  # fmt: skip
 TEACHER = Stage(
-    "teacher", 1, teacher_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
+    "teacher", 1, teacher_settings, teacher_inputs, make_teacher, _model_cost("teacher", _teacher_work)
 )

@@ -139,6 +139,15 @@ SYSTEMS = {
         "model", "2410.09560", ("index",),
         {"off": ["index.method=rq-vae"], "control: parallel": ["index.method=parallel"], "on": ["index.method=moc"]},
     ),
+    "mixture-of-codes, features": System(
+        "sasrec-text", "2410.09560", ("teacher",),
+        {
+            "off": [],
+            "control: random codes": ["sasrec.codes=true", "index.method=random"],
+            "control: residual codes": ["sasrec.codes=true", "index.method=rq-vae"],
+            "on": ["sasrec.codes=true", "index.method=moc"],
+        },
+    ),
     "gream": System("model", "2510.20815", ("tune",), REWARDED),
     "letter's temperature": System(
         "model", "2405.07314", ("tune",),
