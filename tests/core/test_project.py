@@ -193,8 +193,8 @@ def test_no_suggestion_is_the_key_that_was_typed() -> None:
 def test_a_key_of_several_tables_names_all_of_them_the_tuning_first(tmp_path: Path) -> None:
     for typed in ("epochs=1", "tune.epochs=1", "tune.stage.epochs=1"):
         assert error(tmp_path, MINIMAL, typed).endswith(
-            "unknown key; did you mean tune.stages.epochs, vectors.contrastive.epochs, sasrec.epochs, index.rq-vae.epochs, "
-            "baselines.bsarec.epochs or baselines.hstu.epochs?"
+            "unknown key; did you mean tune.stages.epochs, vectors.contrastive.epochs, sasrec.epochs, "
+            "index.rq-vae.epochs, baselines.bsarec.epochs or baselines.hstu.epochs?"
         )
     assert "did you mean index.rq-vae.epochs, tune.stages.epochs" in error(tmp_path, MINIMAL, "index.epochs=1")
 

@@ -352,7 +352,7 @@ def test_without_an_end_to_fall_in_it_stays_where_it_was() -> None:
     plan = Schedule(1, 0.1, warmup=0.0, shape="wsd", anneal=0.0)
     assert [plan.factor(step, 10) for step in range(10)] == [1.0] * 10
     as_before = Schedule(1, 0.1, warmup=0.0, shape="wsd")
-    assert [as_before.factor(step, 100) for step in (0, 89, 95, 99)] == pytest.approx([1.0, 1.0, 0.5, 0.1])
+    assert [as_before.factor(step, 100) for step in (0, 89, 95, 99)] == pytest.approx([1.0, 1.0, 0.5, 0.1], abs=0.01)
 
 
 def test_weight_decay_is_for_matrices_alone(tmp_path: Path) -> None:
