@@ -1,6 +1,7 @@
 """Related systems, each beside its controls: off, control, on, under one evaluator.
 
     python tests/benchmarks/experiments/related.py [scientific] [FOLDER] [--systems NAME ...] [--seeds 0 1 2] [--run]
+        [--set KEY=VALUE ...]
 
 Without `--run` nothing is computed: the table shows what is kept in results/related.json, and "not run" elsewhere. With
 it, missing cells are computed one after the other, each written down when it is finished, so an interrupted table goes
@@ -91,6 +92,10 @@ REWARDED = {
     "control: as many steps of likelihood": ["tune.stages=[" + _REWARD % "likelihood" + "]"],
     "on": ["tune.stages=[" + _REWARD % "reward" + "]"],
 }
+WSD = ["tune.schedule=wsd", "tune.anneal=0.2", "tune.anneal_to=0.1", "tune.anneal_shape=sqrt"]
+DECODERS = {"decoder": [], "shuffled-decoder": ["--shuffled"]}
+"""Folders beside the project file that `eagertui pretrain` makes of the other log, once for all seeds."""
+OTHER = {"scientific": "beauty", "beauty": "scientific"}
 
 
 def _contrast(weight: str) -> System:
@@ -149,6 +154,18 @@ SYSTEMS = {
         },
     ),
     "gream": System("model", "2510.20815", ("tune",), REWARDED),
+    "cprec, step sizes": System(
+        "model", "2504.08949", ("tune",),
+        {"off": [], "control: wsd to nothing in the last tenth": ["tune.schedule=wsd"], "on": WSD},
+    ),
+    "cprec, another log": System(
+        "model", "2504.08949", ("tune",),
+        {
+            "off": WSD,
+            "control: titles in random order": [*WSD, "backbone.model=shuffled-decoder"],
+            "on": [*WSD, "backbone.model=decoder"],
+        },
+    ),
     "letter's temperature": System(
         "model", "2405.07314", ("tune",),
         {"off": [], "control: above one": ["tune.temperature=1.3"], "on": ["tune.temperature=0.7"]},
@@ -219,8 +236,21 @@ def scored(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_decoder(file: Path, name: str) -> None:
+    """Have a decoder made of another log's titles, of the shape that the project's recipe builds."""
+    data = Project.load(file).name
+    if data not in OTHER:
+        sys.exit(f"{data}: there is no other log; these rows are for {', '.join(sorted(OTHER))}")
+    other = project_file(OTHER[data], file.parent / OTHER[data])
+    argv = ["--corpus", str(other), "--out", str(file.parent / name), *DECODERS[name], "--epochs", "2", "--set", "run.threads=1"]
+    eagertui("pretrain", str(file), *argv)
+
+
 def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     """Train the whole line, and take the ranks of the generator's own lists."""
+    for name in DECODERS:
+        if f"backbone.model={name}" in sets and not (file.parent / name).exists():
+            make_decoder(file, name)
     given = [part for text in [*LIGHTER, *sets] for part in ("--set", text)]
     run = Path(eagertui("train", str(file), *given)[-1]["run"])
     frame = pl.read_parquet(artefact(run, "evaluate") / "ranks.parquet").filter(pl.col("split") == "test")
@@ -230,9 +260,9 @@ def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     return {**ranks, "history": packed(frame["history"].to_numpy() - 1), **of_stages(made, system.stages)}
 
 
-def key(data: str, system: System, row: str, seed: int) -> str:
+def key(data: str, system: System, row: str, seed: int, more: list[str]) -> str:
     """Names a cell by its settings: rows of several systems that are the same training are one cell."""
-    sets = ", ".join(system.rows[row]) or "plain"
+    sets = ", ".join([*system.rows[row], *more]) or "plain"
     return f"{data} | {system.method}, cost of {' + '.join(system.stages)} | {sets} | seed {seed}"
 
 
@@ -262,10 +292,10 @@ def values(cells: list[dict[str, Any]], metric: str, protocol: str) -> np.ndarra
     return np.mean([values_of(metric, unpacked(cell[protocol])) for cell in cells], axis=0)
 
 
-def table(data: str, name: str, seeds: list[int]) -> None:
+def table(data: str, name: str, seeds: list[int], more: list[str]) -> None:
     """Print a system's rows."""
     system, known = SYSTEMS[name], CELLS.known()
-    cells_of = {row: [key(data, system, row, seed) for seed in seeds] for row in system.rows}
+    cells_of = {row: [key(data, system, row, seed, more) for seed in seeds] for row in system.rows}
     rows = {row: [known[cell] for cell in names if cell in known] for row, names in cells_of.items()}
     off, *controls, on = system.rows
     print(f"\n## {name} (arXiv {system.paper}) on {data}: {system.method}, seeds {', '.join(map(str, seeds))}")
@@ -299,6 +329,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
     parser.add_argument("--rows", nargs="+", default=[], help="only rows that begin with one of these")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", dest="sets", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--run", action="store_true")
     args = parser.parse_args()
@@ -309,16 +340,16 @@ def main() -> None:
             for name in args.systems:
                 system = SYSTEMS[name]
                 for row in system.rows:
-                    cell = key(args.data, system, row, seed)
+                    cell = key(args.data, system, row, seed, args.sets)
                     if cell in CELLS.known() or (args.rows and not row.startswith(tuple(args.rows))):
                         continue
-                    sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1"], time.monotonic()
+                    sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1", *args.sets], time.monotonic()
                     CELLS.keep(cell, (scored if system.method in SCORERS else tuned)(file, system, sets))
                     minutes = (time.monotonic() - began) / 60
                     if minutes > args.minutes:
                         print(f"{cell}: {minutes:.0f} minutes", file=sys.stderr)
     for name in args.systems:
-        table(args.data, name, args.seeds)
+        table(args.data, name, args.seeds, args.sets)
 
 
 if __name__ == "__main__":
