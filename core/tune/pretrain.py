@@ -153,7 +153,8 @@ def pretrain(
     torch.manual_seed(seed)
     device = device_of(project.run)
     kernel = kernel_of(backbone.attention, device)
-    lm = tiny_decoder(backbone, tokenizer, len(tokenizer), tune.dropout, kernel).to(device)
+    lm = tiny_decoder(backbone, tokenizer, len(tokenizer), tune.dropout, kernel)
+    objective = _NextToken(lm).to(device)
     stable, _ = phases(epochs, tune.anneal)
     schedule = Schedule(
         epochs, learning_rate, tune.weight_decay, tune.warmup, "wsd",
@@ -177,10 +178,11 @@ def pretrain(
 
     try:
         work.mkdir(parents=True, exist_ok=True)
-        fit("titles", _NextToken(lm), batches, schedule, seed, reporter, work, use_bf16(project.run), device)
+        fit("titles", objective, batches, schedule, seed, reporter, work, use_bf16(project.run), device)
         shutil.rmtree(work)
         work.mkdir()
-        lm.eval().to("cpu").save_pretrained(work, safe_serialization=True)
+        objective.eval().to("cpu")
+        lm.save_pretrained(work, safe_serialization=True)
         tokenizer.save_pretrained(work)
         about["steps"] = steps * epochs
         (work / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

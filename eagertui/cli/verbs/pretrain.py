@@ -38,14 +38,14 @@ def pretrain(args: argparse.Namespace) -> int:
     out = args.out.absolute()
     if out.exists():
         raise ProjectError(f"{args.out} is there already", "name a folder that is not there yet")
-    project = load_project(args.project, args.overrides)
+    load_project(args.project, args.overrides)  # whatever is wrong with it is said before anything starts
     request = {
         "sets": args.overrides, "corpora": [str(project_file(one).absolute()) for one in args.corpus], "out": str(out),
         "epochs": args.epochs, "learning_rate": args.learning_rate, "shared_users": args.shared_users,
         "shuffled": args.shuffled,
     }  # fmt: skip
     try:
-        about = errand("pretrain", str(project.path.absolute()), json.dumps(request))
+        about = errand("pretrain", str(project_file(args.project).absolute()), json.dumps(request))
     except KeyboardInterrupt:
         tell_progress(f"what is learnt lies beside {visible(str(out))}; the same command goes on from there")
         raise

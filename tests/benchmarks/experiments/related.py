@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import json
 import subprocess
 import sys
@@ -44,14 +43,15 @@ from core.baselines import popularity_of
 from core.baselines.sasrec import SasRecBaseline
 from core.baselines.sasrec_text import SasRecTextBaseline
 from core.data.dataset import Dataset
-from core.errors import Interrupted
 from core.evaluate.compare import verdict
 from core.evaluate.metrics import values_of
 from core.evaluate.ranks import rank_by_scores
 from core.evaluate.resampling import resampled_difference, resampled_interval
-from core.pipeline import plan, run_stages
+from core.machine import prepare
+from core.pipeline import STAGES, recipes_of
 from core.project import Project
 from core.run.reporter import NullReporter
+from core.store import Store, fingerprint
 from core.vectors.sasrec_model import SasRec
 
 CELLS = Cells("related")
@@ -59,8 +59,11 @@ SAMPLE = "sample"
 PROTOCOLS = ("seen kept", "seen hidden")
 TAIL, SHORT = (1, 4), 4
 SCORERS = {"sasrec": SasRecBaseline, "sasrec-text": SasRecTextBaseline}
-LIGHTER = ["tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
-"""The budget of cells that tune a language model."""
+LIGHTER = [
+    "tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0", "recommend.fusion=[]",
+    "steer.method=none",
+]  # fmt: skip
+"""The budget of cells that tune a language model; only its own lists are looked at."""
 
 
 @dataclass(frozen=True)
@@ -174,22 +177,6 @@ SYSTEMS = {
 """Compared at an equal number of codes an item: `moc` has more parameters in training, and as many code tokens."""
 
 
-class Until(NullReporter):
-    """Stops after a stage."""
-
-    def __init__(self, stage: str) -> None:
-        self.stage, self.ended = stage, False
-
-    def stage_finished(self, name: str, seconds: float, summary: Any) -> None:
-        self.ended |= name == self.stage
-
-    def stage_reused(self, name: str, fingerprint: str = "") -> None:
-        self.ended |= name == self.stage
-
-    def wants(self) -> Any:
-        return "stop" if self.ended else "go"
-
-
 def packed(ranks: np.ndarray) -> str:
     """Numbers below 65,536 as text."""
     return base64.b64encode(zlib.compress(ranks.astype("<u2").tobytes(), 9)).decode()
@@ -217,13 +204,28 @@ def of_stages(artefacts: dict[str, Path], stages: tuple[str, ...]) -> dict[str, 
     return {"seconds": round(seconds, 1), "mb": round(sum(file.stat().st_size for file in files) / 1e6, 2)}
 
 
+def made_up_to(project: Project, last: str) -> dict[str, Path]:
+    """Make a stage and what it reads, and nothing else; what is in the store is taken from there."""
+    prepare(project.run)
+    store, recipes = Store(project.runs_dir / ".store"), recipes_of(project)
+    wanted, works = {last}, {stage.name: stage.work for stage in STAGES}
+    for name in reversed(list(recipes)):
+        wanted |= set(recipes[name]["inputs"]) if name in wanted else set()
+    made: dict[str, Path] = {}
+    for name, recipe in recipes.items():
+        if name in wanted:
+            made[name] = store.artefact(fingerprint(recipe))
+            if not store.has(made[name].name):
+                work = works[name]
+                store.make(made[name].name, recipe, lambda path, work=work: work(project, made, path, NullReporter()))
+    return made
+
+
 def scored(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     """Train the stages of a scorer, and rank."""
     stage = SCORERS[system.method].inputs[0]
     project = Project.load(file, sets)
-    with contextlib.suppress(Interrupted):
-        run_stages(project, Until(stage))
-    made = {one.name: project.runs_dir / ".store" / one.fingerprint for one in plan(project)}
+    made = made_up_to(project, stage)
     dataset = Dataset.load(made["data"])
     model = SasRec.load(made[stage] / "sasrec.safetensors", dataset.n_items, project.sasrec).frozen()
     questions = dataset.evaluation("test")
@@ -242,8 +244,8 @@ def make_decoder(file: Path, name: str) -> None:
     if data not in OTHER:
         sys.exit(f"{data}: there is no other log; these rows are for {', '.join(sorted(OTHER))}")
     other = project_file(OTHER[data], file.parent / OTHER[data])
-    argv = ["--corpus", str(other), "--out", str(file.parent / name), *DECODERS[name], "--epochs", "2", "--set", "run.threads=1"]
-    eagertui("pretrain", str(file), *argv)
+    argv = ["--corpus", str(other), "--out", str(file.parent / name), "--epochs", "2", "--set", "run.threads=1"]
+    eagertui("pretrain", str(file), *argv, *DECODERS[name])
 
 
 def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
