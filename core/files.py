@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from core.errors import EnvironmentFault
 
+_ADDRESS = re.compile(r"(?:^|/)(s3a?|gs|gcs|azure|az|abfss?|adl|hf|https?)://?([^/].*)$")
 WAIT = 0.2
 """Seconds between two looks at what another process holds."""
 
@@ -23,6 +25,12 @@ def resolved(path: str, root: Path) -> Path:
     place = root / Path(path).expanduser()
     # A folder that is yet to be made cannot be stepped out of by "..".
     return place if root.is_dir() else Path(os.path.normpath(place))
+
+
+def address_of(path: str | Path) -> str:
+    """The address in an object store or on the web that a path stands for, even without a slash; else empty."""
+    found = _ADDRESS.search(str(path))
+    return f"{found[1]}://{found[2]}" if found else ""
 
 
 def system_fault(error: OSError) -> EnvironmentFault:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
+from core import processors
 from core.settings import RunSettings
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt
@@ -18,7 +19,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt
 def prepare(settings: RunSettings) -> None:
     """Set threads and the allocator; call it before any work. Computation is deterministic afterwards."""
     beside = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))  # processes that share this machine's cores
-    torch.set_num_threads(settings.threads or max(1, available_cpus() // beside))
+    _set_threads(settings.threads or max(1, processors.available_cpus() // beside))
     # As `use_deterministic_algorithms`, which loads the compiler besides: a second and more.
     torch.set_deterministic_debug_mode("warn")
     # Nothing here reads memory that it did not write.
@@ -34,18 +35,16 @@ def prepare(settings: RunSettings) -> None:
 def half_of_the_threads() -> Iterator[None]:
     """Compute with half of the threads inside, at least one: another process has the other half, or none needs it."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // 2))
+    _set_threads(max(1, threads // 2))
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        _set_threads(threads)
 
 
-def available_cpus() -> int:
-    """How many CPUs this process may use; on systems that do not say so, how many there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _set_threads(threads: int) -> None:
+    torch.set_num_threads(threads)
+    processors.watch(threads)
 
 
 def release() -> None:

@@ -123,6 +123,11 @@ class Project:
         """Return a path of the project file as an absolute one; `~` is the home folder."""
         return resolved(path, self.directory)
 
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """Where the log lies, and the item table, if there is one."""
+        return tuple(self.resolve(name) for name in (self.data.interactions, self.data.items) if name)
+
     def seeded(self) -> tuple[Project, ...]:
         """The project once for each of `run.seeds`; of one run, itself."""
         return tuple(dataclasses.replace(self, seed=seed) for seed in self.run.seeds) or (self,)

@@ -10,6 +10,7 @@ import unicodedata
 from pathlib import Path
 
 from core.assets import demo_path
+from core.files import address_of
 from core.units import between, duration, from_to, gigabytes, roughly, size
 
 __all__ = [
@@ -53,7 +54,9 @@ def _shown(char: str) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as a person would type it here; the working folder itself may be gone."""
+    """A path as a person would type it here; the working folder itself may be gone. An address is none."""
+    if address := address_of(path):
+        return address
     with contextlib.suppress(OSError, ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)

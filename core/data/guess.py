@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.data.addresses import on_disk
 from core.data.column_profile import ColumnProfile, headless, no_header, profile_columns
 from core.data.data_report import DataReport
 from core.data.guess_columns import LOG_ROLES, log_columns
@@ -17,8 +18,9 @@ from core.data.guessed import Guess
 from core.data.k_core import build_log
 from core.data.log import read_rows
 from core.data.row_kinds import row_kinds
-from core.data.sniff import open_table
+from core.data.sniff import open_table, table_files
 from core.errors import DataError, ProjectError
+from core.files import address_of
 from core.settings import DataSettings
 
 _CORES = (5, 3, 2, 0)
@@ -121,7 +123,9 @@ def _profiles(path: Path, key: str, encoding: str, names: Sequence[str], inner: 
 
 
 def _path_text(path: Path, directory: Path) -> str:
-    """The path relative to the project's folder where they are near each other, else absolute."""
+    """The path relative to the project's folder where they are near each other, else absolute; an address as it is."""
+    if address := address_of(path):
+        return address
     near = Path(os.path.relpath(path, directory))
     return near.as_posix() if near.parts.count("..") <= 2 else Path(os.path.abspath(path)).as_posix()  # noqa: PTH100
 
@@ -129,11 +133,8 @@ def _path_text(path: Path, directory: Path) -> str:
 def _core(data: DataSettings, known: Mapping[str, Any], root: Path, interactions: Path) -> tuple[int, str]:
     """The strictest usual k-core that leaves enough to learn from, and what it keeps; what is known of it stays."""
     bounds = ("min_user_interactions", "min_item_interactions")
-    try:
-        large = interactions.is_file() and interactions.stat().st_size > _MAX_CHECKED_BYTES
-    except OSError:
-        large = False
-    if large:
+    files = table_files(on_disk(interactions.absolute()), "--interactions")
+    if sum(file.stat().st_size for file in files) > _MAX_CHECKED_BYTES:
         return _CORES[0], "the usual 5-core; the log is too large to try it out here"
     report = DataReport()
     rows = read_rows(data, root, report)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from core.data.addresses import copy_note
 from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
@@ -47,6 +48,7 @@ def load_items(data: DataSettings, root: Path, log_ids: pl.Series, report: DataR
         return frame, np.arange(len(log_ids), dtype=np.int32)
     sources = open_items(resolved(data.items, root), data, "data.items")
     where, key = str(sources[0].path), data.item_key or data.item
+    report.notes += copy_note(resolved(data.items, root), "the item table")
     report.notes += source_notes(sources, data.encoding, data.item_table)
     unique = read_items(sources, key, data.max_rejected, report)
     if not unique.height:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from core.data.addresses import copy_note
 from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
@@ -23,6 +24,7 @@ from core.data.sniff import column_in, log_files, source_notes
 from core.data.times import shown
 from core.data.where import RowCondition, row_conditions
 from core.errors import DataError
+from core.files import resolved
 from core.settings import DataSettings
 
 EXAMPLES = 5
@@ -78,6 +80,7 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
         if name:
             column_in(sources, name, f"data.{key}")
     report.files = [_label(source.path, root) for source in sources]
+    report.notes += copy_note(resolved(data.interactions, root), "the log")
     report.notes += source_notes(sources, data.encoding, data.table)
     report.order = f"time ({data.time})" if data.time else f"position ({data.position})" if data.position else "file"
     order = data.time or data.position

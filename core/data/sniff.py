@@ -12,6 +12,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from core.data import sources
+from core.data.addresses import copied
 from core.data.encoding import guessed_encoding, late_lines, may_be, unread_lines
 from core.data.layouts import layout_fault
 from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_packed
@@ -50,7 +51,8 @@ def open_table(
     """Find and sniff the files of a table.
 
     Args:
-        where: A file, a glob or a folder (searched to any depth; names that start with `.` or `_` are skipped).
+        where: A file, a glob, a folder (searched to any depth; names that start with `.` or `_` are skipped), or an
+            address, whose copy is read.
         key: The project's key that names it, for messages.
         encoding: How text files are written; empty = UTF-8, or else what each looks like.
         columns: Names of the columns, where the files have no header line.
@@ -67,7 +69,7 @@ def open_table(
     except (LookupError, ValueError):
         message = f"data.encoding: there is no encoding {encoding!r}"
         raise ProjectError(message, "Usual ones: latin-1, cp1252, utf-16.") from None
-    files = [sniff(path, encoding, inner) for path in table_files(where, key)]
+    files = [sniff(path, encoding, inner) for path in table_files(copied(where, key), key)]
     named = "data.item_columns" if "items" in key else "data.columns"
     return [file.named(columns, named) for file in files] if columns else files
 
@@ -115,10 +117,10 @@ def table_files(where: Path, key: str) -> list[Path]:
         raise EnvironmentFault(f"{key}: no permission to read {where}") from None
     except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
         raise ProjectError(f"{key}: {text[:200]!r} is not a file name ({error})") from None
-    if (address := re.search(r"\b(s3a?|gs|gcs|az|abfss?|adl|hf|https?|ftp)://?([^/].*)$", text)) is not None:
+    if (address := re.search(r"\b([a-z][a-z0-9+]+)://?([^/].*)$", text)) is not None:
         raise ProjectError(
-            f"{key}: {address[1]}://{address[2][:200]} is an address, and files are read from this machine's disks",
-            "Copy it here first (aws s3 cp, gcloud storage cp, azcopy, curl -O), or mount it as a folder.",
+            f"{key}: {address[1]}://{address[2][:200]} is an address of a kind that is not read",
+            "Read are s3, gs, az, abfs, hf, http and https; copy it here, and name the copy.",
         )
     start = "the folder that you are in" if key.startswith("--") else "the project file's folder"
     raise ProjectError(f"{key}: there is no file {where}", f"Relative paths start at {start}.")

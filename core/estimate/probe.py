@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from core.cost import MachineSpeed
+from core.processors import available_cpus
 from core.run.system import Gpus
 from core.settings import RunSettings
 from core.tune.memory import Room
@@ -21,7 +22,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def machine_for(settings: RunSettings) -> MachineSpeed:
     """Look at this machine."""
-    threads = min(settings.threads or cores(), cores())  # more threads than cores add nothing
+    threads = min(settings.threads or available_cpus(), available_cpus())  # more threads than cores add nothing
     gpu = on_gpu(settings)
     native = gpu or _multiplies_bf16()
     bf16 = native if settings.dtype == "auto" else settings.dtype == "bf16"
@@ -104,9 +105,4 @@ def crowding(threads: int) -> float:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):
         return 1.0
-    return max(1.0, (load + threads - NEVER_IDLE) / cores())
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1.0, (load + threads - NEVER_IDLE) / available_cpus())

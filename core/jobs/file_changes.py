@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from core.data.addresses import on_disk
 from core.data.sniff import table_files
 from core.errors import EagerError
 from core.project import Project
@@ -31,12 +32,12 @@ def _tables(file: Path, overrides: tuple[str, ...], mark: Mark) -> tuple[Path, .
         project = Project.load(file, overrides)
     except EagerError:
         return ()
-    return tuple(project.resolve(name) for name in (project.data.interactions, project.data.items) if name)
+    return project.tables
 
 
 def _files(table: Path) -> list[Path]:
     try:
-        return table_files(table, "")
+        return table_files(on_disk(table), "")
     except EagerError:  # nothing there yet: the place itself may come to be
         return [table]
 

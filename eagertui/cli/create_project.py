@@ -13,6 +13,7 @@ from typing import Any
 
 from core.assets import assets_path
 from core.errors import EnvironmentFault, ProjectError
+from core.files import address_of
 
 _PLAIN_NAMES = frozenset(
     {"interactions", "events", "logs", "log", "ratings", "reviews", "train", "data", "all", "part"}
@@ -50,7 +51,7 @@ def peek(where: Path, rows: int = 8) -> Peek:
     from core.data.read import read_fault
     from core.data.sniff import open_table
 
-    if not where.exists() and not any(sign in str(where) for sign in "*?["):
+    if not where.exists() and not any(sign in str(where) for sign in "*?[") and not address_of(where):
         raise ProjectError(f"there is no file {where}")
     sources = open_table(where, "file")
     first = sources[0]

@@ -6,10 +6,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.files import address_of
 from eagertui.plain import project_file, visible
 
 if TYPE_CHECKING:
     from core.project import Project
+
+
+def say_copying(*tables: Path) -> None:
+    """Say on stderr what of these tables is about to be copied from an address, which takes its time."""
+    if not any(map(address_of, tables)):
+        return
+    from core.data.addresses import copy_of, shown
+    from eagertui.cli.output.narration import narration
+
+    for address in (address_of(table) for table in tables if address_of(table) and copy_of(table) is None):
+        narration().print(f"copying {visible(shown(address))} to this machine")
+
+
+def file_now(given: Path, key: str) -> Path:
+    """The file or folder that an argument names; of an address a copy of now, for it is asked what is new there.
+
+    Raises:
+        EagerError: it cannot be copied.
+    """
+    if not address_of(given):
+        return given.absolute()
+    from core.data.addresses import on_disk, shown, take_copy
+    from eagertui.cli.output.narration import narration
+
+    narration().print(f"copying {visible(shown(address_of(given)))} to this machine")
+    take_copy(given, key)
+    return on_disk(given)
 
 
 def load_project(given: Path | None, overrides: Sequence[str] = ()) -> Project:

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from core.errors import EnvironmentFault, ProjectError
+from core.files import address_of
 
 SHOWN = 500
 """Entries that are shown at most; of more, somebody types a part of the name."""
@@ -41,8 +42,11 @@ class Listing:
 
 
 def split_path(text: str, here: Path) -> tuple[Path, str]:
-    """What is typed as a folder and the beginning of a name, or a pattern, in it."""
+    """What is typed as a folder and the beginning of a name, or a pattern, in it; whole ones also behind others."""
     text = text.strip()
+    if address := address_of(text):
+        place, _, last = address.rpartition("/")
+        return Path(place), last
     for again in ("//", "/~"):  # whoever types a whole path behind another means that one
         text = text[text.rindex(again) + 1 :] if again in text else text
     if text in ("~", ".", ".."):

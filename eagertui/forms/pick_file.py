@@ -23,6 +23,7 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from core.errors import EagerError
+from core.files import address_of
 from eagertui.actions import own_bindings
 from eagertui.forms.folders import SHOWN, SIGNS, Entry, Listing, completed, folder_text, list_folder, split_path
 from eagertui.forms.form_parts import heading
@@ -123,7 +124,7 @@ class PickFileScreen(Screen[str | None]):
             listing = list_folder(folder, wanted, every=self._every, stopped=lambda: worker.is_cancelled)
             error = None
         except EagerError as fault:
-            listing, error = Listing((), 0, 0, True), fault
+            listing, error = Listing((), 0, 0, True), None if address_of(self._typed) else fault
         if listing is not None and not worker.is_cancelled:
             self.post_message(self.Listed(folder, wanted, listing, error))
 
@@ -155,6 +156,8 @@ class PickFileScreen(Screen[str | None]):
             lines = error_lines(self._error.message, self._error.remedy)
         elif self._busy:
             lines = [line([("◐ ", "bold $accent"), (f"looking at {safe(self._busy)} …", "")])]
+        elif address_of(self._typed):
+            lines = [line([("an address: ", FAINT), ("enter", "bold $accent"), (" copies it to this machine", FAINT)])]
         elif self._listing is not None and not self._listing.entries:
             there = (
                 "nothing here is named so" if split_path(self._typed, self._start)[1] else "no table here by its name"
@@ -210,7 +213,7 @@ class PickFileScreen(Screen[str | None]):
         folder, last = split_path(event.value, self._start)
         entries = self._listing.entries if self._listing else ()
         named = next((one for one in entries if one.name == last), entries[0] if last and len(entries) == 1 else None)
-        if any(sign in event.value for sign in SIGNS) or (last and not entries):
+        if address_of(event.value) or any(sign in event.value for sign in SIGNS) or (last and not entries):
             self._take(folder / last)  # a pattern; or what is not there, which is said then
         elif named is None:
             self.action_to_list()
@@ -231,7 +234,7 @@ class PickFileScreen(Screen[str | None]):
 
     def action_leave(self) -> None:
         """Go to the list; a name that is only begun filters no longer."""
-        self._go(split_path(self._typed, self._start)[0])
+        self._go(self._start if address_of(self._typed) else split_path(self._typed, self._start)[0])
         self.action_to_list()
 
     def action_complete(self) -> None:

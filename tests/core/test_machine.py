@@ -7,7 +7,9 @@ import os
 import pytest
 import torch
 
-from core.machine import available_cpus, prepare
+from core import processors
+from core.machine import prepare
+from core.processors import available_cpus
 from core.settings import RunSettings
 
 
@@ -16,6 +18,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What torch is asked for; nothing of this process changes."""
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    monkeypatch.setattr(processors, "watch", lambda threads: None)
     monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda *a, **k: None)
     return asked
 

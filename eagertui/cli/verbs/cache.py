@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, ProjectError
-from eagertui.cli.loading import load_project
+from eagertui.cli.loading import file_now, load_project
 from eagertui.cli.verb import Verb
 from eagertui.cli.verbs.recommend import add_list_options, add_workers, list_question, show_list
 from eagertui.plain import visible
@@ -26,9 +26,10 @@ def refresh(args: argparse.Namespace) -> int:
     """Make the lists anew that are out of date."""
     request: dict[str, Any] = {"max_age": args.max_age, "workers": args.workers}
     if args.interactions is not None:
-        if not args.interactions.exists():
+        interactions = file_now(args.interactions, "--interactions")
+        if not interactions.exists():
             raise ProjectError(f"no file {args.interactions}")
-        request["interactions"] = str(args.interactions.absolute())
+        request["interactions"] = str(interactions)
     return _long(args, "cache-refresh", request)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from eagertui.cli.loading import load_project
+from eagertui.cli.loading import load_project, say_copying
 from eagertui.cli.verb import Verb
 
 
@@ -15,6 +15,7 @@ def check(args: argparse.Namespace) -> int:
     from core.data.doubts import check_measurable, doubts
 
     project = load_project(args.project, args.overrides)
+    say_copying(*project.tables)
     dataset = load_dataset(project.data, project.directory, seed=project.seed)
     result = {**profile(dataset), "doubts": doubts(project.data, project.directory)}
     if args.json:

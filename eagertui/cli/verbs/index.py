@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ProjectError
-from eagertui.cli.loading import load_project
+from eagertui.cli.loading import file_now, load_project
 from eagertui.cli.verb import Verb
 from eagertui.cli.verbs.train import add_start_options, dry_run
 from eagertui.plain import project_file, visible
@@ -53,7 +53,7 @@ def add(args: argparse.Namespace) -> int:
     from core.index.revisions.add import add_items
 
     run = _run(args)
-    revision = add_items(run, args.file, args.vectors)
+    revision = add_items(run, file_now(args.file, "FILE"), args.vectors)
     _show_changes(args, run, revision.to_dict())
     if not args.json:
         _show_new(run, revision.items["item_id"].to_list())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from core.errors import ProjectError
+from eagertui.cli.loading import say_copying
 from eagertui.cli.verb import Verb
 
 
@@ -15,8 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     add = parser.add_argument
     add("directory", type=Path, metavar="DIR", help="the new project's folder")
-    add("--interactions", type=Path, metavar="FILE", help="interactions: Parquet, CSV, TSV or JSON lines")
-    add("--items", type=Path, metavar="FILE", help="item table, for the items' text")
+    text = "interactions: Parquet, CSV, TSV or JSON lines, or an address of such (s3://, gs://, az://, https://)"
+    add("--interactions", type=Path, metavar="FILE", help=text)
+    add("--items", type=Path, metavar="FILE", help="item table, for the items' text; or an address")
     text = "names of the columns in their order, where the {} no header line"
     add("--columns", metavar="user,item,rating,time", help=text.format("interactions have"))
     add("--item-columns", metavar="item,title", help=text.format("item table has"))
@@ -41,6 +43,7 @@ def init(args: argparse.Namespace) -> int:
     if args.sample:
         path = copy_sample(args.directory)
     else:
+        say_copying(*filter(None, (args.interactions, args.items)))
         path = write_project(args.directory, args.interactions, args.items, sets)
     project = Project.load(path)
     doubted = [] if args.sample else doubts(project.data, project.directory)

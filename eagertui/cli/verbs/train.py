@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from core.errors import ProjectError
-from eagertui.cli.loading import load_project
+from eagertui.cli.loading import load_project, say_copying
 from eagertui.cli.verb import Verb
 from eagertui.plain import project_file, roughly, visible
 
@@ -62,6 +62,7 @@ def train(args: argparse.Namespace) -> int:
     if args.run is not None and (args.new or args.overrides):
         raise ProjectError("--run continues a run as it was started", "leave out --new, --set and --seeds")
     project = load_project(args.project, args.overrides)
+    say_copying(*project.tables)
     return following.train(project, new=args.new, run_id=args.run, detach=args.detach, as_json=args.json)
 
 
@@ -85,6 +86,7 @@ def dry_run(project: Project, as_json: bool) -> int:
     from core.jobs.start import check_start, find_unfinished
     from eagertui.cli.output.narration import narration
 
+    say_copying(*project.tables)
     cost = estimate(project)
     unfinished = find_unfinished(project)
     if as_json:

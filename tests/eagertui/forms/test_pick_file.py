@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from core.data.addresses import copy_of
+from core.files import address_of
 from eagertui.cli.create_project import peek
 from eagertui.forms.pick_file import PickFileScreen
+from tests.core.data.object_store import object_store
 from tests.eagertui.app_tools import Eyes, screen_text
 from tests.eagertui.forms.form_tools import write_tables
 
@@ -151,3 +154,19 @@ async def test_what_is_typed_of_a_path_filters(pick: Open) -> None:
         await picker.press("escape")
         await picker.see(r"log\.csv")
         assert picker.answers == []
+
+
+async def test_an_address_is_copied_when_it_is_taken(
+    pick: Open, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with object_store(monkeypatch) as store:
+        store.objects["log.csv"] = b"user_id,item_id\n1,2\n"
+        async with pick() as picker:
+            await picker.press("slash")
+            await picker.type(f"{store.http}/log.csv")  # behind the folder that stands there
+            await picker.see("an address: enter copies it to this machine")
+            await picker.press("enter")
+            await picker.until(lambda: bool(picker.answers))
+            assert address_of(str(picker.answers[0])) == f"{store.http}/log.csv"
+            assert copy_of(Path(str(picker.answers[0]))) is not None
