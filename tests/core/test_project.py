@@ -86,7 +86,7 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
          'project.toml:4: index.method: "kmeans_tree" is not one of aligned, eager-llm-tree, kmeans-tree, '
          'letter, moc, parallel, random, rq-kmeans, rq-vae, file:...; did you mean "kmeans-tree"?'),
         (MINIMAL + "[vectors]\nsemantic = 'hf:'\n",
-         'project.toml:4: vectors.semantic: "hf:" is not one of contrastive, lsa, none, hf:..., file:...'),
+         'project.toml:4: vectors.semantic: "hf:" is not one of lsa, contrastive, none, hf:..., file:...'),
         (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",
          "project.toml:7: tune.stages.1.epochs: must be at least 1 and at most 10000, got 0"),
         (MINIMAL + "[[tune.stages]]\ntasks = { sequental = 1.0 }\n",

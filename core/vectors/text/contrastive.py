@@ -16,8 +16,8 @@ from core.errors import ProjectError
 from core.settings import opt
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
-STEP = 0.02
-"""Seconds of a step of the small network."""
+STEP, ITEM = 0.015, 5e-5
+"""Seconds of a step of the small network, and of an item in it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class ContrastiveVectors(VectorProvider):
             seen = 6.0 * epochs * (1 - float(options["drop"])) + 2.0
             return None if body is None else Work(single=5.0) + job.trained(seen * body * tokens)
         steps = max(1.0, sizes.items / float(options["batch"]))
-        return Work(single=0.7 + 0.3 * sizes.text_mb, shared=epochs * steps * STEP)
+        return Work(single=0.7 + 0.3 * sizes.text_mb, shared=epochs * (steps * STEP + sizes.items * ITEM))
 
 
 def _model(task: VectorTask) -> str:
