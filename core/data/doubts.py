@@ -32,6 +32,8 @@ from core.errors import DataError, ProjectError
 from core.settings import MIN_EVALUATED, DataSettings
 
 _LOOKED_AT = 2000
+_RATINGS = 21
+"""Writings of ratings: ten stars and their halves."""
 _PARTS, _MOST_DAYS = frozenset({"year", "month", "day", "hour", "minute", "second"}), 31
 """Words of columns that hold a part of a date; a day of a larger number counts them."""
 _CALENDARS = {"the Buddhist calendar of Thailand": -543, "the Persian calendar": 621}
@@ -75,6 +77,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         _unused_times(data, log)
         + _unused_orders(data, log)
         + _two_readings(data, sources[0], log)
+        + _unused_ratings(data, log)
         + _one_time(data, log)
         + _other_years(data, log)
         + _amounts(data, log)
@@ -160,6 +163,24 @@ def _unused_orders(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list
         f"the order is that of the file, though it may stand in other columns: {shown}; write the times into one "
         "column as 2024-12-31 23:59:59, or set data.position to whole numbers that rise"
     ]
+
+
+def _unused_ratings(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Columns of ratings by their name and by their few values, which are written with more than a number."""
+    if data.rating:
+        return []
+    left = [
+        f"{name} (e.g. {column.example})"
+        for name, column in log.items()
+        if name not in (data.user, data.item, data.time, data.position)
+        and not is_number(column)
+        and role_score(name, "rating") > 500
+        and 1 < len(column.values) <= _RATINGS
+        and all(re.search(r"\d|[★⭐☆*]", value) for value in column.values)
+    ]
+    if not left:
+        return []
+    return [f"not used, though it looks like ratings: {', '.join(left)}; write them as numbers and set data.rating"]
 
 
 def _one_time(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:

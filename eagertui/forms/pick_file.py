@@ -135,7 +135,7 @@ class PickFileScreen(Screen[str | None]):
             return
         self._listing, self._error, self._folder = listing, event.error, folder
         rows = [Row(UP, lambda width: line([("▴ ", FAINT), ("..", "bold"), ("  the folder above", FAINT)], width))]
-        rows = [] if wanted or folder == folder.parent else rows
+        rows = [] if wanted or folder == folder.parent or address_of(self._typed) else rows
         rows += [Row(one.name, lambda width, one=one: entry_line(one, width)) for one in listing.entries]  # type: ignore[misc]
         entries = self.query_one(RowList)
         entries.show(rows)

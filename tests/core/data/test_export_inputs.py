@@ -38,6 +38,11 @@ def renamed(text: str, **letters: str) -> dict[str, str]:
 
 
 READ: dict[str, Input] = {
+    "ratings out of five": Input(
+        log(rating=lambda row: f"{row.rating}/5"), said=("looks like ratings: rating (e.g.", "write them as numbers")
+    ),
+    "ratings in stars": Input(log(rating=lambda row: "★" * row.rating), said=("looks like ratings: rating",)),
+    "ratings in words": Input(log(rating=lambda row: "good bad so".split()[row.rating % 3]), quiet=("like ratings",)),
     "orders of Shopify": Input(
         columns(
             "Name=order", "Email=mail", "Paid at=when", "Total=price", "Lineitem name=title", "Lineitem sku=item",
