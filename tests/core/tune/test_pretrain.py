@@ -14,8 +14,9 @@ import torch
 from core.data.corpora import Corpus, CorpusRows, corpus_rows, cuts_of
 from core.data.dataset import Dataset, load_dataset
 from core.errors import DataError, ProjectError, StopRequested
-from core.model.pretrained import load_model
-from core.model.vocabulary import load_tokenizer
+from core.model.backbone import tiny_decoder
+from core.model.pretrained import kernel_of, load_model
+from core.model.vocabulary import load_tokenizer, train_tokenizer
 from core.project import Project
 from core.run.reporter import NullReporter
 from core.sample.shop import write_shops
@@ -175,6 +176,20 @@ def test_what_is_written_computes_what_was_trained_and_stopping_changes_nothing(
         uniform = np.log(logits.shape[-1])
         loss = torch.nn.functional.cross_entropy(logits[0, :-1], tokens[0, 1:]).item()
     assert loss < uniform - 0.5
+
+
+def test_a_written_decoder_computes_what_it_did(shops: Path, tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(["small tea", "large tea"], 300)
+    torch.manual_seed(0)
+    lm = tiny_decoder(small(shops).backbone, tokenizer, len(tokenizer), 0.1, kernel_of("auto", "cpu")).eval()
+    lm.save_pretrained(tmp_path / "model", safe_serialization=True)
+    tokenizer.save_pretrained(tmp_path / "model")
+    tokens = torch.tensor([tokenizer.encode("large tea small tea")])
+    again = load_tokenizer(tmp_path / "model")
+    assert again.encode("large tea small tea") == tokens[0].tolist()
+    with torch.no_grad():
+        whole = load_model(str(tmp_path / "model"), "cpu").eval()(input_ids=tokens).logits
+        assert torch.equal(whole, lm(input_ids=tokens).logits)
 
 
 def test_a_run_starts_from_it(shops: Path, rows: CorpusRows, tmp_path: Path) -> None:
