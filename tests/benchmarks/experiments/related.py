@@ -128,9 +128,13 @@ SYSTEMS = {
     ),
     "sra-cl, users alone": _contrast("sasrec.contrast_users=0.1"),
     "sra-cl, items alone": _contrast("sasrec.contrast_items=0.1"),
-    "llmemb, text": System(
+    "llmemb, vectors": System(
         "sasrec-text", "2409.19925", ("semantic", "teacher"),
-        {"off": [], "control: a row an item too": LLMEMB, "on": [*LLMEMB, "sasrec.features=only"]},
+        {"off": [], "control: no column is left out": [*LLMEMB, "vectors.contrastive.drop=0"], "on": LLMEMB},
+    ),
+    "llmemb, text alone": System(
+        "sasrec-text", "2409.19925", ("semantic", "teacher"),
+        {"off": [], "control: LSA alone": ["sasrec.features=only"], "on": [*LLMEMB, "sasrec.features=only"]},
     ),
     "llmemb, index": System(
         "model", "2409.19925", ("semantic", "index"),
