@@ -185,7 +185,7 @@ QUANTIZERS: Registry[Any] = Registry(
 )  # fmt: skip
 TEXT_VECTORS: Registry[Any] = Registry(
     "provider of text vectors", "core.vectors.text", "eagertui.vectors.text", "vectors.semantic",
-    "core.vectors:VectorProvider", prefixes=("hf:", "file:"),
+    "core.vectors:VectorProvider", first=("lsa",), prefixes=("hf:", "file:"),
 )  # fmt: skip
 BEHAVIOR_VECTORS: Registry[Any] = Registry(
     "provider of behaviour vectors", "core.vectors.behavior", "eagertui.vectors.behavior", "vectors.behavior",

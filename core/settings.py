@@ -195,6 +195,15 @@ class SasrecSettings:
     epochs: int = opt(25, "passes over the users", low=1, high=10000)
     max_history: int = opt(50, "items of history it sees", low=1, high=1000)
     negatives: int = opt(0, "items drawn for the loss of a step; 0 = all of the catalogue", low=0, high=10**7)
+    features: str = opt(
+        "with-id",
+        "what text is to the SASRec that reads it: with-id = added to the items' own vectors; only = in their place "
+        "(after LLMEmb)",
+        choices=("with-id", "only"),
+    )
+    codes: bool = opt(
+        False, "the SASRec that reads text also reads the items' codes, gated (after Mixture-of-Codes)"
+    )
     contrast_users: float = opt(
         0.0, "weight of the pull to histories of like text (after SRA-CL); 0 = off, theirs is 0.1", low=0.0, high=100.0
     )
@@ -397,8 +406,13 @@ class TuneSettings:
     warmup: float = opt(0.05, "share of the steps in which the step size rises", low=0.0, high=1.0)
     schedule: str = opt(
         "cosine",
-        "how the step size falls; wsd = only in the last tenth",
+        "how the step size falls; wsd = only at the end, as the next three say",
         choices=("cosine", "linear", "constant", "wsd"),
+    )
+    anneal: float = opt(0.1, "share of the steps in which it falls (wsd)", low=0.0, high=1.0)
+    anneal_to: float = opt(0.0, "what it falls to, as a share of the highest (wsd)", low=0.0, high=1.0)
+    anneal_shape: str = opt(
+        "linear", "how it falls (wsd); sqrt = steep at first, flat at the end", choices=("linear", "sqrt")
     )
     patience: int = opt(4, "validations without progress before it stops", low=1, high=1000)
     validate_users: int = opt(2000, "users drawn at random for each validation; 0 = all", low=0, high=10**9)

@@ -13,6 +13,7 @@ ROLES = frozenset({"__init__", "__main__", "stage", "screen", "lines", "style"})
 """Stems that say what a file is in its folder."""
 SAME_THING = {
     "contrast": "InfoNCE, as a loss of the tuning and as an alignment of vectors",
+    "contrastive": "learning by InfoNCE, of the decoder's states and of text vectors",
     "file": "a provider that reads a file, one of each kind",
     "sasrec": "SASRec as vectors and as a baseline",
 }

@@ -164,6 +164,44 @@ def _numbers(text: pl.Series) -> pl.Series:
     return text.cast(pl.Float64) if text.str.contains(r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$").all() else text
 
 
+def _text_of(rows: pl.DataFrame, name: str, where: str) -> pl.Series:
+    """A column as clean text; null where there is none."""
+    return cleaned(rows.select(text_expr(name, rows.schema[name], where))[name])
+
+
+def field_texts(items: pl.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+    """The texts of single columns, which are one in the column `text` of the item table that `with_texts` makes.
+
+    Args:
+        items: that table, or items of which only the whole text is known.
+        names: the columns that became text, in this order.
+
+    Returns:
+        By column a text an item, empty where it has none; nothing where a column is not there.
+    """
+    ours = ("title", "text")
+    if any(name not in items.columns for name in names if name not in ours):
+        return {}
+    parts = {name: _text_of(items, name, "the items") for name in names if name not in ours}
+    if "title" in names:  # the id stands in for a title that is missing
+        parts["title"] = items.select(pl.when(pl.col("title") != pl.col("item_id")).then(pl.col("title")))["title"]
+    texts = {
+        name: part.str.slice(0, MAX_TEXT_CHARS).str.strip_chars_end(" .").fill_null("").to_list()
+        for name, part in parts.items()
+    }
+    if "text" in names:  # what stands between the others in the whole
+        place = list(names).index("text")
+        joined = [
+            [". ".join(texts[name][row] for name in some if texts[name][row]) for row in range(items.height)]
+            for some in (names[:place], names[place + 1 :])
+        ]
+        texts["text"] = [
+            whole.removeprefix(front).removesuffix(back).strip(" .")
+            for whole, front, back in zip(items["text"].fill_null(""), *joined, strict=True)
+        ]
+    return {name: texts[name] for name in names}
+
+
 def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: DataReport) -> pl.DataFrame:
     """Items with their title and their text in front of the table's own columns.
 
@@ -179,7 +217,7 @@ def with_texts(rows: pl.DataFrame, names: Sequence[str], where: str, report: Dat
     texts: dict[str, pl.Series] = {}
     garbled: dict[str, int] = {}
     for name in names:
-        text = cleaned(rows.select(text_expr(name, rows.schema[name], where))[name])
+        text = _text_of(rows, name, where)
         long = text.str.len_chars() > MAX_TEXT_CHARS
         for counts, count in (
             (report.text_missing, text.null_count()),

@@ -167,7 +167,7 @@ def _estimate(project: Project, machine: MachineSpeed, paces: Paces, made: set[s
     running = [one.name for one in planned if one.state == "run"]
     needs = {name: COSTS[name].memory(job) for name in running}
     both = _total([BASE, *(needs.get(name) for name in BESIDE)])  # the second process has libraries, too
-    beside = _worth_it(stages, machine) and both is not None and both + BASE <= free_memory_mb()
+    beside = _worth_it(stages, machine) and _apart(recipes) and both is not None and both + BASE <= free_memory_mb()
     if beside:
         stages, needs[BESIDE[0]] = _overlapped(stages, crowded), both
     memory = _peak(list(needs.values()))
@@ -182,6 +182,12 @@ def _worth_it(stages: tuple[StageEstimate, ...], machine: MachineSpeed) -> bool:
     """Whether both stages of `BESIDE` have to be computed, each long enough, and there is a core for either."""
     weights = [one.weight or 0.0 for one in stages if one.name in BESIDE and one.state == "run"]
     return machine.threads > 1 and len(weights) == len(BESIDE) and min(weights) >= WORTH
+
+
+def _apart(recipes: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the second stage of `BESIDE` reads only what is there before the first."""
+    order, (first, second) = list(recipes), BESIDE
+    return all(order.index(name) < order.index(first) for name in recipes[second]["inputs"])
 
 
 def _overlapped(stages: tuple[StageEstimate, ...], crowded: float) -> tuple[StageEstimate, ...]:

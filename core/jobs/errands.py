@@ -48,6 +48,9 @@ def main(argv: list[str]) -> int:
         lists = works.add_parser(name)
         lists.add_argument("run", type=Path)
         lists.add_argument("request", type=json.loads, help="a JSON object, see the function")
+    pretraining = works.add_parser("pretrain")
+    pretraining.add_argument("project", type=Path)
+    pretraining.add_argument("request", type=json.loads, help="a JSON object, see the function")
     args = parser.parse_args(argv)
     out = sys.stdout
 
@@ -59,7 +62,7 @@ def main(argv: list[str]) -> int:
             works_by_name = {
                 "data": data, "plan": plan, "guess": guess_errand, "prompts": prompts_errand,
                 "cache-build": cache_build, "cache-refresh": cache_refresh, "all-users": all_users,
-                "list-shards": list_shards,
+                "list-shards": list_shards, "pretrain": pretrain_errand,
             }  # fmt: skip
             _say(out, result=works_by_name[args.work](args, tell))
         except EagerError as error:
@@ -190,6 +193,35 @@ def list_shards(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
     work_on_shards(args.run, args.request)
     return {}
+
+
+def pretrain_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """A decoder from several logs; `corpora`, `out`, `epochs`, `learning_rate`, `shared_users`, `shuffled`, `sets`."""
+    from core.data.corpora import Corpus, corpus_rows
+    from core.data.dataset import Dataset, load_dataset
+    from core.machine import prepare
+    from core.project import Project
+    from core.run.reporting import NullReporter
+    from core.tune.pretrain import pretrain
+
+    tick, asked = _ticker(tell), args.request
+
+    class Steps(NullReporter):
+        def progress(self, task: str, done: float, total: float, unit: str = "") -> None:
+            tick(f"{task}: {done:,.0f} of {total:,.0f} {unit}")
+
+    def loaded(project: Project) -> Dataset:
+        tell(f"reading {project.name}")
+        return load_dataset(project.data, project.directory, seed=project.seed)
+
+    target = Project.load(args.project, asked["sets"])
+    prepare(target.run)
+    projects = [Project.load(Path(one)) for one in asked["corpora"]]
+    rows = corpus_rows(
+        [Corpus(one.name, loaded(one)) for one in projects], loaded(target) if asked["shared_users"] else None
+    )
+    out, epochs, rate = Path(asked["out"]), asked["epochs"], asked["learning_rate"]
+    return pretrain(target, rows, out, epochs, rate, asked["shuffled"], Steps())
 
 
 def _ticker(tell: Tell) -> Tell:

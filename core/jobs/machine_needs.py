@@ -17,6 +17,7 @@ from core.estimate.probe import on_gpu
 from core.model.gguf_header import is_gguf
 from core.pipeline import plan
 from core.project import Project
+from core.vectors.stage import text_model
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _ON = frozenset({"1", "ON", "YES", "TRUE"})
@@ -48,8 +49,8 @@ def missing_models(project: Project) -> tuple[NeededModel, ...]:
     with contextlib.suppress(EagerError, OSError):
         running = {stage.name for stage in plan(project) if stage.state == "run"}
     wanted = []
-    if "semantic" in running and project.vectors.semantic.startswith("hf:"):
-        wanted.append(NeededModel("vectors.semantic", project.vectors.semantic.removeprefix("hf:")))
+    if "semantic" in running and (model := text_model(project)):
+        wanted.append(NeededModel("vectors.semantic", model))
     if "tune" in running and project.backbone.model != "tiny":
         wanted.append(NeededModel("backbone.model", project.backbone.model))
     return tuple(one for one in wanted if not _is_here(project.resolve(one.model), one.model))

@@ -54,7 +54,7 @@ def build_backbone(
     size = vocabulary.size
     if settings.model == "tiny":
         kernel = kernel_of(settings.attention, device)
-        lm = _tiny(settings, vocabulary.tokenizer, size, dropout, kernel)
+        lm = tiny_decoder(settings, vocabulary.tokenizer, size, dropout, kernel)
     else:
         lm = load_model(settings.model, device, dtype, settings.attention)
         state = state_of(lm)
@@ -105,7 +105,7 @@ def grow(lm: PreTrainedModel, size: int) -> None:
         lm.resize_token_embeddings(size, mean_resizing=False)
 
 
-def _tiny(
+def tiny_decoder(
     settings: BackboneSettings, tokenizer: PreTrainedTokenizerBase, size: int, dropout: float, kernel: str
 ) -> PreTrainedModel:
     """A small decoder of the Llama kind (RMSNorm, rotary positions, SwiGLU, tied embeddings).

@@ -157,6 +157,9 @@ COOKERY = Genre(
     ),
 )  # fmt: skip
 
+#: The genres of made-up stories; the others are of facts.
+FICTION = (MYSTERY, ESPIONAGE, HISTORICAL, SEA, SPACE, FANTASY, GHOST, ROMANCE)
+
 #: The ring along which a mood drifts: each genre is a small step from the one before, and the last leads to the first.
 GENRES = (
     MYSTERY, ESPIONAGE, HISTORICAL, SEA, TRAVEL, NATURE, SCIENCE, SPACE, FANTASY, GHOST, ROMANCE, COOKERY,

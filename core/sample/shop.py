@@ -10,6 +10,7 @@ import polars as pl
 
 from core.files import written_whole
 from core.sample.books import stock
+from core.sample.fact import FICTION
 from core.sample.oracle import metrics, ranks
 from core.sample.readers import Process, Shelf, simulate
 
@@ -71,3 +72,31 @@ def write(directory: Path, seed: int = 0) -> dict[str, float]:
             table.write_parquet(temporary, compression="zstd", compression_level=19, statistics=False)
     (directory / "best_reachable.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")
     return best
+
+
+PROJECT = """name = "{name}"
+recipe = "light"
+[data]
+interactions = "interactions.parquet"
+items = "items.parquet"
+time = "timestamp"
+text = ["title", "author", "series", "genre", "blurb"]
+min_user_interactions = 0
+min_item_interactions = 0
+"""
+
+
+def write_shops(directory: Path, seed: int = 0, readers: int = READERS) -> None:
+    """Write the bookshop as two shops with the same readers, a project folder each: `fiction` and `fact`.
+
+    A reader's books are the same, at the same times; each shop sold those of its genres.
+    """
+    shop = generate(seed, readers)
+    made_up = pl.col("genre").is_in([genre.name for genre in FICTION])
+    for name, kept in (("fiction", made_up), ("fact", ~made_up)):
+        folder = directory / name
+        folder.mkdir(parents=True, exist_ok=True)
+        items = shop.items.filter(kept)
+        items.write_parquet(folder / "items.parquet")
+        shop.interactions.join(items, on="item_id", how="semi").write_parquet(folder / "interactions.parquet")
+        (folder / "project.toml").write_text(PROJECT.format(name=name), encoding="utf-8")

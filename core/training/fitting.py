@@ -21,8 +21,9 @@ def fit(
     reporter: Reporter,
     folder: Path,
     bf16: bool = False,
+    device: str = "cpu",
 ) -> None:
-    """Train a model to the end of its schedule, on the CPU.
+    """Train a model to the end of its schedule.
 
     Args:
         task: names it in the progress.
@@ -33,12 +34,13 @@ def fit(
         reporter: hears the progress; may ask to stop.
         folder: where a checkpoint is left for resuming, until the end.
         bf16: whether to compute in bfloat16.
+        device: where to train.
 
     Raises:
         StopRequested: somebody asked to stop.
     """
     loop = Loop(
-        model, batches, schedule, seed=seed, device="cpu", bf16=bf16, reporter=reporter, folder=folder, task=task
+        model, batches, schedule, seed=seed, device=device, bf16=bf16, reporter=reporter, folder=folder, task=task
     )
     loop.run()
     loop.forget()

@@ -34,8 +34,6 @@ LOST = 60.0
 """Seconds of training that a kill may cost: an epoch that takes longer is written inside, too."""
 CHUNK = 32
 """Batches that are sorted by length together."""
-FALLING = 0.1
-"""Share of the steps in which `wsd` falls."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,11 @@ class Schedule:
         learning_rate: the highest step size.
         weight_decay: of AdamW, on matrices that are not embeddings.
         warmup: share of all steps in which the step size rises.
-        shape: `cosine`, `linear`, `constant` or `wsd` (constant, then linear in the last tenth) afterwards.
+        shape: `cosine`, `linear`, `constant` or `wsd` (constant, then falling at the end) afterwards.
         ema: decay of the running mean of the weights; 0 = none.
+        anneal: share of the steps after the rise in which `wsd` falls; 0 = none.
+        anneal_to: what it falls to, as a share of the highest.
+        anneal_shape: how it falls: `linear`, or `sqrt`: by the root of the part of the fall that is over.
     """
 
     epochs: int
@@ -57,6 +58,9 @@ class Schedule:
     warmup: float = 0.05
     shape: str = "cosine"
     ema: float = 0.0
+    anneal: float = 0.1
+    anneal_to: float = 0.0
+    anneal_shape: str = "linear"
 
     def factor(self, step: int, total: int) -> float:
         """Step size at `step` of `total`, as a share of the highest."""
@@ -67,9 +71,18 @@ class Schedule:
         shapes = {
             "cosine": 0.5 * (1.0 - math.cos(math.pi * left)),
             "linear": left,
-            "wsd": min(1.0, left / FALLING),
+            "wsd": self._annealed(left),
         }
         return shapes.get(self.shape, 1.0)
+
+    def _annealed(self, left: float) -> float:
+        """What `wsd` is where a share of the steps is left: 1, then down to `anneal_to` (arXiv 2404.06395).
+
+        The root is that of Hägele et al. 2024 (arXiv 2405.18392): steep at first, flat at the end.
+        """
+        share = min(1.0, left / self.anneal) if self.anneal else 1.0
+        falls = share if self.anneal_shape == "linear" else 1.0 - math.sqrt(1.0 - share)
+        return self.anneal_to + (1.0 - self.anneal_to) * falls
 
 
 def bucketed(

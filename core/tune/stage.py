@@ -40,6 +40,8 @@ LESSON_ROWS, LESSON_SCORES = 1024, 1 << 25  # targets and scores of a block that
 LESSONS = 10.0  # copies of such a block
 REST = 400.0  # MB of compiled kernels, and of memory that was let go and is kept for the next step
 TOKENIZER, TOKENIZER_WORD = 1.0, 130.0  # MB; bytes of a word of a pretrained one
+ANNEAL = ("anneal", "anneal_to", "anneal_shape")
+"""Settings that `wsd` alone reads."""
 
 
 def tune_inputs(project: Project) -> tuple[str, ...]:
@@ -73,6 +75,10 @@ def tune_settings(project: Project) -> Settings:
         del tune["temperature"]
     if not tune["drawn"]:
         del tune["drawn"]
+    plain = type(project.tune)()
+    if tune["schedule"] != "wsd" or all(tune[name] == getattr(plain, name) for name in ANNEAL):
+        for name in ANNEAL:  # as it was before they could be said
+            del tune[name]
     if all(stage.objective == "likelihood" for stage in project.tune.stages):
         del tune["reward"], tune["reward_draws"]
     for stage in tune["stages"]:

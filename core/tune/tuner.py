@@ -253,7 +253,10 @@ class Tuner:
         loop = Loop(
             objective,
             batches.epoch,
-            Schedule(stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema),
+            Schedule(
+                stage.epochs, stage.learning_rate, tune.weight_decay, tune.warmup, tune.schedule, tune.ema,
+                tune.anneal, tune.anneal_to, tune.anneal_shape,
+            ),
             seed=self.project.seed + number,
             device=self.device,
             bf16=self.bf16,

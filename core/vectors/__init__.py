@@ -18,6 +18,7 @@ import polars as pl
 
 from core.cost import Job, Work
 from core.data.arrays import Sequences
+from core.data.items import field_texts
 from core.errors import ProjectError
 from core.run.reporting import Reporter
 from core.settings import VectorSettings
@@ -91,6 +92,7 @@ class VectorTask:
         dtype: fp32 or bf16, the number format of matrix products.
         reporter: hears the progress; may ask to stop.
         aligning: what the vectors follow while they are learnt, where the project wants that of this stage.
+        fields: the columns of the item table that became text (`data.text`).
     """
 
     items: pl.DataFrame
@@ -106,6 +108,7 @@ class VectorTask:
     dtype: str
     reporter: Reporter
     aligning: Aligning | None = None
+    fields: tuple[str, ...] = ()
 
     @property
     def n_items(self) -> int:
@@ -116,6 +119,11 @@ class VectorTask:
     def texts(self) -> list[str]:
         """The text of every item; empty where it has none."""
         return [text or "" for text in self.items["text"].to_list()]
+
+    @property
+    def field_texts(self) -> dict[str, list[str]]:
+        """The texts of single columns, by column; nothing of items of which only the whole text is known."""
+        return field_texts(self.items, self.fields)
 
 
 class VectorProvider(ABC):
@@ -158,6 +166,16 @@ class VectorProvider(ABC):
             dim: the width of the vectors that the project asks for.
         """
         return Work(single=0.03)
+
+    @classmethod
+    def model(cls, argument: str, options: Any) -> str:
+        """The Hugging Face model that it loads, a hub id or a folder; empty = none.
+
+        Args:
+            argument: what stands behind `hf:` in the setting.
+            options: its own settings; None where it has none.
+        """
+        return ""
 
     @classmethod
     def encodes(cls) -> bool:

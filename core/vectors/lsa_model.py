@@ -53,7 +53,7 @@ class Lsa:
         if not self.terms or not texts:
             empty = np.zeros((len(texts), len(self.components)), dtype=np.float32)
             return ItemVectors.of(empty, np.zeros(len(texts), dtype=bool), "lsa")
-        words = _vectorizer(self.analyzer, vocabulary=list(self.terms))
+        words = vectorizer_of(self.analyzer, vocabulary=list(self.terms))
         words.idf_ = self.idf
         counts = words.transform(texts)
         rows = counts @ self.components.T
@@ -82,11 +82,33 @@ class Lsa:
             raise DataError(f"{path}: not a fitted text analysis ({error})", "train again with --new") from error
 
 
-def _vectorizer(analyzer: str, **more: Any) -> TfidfVectorizer:
+def vectorizer_of(analyzer: str, **more: Any) -> TfidfVectorizer:
+    """What counts and weighs terms of a kind; see `ANALYZERS`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = analyzer == "word"
     return TfidfVectorizer(analyzer=analyzer, sublinear_tf=words, **{**ANALYZERS[analyzer], **more})
+
+
+def count_terms(texts: Sequence[str], most: int) -> tuple[str, TfidfVectorizer, Any] | None:
+    """Weighted counts of the words and pairs of words of some texts; of pieces of words where no word is in two texts.
+
+    Args:
+        texts: one an item.
+        most: terms at most.
+
+    Returns:
+        The analyzer, what counts, and the TF-IDF weights, sparse and with rows of unit length, (items, terms); None
+        where nothing can be counted.
+    """
+    # Where no word survives, e.g. when every text is unique or every text is the same, pieces of words may.
+    for analyzer, least in (("word", {"min_df": min(2, len(texts))}), ("char_wb", {})):
+        words = vectorizer_of(analyzer, max_features=most, **least)
+        try:
+            return analyzer, words, words.fit_transform(texts)
+        except ValueError:
+            continue
+    return None
 
 
 def fit_lsa(texts: Sequence[str], dim: int, seed: int) -> tuple[Lsa, ItemVectors]:
@@ -106,17 +128,11 @@ def fit_lsa(texts: Sequence[str], dim: int, seed: int) -> tuple[Lsa, ItemVectors
     from sklearn.preprocessing import normalize
 
     known = np.array([bool(text.strip()) for text in texts])
-    # Where no word survives, e.g. when every text is unique or every text is the same, pieces of words may.
-    for analyzer, least in (("word", {"min_df": min(2, len(texts))}), ("char_wb", {})):
-        words = _vectorizer(analyzer, max_features=MAX_TERMS, **least)
-        try:
-            counts = words.fit_transform(texts)
-            break
-        except ValueError:
-            continue
-    else:
+    counted = count_terms(texts, MAX_TERMS)
+    if counted is None:
         nothing = Lsa("word", (), np.zeros(0), np.zeros((1, 0), dtype=np.float32), False)
         return nothing, ItemVectors.of(np.zeros((len(texts), 1), dtype=np.float32), known, "lsa")
+    analyzer, words, counts = counted
     terms = tuple(words.get_feature_names_out().tolist())
     if min(counts.shape) == 1:
         first = np.eye(1, len(terms), dtype=np.float32)

@@ -15,6 +15,7 @@ validation target.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +74,38 @@ class _Block(nn.Module):
         return x + dropout(self.down(hidden), self.dropout, self.training)
 
 
+class _CodeFeatures(nn.Module):
+    """What an item's codes add to its vector: a row a code, each with a gate that all codes of the item decide.
+
+    After the fusion block of Mixture-of-Codes (arXiv 2410.09560), known by its abstract and notes: the codes' rows side
+    by side, a narrow layer and a wide one, and gates that multiply the rows; here their sum joins the item's vector.
+
+    Args:
+        codes: of every item, level by level; (items, levels).
+        width: of the item vectors.
+    """
+
+    def __init__(self, codes: npt.NDArray[np.int64], width: int) -> None:
+        super().__init__()
+        sizes = codes.max(axis=0, initial=0) + 1
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        # (items + 1, levels): numbers of rows; the last row, of padding, has none and stays zero.
+        numbers = np.concatenate([codes + starts[:-1], np.full((1, codes.shape[1]), starts[-1])])
+        self.numbers: Tensor
+        self.register_buffer("numbers", torch.from_numpy(numbers))
+        self.rows = nn.Embedding(int(starts[-1]) + 1, width)
+        whole = codes.shape[1] * width
+        self.down, self.up = nn.Linear(whole, max(1, width // 4)), nn.Linear(max(1, width // 4), whole)
+
+    def forward(self, items: Tensor | None = None) -> Tensor:
+        """Of some items, (items,), or of all and the padding; (items, width)."""
+        numbers = self.numbers if items is None else self.numbers[items]
+        rows = self.rows(numbers)  # (items, levels, width)
+        gates = torch.sigmoid(self.up(self.down(rows.flatten(1)))).view_as(rows)
+        there = (numbers != self.rows.num_embeddings - 1)[..., None]
+        return torch.as_tensor((gates * rows * there).sum(dim=1))
+
+
 class SasRec(SequenceModel):
     """Causal self-attention over item vectors; the state after an item scores the next one.
 
@@ -80,14 +113,19 @@ class SasRec(SequenceModel):
         n_items: size of the catalogue.
         settings: the model.
         features: what is known of the items besides who took them, shape (items, dim): a learnt projection of it is
-            added to the item vectors. None = plain SASRec.
+            added to the item vectors, or, as `settings.features` says, is all that they are. None = plain SASRec.
+        codes: of every item, shape (items, levels), whose rows join the item vectors too; None = none.
     """
 
-    def __init__(self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None) -> None:
+    def __init__(
+        self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None,
+        codes: npt.NDArray[np.int64] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(n_items, settings.max_history)
         width = settings.hidden_size
         self.settings = settings
-        self.items = nn.Embedding(n_items + 1, width, padding_idx=n_items)
+        alone = features is not None and settings.features == "only"
+        self.items = None if alone else nn.Embedding(n_items + 1, width, padding_idx=n_items)
         self.positions = nn.Embedding(settings.max_history, width)
         self.blocks = nn.ModuleList(_Block(width, settings.heads, settings.dropout) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width)
@@ -98,6 +136,7 @@ class SasRec(SequenceModel):
             scaled = torch.from_numpy(features * (FEATURE_SCALE / np.maximum(features.std(), 1e-9))).float()
             self.features = torch.cat([scaled, scaled.new_zeros(1, scaled.shape[1])])
             self.project_items = nn.Linear(features.shape[1], width, bias=False)
+        self.codes = None if codes is None else _CodeFeatures(codes, width)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
@@ -113,17 +152,20 @@ class SasRec(SequenceModel):
         """One unit vector an item, and one for padding; (items + 1, width)."""
         if self._fixed is not None:
             return self._fixed
-        vectors = self.items.weight
-        if self.features is not None:
-            vectors = vectors + self.project_items(self.features)
-        return unit_rows(vectors)
+        own = None if self.items is None else self.items.weight
+        return self._joined(own, self.features, None if self.codes is None else self.codes())
 
     def _vectors_of(self, items: Tensor) -> Tensor:
         """The unit vectors of some items alone; (items,) -> (items, width)."""
-        vectors = self.items.weight[items]
-        if self.features is not None:
-            vectors = vectors + self.project_items(self.features[items])
-        return unit_rows(vectors)
+        own = None if self.items is None else self.items.weight[items]
+        coded = None if self.codes is None else self.codes(items)
+        return self._joined(own, None if self.features is None else self.features[items], coded)
+
+    def _joined(self, own: Tensor | None, features: Tensor | None, coded: Tensor | None) -> Tensor:
+        """Unit vectors of items, (items, width), from what there is of their own rows, features and codes' rows."""
+        projected = None if features is None else self.project_items(features)
+        parts: list[Tensor] = [part for part in (own, projected, coded) if part is not None]
+        return unit_rows(functools.reduce(torch.add, parts))
 
     def states(self, histories: Tensor) -> Tensor:
         """(batch, length) item numbers, padded on the right with `n_items` -> (batch, length, width).
@@ -196,8 +238,12 @@ class SasRec(SequenceModel):
     def load(path: Path, n_items: int, settings: SasrecSettings) -> SasRec:
         """Read what `save` wrote."""
         state = load_file(path)
-        features = state.get("features")
+        features, numbers = state.get("features"), state.get("codes.numbers")
+        codes = None if numbers is None else numbers[:-1].numpy()
         model = SasRec(n_items, settings, None if features is None else features[:-1].numpy())
+        if codes is not None and numbers is not None:  # numbers of rows count on from level to level
+            model.codes = _CodeFeatures(codes, settings.hidden_size)
+            model.codes.rows = nn.Embedding(*state["codes.rows.weight"].shape)
         model.load_state_dict(state)
         return model.eval()
 
@@ -266,6 +312,7 @@ def fit_sasrec(
     folder: Path,
     features: npt.NDArray[np.float32] | None = None,
     further: Sequence[nn.Module] = (),
+    codes: npt.NDArray[np.int64] | None = None,
 ) -> SasRec:
     """Fit on every training prefix, on the CPU.
 
@@ -280,6 +327,7 @@ def fit_sasrec(
         features: see `SasRec`.
         further: losses that join that of the next item; each takes a `SequenceView` and gives a loss, weighted, and
             figures by name.
+        codes: see `SasRec`.
 
     Raises:
         StopRequested: where somebody asked to stop.
@@ -288,7 +336,7 @@ def fit_sasrec(
         advice = f"every step scores all {n_items:,} items; sasrec.negatives = 8192 draws some instead"
         reporter.alert("warning", "a large catalogue", advice)
     torch.manual_seed(seed)
-    model = SasRec(n_items, settings, features)
+    model = SasRec(n_items, settings, features, codes)
     rows = training_rows(train, settings.max_history)
     if not rows:
         return model.eval()

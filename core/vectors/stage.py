@@ -12,7 +12,17 @@ from core.errors import ProjectError
 from core.project import Project
 from core.registry import ALIGNMENTS, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
 from core.run.reporting import Reporter
-from core.stage import Artefacts, Settings, Stage, computing, inputs, options_for, plugin_marks, source_files
+from core.stage import (
+    Artefacts,
+    Settings,
+    Stage,
+    computing,
+    inputs,
+    model_files,
+    options_for,
+    plugin_marks,
+    source_files,
+)  # fmt: skip
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
 if TYPE_CHECKING:
@@ -56,7 +66,21 @@ def semantic_settings(project: Project) -> Settings:
     """What decides the text vectors."""
     source = project.vectors.semantic
     own = {"source": source, "dim": project.vectors.semantic_dim, **computing(project)}
-    return {**own, **source_files(project, source), **plugin_marks(project, TEXT_VECTORS, source)}
+    options = None if source == "none" else options_for(project, TEXT_VECTORS, source)
+    if options is not None and not TEXT_VECTORS.origin(source):  # those of others are among their marks
+        own |= {"options": asdict(options)}
+    files = model_files(project, text_model(project)) if text_model(project) else source_files(project, source)
+    return {**own, **files, **plugin_marks(project, TEXT_VECTORS, source)}
+
+
+def text_model(project: Project) -> str:
+    """The Hugging Face model that the text vectors come from, a hub id or a folder; empty = none."""
+    source = project.vectors.semantic
+    if source == "none":
+        return ""
+    options = options_for(project, TEXT_VECTORS, source)
+    model: str = TEXT_VECTORS.get(source).model(source.partition(":")[2], options)
+    return model
 
 
 def make_semantic(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -117,6 +141,7 @@ def vector_task(
         device=device_of(project.run),
         dtype="bf16" if use_bf16(project.run) else "fp32",
         reporter=reporter,
+        fields=project.data.text,
     )
 
 
@@ -201,8 +226,21 @@ def _sequential_settings(project: Project) -> Settings:
             "set sasrec.negatives = 0, or their weights",
         )
     left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
+    left_out |= {"features", "codes"}  # of the one that reads text alone: `teacher_settings`
     settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
+
+
+def teacher_settings(project: Project) -> Settings:
+    """What decides the SASRec that reads the items' text."""
+    features, codes = project.sasrec.features, project.sasrec.codes
+    own = {**({} if features == "with-id" else {"features": features}), **({"codes": True} if codes else {})}
+    return {**_sequential_settings(project), **own}
+
+
+def teacher_inputs(project: Project) -> tuple[str, ...]:
+    """What the SASRec that reads the items' text reads: their codes too where the project says so."""
+    return ("data", "semantic", "index") if project.sasrec.codes else ("data", "semantic")
 
 
 def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -217,6 +255,7 @@ def make_teacher(project: Project, made: Artefacts, folder: Path, reporter: Repo
 
 def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: Reporter, features: bool) -> Settings:
     """Fit a SASRec, with the items' text vectors as features or without."""
+    import numpy as np
     from torch import nn
 
     from core.data.dataset import Dataset
@@ -232,6 +271,8 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     text = ItemVectors.load(made["semantic"] / "vectors.npz") if reads_text else None
     train, bf16 = dataset.train(), use_bf16(project.run)
     aligning = None if features else aligning_of(project, made, "sasrec")
+    # Those before conflicts were settled: they say what an item is like, the others also which one it is.
+    codes = np.load(made["index"] / "raw.npy").astype(np.int64) if features and settings.codes else None
     losses: list[nn.Module] = []
     if settings.contrasts:
         rows = training_rows(train, settings.max_history)
@@ -244,6 +285,7 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
         model = fit_sasrec(
             train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
             features=text.matrix if text is not None and features else None, further=losses,
+            codes=codes,
         )  # fmt: skip
     model.save(folder / "sasrec.safetensors")
     if (train.lengths > 1).any():  # else nothing was learnt
@@ -313,7 +355,7 @@ def _scored(job: Job, settings: Mapping[str, Any]) -> int:
 
 def _teacher_work(job: Job) -> Work:
     semantic = job.settings("semantic")
-    return _sasrec_work(job, "teacher", float(semantic["dim"]) if semantic["source"] == "lsa" else 384.0)
+    return _sasrec_work(job, "teacher", 384.0 if ":" in semantic["source"] else float(semantic["dim"]))
 
 
 def _scores(job: Job, stage: str) -> float:
@@ -362,5 +404,5 @@ BEHAVIOR = Stage(
     ),
 )  # fmt: skip
 TEACHER = Stage(
-    "teacher", 1, _sequential_settings, inputs("data", "semantic"), make_teacher, _model_cost("teacher", _teacher_work)
+    "teacher", 1, teacher_settings, teacher_inputs, make_teacher, _model_cost("teacher", _teacher_work)
 )

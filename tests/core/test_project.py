@@ -86,7 +86,7 @@ def test_the_resolved_file_loads_to_an_equal_project(tmp_path: Path) -> None:
          'project.toml:4: index.method: "kmeans_tree" is not one of aligned, eager-llm-tree, kmeans-tree, '
          'letter, moc, parallel, random, rq-kmeans, rq-vae, file:...; did you mean "kmeans-tree"?'),
         (MINIMAL + "[vectors]\nsemantic = 'hf:'\n",
-         'project.toml:4: vectors.semantic: "hf:" is not one of lsa, none, hf:..., file:...'),
+         'project.toml:4: vectors.semantic: "hf:" is not one of lsa, contrastive, none, hf:..., file:...'),
         (MINIMAL + "[[tune.stages]]\nname = 'a'\n[[tune.stages]]\nname = 'b'\nepochs = 0\n",
          "project.toml:7: tune.stages.1.epochs: must be at least 1 and at most 10000, got 0"),
         (MINIMAL + "[[tune.stages]]\ntasks = { sequental = 1.0 }\n",
@@ -209,8 +209,8 @@ def test_no_suggestion_is_the_key_that_was_typed() -> None:
 def test_a_key_of_several_tables_names_all_of_them_the_tuning_first(tmp_path: Path) -> None:
     for typed in ("epochs=1", "tune.epochs=1", "tune.stage.epochs=1"):
         assert error(tmp_path, MINIMAL, typed).endswith(
-            "unknown key; did you mean tune.stages.epochs, sasrec.epochs, index.rq-vae.epochs, baselines.bsarec.epochs "
-            "or baselines.hstu.epochs?"
+            "unknown key; did you mean tune.stages.epochs, vectors.contrastive.epochs, sasrec.epochs, "
+            "index.rq-vae.epochs, baselines.bsarec.epochs or baselines.hstu.epochs?"
         )
     assert "did you mean index.rq-vae.epochs, tune.stages.epochs" in error(tmp_path, MINIMAL, "index.epochs=1")
 

@@ -11,6 +11,7 @@ import pytest
 from core.project import recipe_project
 from core.recipes import recipe_card, recipe_paths
 from core.run.rankings import OURS, headline
+from core.vectors.stage import text_model
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "experiments" / "results" / "recipes.json"
 LISTS = RESULTS.with_name("lists.json")
@@ -24,7 +25,7 @@ def test_a_recipe_says_what_it_is_and_needs(name: str) -> None:
     assert card.name == name
     assert all((card.what, card.size, card.needs, card.download, card.figures))
     project = recipe_project(name)
-    models = {project.vectors.semantic.removeprefix("hf:"), project.backbone.model} - {"lsa", "none", "tiny"}
+    models = {text_model(project), project.backbone.model} - {"", "tiny"}
     assert (card.download == "none.") == (not models)
     assert all(model in card.download for model in models)
     assert ("GPU" in card.needs) == bool(models)

@@ -16,6 +16,10 @@ EVEN = (0.5, 0.2)
 """Perplexity over the codes there are: from which it is good, and from which fair. Rules of thumb, all of these."""
 OVER_CHANCE = (5.0, 2.0)
 """How many times as often as by chance neighbours, or items of one category, share their first code."""
+REPEATED = (0.2, 0.5)
+"""What the levels tell of each other, as a share of what they tell: up to here good, fair."""
+SPANNED = (0.5, 0.2)
+"""Effective rank of what the codes stand for over its width: from which it is good, and from which fair."""
 CROWDED = (3.0, 6.0)
 """Share of the interactions over share of the items in the busiest tenth of the branches: up to here good, fair."""
 
@@ -31,7 +35,7 @@ def report_card(report: Mapping[str, Any], branches: BranchTable | None = None) 
     """What a report says, graded; parts that it does not hold are left out.
 
     Args:
-        report: of `core.index.measure.report`.
+        report: of `core.index.measure.report`, and what `core.index.measure.code_figures` adds to it.
         branches: the index's branches, for the interactions under each.
     """
     levels = [level for level in _list(report.get("levels")) if isinstance(level, Mapping)]
@@ -43,6 +47,14 @@ def report_card(report: Mapping[str, Any], branches: BranchTable | None = None) 
         findings += _over_chance(depths, "preserved", f"of an item's nearest in {source} vectors share its first code")
     for column, depths in _mapping(report.get("agreement")).items():
         findings += _over_chance(depths, "agree", f"of the pairs under one first code have the same {column}")
+    for source, share in _mapping(report.get("redundancy")).items():
+        told = number(share)
+        repeats: Grade = "good" if told <= REPEATED[0] else "fair" if told <= REPEATED[1] else "poor"
+        findings.append(Finding(repeats, f"two levels of {source} codes tell {told:.0%} of each other"))
+    for source, rank in _mapping(report.get("rank")).items():
+        spanned, dim = (number(_mapping(rank).get(key)) for key in ("effective", "dim"))
+        text = f"{source} codes span {spanned:,.1f} of {dim:,.0f} directions"
+        findings.append(Finding(_high(spanned / max(dim, 1.0), SPANNED), text))
     if branches is not None and (crowd := _popularity(branches)) is not None:
         findings.append(crowd)
     return findings

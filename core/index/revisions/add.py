@@ -121,7 +121,7 @@ def _growth(folder: RunFolder, index: ItemIndex) -> Growth:
 
 
 def _read(project: Project, file: Path) -> tuple[pl.DataFrame, DataReport]:
-    """The table's items with title and text, cleaned as the project's own are; sorted by id.
+    """The table's items with title and text, cleaned as the project's own are, and its own columns; sorted by id.
 
     Raises:
         ProjectError: no such file or column.
@@ -132,8 +132,7 @@ def _read(project: Project, file: Path) -> tuple[pl.DataFrame, DataReport]:
     rows = read_items(sources, data.item_key or data.item, 1.0, report)
     if not rows.height:
         raise DataError(f"{file}: no row of it has a usable item id")
-    table = with_texts(rows.sort(ID), data.text, str(sources[0].path), report)
-    return table.select("item_id", "title", "text"), report
+    return with_texts(rows.sort(ID), data.text, str(sources[0].path), report), report
 
 
 def _one_writing(known: pl.Series, fresh: pl.Series, file: Path) -> None:

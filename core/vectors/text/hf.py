@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.cost import Job, Work
 from core.vectors import ItemVectors, VectorProvider, VectorTask
 
@@ -24,6 +26,11 @@ class EncoderVectors(VectorProvider):
     def encode(self, task: VectorTask) -> ItemVectors:
         """As any text."""
         return self.vectors(task)
+
+    @classmethod
+    def model(cls, argument: str, options: Any) -> str:
+        """See `VectorProvider`."""
+        return argument
 
     @classmethod
     def work(cls, job: Job, source: str, dim: float) -> Work | None:

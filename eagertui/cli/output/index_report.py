@@ -49,6 +49,9 @@ def report_of(folder: Path, growth: Growth) -> dict[str, Any]:
         }
         for (item, title, _), codes in zip(growth.items.iter_rows(), growth.codes.tolist(), strict=True)
     ]  # fmt: skip
+    from core.index.measure.code_figures import code_figures, sources_of
+
+    report |= code_figures(folder, sources_of(report))
     return {**report, "revision": growth.number, "added": added, "removed": sorted(growth.removed)}
 
 

@@ -12,13 +12,10 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eagertui.cli.verb import Verb
 from eagertui.plain import project_file, size, visible
-
-if TYPE_CHECKING:
-    from core.project import Project
 
 LIBRARIES = (
     "textual", "rich", "torch", "transformers", "peft", "tokenizers", "safetensors", "polars", "numpy",
@@ -97,15 +94,16 @@ def plug_ins() -> dict[str, list[dict[str, str]]]:
 def outward(project: Path | None) -> list[str]:
     """What may leave this machine, or be fetched, and by which setting of a project; without one by any."""
     from core.project import Project
+    from core.vectors.stage import text_model
 
     if project is None:
         return ["nothing, unless a project names a model of the Hugging Face hub or a tracker"]
     loaded = Project.load(project)
-    models = {"backbone.model": loaded.backbone.model, "vectors.semantic": loaded.vectors.semantic}
+    backbone = "" if loaded.backbone.model == "tiny" else loaded.backbone.model
     rows = [
-        f"{key} = {name}: fetched from the Hugging Face hub where it is not on this machine"
-        for key, name in models.items()
-        if _on_the_hub(loaded, key, name)
+        f"{key} {name}: fetched from the Hugging Face hub where it is not on this machine"
+        for key, name in (("backbone.model =", backbone), ("vectors.semantic: the model", text_model(loaded)))
+        if name and not loaded.resolve(name).exists()
     ]
     rows += [
         f"run.report_to = {name}: figures of runs, to files in the run's folder"
@@ -114,13 +112,6 @@ def outward(project: Path | None) -> list[str]:
         for name in loaded.run.report_to
     ]
     return rows or ["nothing: no setting names a model of the Hugging Face hub or a tracker"]
-
-
-def _on_the_hub(project: Project, key: str, name: str) -> bool:
-    """Whether a setting names a model of the hub rather than a folder or something of our own."""
-    model = name.removeprefix("hf:")
-    ours = name == "tiny" if key == "backbone.model" else not name.startswith("hf:")
-    return not ours and not project.resolve(model).exists()
 
 
 def gpus() -> list[dict[str, str]]:

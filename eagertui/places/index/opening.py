@@ -89,8 +89,11 @@ def open_index(at: Artefact) -> OpenIndex:
     trouble: dict[str, EagerError] = {}
     report: Mapping[str, Any] = {}
     lookup, conflicts, usage = None, None, list[list[int]]()
+    from core.index.measure.code_figures import code_figures, sources_of
+
     try:
         report = {**_report(at.folder / "report.json"), "seconds": figures(read_object(at.folder / "seconds.json"))}
+        report |= code_figures(at.folder, sources_of(report))
     except EagerError as error:
         trouble["report"] = error
     try:

@@ -1,6 +1,7 @@
 """Related systems, each beside its controls: off, control, on, under one evaluator.
 
     python tests/benchmarks/experiments/related.py [scientific] [FOLDER] [--systems NAME ...] [--seeds 0 1 2] [--run]
+        [--set KEY=VALUE ...]
 
 Without `--run` nothing is computed: the table shows what is kept in results/related.json, and "not run" elsewhere. With
 it, missing cells are computed one after the other, each written down when it is finished, so an interrupted table goes
@@ -23,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import json
 import subprocess
 import sys
@@ -43,14 +43,15 @@ from core.baselines import popularity_of
 from core.baselines.sasrec import SasRecBaseline
 from core.baselines.sasrec_text import SasRecTextBaseline
 from core.data.dataset import Dataset
-from core.errors import Interrupted
 from core.evaluate.compare import verdict
 from core.evaluate.metrics import values_of
 from core.evaluate.ranks import rank_by_scores
 from core.evaluate.resampling import resampled_difference, resampled_interval
-from core.pipeline import plan, run_stages
+from core.machine import prepare
+from core.pipeline import STAGES, recipes_of
 from core.project import Project
 from core.run.reporter import NullReporter
+from core.store import Store, fingerprint
 from core.vectors.sasrec_model import SasRec
 
 CELLS = Cells("related")
@@ -58,8 +59,11 @@ SAMPLE = "sample"
 PROTOCOLS = ("seen kept", "seen hidden")
 TAIL, SHORT = (1, 4), 4
 SCORERS = {"sasrec": SasRecBaseline, "sasrec-text": SasRecTextBaseline}
-LIGHTER = ["tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
-"""The budget of cells that tune a language model."""
+LIGHTER = [
+    "tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0", "recommend.fusion=[]",
+    "steer.method=none",
+]  # fmt: skip
+"""The budget of cells that tune a language model; only its own lists are looked at."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class System:
 
 
 CONTRAST = ["sasrec.contrast_users=0.1", "sasrec.contrast_items=0.1"]
-
-
+LLMEMB = ["vectors.semantic=contrastive"]
+ALIGNED = [*LLMEMB, "sasrec.features=only", "vectors.align=contrast", "vectors.contrast.temperature=2"]
 _REWARD = (
     '{ name="sequential", epochs=6, learning_rate=2e-3 }, '
     '{ name="reward", epochs=2, learning_rate=2e-4, objective="%s" }'
@@ -91,6 +95,10 @@ REWARDED = {
     "control: as many steps of likelihood": ["tune.stages=[" + _REWARD % "likelihood" + "]"],
     "on": ["tune.stages=[" + _REWARD % "reward" + "]"],
 }
+WSD = ["tune.schedule=wsd", "tune.anneal=0.2", "tune.anneal_to=0.1", "tune.anneal_shape=sqrt"]
+DECODERS = {"decoder": [], "shuffled-decoder": ["--shuffled"]}
+"""Folders beside the project file that `eagertui pretrain` makes of the other log, once for all seeds."""
+OTHER = {"scientific": "beauty", "beauty": "scientific"}
 
 
 def _contrast(weight: str) -> System:
@@ -120,6 +128,18 @@ SYSTEMS = {
     ),
     "sra-cl, users alone": _contrast("sasrec.contrast_users=0.1"),
     "sra-cl, items alone": _contrast("sasrec.contrast_items=0.1"),
+    "llmemb, vectors": System(
+        "sasrec-text", "2409.19925", ("semantic", "teacher"),
+        {"off": [], "control: no column is left out": [*LLMEMB, "vectors.contrastive.drop=0"], "on": LLMEMB},
+    ),
+    "llmemb, text alone": System(
+        "sasrec-text", "2409.19925", ("semantic", "teacher"),
+        {"off": [], "control: LSA alone": ["sasrec.features=only"], "on": [*LLMEMB, "sasrec.features=only"]},
+    ),
+    "llmemb, index": System(
+        "model", "2409.19925", ("semantic", "index"),
+        {"off": [], "control: shuffled texts": [*ALIGNED, "vectors.align_control=shuffled"], "on": ALIGNED},
+    ),
     "rlmrec-con, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.01),
     "rlmrec-gen, sasrec": _aligned("2310.15950", "sasrec", "generate", 0.1),
     "darec, sasrec": _aligned("2408.08231", "sasrec", "disentangled", 0.1),
@@ -131,29 +151,34 @@ SYSTEMS = {
         "model", "2410.09560", ("index",),
         {"off": ["index.method=rq-vae"], "control: parallel": ["index.method=parallel"], "on": ["index.method=moc"]},
     ),
+    "mixture-of-codes, features": System(
+        "sasrec-text", "2410.09560", ("teacher",),
+        {
+            "off": [],
+            "control: random codes": ["sasrec.codes=true", "index.method=random"],
+            "control: residual codes": ["sasrec.codes=true", "index.method=rq-vae"],
+            "on": ["sasrec.codes=true", "index.method=moc"],
+        },
+    ),
     "gream": System("model", "2510.20815", ("tune",), REWARDED),
+    "cprec, step sizes": System(
+        "model", "2504.08949", ("tune",),
+        {"off": [], "control: wsd to nothing in the last tenth": ["tune.schedule=wsd"], "on": WSD},
+    ),
+    "cprec, another log": System(
+        "model", "2504.08949", ("tune",),
+        {
+            "off": WSD,
+            "control: titles in random order": [*WSD, "backbone.model=shuffled-decoder"],
+            "on": [*WSD, "backbone.model=decoder"],
+        },
+    ),
     "letter's temperature": System(
         "model", "2405.07314", ("tune",),
         {"off": [], "control: above one": ["tune.temperature=1.3"], "on": ["tune.temperature=0.7"]},
     ),
 }  # fmt: skip
 """Compared at an equal number of codes an item: `moc` has more parameters in training, and as many code tokens."""
-
-
-class Until(NullReporter):
-    """Stops after a stage."""
-
-    def __init__(self, stage: str) -> None:
-        self.stage, self.ended = stage, False
-
-    def stage_finished(self, name: str, seconds: float, summary: Any) -> None:
-        self.ended |= name == self.stage
-
-    def stage_reused(self, name: str, fingerprint: str = "") -> None:
-        self.ended |= name == self.stage
-
-    def wants(self) -> Any:
-        return "stop" if self.ended else "go"
 
 
 def packed(ranks: np.ndarray) -> str:
@@ -183,13 +208,28 @@ def of_stages(artefacts: dict[str, Path], stages: tuple[str, ...]) -> dict[str, 
     return {"seconds": round(seconds, 1), "mb": round(sum(file.stat().st_size for file in files) / 1e6, 2)}
 
 
+def made_up_to(project: Project, last: str) -> dict[str, Path]:
+    """Make a stage and what it reads, and nothing else; what is in the store is taken from there."""
+    prepare(project.run)
+    store, recipes = Store(project.runs_dir / ".store"), recipes_of(project)
+    wanted, works = {last}, {stage.name: stage.work for stage in STAGES}
+    for name in reversed(list(recipes)):
+        wanted |= set(recipes[name]["inputs"]) if name in wanted else set()
+    made: dict[str, Path] = {}
+    for name, recipe in recipes.items():
+        if name in wanted:
+            made[name] = store.artefact(fingerprint(recipe))
+            if not store.has(made[name].name):
+                work = works[name]
+                store.make(made[name].name, recipe, lambda path, work=work: work(project, made, path, NullReporter()))
+    return made
+
+
 def scored(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     """Train the stages of a scorer, and rank."""
     stage = SCORERS[system.method].inputs[0]
     project = Project.load(file, sets)
-    with contextlib.suppress(Interrupted):
-        run_stages(project, Until(stage))
-    made = {one.name: project.runs_dir / ".store" / one.fingerprint for one in plan(project)}
+    made = made_up_to(project, stage)
     dataset = Dataset.load(made["data"])
     model = SasRec.load(made[stage] / "sasrec.safetensors", dataset.n_items, project.sasrec).frozen()
     questions = dataset.evaluation("test")
@@ -202,8 +242,21 @@ def scored(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_decoder(file: Path, name: str) -> None:
+    """Have a decoder made of another log's titles, of the shape that the project's recipe builds."""
+    data = Project.load(file).name
+    if data not in OTHER:
+        sys.exit(f"{data}: there is no other log; these rows are for {', '.join(sorted(OTHER))}")
+    other = project_file(OTHER[data], file.parent / OTHER[data])
+    argv = ["--corpus", str(other), "--out", str(file.parent / name), "--epochs", "2", "--set", "run.threads=1"]
+    eagertui("pretrain", str(file), *argv, *DECODERS[name])
+
+
 def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     """Train the whole line, and take the ranks of the generator's own lists."""
+    for name in DECODERS:
+        if f"backbone.model={name}" in sets and not (file.parent / name).exists():
+            make_decoder(file, name)
     given = [part for text in [*LIGHTER, *sets] for part in ("--set", text)]
     run = Path(eagertui("train", str(file), *given)[-1]["run"])
     frame = pl.read_parquet(artefact(run, "evaluate") / "ranks.parquet").filter(pl.col("split") == "test")
@@ -213,9 +266,9 @@ def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     return {**ranks, "history": packed(frame["history"].to_numpy() - 1), **of_stages(made, system.stages)}
 
 
-def key(data: str, system: System, row: str, seed: int) -> str:
+def key(data: str, system: System, row: str, seed: int, more: list[str]) -> str:
     """Names a cell by its settings: rows of several systems that are the same training are one cell."""
-    sets = ", ".join(system.rows[row]) or "plain"
+    sets = ", ".join([*system.rows[row], *more]) or "plain"
     return f"{data} | {system.method}, cost of {' + '.join(system.stages)} | {sets} | seed {seed}"
 
 
@@ -245,10 +298,10 @@ def values(cells: list[dict[str, Any]], metric: str, protocol: str) -> np.ndarra
     return np.mean([values_of(metric, unpacked(cell[protocol])) for cell in cells], axis=0)
 
 
-def table(data: str, name: str, seeds: list[int]) -> None:
+def table(data: str, name: str, seeds: list[int], more: list[str]) -> None:
     """Print a system's rows."""
     system, known = SYSTEMS[name], CELLS.known()
-    cells_of = {row: [key(data, system, row, seed) for seed in seeds] for row in system.rows}
+    cells_of = {row: [key(data, system, row, seed, more) for seed in seeds] for row in system.rows}
     rows = {row: [known[cell] for cell in names if cell in known] for row, names in cells_of.items()}
     off, *controls, on = system.rows
     print(f"\n## {name} (arXiv {system.paper}) on {data}: {system.method}, seeds {', '.join(map(str, seeds))}")
@@ -282,6 +335,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
     parser.add_argument("--rows", nargs="+", default=[], help="only rows that begin with one of these")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", dest="sets", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--run", action="store_true")
     args = parser.parse_args()
@@ -292,16 +346,16 @@ def main() -> None:
             for name in args.systems:
                 system = SYSTEMS[name]
                 for row in system.rows:
-                    cell = key(args.data, system, row, seed)
+                    cell = key(args.data, system, row, seed, args.sets)
                     if cell in CELLS.known() or (args.rows and not row.startswith(tuple(args.rows))):
                         continue
-                    sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1"], time.monotonic()
+                    sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1", *args.sets], time.monotonic()
                     CELLS.keep(cell, (scored if system.method in SCORERS else tuned)(file, system, sets))
                     minutes = (time.monotonic() - began) / 60
                     if minutes > args.minutes:
                         print(f"{cell}: {minutes:.0f} minutes", file=sys.stderr)
     for name in args.systems:
-        table(args.data, name, args.seeds)
+        table(args.data, name, args.seeds, args.sets)
 
 
 if __name__ == "__main__":

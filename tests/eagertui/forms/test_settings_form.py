@@ -134,7 +134,7 @@ async def test_a_prefix_leads_to_typing() -> None:
         await hands.go_to("vectors.semantic")
         await hands.press("enter", "end", "enter")  # file:…
         assert hands.form.query_one(FieldInput).value == "file:"
-        assert '"file:" is not one of lsa, none, hf:..., file:...' in " ".join(hands.text().split())
+        assert '"file:" is not one of lsa, contrastive, none, hf:..., file:...' in " ".join(hands.text().split())
         await hands.press(*"v.npy", "enter")
         assert hands.app.edits == [("vectors.semantic", "file:v.npy")]
         await hands.press("enter")

@@ -1,0 +1,388 @@
+"""Text vectors by attribute dropout: two views of an item, each with some of its columns, have to find one another.
+
+After LLMEmb (arXiv 2409.19925): there two prompts of an item, with attributes shuffled and left out, go
+through a language model that learns by adapters. Here the encoder is a network on the weighted terms of each column,
+which needs no model; the order of columns is nothing to it. The targets are hard, and the temperature is fixed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from scipy import sparse
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import DataError
+from core.run.reporter import Reporter
+from core.training.fitting import fit
+from core.training.loop import Schedule
+from core.training.unit import unit_rows
+from core.vectors import ItemVectors
+from core.vectors.lsa_model import count_terms, vectorizer_of
+
+MAX_TERMS = 8_000
+"""Of a column."""
+NOT_THERE = -1e4
+"""A logit that is not to count."""
+Bool = npt.NDArray[np.bool_]
+Int64 = npt.NDArray[np.int64]
+
+
+class ViewSettings(Protocol):
+    """What the views and their training are told; see `core.vectors.text.contrastive.ContrastiveOptions`."""
+
+    @property
+    def drop(self) -> float:
+        """Share of an item's columns that a view leaves out."""
+
+    @property
+    def term_drop(self) -> float:
+        """Share of the terms of the others that it leaves out."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the items."""
+
+    @property
+    def temperature(self) -> float:
+        """Cosines are divided by this."""
+
+    @property
+    def batch(self) -> int:
+        """Items a step."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest step size."""
+
+
+@dataclass(frozen=True)
+class ColumnTerms:
+    """The terms of a column.
+
+    Attributes:
+        analyzer: as in `core.vectors.lsa_model`; empty where nothing of the column can be counted.
+        terms: in the order of their numbers.
+        idf: weight of each; (terms,).
+    """
+
+    analyzer: str
+    terms: tuple[str, ...]
+    idf: npt.NDArray[np.float64]
+
+    @staticmethod
+    def of(texts: Sequence[str]) -> ColumnTerms:
+        """Those of a column's texts, one an item."""
+        counted = count_terms(texts, MAX_TERMS)
+        if counted is None:
+            return ColumnTerms("", (), np.zeros(0))
+        analyzer, words, _ = counted
+        return ColumnTerms(analyzer, tuple(words.get_feature_names_out().tolist()), words.idf_)
+
+    def weights(self, texts: Sequence[str]) -> sparse.csr_array:
+        """TF-IDF weights, each row of unit length; (texts, terms)."""
+        if not self.terms or not len(texts):
+            return sparse.csr_array((len(texts), len(self.terms)), dtype=np.float32)
+        words = vectorizer_of(self.analyzer, vocabulary=list(self.terms))
+        words.idf_ = self.idf
+        return sparse.csr_array(words.transform(texts), dtype=np.float32)
+
+
+class Bags(NamedTuple):
+    """Weighted terms of some items, one after the other.
+
+    Attributes:
+        terms: their numbers; (entries,).
+        weights: (entries,).
+        offsets: where each item begins; (items,).
+    """
+
+    terms: Tensor
+    weights: Tensor
+    offsets: Tensor
+
+
+class FieldNetwork(nn.Module):
+    """Weighted terms to a unit vector: a sum of learnt rows, GELU, a linear map.
+
+    Args:
+        width: terms of all columns, and one mark a column that says that it is there.
+        dim: of the vectors, and of the layer inside.
+        columns: of text.
+    """
+
+    def __init__(self, width: int, dim: int, columns: int) -> None:
+        super().__init__()
+        self.terms = nn.EmbeddingBag(width, dim, mode="sum", include_last_offset=False)
+        self.bias = nn.Parameter(torch.zeros(dim))
+        self.out = nn.Linear(dim, dim)
+        # Each column brings terms of unit length: the states begin with a variance of about one.
+        nn.init.normal_(self.terms.weight, std=columns**-0.5)
+
+    def forward(self, bags: Bags) -> Tensor:
+        """Shape (items, dim)."""
+        states = self.terms(bags.terms, bags.offsets, per_sample_weights=bags.weights) + self.bias
+        return unit_rows(torch.as_tensor(self.out(functional.gelu(states))))
+
+
+@dataclass(frozen=True)
+class FieldEncoder:
+    """Encodes items by the columns of their text.
+
+    Attributes:
+        terms: by column, in order.
+        network: trained.
+    """
+
+    terms: Mapping[str, ColumnTerms]
+    network: FieldNetwork
+
+    def weights(self, texts: Mapping[str, Sequence[str]]) -> sparse.csr_array:
+        """Weighted terms of all columns, then a mark for each that is there; (items, width)."""
+        blocks = [terms.weights(texts[name]) for name, terms in self.terms.items()]
+        marks = np.array([[bool(text) for text in texts[name]] for name in self.terms], dtype=np.float32).T
+        return sparse.csr_array(sparse.hstack([*blocks, sparse.csr_array(marks)], format="csr"))
+
+    @property
+    def column_of(self) -> Int64:
+        """The number of the column that each term, and each mark, belongs to; (width,)."""
+        sizes = [len(one.terms) for one in self.terms.values()]
+        return np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.arange(len(sizes))])
+
+    def encode(self, texts: Mapping[str, Sequence[str]]) -> ItemVectors:
+        """Vectors of items; those of which no term is known count as unknown."""
+        weights = self.weights(texts)
+        known = np.diff(weights[:, : weights.shape[1] - len(self.terms)].indptr) > 0
+        return ItemVectors.of(self.rows(weights), known, "contrastive")
+
+    @torch.no_grad()
+    def rows(self, weights: sparse.csr_array) -> npt.NDArray[np.float32]:
+        """Unit vectors of weighted terms; (items, dim)."""
+        self.network.eval()
+        blocks = [self.network(bags_of(weights[at : at + 4096])) for at in range(0, weights.shape[0], 4096)]
+        dim = self.network.out.out_features
+        return np.concatenate([block.numpy() for block in blocks]) if blocks else np.zeros((0, dim), np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file."""
+        about = {name: {"analyzer": one.analyzer, "terms": one.terms} for name, one in self.terms.items()}
+        tensors = {f"idf.{number}": torch.from_numpy(one.idf) for number, one in enumerate(self.terms.values())}
+        tensors |= {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        save_file(tensors, path, metadata={"columns": json.dumps(about)})
+
+    @staticmethod
+    def load(path: Path) -> FieldEncoder:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the file is broken.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                about = json.loads(file.metadata()["columns"])
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, a file is no mapping
+            terms = {
+                name: ColumnTerms(one["analyzer"], tuple(one["terms"]), state.pop(f"idf.{number}").numpy())
+                for number, (name, one) in enumerate(about.items())
+            }
+            width, dim = state["terms.weight"].shape
+            network = FieldNetwork(width, dim, len(terms))
+            network.load_state_dict(state)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise DataError(f"{path}: not an encoder of text ({error})", "train again with --new") from error
+        return FieldEncoder(terms, network.eval())
+
+
+def bags_of(weights: sparse.csr_array) -> Bags:
+    """Rows of weighted terms as a network wants them."""
+    return Bags(
+        torch.from_numpy(weights.indices.astype(np.int64)),
+        torch.from_numpy(weights.data.astype(np.float32)),
+        torch.from_numpy(weights.indptr[:-1].astype(np.int64)),
+    )
+
+
+def kept_columns(there: Bool, drop: float, draw: np.random.Generator) -> Bool:
+    """Which columns a view of each item keeps: all but a share of those that are there.
+
+    The share is cut to whole columns, as in LLMEmb's code, but one at least goes where there are two, and one stays.
+
+    Args:
+        there: which columns each item has; (items, columns).
+        drop: share that is left out; 0 = none.
+        draw: of this view alone.
+
+    Returns:
+        Same shape; nothing of an item that has no column.
+    """
+    count = there.sum(axis=1)
+    going = np.floor(drop * count).astype(np.int64)
+    going = np.where((drop > 0) & (count > 1), np.clip(going, 1, count - 1), 0)
+    # The columns of an item in random order, those that are not there last: the first so many go. (items, columns)
+    chance = np.where(there, draw.random(there.shape), np.inf)
+    places = chance.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    kept: Bool = there & (places >= going[:, None])
+    return kept
+
+
+class ViewBatch(NamedTuple):
+    """Two views of some items.
+
+    Attributes:
+        first: one view.
+        second: the other.
+        twins: a number that items of the same text share; (items,).
+    """
+
+    first: Bags
+    second: Bags
+    twins: Tensor
+
+
+@dataclass(frozen=True)
+class FieldViews(Sequence[ViewBatch]):
+    """The batches of an epoch, each drawn when it is asked for, and every time the same.
+
+    Attributes:
+        weights: of all items; (items, width).
+        column_of: see `FieldEncoder`.
+        twins: see `ViewBatch`.
+        batches: item numbers of each.
+        settings: shares that are left out.
+        seed: and the number of the epoch.
+    """
+
+    weights: sparse.csr_array
+    column_of: Int64
+    twins: Int64
+    batches: Sequence[Int64]
+    settings: ViewSettings
+    seed: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> ViewBatch:  # type: ignore[override]
+        items = self.batches[number]
+        draw = np.random.default_rng([*self.seed, number])
+        rows = self.weights[items]
+        return ViewBatch(self._view(rows, draw), self._view(rows, draw), torch.from_numpy(self.twins[items]))
+
+    def _view(self, rows: sparse.csr_array, draw: np.random.Generator) -> Bags:
+        """A view of some items' weighted terms."""
+        columns = int(self.column_of.max()) + 1
+        marks = rows.shape[1] - columns  # the first of them
+        there = rows[:, marks:].toarray() > 0
+        kept = kept_columns(there, self.settings.drop, draw)
+        # (entries,): the item and the column of each; a mark stays with its column, a term by chance too.
+        item = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        stays = kept[item, self.column_of[rows.indices]]
+        stays &= (rows.indices >= marks) | (draw.random(len(item)) >= self.settings.term_drop)
+        counts = np.bincount(item[stays], minlength=rows.shape[0])
+        offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return Bags(
+            torch.from_numpy(rows.indices[stays].astype(np.int64)),
+            torch.from_numpy(rows.data[stays]),
+            torch.from_numpy(offsets.astype(np.int64)),
+        )
+
+
+def contrast_of_views(first: Tensor, second: Tensor, twins: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of finding each item's other view among those of the batch, the mean of both directions.
+
+    Args:
+        first: unit vectors of one view; (items, dim).
+        second: of the other.
+        twins: items that share a number have the same text, and are no negatives of each other; (items,).
+        temperature: cosines are divided by this.
+
+    Returns:
+        The loss, and the share of items whose own other view is the nearest.
+    """
+    logits = first.float() @ second.float().T / temperature  # (items, items)
+    same = (twins[:, None] == twins) & ~torch.eye(len(twins), dtype=torch.bool, device=twins.device)
+    logits = logits.masked_fill(same, NOT_THERE)
+    own = torch.arange(len(twins), device=twins.device)
+    loss = (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2
+    return loss, (logits.argmax(dim=1) == own).float().mean()
+
+
+class ViewContrast(nn.Module):
+    """The training objective: two views of an item find one another.
+
+    Args:
+        encoder: of a view to unit vectors.
+        temperature: cosines are divided by this.
+    """
+
+    def __init__(self, encoder: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.encoder, self.temperature = encoder, temperature
+
+    def forward(self, batch: ViewBatch) -> tuple[Tensor, dict[str, float], int]:
+        """See `core.training.loop.Loop`."""
+        views = self.encoder(batch.first), self.encoder(batch.second)
+        loss, right = contrast_of_views(*views, batch.twins, self.temperature)
+        return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.twins)
+
+
+def twins_of(texts: Sequence[str]) -> Int64:
+    """A number that items of the same text share; (items,)."""
+    return np.unique(np.asarray(texts, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64).ravel()
+
+
+def item_batches(items: Int64, size: int, seed: Sequence[int]) -> list[Int64]:
+    """All items in random order, in batches of about equal size."""
+    order = np.random.default_rng(list(seed)).permutation(items)
+    return [part for part in np.array_split(order, max(1, -(-len(order) // size))) if len(part)]
+
+
+def fit_contrastive(
+    texts: Mapping[str, Sequence[str]], whole: Sequence[str], settings: ViewSettings, dim: int, seed: int,
+    reporter: Reporter, folder: Path,
+) -> tuple[FieldEncoder, ItemVectors]:  # fmt: skip
+    """Train on a catalogue, on the CPU; resumable.
+
+    Args:
+        texts: by column a text an item, empty where it has none.
+        whole: the whole text of each item; those whose texts are equal are no negatives of each other.
+        settings: of views and training.
+        dim: of the vectors.
+        seed: of weights, views and order.
+        reporter: hears the progress; may ask to stop.
+        folder: where a checkpoint is left for resuming.
+
+    Returns:
+        The encoder, and vectors of unit length; an item without any text has none of its own.
+
+    Raises:
+        StopRequested: somebody asked to stop.
+    """
+    terms = {name: ColumnTerms.of(column) for name, column in texts.items()}
+    width = sum(len(one.terms) for one in terms.values()) + len(terms)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        encoder = FieldEncoder(terms, FieldNetwork(width, dim, len(terms)))
+    weights, column_of, twins = encoder.weights(texts), encoder.column_of, twins_of(whole)
+    known = np.array([bool(text.strip()) for text in whole])
+
+    def batches(epoch: int) -> FieldViews:
+        parts = item_batches(np.flatnonzero(known), settings.batch, (seed, epoch))
+        return FieldViews(weights, column_of, twins, parts, settings, (seed, epoch))
+
+    if known.sum() > 1:
+        objective = ViewContrast(encoder.network, settings.temperature)
+        schedule = Schedule(settings.epochs, settings.learning_rate)
+        fit("text vectors", objective, batches, schedule, seed, reporter, folder)
+    return encoder, ItemVectors.of(encoder.rows(weights), known, "contrastive")
+
