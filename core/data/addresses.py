@@ -40,14 +40,14 @@ class Copy:
         taken: when, seconds since 1970.
         folder: the folder of its files, below the one of the address.
         files: how many there are.
-        megabytes: their size here.
+        size: of all, in bytes.
     """
 
     address: str
     taken: float
     folder: str
     files: int
-    megabytes: float
+    size: int
 
 
 def shown(address: str) -> str:
@@ -117,7 +117,7 @@ def take_copy(where: Path, key: str, again: bool = True) -> Copy:
                 shutil.rmtree(place if before is None else new, ignore_errors=True)
                 raise
             files = list(new.iterdir())
-            size = sum(file.stat().st_size for file in files) / 1e6
+            size = sum(file.stat().st_size for file in files)
             copy = Copy(address, time.time(), new.name, len(files), size)
             write_atomic(place / _ABOUT, json.dumps(asdict(copy)))
             make_private(place)

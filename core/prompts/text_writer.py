@@ -26,6 +26,7 @@ from core.files import digest
 from core.model.gguf_header import check_gguf, is_gguf
 from core.run.reporting import Reporter
 from core.settings import RunSettings
+from core.units import duration
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -156,7 +157,7 @@ class TextWriter:
         if self._reporter is not None:
             seconds = max(time.monotonic() - began, 1e-6)
             speed = f"{len(order) / seconds:.2f} texts/s, {words / seconds:,.0f} tokens/s"
-            self._reporter.log(f"{self.path.name} wrote {len(order):,} {what} in {seconds:.0f} s: {speed}")
+            self._reporter.log(f"{self.path.name} wrote {len(order):,} {what} in {duration(seconds)}: {speed}")
 
     def _generated(self, tokenizer: PreTrainedTokenizerBase, lm: Any, questions: Sequence[str], most: int) -> Any:
         """Greedy continuations as token ids, (questions, tokens)."""

@@ -7,9 +7,9 @@ import json
 
 from core.errors import ProjectError
 from core.files import address_of
+from core.units import size
 from eagertui.cli.loading import file_now, load_project
 from eagertui.cli.verb import Verb
-from eagertui.plain import figure
 
 
 def fetch(args: argparse.Namespace) -> int:
@@ -25,9 +25,9 @@ def fetch(args: argparse.Namespace) -> int:
         file_now(place, key)
     copies = {key: copy for key, place in far.items() if (copy := copy_of(place)) is not None}
     if args.json:
-        print(json.dumps({key: {"files": copy.files, "megabytes": copy.megabytes} for key, copy in copies.items()}))
+        print(json.dumps({key: {"files": copy.files, "size": copy.size} for key, copy in copies.items()}))
     for key, copy in () if args.json else copies.items():
-        print(f"{key}: {copy.files} {'file' if copy.files == 1 else 'files'}, {figure(copy.megabytes)} MB")
+        print(f"{key}: {copy.files} {'file' if copy.files == 1 else 'files'}, {size(copy.size)}")
     return 0
 
 

@@ -22,6 +22,7 @@ NEEDED = {
     "cache forget": ["--user", "1"],
     "cache export": ["--out", "{folder}/lists.parquet"],
     "index add": ["{folder}/project.toml"],
+    "pretrain": ["--corpus", "{folder}", "--out", "{folder}/decoder"],
     "index remove": ["i1"],
     "index diff": ["a", "b"],
     "index import": ["{folder}/project.toml"],
