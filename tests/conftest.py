@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from core import processors
+
 settings.register_profile("steady", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("steady")
 
@@ -20,6 +22,8 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What runs leave behind for the next ones (`core.estimate.paces`) goes into a folder of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        # Engines of their own watch what else computes; a process of many tests stays where it is.
+        patch.setattr(processors, "watch", lambda threads: None)
         yield
 
 

@@ -18,7 +18,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What torch is asked for; nothing of this process changes."""
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    monkeypatch.setattr(processors, "watch", lambda threads: None)
+    monkeypatch.delenv(processors.ALLOWED, raising=False)
     monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda *a, **k: None)
     return asked
 
