@@ -28,7 +28,7 @@ from core.vectors.attribute_dropout import (
     contrast_of_views,
     item_batches,
     kept_columns,
-    twins_of,
+    text_ids_of,
 )
 from core.vectors.text_encoder import TextModel, load_text_model, vectors_of_model
 
@@ -39,11 +39,11 @@ RANK, ALPHA, DROPOUT = 8, 32, 0.1
 
 
 class WordedBatch(NamedTuple):
-    """Two views of some items in words; `twins` as in `core.vectors.attribute_dropout.ViewBatch`."""
+    """Two views of some items in words; `text_ids` as in `core.vectors.attribute_dropout.ViewBatch`."""
 
     first: list[str]
     second: list[str]
-    twins: Tensor
+    text_ids: Tensor
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class WordedViews(Sequence[WordedBatch]):
 
     Attributes:
         texts: by column a text an item.
-        twins: of all items.
+        text_ids: of all items.
         batches: item numbers of each.
         settings: the share of columns that is left out.
         seed: and the number of the epoch.
     """
 
     texts: Mapping[str, Sequence[str]]
-    twins: Int64
+    text_ids: Int64
     batches: Sequence[Int64]
     settings: ViewSettings
     seed: tuple[int, int]
@@ -71,7 +71,7 @@ class WordedViews(Sequence[WordedBatch]):
         items = self.batches[number]
         draw = np.random.default_rng([*self.seed, number])
         first, second = (self._view(items, draw) for _ in range(2))
-        return WordedBatch(first, second, torch.from_numpy(self.twins[items]))
+        return WordedBatch(first, second, torch.from_numpy(self.text_ids[items]))
 
     def _view(self, items: Int64, draw: np.random.Generator) -> list[str]:
         names = list(self.texts)
@@ -99,8 +99,8 @@ class _WordedContrast(nn.Module):
     def forward(self, batch: WordedBatch) -> tuple[Tensor, dict[str, float], int]:
         """See `core.training.loop.Loop`."""
         views = self.encoder.pooled(batch.first), self.encoder.pooled(batch.second)
-        loss, right = contrast_of_views(*views, batch.twins.to(views[0].device), self.temperature)
-        return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.twins)
+        loss, right = contrast_of_views(*views, batch.text_ids.to(views[0].device), self.temperature)
+        return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.text_ids)
 
 
 def fit_adapted(task: VectorTask, texts: Mapping[str, Sequence[str]], model: str, kept: Path) -> ItemVectors:
@@ -119,10 +119,10 @@ def fit_adapted(task: VectorTask, texts: Mapping[str, Sequence[str]], model: str
     settings, seed = task.options, task.seed
     encoder = _adapted(task, model)
     known = np.flatnonzero([bool(text.strip()) for text in task.texts])
-    twins = twins_of(task.texts)
+    text_ids = text_ids_of(task.texts)
 
     def batches(epoch: int) -> WordedViews:
-        return WordedViews(texts, twins, item_batches(known, settings.batch, (seed, epoch)), settings, (seed, epoch))
+        return WordedViews(texts, text_ids, item_batches(known, settings.batch, (seed, epoch)), settings, (seed, epoch))
 
     if len(known) > 1:
         objective = _WordedContrast(encoder, settings.temperature)

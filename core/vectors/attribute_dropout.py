@@ -241,12 +241,12 @@ class ViewBatch(NamedTuple):
     Attributes:
         first: one view.
         second: the other.
-        twins: a number that items of the same text share; (items,).
+        text_ids: a number that items of the same text share; (items,).
     """
 
     first: Bags
     second: Bags
-    twins: Tensor
+    text_ids: Tensor
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class FieldViews(Sequence[ViewBatch]):
     Attributes:
         weights: of all items; (items, width).
         column_of: see `FieldEncoder`.
-        twins: see `ViewBatch`.
+        text_ids: see `ViewBatch`.
         batches: item numbers of each.
         settings: shares that are left out.
         seed: and the number of the epoch.
@@ -264,7 +264,7 @@ class FieldViews(Sequence[ViewBatch]):
 
     weights: sparse.csr_array
     column_of: Int64
-    twins: Int64
+    text_ids: Int64
     batches: Sequence[Int64]
     settings: ViewSettings
     seed: tuple[int, int]
@@ -276,7 +276,7 @@ class FieldViews(Sequence[ViewBatch]):
         items = self.batches[number]
         draw = np.random.default_rng([*self.seed, number])
         rows = self.weights[items]
-        return ViewBatch(self._view(rows, draw), self._view(rows, draw), torch.from_numpy(self.twins[items]))
+        return ViewBatch(self._view(rows, draw), self._view(rows, draw), torch.from_numpy(self.text_ids[items]))
 
     def _view(self, rows: sparse.csr_array, draw: np.random.Generator) -> Bags:
         """A view of some items' weighted terms."""
@@ -297,22 +297,22 @@ class FieldViews(Sequence[ViewBatch]):
         )
 
 
-def contrast_of_views(first: Tensor, second: Tensor, twins: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def contrast_of_views(first: Tensor, second: Tensor, text_ids: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Cross-entropy of finding each item's other view among those of the batch, the mean of both directions.
 
     Args:
         first: unit vectors of one view; (items, dim).
         second: of the other.
-        twins: items that share a number have the same text, and are no negatives of each other; (items,).
+        text_ids: items that share a number have the same text, and are no negatives of each other; (items,).
         temperature: cosines are divided by this.
 
     Returns:
         The loss, and the share of items whose own other view is the nearest.
     """
     logits = first.float() @ second.float().T / temperature  # (items, items)
-    same = (twins[:, None] == twins) & ~torch.eye(len(twins), dtype=torch.bool, device=twins.device)
+    same = (text_ids[:, None] == text_ids) & ~torch.eye(len(text_ids), dtype=torch.bool, device=text_ids.device)
     logits = logits.masked_fill(same, NOT_THERE)
-    own = torch.arange(len(twins), device=twins.device)
+    own = torch.arange(len(text_ids), device=text_ids.device)
     loss = (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2
     return loss, (logits.argmax(dim=1) == own).float().mean()
 
@@ -332,11 +332,11 @@ class ViewContrast(nn.Module):
     def forward(self, batch: ViewBatch) -> tuple[Tensor, dict[str, float], int]:
         """See `core.training.loop.Loop`."""
         views = self.encoder(batch.first), self.encoder(batch.second)
-        loss, right = contrast_of_views(*views, batch.twins, self.temperature)
-        return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.twins)
+        loss, right = contrast_of_views(*views, batch.text_ids, self.temperature)
+        return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.text_ids)
 
 
-def twins_of(texts: Sequence[str]) -> Int64:
+def text_ids_of(texts: Sequence[str]) -> Int64:
     """A number that items of the same text share; (items,)."""
     return np.unique(np.asarray(texts, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64).ravel()
 
@@ -373,12 +373,12 @@ def fit_contrastive(
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         encoder = FieldEncoder(terms, FieldNetwork(width, dim, len(terms)))
-    weights, column_of, twins = encoder.weights(texts), encoder.column_of, twins_of(whole)
+    weights, column_of, text_ids = encoder.weights(texts), encoder.column_of, text_ids_of(whole)
     known = np.array([bool(text.strip()) for text in whole])
 
     def batches(epoch: int) -> FieldViews:
         parts = item_batches(np.flatnonzero(known), settings.batch, (seed, epoch))
-        return FieldViews(weights, column_of, twins, parts, settings, (seed, epoch))
+        return FieldViews(weights, column_of, text_ids, parts, settings, (seed, epoch))
 
     if known.sum() > 1:
         objective = ViewContrast(encoder.network, settings.temperature)

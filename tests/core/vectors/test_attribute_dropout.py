@@ -32,7 +32,7 @@ from core.vectors.attribute_dropout import (
     fit_contrastive,
     item_batches,
     kept_columns,
-    twins_of,
+    text_ids_of,
 )
 from core.vectors.sasrec_model import SasRec, fit_sasrec
 from core.vectors.stage import text_model, vector_task
@@ -76,7 +76,7 @@ def test_a_view_leaves_out_a_share_of_the_columns_and_never_all() -> None:
 def test_the_views_of_an_epoch_are_the_same_whenever_they_are_drawn(tmp_path: Path) -> None:
     found, _ = fitted(tmp_path, replace(SHORT, epochs=1))
     weights, parts = found.weights(COLUMNS), item_batches(np.arange(36), 16, (0, 1))
-    views = FieldViews(weights, found.column_of, twins_of(WHOLE), parts, SHORT, (0, 1))
+    views = FieldViews(weights, found.column_of, text_ids_of(WHOLE), parts, SHORT, (0, 1))
     assert [len(part) for part in parts] == [12] * 3
     once, twice = views[1], views[1]
     assert all(torch.equal(a, b) for a, b in zip(once.first, twice.first, strict=True))
@@ -93,14 +93,14 @@ def test_the_views_of_an_epoch_are_the_same_whenever_they_are_drawn(tmp_path: Pa
 def test_the_loss_is_that_of_finding_ones_other_view_both_ways() -> None:
     draw = np.random.default_rng(0)
     first, second = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in draw.normal(size=(2, 5, 8)))
-    twins = np.array([0, 1, 2, 1, 3])  # the second and the fourth are no negatives of each other
+    text_ids = np.array([0, 1, 2, 1, 3])  # the second and the fourth are no negatives of each other
     logits = first @ second.T / 0.07
     terms = []
     for one in (logits, logits.T):
         for row in range(5):
-            others = [other for other in range(5) if other == row or twins[other] != twins[row]]
+            others = [other for other in range(5) if other == row or text_ids[other] != text_ids[row]]
             terms.append(np.log(np.exp(one[row, others]).sum()) - one[row, row])
-    loss, _ = contrast_of_views(torch.from_numpy(first), torch.from_numpy(second), torch.from_numpy(twins), 0.07)
+    loss, _ = contrast_of_views(torch.from_numpy(first), torch.from_numpy(second), torch.from_numpy(text_ids), 0.07)
     assert loss.item() == pytest.approx(np.mean(terms), rel=1e-4)
 
 
@@ -136,8 +136,8 @@ def test_the_other_view_of_an_item_of_the_sample_is_nearer_than_any_other_item(t
     whole = [". ".join(filter(None, row)) for row in zip(*texts.values(), strict=True)]
     options = ContrastiveOptions(epochs=100, temperature=0.07, learning_rate=1e-2)
     found, vectors = fit_contrastive(texts, whole, options, 128, 0, NullReporter(), tmp_path)
-    everything, twins = [np.arange(len(whole))], twins_of(whole)
-    batch = FieldViews(found.weights(texts), found.column_of, twins, everything, options, (9, 0))[0]
+    everything, text_ids = [np.arange(len(whole))], text_ids_of(whole)
+    batch = FieldViews(found.weights(texts), found.column_of, text_ids, everything, options, (9, 0))[0]
     with torch.no_grad():
         first, second = (found.network(bags).numpy() for bags in (batch.first, batch.second))
     others = first @ vectors.matrix.T
