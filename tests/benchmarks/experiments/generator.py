@@ -73,8 +73,10 @@ def line(name: str, cells: list[Cell]) -> str:
         return " / ".join(figure(f"{which} {one} {protocol}") for one in FIGURES)
 
     def interval(which: str) -> str:
-        low, high = cells[0][f"{which} low"], cells[0][f"{which} high"]
-        return f"{mean(cell[f'{which} difference'] for cell in cells):+.4f} [{low:+.4f}, {high:+.4f}]"
+        ends = [cells[0][f"{which} {end}"] for end in ("low", "high")]
+        values = [mean(cell[f"{which} difference"] for cell in cells), *ends]
+        middle, low, high = (f"{value:+.4f}".replace("0.", ".", 1) for value in values)
+        return f"{middle} [{low}, {high}]"
 
     parts = [pair(which, protocol) for which in ("model", "served") for protocol in SPLITS]
     seconds = f"{mean(cell['seconds'] for cell in cells):.0f}"
