@@ -205,7 +205,7 @@ def _explained(address: str, key: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a bucket's region is looked up
             yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, FileNotFoundError, OSError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         text = " ".join(str(error).split()).replace(address, shown(address))[:300]
         if "No space left" in text or "ENOSPC" in text:
             raise EnvironmentFault(f"{where} does not fit on this disk", f"Free some of {_place(address)}.") from None

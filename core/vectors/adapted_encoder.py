@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from core.errors import DataError
 from core.training.fitting import fit
@@ -24,8 +23,8 @@ from core.training.loop import Schedule
 from core.vectors import ItemVectors, VectorTask
 from core.vectors.attribute_dropout import (
     Int64,
-    ViewSettings,
-    contrast_of_views,
+    ViewContrast,
+    Views,
     item_batches,
     kept_columns,
     text_ids_of,
@@ -38,42 +37,18 @@ RANK, ALPHA, DROPOUT = 8, 32, 0.1
 """Of the adapters, as there."""
 
 
-class WordedBatch(NamedTuple):
-    """Two views of some items in words; `text_ids` as in `core.vectors.attribute_dropout.ViewBatch`."""
-
-    first: list[str]
-    second: list[str]
-    text_ids: Tensor
-
-
 @dataclass(frozen=True)
-class WordedViews(Sequence[WordedBatch]):
-    """The batches of an epoch, each drawn when it is asked for, and every time the same.
+class WordedViews(Views[list[str]]):
+    """Views in words.
 
     Attributes:
         texts: by column a text an item.
-        text_ids: of all items.
-        batches: item numbers of each.
-        settings: the share of columns that is left out.
-        seed: and the number of the epoch.
     """
 
     texts: Mapping[str, Sequence[str]]
-    text_ids: Int64
-    batches: Sequence[Int64]
-    settings: ViewSettings
-    seed: tuple[int, int]
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, number: int) -> WordedBatch:  # type: ignore[override]
-        items = self.batches[number]
-        draw = np.random.default_rng([*self.seed, number])
-        first, second = (self._view(items, draw) for _ in range(2))
-        return WordedBatch(first, second, torch.from_numpy(self.text_ids[items]))
-
-    def _view(self, items: Int64, draw: np.random.Generator) -> list[str]:
+    def view(self, items: Int64, draw: np.random.Generator) -> list[str]:
+        """See `Views`."""
         names = list(self.texts)
         there = np.array([[bool(self.texts[name][item]) for name in names] for item in items])
         kept = kept_columns(there, self.settings.drop, draw)
@@ -87,20 +62,6 @@ class WordedViews(Sequence[WordedBatch]):
 def worded(columns: Mapping[str, str]) -> str:
     """An item in words; empty where it has none."""
     return " ".join(f"{name}: {text[:VALUE_CHARS]};" for name, text in columns.items() if text)
-
-
-class _WordedContrast(nn.Module):
-    """The training objective, as `core.vectors.attribute_dropout.ViewContrast`, on views in words."""
-
-    def __init__(self, encoder: TextModel, temperature: float) -> None:
-        super().__init__()
-        self.encoder, self.body, self.temperature = encoder, encoder.body, temperature
-
-    def forward(self, batch: WordedBatch) -> tuple[Tensor, dict[str, float], int]:
-        """See `core.training.loop.Loop`."""
-        views = self.encoder.pooled(batch.first), self.encoder.pooled(batch.second)
-        loss, right = contrast_of_views(*views, batch.text_ids.to(views[0].device), self.temperature)
-        return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.text_ids)
 
 
 def fit_adapted(task: VectorTask, texts: Mapping[str, Sequence[str]], model: str, kept: Path) -> ItemVectors:
@@ -122,10 +83,10 @@ def fit_adapted(task: VectorTask, texts: Mapping[str, Sequence[str]], model: str
     text_ids = text_ids_of(task.texts)
 
     def batches(epoch: int) -> WordedViews:
-        return WordedViews(texts, text_ids, item_batches(known, settings.batch, (seed, epoch)), settings, (seed, epoch))
+        return WordedViews(text_ids, item_batches(known, settings.batch, (seed, epoch)), settings, (seed, epoch), texts)
 
     if len(known) > 1:
-        objective = _WordedContrast(encoder, settings.temperature)
+        objective = ViewContrast(encoder.body, encoder.pooled, settings.temperature)
         schedule, bf16 = Schedule(settings.epochs, settings.learning_rate), task.dtype == "bf16"
         fit("text vectors", objective, batches, schedule, seed, task.reporter, task.folder, bf16, task.device)
     learnt = {name: p.detach().cpu().contiguous() for name, p in encoder.body.named_parameters() if p.requires_grad}

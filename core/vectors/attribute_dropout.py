@@ -8,10 +8,11 @@ which needs no model; the order of columns is nothing to it. The targets are har
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -235,7 +236,10 @@ def kept_columns(there: Bool, drop: float, draw: np.random.Generator) -> Bool:
     return kept
 
 
-class ViewBatch(NamedTuple):
+View = TypeVar("View")
+
+
+class ViewBatch(NamedTuple, Generic[View]):
     """Two views of some items.
 
     Attributes:
@@ -244,26 +248,22 @@ class ViewBatch(NamedTuple):
         text_ids: a number that items of the same text share; (items,).
     """
 
-    first: Bags
-    second: Bags
+    first: View
+    second: View
     text_ids: Tensor
 
 
 @dataclass(frozen=True)
-class FieldViews(Sequence[ViewBatch]):
+class Views(Sequence[ViewBatch[View]], ABC):
     """The batches of an epoch, each drawn when it is asked for, and every time the same.
 
     Attributes:
-        weights: of all items; (items, width).
-        column_of: see `FieldEncoder`.
-        text_ids: see `ViewBatch`.
+        text_ids: see `ViewBatch`; of all items.
         batches: item numbers of each.
         settings: shares that are left out.
         seed: and the number of the epoch.
     """
 
-    weights: sparse.csr_array
-    column_of: Int64
     text_ids: Int64
     batches: Sequence[Int64]
     settings: ViewSettings
@@ -272,14 +272,32 @@ class FieldViews(Sequence[ViewBatch]):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, number: int) -> ViewBatch:  # type: ignore[override]
+    def __getitem__(self, number: int) -> ViewBatch[View]:  # type: ignore[override]
         items = self.batches[number]
         draw = np.random.default_rng([*self.seed, number])
-        rows = self.weights[items]
-        return ViewBatch(self._view(rows, draw), self._view(rows, draw), torch.from_numpy(self.text_ids[items]))
+        first, second = (self.view(items, draw) for _ in range(2))
+        return ViewBatch(first, second, torch.from_numpy(self.text_ids[items]))
 
-    def _view(self, rows: sparse.csr_array, draw: np.random.Generator) -> Bags:
-        """A view of some items' weighted terms."""
+    @abstractmethod
+    def view(self, items: Int64, draw: np.random.Generator) -> View:
+        """A view of some items, as the encoder reads it."""
+
+
+@dataclass(frozen=True)
+class FieldViews(Views[Bags]):
+    """Views by weighted terms.
+
+    Attributes:
+        weights: of all items; (items, width).
+        column_of: see `FieldEncoder`.
+    """
+
+    weights: sparse.csr_array
+    column_of: Int64
+
+    def view(self, items: Int64, draw: np.random.Generator) -> Bags:
+        """See `Views`."""
+        rows = self.weights[items]
         columns = int(self.column_of.max()) + 1
         marks = rows.shape[1] - columns  # the first of them
         there = rows[:, marks:].toarray() > 0
@@ -321,18 +339,19 @@ class ViewContrast(nn.Module):
     """The training objective: two views of an item find one another.
 
     Args:
-        encoder: of a view to unit vectors.
+        encoder: what learns.
+        encode: by it, a view to vectors.
         temperature: cosines are divided by this.
     """
 
-    def __init__(self, encoder: nn.Module, temperature: float) -> None:
+    def __init__(self, encoder: nn.Module, encode: Callable[[Any], Tensor], temperature: float) -> None:
         super().__init__()
-        self.encoder, self.temperature = encoder, temperature
+        self.encoder, self.encode, self.temperature = encoder, encode, temperature
 
-    def forward(self, batch: ViewBatch) -> tuple[Tensor, dict[str, float], int]:
+    def forward(self, batch: ViewBatch[Any]) -> tuple[Tensor, dict[str, float], int]:
         """See `core.training.loop.Loop`."""
-        views = self.encoder(batch.first), self.encoder(batch.second)
-        loss, right = contrast_of_views(*views, batch.text_ids, self.temperature)
+        views = self.encode(batch.first), self.encode(batch.second)
+        loss, right = contrast_of_views(*views, batch.text_ids.to(views[0].device), self.temperature)
         return loss, {"text_contrast": loss.item(), "own_view_first": right.item()}, len(batch.text_ids)
 
 
@@ -378,10 +397,10 @@ def fit_contrastive(
 
     def batches(epoch: int) -> FieldViews:
         parts = item_batches(np.flatnonzero(known), settings.batch, (seed, epoch))
-        return FieldViews(weights, column_of, text_ids, parts, settings, (seed, epoch))
+        return FieldViews(text_ids, parts, settings, (seed, epoch), weights, column_of)
 
     if known.sum() > 1:
-        objective = ViewContrast(encoder.network, settings.temperature)
+        objective = ViewContrast(encoder.network, encoder.network, settings.temperature)
         schedule = Schedule(settings.epochs, settings.learning_rate)
         fit("text vectors", objective, batches, schedule, seed, reporter, folder)
     return encoder, ItemVectors.of(encoder.rows(weights), known, "contrastive")

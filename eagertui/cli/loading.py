@@ -13,15 +13,22 @@ if TYPE_CHECKING:
     from core.project import Project
 
 
-def say_copying(*tables: Path) -> None:
-    """Say on stderr what of these tables is about to be copied from an address, which takes its time."""
-    if not any(map(address_of, tables)):
+def say_copying(*tables: Path, again: bool = False) -> None:
+    """Say on stderr what of these tables is about to be copied from an address, which takes its time.
+
+    Args:
+        tables: files, folders and addresses.
+        again: whether copies that are there are taken anew.
+    """
+    far = [table for table in tables if address_of(table)]
+    if not far:
         return
     from core.data.addresses import copy_of, shown
     from eagertui.cli.output.narration import narration
 
-    for address in (address_of(table) for table in tables if address_of(table) and copy_of(table) is None):
-        narration().print(f"copying {visible(shown(address))} to this machine")
+    for table in far:
+        if again or copy_of(table) is None:
+            narration().print(f"copying {visible(shown(address_of(table)))} to this machine")
 
 
 def file_now(given: Path, key: str) -> Path:
@@ -32,10 +39,9 @@ def file_now(given: Path, key: str) -> Path:
     """
     if not address_of(given):
         return given.absolute()
-    from core.data.addresses import on_disk, shown, take_copy
-    from eagertui.cli.output.narration import narration
+    from core.data.addresses import on_disk, take_copy
 
-    narration().print(f"copying {visible(shown(address_of(given)))} to this machine")
+    say_copying(given, again=True)
     take_copy(given, key)
     return on_disk(given)
 

@@ -76,7 +76,7 @@ def test_a_view_leaves_out_a_share_of_the_columns_and_never_all() -> None:
 def test_the_views_of_an_epoch_are_the_same_whenever_they_are_drawn(tmp_path: Path) -> None:
     found, _ = fitted(tmp_path, replace(SHORT, epochs=1))
     weights, parts = found.weights(COLUMNS), item_batches(np.arange(36), 16, (0, 1))
-    views = FieldViews(weights, found.column_of, text_ids_of(WHOLE), parts, SHORT, (0, 1))
+    views = FieldViews(text_ids_of(WHOLE), parts, SHORT, (0, 1), weights, found.column_of)
     assert [len(part) for part in parts] == [12] * 3
     once, twice = views[1], views[1]
     assert all(torch.equal(a, b) for a, b in zip(once.first, twice.first, strict=True))
@@ -137,7 +137,7 @@ def test_the_other_view_of_an_item_of_the_sample_is_nearer_than_any_other_item(t
     options = ContrastiveOptions(epochs=100, temperature=0.07, learning_rate=1e-2)
     found, vectors = fit_contrastive(texts, whole, options, 128, 0, NullReporter(), tmp_path)
     everything, text_ids = [np.arange(len(whole))], text_ids_of(whole)
-    batch = FieldViews(found.weights(texts), found.column_of, text_ids, everything, options, (9, 0))[0]
+    batch = FieldViews(text_ids, everything, options, (9, 0), found.weights(texts), found.column_of)[0]
     with torch.no_grad():
         first, second = (found.network(bags).numpy() for bags in (batch.first, batch.second))
     others = first @ vectors.matrix.T
