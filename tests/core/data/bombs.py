@@ -1,14 +1,13 @@
-"""Files of at most 10 MB that want more than a machine has: `python bombs.py DIR` reads each as `init` and `check` do.
+"""Files of at most 10 MB that want more than a machine has.
 
-Prints one JSON object: for each file what was said ("" = it was read) and the seconds of computing, and the peak
-memory of all in MB.
+`python -m tests.core.data.bombs DIR` reads each as `init` and `check` do, and prints one JSON object: for each file
+what was said ("" = it was read) and the seconds of computing, and the peak memory of this process in MB.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from core.data import load_dataset
 from core.data.doubts import doubts
 from core.data.guess import guess_data
 from core.errors import EagerError
+from tests.memory import peak_mb
 
 ROWS = "".join(f"u{n % 7},i{n % 11},{1_600_000_000 + n}\n" for n in range(400))
 HEADER = "user_id,item_id,timestamp\n"
@@ -89,7 +89,7 @@ def main(folder: Path) -> dict[str, object]:
         said[name] = read(folder / name)
         said[f"{name}: seconds"] = round(time.process_time() - spent, 1)
         (folder / name).unlink()
-    return {**said, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    return {**said, "peak": round(peak_mb())}
 
 
 if __name__ == "__main__":

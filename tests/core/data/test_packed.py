@@ -25,13 +25,13 @@ REFUSED = {
 
 def test_no_file_of_ten_megabytes_takes_two_gigabytes_or_a_minute(tmp_path: Path) -> None:
     """In a process of its own, whose memory tells; each is read, or refused in words."""
-    script = Path(__file__).with_name("bombs.py")
-    done = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=True)
+    argv = [sys.executable, "-m", "tests.core.data.bombs", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
     said = json.loads(done.stdout)
     for name in BOMBS:
         assert bool(said[name]) is (name in REFUSED) and REFUSED.get(name, "") in said[name], (name, said[name])
     assert max(said[f"{name}: seconds"] for name in BOMBS) < 60
-    assert said["peak"] < 2048
+    assert said["peak"] < 2000
 
 
 def test_a_log_that_packs_well_is_read(tmp_path: Path) -> None:

@@ -15,22 +15,17 @@ def main(file: str, index: str, folder: str, overrides: list[str]) -> None:
     from core.project import Project
     from core.run.reporter import NullReporter
     from core.tune.stage import make_tune
+    from tests.memory import peak_mb
 
     project = Project.load(file, overrides)
     prepare(project.run)
     made = {name: Path(path) for name, path in json.loads(index).items()}
     from core.tune import tuner  # noqa: F401
 
-    before = peak()
+    before = peak_mb()
     Path(folder).mkdir()
     make_tune(project, made, Path(folder), NullReporter())
-    print(json.dumps([before, peak()]))
-
-
-def peak() -> float:
-    """Most memory so far in MB; `getrusage` would count that of the process which started this one."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6
+    print(json.dumps([before, peak_mb()]))
 
 
 if __name__ == "__main__":
