@@ -158,6 +158,9 @@ class Job(Protocol):
     def encoder(self, name: str) -> float | None:
         """Parameters of the layers of a text encoder in a folder; None where it is not there yet."""
 
+    def decoder(self, name: str) -> Any | None:
+        """The `core.model.size.DecoderShape` of a model's folder or file; None where it is not there yet."""
+
     @property
     def teachers(self) -> int:
         """Models that tuning learns from."""

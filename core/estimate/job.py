@@ -54,6 +54,10 @@ class RunJob:
         """The language model; None where it is not there yet."""
         return shape_of(self.settings("tune")["backbone"], self.codes, self.resolve)
 
+    def decoder(self, name: str) -> DecoderShape | None:
+        """The shape of a language model in a folder or file; None where it is not there yet."""
+        return shape_of({"model": name}, 0, self.resolve)
+
     def encoder(self, name: str) -> float | None:
         """Parameters of the layers of a text encoder in a folder; None where it is not there yet."""
         shape = config_shape(self.resolve(name))

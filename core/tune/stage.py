@@ -11,6 +11,7 @@ from core.cost import MB, Cost, Job, Work
 from core.model.size import DecoderShape
 from core.model.stage import backbone_inputs
 from core.project import Project
+from core.prompts.writing_cost import writing_memory, writing_work
 from core.recommend.search_cost import search_work
 from core.registry import LOSSES, TASKS
 from core.run.reporting import Reporter
@@ -158,7 +159,8 @@ def make_tune(project: Project, made: Artefacts, folder: Path, reporter: Reporte
 
 def _work(job: Job) -> Work | None:
     settings, sizes, shape = job.settings("tune"), job.sizes, job.backbone
-    if shape is None:
+    written = writing_work(job, settings)
+    if shape is None or written is None:
         return None
     most, levels = int(settings["max_history"]), job.levels
     rows, items, targets = sizes.windows(most)
@@ -183,7 +185,7 @@ def _work(job: Job) -> Work | None:
         spoken += _spoken(job, shape, stage, targets) * float(stage["epochs"])
         if stage["contrast"]:
             spoken += _contrasted(settings.get("contrast", {}), targets, sizes.items) * float(stage["epochs"])
-    return epoch * epochs + spoken + lessons + Work(single=TUNE_START + 0.1 * sizes.text_mb)
+    return epoch * epochs + spoken + written + lessons + Work(single=TUNE_START + 0.1 * sizes.text_mb)
 
 
 def _spoken(job: Job, shape: DecoderShape, stage: Mapping[str, Any], prefixes: float) -> Work:
@@ -232,7 +234,8 @@ def _memory(job: Job) -> float | None:
     told *= 2.0 if float(settings.get("drawn", 0.0)) else 1.0  # those of the epoch beside those of the log
     if job.machine.gpu:
         return told + max(asked, need.beside_gpu)
-    return REST + told + need.least + max(asked, need.peak - need.least)
+    trained = told + need.least + max(asked, need.peak - need.least)
+    return REST + max(trained, writing_memory(job, settings))
 
 
 def _disk(job: Job) -> float | None:

@@ -31,6 +31,11 @@ RECORDED_THERE = {"semantic": 1.8, "sasrec": 38.4, "teacher": 42.2, "index": 8.7
 EPOCHS = "tune.stages.0.epochs=20"
 TIME = StageTime("sasrec", 1, 100.0, 10.0, 150.0, 120.0, 1, False, this_machine())
 """An earlier SASRec on this machine, a busy one."""
+QWEN = {
+    "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
+    "intermediate_size": 4864, "vocab_size": 151936, "hidden_act": "silu", "tie_word_embeddings": True,
+}  # fmt: skip
+"""A decoder of half a billion parameters."""
 
 
 @pytest.fixture(autouse=True)
@@ -314,16 +319,31 @@ def test_a_backbone_from_elsewhere(shop):
     folder.mkdir()
     (folder / "config.json").write_text("{")
     assert stage(of(shop, "backbone.model=qwen"), "tune").weight is None
-    config = {
-        "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
-        "intermediate_size": 4864, "vocab_size": 151936, "hidden_act": "silu", "tie_word_embeddings": True,
-    }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(QWEN))
     known = of(shop, "backbone.model=qwen")
     assert weight(known, "tune") > 20 * weight(of(shop), "tune")
     assert known.memory_mb is not None and known.memory_mb > 0.49e3 * 16  # half a billion parameters
     shape = shape_of({"model": "qwen"}, 0, Project.load(shop).resolve)
     assert shape is not None and shape.parameters == pytest.approx(494e6, rel=0.01)  # as its model card says
+
+
+@pytest.mark.parametrize(("texts", "task"), [("items", "title-to-code"), ("users", "intent-to-code")])
+def test_what_a_local_model_writes_counts(shop, texts, task):
+    """Hours of it are said before they are spent; where nothing asks for the texts, none are written."""
+    folder = shop.parent / "qwen"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(QWEN))
+    asked, silent = (f"tune.stages.0.tasks={{sequential=1,{name!r}=1}}" for name in (task, "code-to-title"))
+    sets = ["recipe=lc-rec-small", "tune.stages.0.epochs=1"]
+    written = f"texts.{texts}=local:qwen"
+    without, together = of(shop, *sets, asked), of(shop, *sets, asked, written)
+    assert weight(together, "tune") > weight(without, "tune") + 300
+    assert together.memory_mb is not None and without.memory_mb is not None
+    assert together.memory_mb >= without.memory_mb and together.memory_mb > BASE + 980  # in bf16
+    if texts == "users":
+        assert weight(of(shop, *sets, silent, written), "tune") == weight(of(shop, *sets, silent), "tune")
+    (folder / "config.json").unlink()
+    assert stage(of(shop, *sets, asked, written), "tune").seconds is None
 
 
 def test_a_gpu_is_not_known_before_a_first_run(shop):
