@@ -61,7 +61,8 @@ def curve_sets(names: Iterable[str]) -> list[CurveSet]:
     """Every picture that the series of a run give, the most telling first.
 
     The first is the loss of the training that came last: an earlier one, such as that of the behaviour model, counts
-    its own steps and stands further back.
+    its own steps and stands further back. What else a training says of itself alone, as its reward, follows the loss
+    and the validation.
     """
     known = [name for name in names if not name.startswith("test ")]
     families: dict[str, list[str]] = {}
@@ -77,6 +78,9 @@ def curve_sets(names: Iterable[str]) -> list[CurveSet]:
     sets = [*losses[:1]]
     if valid:
         sets.append(CurveSet("valid", "validation", tuple(valid), share=True, smooths=False))
+    latest = known.index(losses[0].names[0]) if losses else len(known)
+    own = [name for name in known[latest:] if _is_plain(name)]
+    sets += [CurveSet(name, _plain(name), (name,)) for name in own]
     sets += [CurveSet(name, title, (name,), smooths=name != "learning_rate") for name, title in _SINGLE.items()
              if name in known]  # fmt: skip
     if levels := sorted((n for n in known if _LEVEL.match(n)), key=lambda n: int(n[5:])):
@@ -90,8 +94,13 @@ def curve_sets(names: Iterable[str]) -> list[CurveSet]:
     means = [n for n in known if n.startswith("epoch_") and not _LEVEL.search(n)]
     if means:
         sets.append(CurveSet("epochs", "means of each epoch", tuple(means), smooths=False))
-    used.update(n for n in known if n.startswith(("epoch_", "valid ", SYSTEM)))
-    return sets + [CurveSet(name, _plain(name), (name,)) for name in known if name not in used]
+    return sets + [CurveSet(name, _plain(name), (name,)) for name in known if name not in used and _is_plain(name)]
+
+
+def _is_plain(name: str) -> bool:
+    """Whether nothing is known of a series: it gets a picture of its own."""
+    known = name in _SINGLE or name.startswith(("epoch_", "valid ", SYSTEM)) or _LEVEL.match(name)
+    return not known and _family(name) is None
 
 
 def _family(name: str) -> str | None:

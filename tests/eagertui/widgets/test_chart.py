@@ -198,12 +198,16 @@ def test_sets_of_curves_are_found_by_name() -> None:
          "system disk_free_mb", "test ndcg@10", "own_thing"]
     )  # fmt: skip
     assert [one.key for one in sets] == [
-        "loss", "valid", "learning_rate", "targets_per_second", "gradient_norm", "levels", "load", "memory",
-        "loss sasrec", "epochs", "own_thing",
+        "loss", "valid", "own_thing", "learning_rate", "targets_per_second", "gradient_norm", "levels", "load",
+        "memory", "loss sasrec", "epochs",
     ]  # fmt: skip
     assert sets[0].names == ("loss", "loss/title")
     assert sets[1].share
     assert curve_sets(["loss", "sasrec_loss"])[0].key == "loss sasrec"  # the training that came last
+    rewarded = ["error", "loss", "loss_1", "learning_rate", "entropy_1", "reward", "valid ndcg@10"]
+    assert [one.key for one in curve_sets(rewarded)] == [
+        "loss", "valid", "entropy_1", "reward", "learning_rate", "levels", "error",  # that of a stage before at the end
+    ]  # fmt: skip
     assert curve_sets([]) == []
 
 
