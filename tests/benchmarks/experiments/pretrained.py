@@ -327,7 +327,7 @@ def main() -> None:
             def first(_: str, row: Row = row) -> Mapping[str, float]:
                 row = replace(row, weights="pretrained") if row.weights == "random" else row
                 model = model_of(row)
-                sets = [*row.sets, *ALWAYS, "seed=0", "tune.stages.epochs=1", *own_dropout(row)]
+                sets = [*row.sets, *ALWAYS, "seed=0", "tune.stages.epochs=1", "run.goal=model", *own_dropout(row)]
                 run, memory = trained(world.project, [*sets, *([f"backbone.model={model}"] if model else [])])
                 return {**cost_of(run), "memory": memory}
 
