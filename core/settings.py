@@ -204,6 +204,12 @@ class SasrecSettings:
     codes: bool = opt(
         False, "the SASRec that reads text also reads the items' codes, gated (after Mixture-of-Codes)"
     )
+    preferences: int = opt(
+        0,
+        "branches of its history that the SASRec that reads text attends over (after LANE); 0 = off, theirs are 5",
+        low=0,
+        high=50,
+    )
     contrast_users: float = opt(
         0.0, "weight of the pull to histories of like text (after SRA-CL); 0 = off, theirs is 0.1", low=0.0, high=100.0
     )

@@ -35,6 +35,7 @@ from core.training.dropout import dropout
 from core.training.softmax import softmax_loss
 from core.training.unit import unit_rows
 from core.vectors import ItemVectors
+from core.vectors.preference_attention import PreferenceAttention
 from core.vectors.sequence_model import SequenceBatch, SequenceModel, fit_rows, training_rows
 
 MEAN_LENGTH = 10
@@ -115,11 +116,12 @@ class SasRec(SequenceModel):
         features: what is known of the items besides who took them, shape (items, dim): a learnt projection of it is
             added to the item vectors, or, as `settings.features` says, is all that they are. None = plain SASRec.
         codes: of every item, shape (items, levels), whose rows join the item vectors too; None = none.
+        groups: of every item, shape (items,): a state reads those of its history, by their features; None = none.
     """
 
     def __init__(
         self, n_items: int, settings: SasrecSettings, features: npt.NDArray[np.float32] | None = None,
-        codes: npt.NDArray[np.int64] | None = None,
+        codes: npt.NDArray[np.int64] | None = None, groups: npt.NDArray[np.int64] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(n_items, settings.max_history)
         width = settings.hidden_size
@@ -137,6 +139,10 @@ class SasRec(SequenceModel):
             self.features = torch.cat([scaled, scaled.new_zeros(1, scaled.shape[1])])
             self.project_items = nn.Linear(features.shape[1], width, bias=False)
         self.codes = None if codes is None else _CodeFeatures(codes, width)
+        self.preferences = None
+        if groups is not None and features is not None:
+            dim, most = features.shape[1], settings.preferences
+            self.preferences = PreferenceAttention(groups, dim, width, settings.heads, most, settings.dropout)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
@@ -174,15 +180,24 @@ class SasRec(SequenceModel):
         """
         return self.encoded(histories, self.item_vectors())
 
-    def encoded(self, histories: Tensor, item_vectors: Tensor) -> Tensor:
-        """As `states`, with item vectors that are computed already; (items + 1, width)."""
+    def encoded(self, histories: Tensor, item_vectors: Tensor, items: Tensor | None = None) -> Tensor:
+        """As `states`, with item vectors that are computed already.
+
+        Args:
+            histories: rows of `item_vectors`; (batch, length).
+            item_vectors: of all items and the padding, (items + 1, width), or of some.
+            items: the numbers of the histories' items, where these are others than their rows; (batch, length).
+        """
         # Scaled to the size that a fresh embedding would have, so that positions are heard from the start.
         vectors = functional.embedding(histories, item_vectors) * (0.1 * math.sqrt(self.settings.hidden_size))
         x = vectors + self.positions.weight[: histories.shape[1]]
         x = dropout(x, self.settings.dropout, self.training)
         for block in self.blocks:
             x = block(x)
-        return torch.as_tensor(self.norm(x))
+        x = torch.as_tensor(self.norm(x))
+        if self.preferences is None or self.features is None:
+            return x
+        return torch.as_tensor(self.preferences(x, histories if items is None else items, self.features))
 
     def logits(self, states: Tensor) -> Tensor:
         """(rows, width) -> (rows, items): cosine over temperature."""
@@ -217,7 +232,7 @@ class SasRec(SequenceModel):
         drawn = torch.randint(self.n_items, (count,), device=targets.device)
         used, where = torch.unique(torch.cat([histories.flatten(), right, drawn]), return_inverse=True)
         vectors = self._vectors_of(used)  # (used, width)
-        states = self.encoded(where[: histories.numel()].view_as(histories), vectors)[asked]
+        states = self.encoded(where[: histories.numel()].view_as(histories), vectors, histories)[asked]
         queries = unit_rows(states.float()) / self.settings.temperature
         # A drawn target is there already; the others weigh as many items as they stand for. (right + drawn,)
         gains = torch.full((count,), math.log(self.n_items / count), device=targets.device)
@@ -238,9 +253,12 @@ class SasRec(SequenceModel):
     def load(path: Path, n_items: int, settings: SasrecSettings) -> SasRec:
         """Read what `save` wrote."""
         state = load_file(path)
-        features, numbers = state.get("features"), state.get("codes.numbers")
+        features, numbers, groups = (state.get(name) for name in ("features", "codes.numbers", "preferences.groups"))
         codes = None if numbers is None else numbers[:-1].numpy()
-        model = SasRec(n_items, settings, None if features is None else features[:-1].numpy())
+        model = SasRec(
+            n_items, settings, None if features is None else features[:-1].numpy(),
+            groups=None if groups is None else groups[:-1].numpy(),
+        )  # fmt: skip
         if codes is not None and numbers is not None:  # numbers of rows count on from level to level
             model.codes = _CodeFeatures(codes, settings.hidden_size)
             model.codes.rows = nn.Embedding(*state["codes.rows.weight"].shape)
@@ -313,6 +331,7 @@ def fit_sasrec(
     features: npt.NDArray[np.float32] | None = None,
     further: Sequence[nn.Module] = (),
     codes: npt.NDArray[np.int64] | None = None,
+    groups: npt.NDArray[np.int64] | None = None,
 ) -> SasRec:
     """Fit on every training prefix, on the CPU.
 
@@ -328,6 +347,7 @@ def fit_sasrec(
         further: losses that join that of the next item; each takes a `SequenceView` and gives a loss, weighted, and
             figures by name.
         codes: see `SasRec`.
+        groups: see `SasRec`.
 
     Raises:
         StopRequested: where somebody asked to stop.
@@ -336,7 +356,7 @@ def fit_sasrec(
         advice = f"every step scores all {n_items:,} items; sasrec.negatives = 8192 draws some instead"
         reporter.alert("warning", "a large catalogue", advice)
     torch.manual_seed(seed)
-    model = SasRec(n_items, settings, features, codes)
+    model = SasRec(n_items, settings, features, codes, groups)
     rows = training_rows(train, settings.max_history)
     if not rows:
         return model.eval()

@@ -33,9 +33,12 @@ SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
 SCORES = 10.0  # copies of the scores of the items that a batch holds
 TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
+OF_TEXT = ("features", "codes", "preferences")
+"""Settings of the SASRec that reads text alone."""
 CONTRAST_SETTINGS = ("contrast_users", "contrast_items", "contrast_neighbours", "neighbours", "replace")
 COSINE, POOL = 6e-9, 1 << 15  # seconds a cosine of two histories, its place among the nearest included
 ALIGNED_STEP = 0.01  # seconds of an alignment in a step
+PREFERENCES = 17e-6  # seconds of a state that attends over the groups of its history
 
 
 def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
@@ -226,21 +229,22 @@ def _sequential_settings(project: Project) -> Settings:
             "set sasrec.negatives = 0, or their weights",
         )
     left_out = {*(() if sasrec.contrasts else CONTRAST_SETTINGS), *(() if sasrec.negatives else ("negatives",))}
-    left_out |= {"features", "codes"}  # of the one that reads text alone: `teacher_settings`
+    left_out |= set(OF_TEXT)
     settings = {name: value for name, value in asdict(sasrec).items() if name not in left_out}
     return {**settings, **computing(project)}
 
 
 def teacher_settings(project: Project) -> Settings:
     """What decides the SASRec that reads the items' text."""
-    features, codes = project.sasrec.features, project.sasrec.codes
-    own = {**({} if features == "with-id" else {"features": features}), **({"codes": True} if codes else {})}
+    sasrec, plain = project.sasrec, type(project.sasrec)()
+    own = {name: getattr(sasrec, name) for name in OF_TEXT if getattr(sasrec, name) != getattr(plain, name)}
     return {**_sequential_settings(project), **own}
 
 
 def teacher_inputs(project: Project) -> tuple[str, ...]:
     """What the SASRec that reads the items' text reads: their codes too where the project says so."""
-    return ("data", "semantic", "index") if project.sasrec.codes else ("data", "semantic")
+    coded = project.sasrec.codes or project.sasrec.preferences
+    return ("data", "semantic", "index") if coded else ("data", "semantic")
 
 
 def make_sasrec(project: Project, made: Artefacts, folder: Path, reporter: Reporter) -> Settings:
@@ -272,7 +276,8 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     train, bf16 = dataset.train(), use_bf16(project.run)
     aligning = None if features else aligning_of(project, made, "sasrec")
     # Those before conflicts were settled: they say what an item is like, the others also which one it is.
-    codes = np.load(made["index"] / "raw.npy").astype(np.int64) if features and settings.codes else None
+    coded = features and (settings.codes or settings.preferences)
+    codes = np.load(made["index"] / "raw.npy").astype(np.int64) if coded else None
     losses: list[nn.Module] = []
     if settings.contrasts:
         rows = training_rows(train, settings.max_history)
@@ -285,7 +290,8 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
         model = fit_sasrec(
             train, dataset.n_items, settings, project.seed, bf16, reporter, folder,
             features=text.matrix if text is not None and features else None, further=losses,
-            codes=codes,
+            codes=codes if settings.codes else None,
+            groups=codes[:, 0] if codes is not None and settings.preferences else None,
         )  # fmt: skip
     model.save(folder / "sasrec.safetensors")
     if (train.lengths > 1).any():  # else nothing was learnt
@@ -345,6 +351,8 @@ def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work
         epoch += Work(shared=searched * COSINE + steps * SASREC_STEP / 8)
     if "align" in settings:
         epoch += Work(shared=steps * ALIGNED_STEP)
+    if settings.get("preferences"):
+        epoch += Work(shared=targets * PREFERENCES)
     return epoch * float(settings["epochs"])
 
 

@@ -160,6 +160,14 @@ SYSTEMS = {
             "on": ["sasrec.codes=true", "index.method=moc"],
         },
     ),
+    "lane": System(
+        "sasrec-text", "2407.02833", ("teacher",),
+        {
+            "off": [],
+            "control: groups by lot": ["sasrec.preferences=5", "index.method=random"],
+            "on": ["sasrec.preferences=5"],
+        },
+    ),
     "gream": System("model", "2510.20815", ("tune",), REWARDED),
     "cprec, step sizes": System(
         "model", "2504.08949", ("tune",),

@@ -160,6 +160,7 @@ def test_of_several_seeds_it_is_all(shop):
     [
         ("sasrec", "sasrec.epochs=10", "sasrec.epochs=20"),
         ("teacher", "sasrec.layers=2", "sasrec.layers=4"),
+        ("teacher", "sasrec.preferences=0", "sasrec.preferences=5"),
         ("tune", "tune.stages.0.epochs=5", "tune.stages.0.epochs=10"),
         ("tune", "backbone.layers=3", "backbone.layers=6"),
         ("tune", "index.depth=1", "index.depth=3"),
