@@ -35,8 +35,11 @@ ROWS: dict[str, tuple[str, ...]] = {
     "a third drawn": ("tune.drawn=0.3",),
     "six in ten drawn": ("tune.drawn=0.6",),
     "six in ten drawn, teachers alone": ("tune.drawn=0.6", "tune.distill=1.0"),
-    "six in ten drawn, teachers alone, sixty epochs": (
-        "tune.drawn=0.6", "tune.distill=1.0", "tune.stages.0.epochs=60",
+    "six in ten drawn, teachers alone, fewer transitions": (
+        "tune.drawn=0.6", "tune.distill=1.0", "tune.transitions_share=0.25",
+    ),
+    "the same, forty epochs": (
+        "tune.drawn=0.6", "tune.distill=1.0", "tune.transitions_share=0.25", "tune.stages.0.epochs=40",
     ),
     "a third drawn, ten epochs": ("tune.drawn=0.3", "tune.stages.0.epochs=10"),
     "mean of the weights": ("tune.drawn=0.0", "tune.ema=0.999"),
