@@ -113,6 +113,9 @@ ACTIONS: tuple[Action, ...] = (
            headless="eagertui --headless index build"),
     Action("index-diff", "d", "diff", "Diff", "The index of another run beside this one.", ("index",),
            headless="eagertui --headless index diff A B"),
+    Action("index-add", "a", "add_items", "Add items",
+           "Give the items of a table a code; the run recommends them at once.", ("index",), footer=False,
+           headless="eagertui index add FILE"),
     Action("index-sort", "o", "sort", "Sort", "Sort the conflicts by the column under their cursor.", ("index",),
            footer=False),
     # Explore

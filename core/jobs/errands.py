@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     prompts.add_argument("--task")
     prompts.add_argument("--wording", type=int)
     prompts.add_argument("--rows", type=int, default=1)
-    for name in ("cache-build", "cache-refresh", "all-users", "list-shards"):
+    for name in ("cache-build", "cache-refresh", "all-users", "list-shards", "index-add"):
         lists = works.add_parser(name)
         lists.add_argument("run", type=Path)
         lists.add_argument("request", type=json.loads, help="a JSON object, see the function")
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
             works_by_name = {
                 "data": data, "plan": plan, "guess": guess_errand, "prompts": prompts_errand,
                 "cache-build": cache_build, "cache-refresh": cache_refresh, "all-users": all_users,
-                "list-shards": list_shards, "pretrain": pretrain_errand,
+                "list-shards": list_shards, "index-add": index_add, "pretrain": pretrain_errand,
             }  # fmt: skip
             _say(out, result=works_by_name[args.work](args, tell))
         except EagerError as error:
@@ -193,6 +193,14 @@ def list_shards(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
 
     work_on_shards(args.run, args.request)
     return {}
+
+
+def index_add(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """New items into the index of a run; `file`. The figures, and `items`: the ids of those that have a code now."""
+    from core.index.revisions.add import add_items
+
+    revision = add_items(args.run, Path(args.request["file"]))
+    return {**revision.to_dict(), "items": revision.items["item_id"].to_list()}
 
 
 def pretrain_errand(args: argparse.Namespace, tell: Tell) -> dict[str, Any]:

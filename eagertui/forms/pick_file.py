@@ -56,6 +56,7 @@ class PickFileScreen(Screen[str | None]):
         hint: what such a file looks like.
         start: the folder to begin in.
         at: what the cursor is on at first, if it is there.
+        form: what the file is for.
         optional: whether there may be none.
         check: looks at what was picked, in a thread; an EagerError is shown, and another file can be picked.
     """
@@ -76,11 +77,11 @@ class PickFileScreen(Screen[str | None]):
 
     def __init__(
         self, title: str, question: str, hint: str, start: Path, *, at: str = "",
-        optional: bool = False, check: Callable[[Path], object] = lambda path: None,
+        form: str = "New project", optional: bool = False, check: Callable[[Path], object] = lambda path: None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._title, self._question, self._hint = title, question, hint
-        self._optional, self._check = optional, check
+        self._form, self._optional, self._check = form, optional, check
         self._start = self._folder = start
         self._at = at
         self._every = False
@@ -99,7 +100,7 @@ class PickFileScreen(Screen[str | None]):
 
     def on_mount(self) -> None:
         """Read the folder."""
-        self.query_one("#where", Lines).show(lambda width: [heading("New project", "", self._title, width)])
+        self.query_one("#where", Lines).show(lambda width: [heading(self._form, "", self._title, width)])
         self.query_one("#pick").border_title = Content(self._question)
         self._read()
         self._note()

@@ -38,6 +38,7 @@ from eagertui.widgets.table.frame_table import FrameTable
 if TYPE_CHECKING:
     from core.index.lookup import Lookup
     from eagertui.places.index.neighbours import Neighbours
+    from eagertui.widgets.table.frame_table import RowSource
 
 VIEWS = ("tree", "conflicts", "report")
 """What `v` turns to; the first shows a part of everything where there is room."""
@@ -170,9 +171,8 @@ class IndexScreen(Place):
             self._say(*empty_lines())
             self._take_focus()
             return
-        name = safe(shown.at.run.id)
-        self.query_one("#report").border_title = Content(f"Item index of {name}")
-        self.query_one("#message").border_title = Content(f"Item index of {name}")
+        for panel in ("#report", "#message"):
+            self.query_one(panel).border_title = Content(f"Item index of {safe(shown.at.run.id)}")
         if shown.lookup is None:
             self._show_rest(shown)
             return
@@ -200,9 +200,10 @@ class IndexScreen(Place):
         levels, text = self.query_one("#levels", Fitted), self.query_one("#report-text", Lines)
         settling = self.query_one("#settling", Lines)
         if fault is not None:
-            levels.show(lambda width, height: [*wrapped(error_lines(fault.message, fault.remedy), width)])
-            text.show(lambda width: error_lines(fault.message, fault.remedy))
-            settling.show(lambda width: error_lines(fault.message, fault.remedy))
+            said = error_lines(fault.message, fault.remedy)
+            levels.show(lambda width, height: [*wrapped(said, width)])
+            for one in (text, settling):
+                one.show(lambda width: said)
             return
         ascii_only = self.ascii_only
         levels.show(lambda width, height: level_lines(report, usage, width, height, ascii_only))
@@ -282,12 +283,7 @@ class IndexScreen(Place):
         self._lay_out()
         if not self.is_current:
             return
-        if self.has_class("-message"):
-            self.set_focus(self.query_one("#message"))
-        elif self._view == "tree":
-            self.set_focus(self.codes)
-        else:
-            self.set_focus(self.query_one(f"#{self._view}"))
+        self.set_focus(self.query_one(f"#{'message' if self.has_class('-message') else self._view}"))
 
     def action_next_view(self) -> None:
         """The tree, then the conflicts, then the whole report."""
@@ -301,7 +297,7 @@ class IndexScreen(Place):
             return self.lookup is not None
         if action == "sort":
             return self._open is not None and self._open.conflicts is not None
-        return self._open is not None if action == "diff" else True
+        return self._open is not None if action in ("diff", "add_items") else True
 
     def action_sort(self) -> None:
         """Sort the conflicts by the column under their cursor."""
@@ -322,12 +318,10 @@ class IndexScreen(Place):
         found, row = self._open.conflicts if self._open else None, event.table.row
         if found is None or row is None:
             return
-        from eagertui.places.index.item_tables import ItemTableScreen
         from eagertui.widgets.table.frame_rows import FrameRows
 
-        group = found.group(row[-1])
-        title = f"{group.height:,} items of one code" if row[-1] is not None else f"{group.height:,} items made room"
-        self.app.push_screen(ItemTableScreen(found.lookup, title, FrameRows(group), self._open_item))
+        group, what = found.group(row[-1]), "of one code" if row[-1] is not None else "made room"
+        self.show_table(found.lookup, f"{group.height:,} items {what}", FrameRows(group))
 
     def action_items(self) -> None:
         """Every item of the branch under the cursor, in a table."""
@@ -335,10 +329,14 @@ class IndexScreen(Place):
         if lookup is None or spot is None:
             return
         from eagertui.places.index.code_tree_items import ItemRows
+
+        self.show_table(lookup, branch_name(lookup, spot.branch), ItemRows(lookup, spot.branch))
+
+    def show_table(self, lookup: Lookup, title: str, rows: RowSource) -> None:
+        """Items in a table over this place; enter opens one."""
         from eagertui.places.index.item_tables import ItemTableScreen
 
-        name = branch_name(lookup, spot.branch)
-        self.app.push_screen(ItemTableScreen(lookup, name, ItemRows(lookup, spot.branch), self._open_item))
+        self.app.push_screen(ItemTableScreen(lookup, title, rows, self._open_item))
 
     @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_find(self) -> None:
@@ -387,6 +385,18 @@ class IndexScreen(Place):
             self._neighbours = Neighbours(self.eager.bridge, told)
         return await self._neighbours.of(self._open.at.run, item_id)
 
+    @work(group="add", exclusive=True, exit_on_error=False)
+    async def action_add_items(self) -> None:
+        """Give the items of a table a code, and show them."""
+        from eagertui.places.index.more_items import add_items, new_rows
+
+        if self._open is None or not (added := await add_items(self.eager, self._open.at)):
+            return
+        self._open = await asyncio.to_thread(open_index, self._open.at)
+        self._show()
+        if self.lookup is not None and self.is_current:
+            self.show_table(self.lookup, f"{len(added):,} new items", new_rows(self.lookup, added))
+
     # --- another index ----------------------------------------------------------------------------------------------
 
     @work(group="pick", exclusive=True, exit_on_error=False)
@@ -394,7 +404,5 @@ class IndexScreen(Place):
         """Choose another run with an index, and show both side by side."""
         from eagertui.places.index.side_by_side import choose_other, compare
 
-        if self._open is not None:
-            other = await choose_other(self.eager, self._open.at)
-            if other is not None:
-                await compare(self.eager, self._open.at, other)
+        if self._open is not None and (other := await choose_other(self.eager, self._open.at)) is not None:
+            await compare(self.eager, self._open.at, other)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from core.assets import demo_path
 from core.index.revisions.changes import SCHEMA, write_revision
 from core.index.table import ItemIndex
+from eagertui.app import EagerApp
 from eagertui.forms.start_training import StartScreen
 from eagertui.places.index.code_tree_rows import Spot
 from eagertui.places.index.item import FindItemScreen, ItemScreen
 from eagertui.places.index.item_tables import DiffScreen, ItemTableScreen
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.table.frame_table import FrameTable
-from tests.eagertui.app_tools import fake_engine
+from tests.eagertui.app_tools import Eyes, fake_engine
 from tests.eagertui.index_tools import some_codes, write_index
-from tests.eagertui.places.index.index_place_tools import FINISHED, artefact, lookup, opened, place
+from tests.eagertui.places.index.index_place_tools import FINISHED, SMALL, artefact, lookup, opened, place
 from tests.eagertui.scenes import indices, readers
 from tests.eagertui.terminal_tools import looks_whole
 from tests.eagertui.world import NEAR, World, world
@@ -324,3 +327,29 @@ async def test_b_opens_the_form_for_an_index(made: World) -> None:
         await eyes.until(lambda: isinstance(eyes.app.screen, StartScreen))
         await eyes.see(r"Build index", r"\[index\] +The code word", r"┃ +sources +semantic, b", r"┃ +method +",
                        "eagertui --headless index build")  # fmt: skip
+
+
+async def test_new_items_get_a_code_and_are_shown(tmp_path: Path) -> None:
+    """A table is picked, a real process reads its texts and writes the revision; a table of nothing is said."""
+    shop = shutil.copytree(demo_path(), tmp_path / "shop")
+    rows = ["n1,The Late Lantern,,,mystery,A murder", "n2,Cake for Ghosts,,,cookery,Baking", "b0001,again,,,,known"]
+    text = "\n".join(["item_id,title,author,series,genre,blurb", *rows])
+    (shop / "new.csv").write_text(text + "\n", encoding="utf-8")
+    (shop / "none.csv").write_text("title\nno id\n", encoding="utf-8")
+    app = EagerApp(shop / "project.toml", "index")
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        eyes = Eyes(app, pilot)
+        await eyes.see(r"▾ all +900")
+        await eyes.press("a")
+        await eyes.see("Add items", "Which file describes the new items", r"new\.csv", r"none\.csv")
+        await eyes.press("slash", *"none", "enter")
+        await eyes.see("none.csv", "item_id")
+        await eyes.until(lambda: app.screen is place(eyes))
+        await eyes.press("a")
+        await eyes.see("Which file describes the new items")
+        await eyes.press("slash", *"new", "enter")
+        await eyes.see("2 added, 1 known", "2 new items", "The Late Lantern", "Cake for Ghosts")
+        await eyes.press("enter")
+        await eyes.see("! added after training", "The Late Lantern")
+        await eyes.press("escape", "escape")
+        await eyes.see(r"▾ all +902", "2 added")
