@@ -1,6 +1,7 @@
 """What makes the generator stronger: one table, `light` with one thing changed a row.
 
     python tests/benchmarks/experiments/generator.py DATA [FOLDER] [--run] [--rows NAME ...] [--seeds 0 1 2] [--jobs 1]
+    python tests/benchmarks/experiments/generator.py DATA --teachers RUN
 
 DATA as in recipes.py. Rows of one seed share data, vectors, teachers, index and baselines; a cell is one tuning and its
 measuring (40 minutes at most). Finished cells are kept in results/generator.json, so an interrupted table goes on;
@@ -10,6 +11,9 @@ Columns, all users of the test: recall@10 and ndcg@10 of the generator alone and
 kept or hidden; the generator's ndcg@10 less that of its best single teacher, `sasrec-text`, hidden, paired, with its
 95 % interval of the first seed; what leaving the generator out of the served list costs its ndcg@10 (kept, on the half
 of the validation that did not choose the weights); processor seconds of the stage `tune`.
+
+`--teachers`: what the teachers of a finished run would list themselves, by the share of the transitions: no student of
+theirs alone can be expected to do better.
 """
 
 from __future__ import annotations
@@ -20,11 +24,21 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
 import polars as pl
 from cells import Cell, Cells, artefact, eagertui
 from recipes import project_of
 
+from core.data.arrays import Sequences
+from core.data.dataset import Dataset
 from core.evaluate.metrics import paired_difference
+from core.machine import prepare
+from core.project import Project
+from core.run.folder import RunFolder
+from core.run.reporter import NullReporter
+from core.tune.soft_targets import ask_teachers
+from core.tune.target_rows import TargetRows
+from core.vectors.sasrec_model import SasRec
 
 CELLS = Cells("generator")
 SERVED, TEACHER = "model+fused", "sasrec-text"
@@ -66,6 +80,41 @@ def cell(project: Path, sets: tuple[str, ...], seed: int) -> Cell:
     return {**found, "seconds": about["cpu_seconds"]}
 
 
+def teachers(run: RunFolder) -> None:
+    """Print what the teachers list of themselves, each share of the transitions a row."""
+    project, dataset = Project.load(run.project_path), Dataset.load(run.artefact("data"))
+    prepare(project.run)
+    questions, count = dataset.evaluation("test"), dataset.n_items
+    folders = [run.artefact(name) for name in ("sasrec", "teacher")]
+    models = [SasRec.load(folder / "sasrec.safetensors", count, project.sasrec) for folder in folders]
+    # Each user's history with the answer behind it; a step to an answer is in no count of the transitions.
+    histories = [questions.histories[user][-project.sasrec.max_history :] for user in range(len(questions.targets))]
+    ends = np.cumsum([0, *(len(history) + 1 for history in histories)])
+    items = np.concatenate([np.append(one, at) for one, at in zip(histories, questions.targets, strict=True)])
+    of_teachers = np.zeros(len(items), dtype=np.bool_)
+    of_teachers[ends[1:] - 1] = True
+    lengths = np.array([len(history) for history in histories])
+    rows = TargetRows(Sequences(items.astype(np.int32), ends), lengths, of_teachers)
+    print("| transitions | SASRec models | kept | hidden |\n|---|---|---|---|")
+    for share in (0.0, 0.25, 0.5):
+        for name, asked in (("both", models), ("the one that reads text", models[1:])):
+            told = ask_teachers(asked, dataset.train(), rows, share, True, NullReporter())
+            places = {"kept": [], "hidden": []}  # type: dict[str, list[int]]
+            for user, target in enumerate(questions.targets):
+                scores = np.bincount(told.items[user], told.probs[user], minlength=count)
+                for protocol, found in places.items():
+                    if protocol == "hidden":
+                        scores[questions.histories[user]] = -1.0
+                    better = (scores > scores[target]).sum() + (scores[:target] == scores[target]).sum()
+                    found.append(int(better) if scores[target] > 0 else count)
+            figures = []
+            for found in places.values():
+                place = np.array(found)
+                ndcg = np.where(place < 10, 1 / np.log2(place + 2), 0.0).mean()
+                figures.append(f"{(place < 10).mean():.4f} / {ndcg:.4f}".replace("0.", "."))
+            print(f"| {share:g} | {name} | {' | '.join(figures)} |", flush=True)
+
+
 def line(name: str, cells: list[Cell]) -> str:
     """A row of the table: means over the seeds, and the spread of the generator's figures."""
     if not cells:
@@ -98,7 +147,11 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--teachers", type=Path, metavar="RUN")
     args = parser.parse_args()
+    if args.teachers:
+        teachers(RunFolder(args.teachers))
+        return
     names = {f"{args.data}/{row}/{seed}": (ROWS[row], seed) for seed in args.seeds for row in args.rows}
     if args.run:
         project = project_of(args.data, args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-")))
