@@ -12,11 +12,13 @@ from typing import Any
 import tomli_w
 
 from core import fields
+from core.did_you_mean import nearest
 from core.errors import ProjectError
-from core.fields import BadValue, Setting
+from core.fields import Setting
 from core.files import resolved
 from core.recipes import recipe_paths
 from core.registry import QUANTIZERS
+from core.setting_values import BadValue, convert, parse_text
 from core.settings import (
     BackboneSettings,
     BaselineTables,
@@ -175,7 +177,7 @@ def recipe_project(name: str) -> Project:
 
 def nearest_recipe(name: str) -> str:
     """The recipe nearest to a misspelt name; empty where none is near."""
-    return fields.nearest(name, recipe_paths())
+    return nearest(name, recipe_paths())
 
 
 def _recipe_layer(name: str, asked_by: Layer) -> Layer:
@@ -205,7 +207,7 @@ def _override(text: str) -> Layer:
     if spec is None:
         raise _unknown(label, name)
     try:
-        value = fields.parse_text(value_text, kind)
+        value = parse_text(value_text, kind)
     except BadValue as error:
         raise ProjectError(f"{label}: {'.'.join(name)}: {error}") from None
     tree: dict[str, Any] = {}
@@ -253,7 +255,7 @@ def _checked(layer: Layer, key: Key, value: Any) -> Any:
     if layer.is_recipe and (spec.metadata.get("personal") or key == ("recipe",)):
         raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: a recipe cannot set this")
     try:
-        return fields.convert(value, kind, spec.metadata)
+        return convert(value, kind, spec.metadata)
     except BadValue as error:
         name = ".".join(part for part in key if part != fields.EVERY)
         raise ProjectError(f"{layer.place(key)}: {name}: {error}") from None

@@ -84,7 +84,7 @@ def diff(args: argparse.Namespace) -> int:
 
 def take(args: argparse.Namespace) -> int:
     """Build an index from a file of codes."""
-    from core.fields import toml_value
+    from core.setting_values import toml_value
     from eagertui.cli import following
     from eagertui.cli.output.narration import narration
 
