@@ -16,6 +16,8 @@ from core.setting_values import choices_of, number_text, prefixes_of
 
 EVERY = "*"
 """In a key, where the number of a table of an array stands otherwise: all of them."""
+_PROJECT_TABLES = ("core.settings", "core.model_settings")
+"""The modules that declare the tables of a project; a plug-in may share one of these."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _registries(cls: type) -> tuple[Registry[Any], ...]:
 def _own_options(registry: Registry[Any], name: str) -> type | None:
     """The class of a plug-in's own table; None where it has none, or shares a table of the project as `[sasrec]`."""
     options = registry.options(name)
-    return None if options is None or options.__module__ == "core.settings" else options
+    return None if options is None or options.__module__ in _PROJECT_TABLES else options
 
 
 def options_class(cls: type, name: str) -> type | None:

@@ -16,28 +16,30 @@ from core.did_you_mean import nearest
 from core.errors import ProjectError
 from core.fields import Setting
 from core.files import resolved
+from core.model_settings import (
+    BackboneSettings,
+    ContrastSettings,
+    LoraSettings,
+    NegativeSettings,
+    StageSettings,
+    TextSettings,
+    TuneSettings,
+)
 from core.recipes import recipe_paths
 from core.registry import QUANTIZERS
 from core.setting_values import BadValue, convert, parse_text
 from core.settings import (
-    BackboneSettings,
     BaselineTables,
-    ContrastSettings,
     DataSettings,
     EvaluateSettings,
     ExplainSettings,
     IndexSettings,
-    LoraSettings,
     LossTables,
-    NegativeSettings,
     RecommendSettings,
     RunSettings,
     SasrecSettings,
-    StageSettings,
     SteerSettings,
     TaskTables,
-    TextSettings,
-    TuneSettings,
     VectorSettings,
     opt,
 )

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from core.errors import ProjectError
 from core.model.masks import Mask
-from core.settings import LoraSettings
+from core.model_settings import LoraSettings
 
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel

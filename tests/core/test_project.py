@@ -11,10 +11,10 @@ import pytest
 
 from core.errors import EagerError, ProjectError
 from core.fields import nearest_keys
+from core.model_settings import StageSettings
 from core.project import Project, all_settings
 from core.recipes import recipe_paths
 from core.setting_values import convert
-from core.settings import StageSettings
 from core.toml_lines import key_line
 
 MINIMAL = '[data]\ninteractions = "log.csv"\n'

@@ -19,9 +19,9 @@ from core.model.peft_layers import adapt, embed, head_logits, state_of
 from core.model.pretrained import check_length, longest, own_dtype
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, build_vocabulary
+from core.model_settings import BackboneSettings, LoraSettings
 from core.recommend.beam import beam_search
 from core.run.reporter import NullReporter
-from core.settings import BackboneSettings, LoraSettings
 from core.training.loop import Loop, Schedule
 from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
