@@ -34,7 +34,8 @@ from core.prompts.task_data import TaskData
 from core.prompts.wordings import own_folder, wording_file
 from core.run.launch import rank
 from core.run.reporter import Reporter
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 from core.tune.batches import StageBatches
 from core.tune.losses import CONTRAST, project_losses, stage_losses
 from core.tune.objective import Objective

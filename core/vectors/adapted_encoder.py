@@ -19,7 +19,7 @@ from torch import nn
 
 from core.errors import DataError
 from core.training.fitting import fit
-from core.training.loop import Schedule
+from core.training.schedule import Schedule
 from core.vectors import ItemVectors, VectorTask
 from core.vectors.attribute_dropout import (
     Int64,

@@ -26,7 +26,7 @@ from torch.nn import functional
 from core.errors import DataError
 from core.run.reporter import Reporter
 from core.training.fitting import fit
-from core.training.loop import Schedule
+from core.training.schedule import Schedule
 from core.training.unit import unit_rows
 from core.vectors import ItemVectors
 from core.vectors.lsa_model import count_terms, vectorizer_of

@@ -22,7 +22,8 @@ from core.model.vocabulary import Vocabulary, build_vocabulary
 from core.model_settings import BackboneSettings, LoraSettings
 from core.recommend.beam import beam_search
 from core.run.reporter import NullReporter
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
 from tests.core.model.families import FOUR, HIDDEN, PADDING, POSITIONS, write_family
