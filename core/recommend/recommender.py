@@ -39,7 +39,8 @@ from core.recommend.steered_lists import steered_lists
 from core.recommend.steering.steerer import Steering
 from core.recommend.words_of_run import WordsOfRun
 from core.registry import BASELINES
-from core.run.folder import RunFolder, find_run
+from core.run.folder import RunFolder
+from core.run.listing import find_run
 
 if TYPE_CHECKING:
     from core.recommend.evidence.explain import Explainer
