@@ -15,7 +15,8 @@ from core.model.attention import NAME as CPU_ATTENTION
 from core.model.backbone import build_backbone
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.model.export import export_model
-from core.model.peft_layers import adapt, embed, head_logits, state_of
+from core.model.forward import embed, head_logits
+from core.model.peft_layers import adapt, state_of
 from core.model.pretrained import check_length, longest, own_dtype
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, build_vocabulary

@@ -11,7 +11,8 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from core.model.backbone import grow
-from core.model.peft_layers import adapt, adapter_parameters, embed, head_logits, hidden_states
+from core.model.forward import embed, head_logits, hidden_states
+from core.model.peft_layers import adapt, adapter_parameters
 from core.model.pretrained import load_model
 from core.model_settings import LoraSettings
 from core.tune import word_losses as module
