@@ -1,29 +1,23 @@
-"""Read the declarations of `core.settings`: list them, and turn raw TOML or command-line values into typed ones."""
+"""Read the declarations of settings: list them, and find one by its key."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import functools
-import json
-import math
-import operator
 import typing
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import tomli
-
+from core.did_you_mean import nearest
 from core.errors import ProjectError
 from core.registry import Registry
+from core.setting_values import choices_of, number_text, prefixes_of
 
 EVERY = "*"
 """In a key, where the number of a table of an array stands otherwise: all of them."""
-
-
-class BadValue(ValueError):
-    """A value does not fit its setting; the text says why, without naming the setting."""
+_PROJECT_TABLES = ("core.settings", "core.model_settings")
+"""The modules that declare the tables of a project; a plug-in may share one of these."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +47,12 @@ class Setting:
     personal: bool
 
     @property
-    def default_toml(self) -> str:
-        """The default as TOML text."""
-        return toml_value(self.default)
-
-    @property
     def allowed(self) -> str:
         """The bounds or choices in words; empty where anything of the type goes."""
         if self.choices or self.prefixes:
             return ", ".join((*self.choices, *(f"{p}..." for p in self.prefixes)))
         if self.low is not None and self.high is not None:
-            return f"{_number(self.low)} to {_number(self.high)}"
+            return f"{number_text(self.low)} to {number_text(self.high)}"
         return ""
 
 
@@ -86,8 +75,8 @@ def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
                     doc=meta["doc"],
                     low=_first(meta.get("low"), meta.get("above")),
                     high=_first(meta.get("high"), meta.get("below")),
-                    choices=_choices(meta),
-                    prefixes=_prefixes(meta),
+                    choices=choices_of(meta),
+                    prefixes=prefixes_of(meta),
                     personal=bool(meta.get("personal")),
                 )
             )
@@ -101,18 +90,6 @@ def settings_of(cls: type, prefix: str = "") -> tuple[Setting, ...]:
     return tuple(settings)
 
 
-def _choices(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts that a setting may be, those of its registries included."""
-    names = ((one,) if isinstance(one, str) else one.names for one in meta.get("choices", ()))
-    return tuple(name for some in names for name in some)
-
-
-def _prefixes(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """Beginnings of texts that a setting may be besides."""
-    own = (one.prefixes for one in meta.get("choices", ()) if isinstance(one, Registry))
-    return (*meta.get("prefixes", ()), *(prefix for some in own for prefix in some))
-
-
 def _registries(cls: type) -> tuple[Registry[Any], ...]:
     """The kinds of plug-ins that have tables of options inside a table."""
     specs = [spec for spec in dataclasses.fields(cls) if "registries" in spec.metadata]
@@ -122,7 +99,7 @@ def _registries(cls: type) -> tuple[Registry[Any], ...]:
 def _own_options(registry: Registry[Any], name: str) -> type | None:
     """The class of a plug-in's own table; None where it has none, or shares a table of the project as `[sasrec]`."""
     options = registry.options(name)
-    return None if options is None or options.__module__ == "core.settings" else options
+    return None if options is None or options.__module__ in _PROJECT_TABLES else options
 
 
 def options_class(cls: type, name: str) -> type | None:
@@ -244,16 +221,6 @@ def find(cls: type, key: tuple[str, ...]) -> tuple[dataclasses.Field[Any] | None
     return spec, kind
 
 
-def nearest(word: str, candidates: Iterable[str]) -> str:
-    """The candidate that a person most likely meant; empty where none is near."""
-    words = list(candidates)
-    for cut in (0.6, 0.45):
-        match = difflib.get_close_matches(word.lower(), [w.lower() for w in words], n=1, cutoff=cut)
-        if match:
-            return next(w for w in words if w.lower() == match[0])
-    return ""
-
-
 def with_every(cls: type, key: tuple[str, ...]) -> tuple[str, ...]:
     """The key with `EVERY` after an array of tables of which it names no single one: `tune.stages.epochs`."""
     for end in range(1, len(key)):
@@ -290,126 +257,6 @@ def unknown_key(cls: type, key: str) -> str:
     near = nearest_keys(cls, ".".join(part for part in key.split(".") if not part.isdigit()))
     names = " or ".join(", ".join(near).rsplit(", ", 1))
     return "unknown key" + (f"; did you mean {names}?" if near else "")
-
-
-def convert(value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
-    """Turn a TOML value into the setting's type and check its bounds.
-
-    Raises:
-        BadValue: wrong type, out of bounds, or not among the choices.
-    """
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise BadValue(f"expected a list, got {_shown(value)}")
-        inner = typing.get_args(kind)[0]
-        values = tuple(convert(one, inner, meta) for one in value)
-        twice = next((one for i, one in enumerate(values) if one in values[:i]), None)
-        if twice is not None and inner is str:
-            raise BadValue(f'"{twice}" stands there twice')
-        return values
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise BadValue(f"expected a table such as {{ name = 1.0 }}, got {_shown(value)}")
-        limits = {k: meta.get(k) for k in ("low", "high", "above", "below")}
-        choice = {"choices": meta.get("choices", ()), "prefixes": meta.get("prefixes", ())}
-        return {convert(k, str, choice): convert(v, float, limits) for k, v in value.items()}
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise BadValue(f"expected true or false, got {_shown(value)}")
-        return value
-    if kind is int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise BadValue(f"expected a whole number, got {_shown(value)}")
-        return _bounded(value, meta)
-    if kind is float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise BadValue(f"expected a number, got {_shown(value)}")
-        return float(_bounded(value, meta))
-    if not isinstance(value, str):
-        raise BadValue(f"expected a text in quotes, got {_shown(value)}")
-    return _chosen(value, meta)
-
-
-def _bounded(value: Any, meta: Mapping[str, Any]) -> Any:
-    limits = (
-        ("low", "at least", operator.ge),
-        ("above", "above", operator.gt),
-        ("high", "at most", operator.le),
-        ("below", "below", operator.lt),
-    )
-    given = [(word, limit, holds) for key, word, holds in limits if (limit := meta.get(key)) is not None]
-    if not all(holds(value, limit) for _, limit, holds in given):
-        raise BadValue(f"must be {' and '.join(f'{word} {_number(limit)}' for word, limit, _ in given)}, got {value}")
-    return value
-
-
-def _chosen(value: str, meta: Mapping[str, Any]) -> str:
-    choices, prefixes = _choices(meta), _prefixes(meta)
-    if not (choices or prefixes) or value in choices:
-        return value
-    if any(value.startswith(p) and len(value) > len(p) for p in prefixes):
-        return value
-    allowed = ", ".join([*choices, *(f"{p}..." for p in prefixes)])
-    near = nearest(value, choices)
-    kinds = [one.kind for one in meta.get("choices", ()) if isinstance(one, Registry)]
-    more = f"; a {kinds[0]} of another package is there once that package is installed" if kinds else ""
-    raise BadValue(f'"{value}" is not one of {allowed}' + (f'; did you mean "{near}"?' if near else more))
-
-
-def parse_text(text: str, kind: Any) -> Any:
-    """Turn the text of `--set key=text` into a raw value: by the setting's type, so plain words need no quotes.
-
-    Raises:
-        BadValue: the text cannot be read as that type.
-    """
-    text = text.strip()
-    if kind is str:
-        quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
-        return _toml(text) if quoted else text
-    if typing.get_origin(kind) is tuple and not text.startswith("["):
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        return parts if typing.get_args(kind)[0] is str else [_toml(part) for part in parts]
-    try:
-        return _toml(text)
-    except BadValue:
-        return text
-
-
-def _toml(text: str) -> Any:
-    try:
-        parsed = tomli.loads(f"value = {text}")
-    except tomli.TOMLDecodeError as error:
-        raise BadValue(f"cannot be read: {text}") from error
-    if list(parsed) != ["value"]:
-        raise BadValue(f"cannot be read: {text}")
-    return parsed["value"]
-
-
-def toml_value(value: Any) -> str:
-    """One setting's value as TOML text on one line."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(toml_value(one) for one in value) + "]"
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {toml_value(one)}" for key, one in value.items()) + " }"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return toml_value(dataclasses.asdict(value))
-    return repr(value)
-
-
-def _number(value: float) -> str:
-    return f"{int(value)}" if value == int(value) else f"{value:g}"
-
-
-def _shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else json.dumps(value, default=str)
-    kinds = {bool: "true/false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
-    kinds[str] = "a text"
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({kinds.get(type(value), 'a date or time')})"
 
 
 def _kind_name(kind: Any) -> str:

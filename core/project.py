@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,35 +12,38 @@ from typing import Any
 import tomli_w
 
 from core import fields
+from core.did_you_mean import nearest
 from core.errors import ProjectError
-from core.fields import BadValue, Setting
+from core.fields import Setting
 from core.files import resolved
+from core.model_settings import (
+    BackboneSettings,
+    ContrastSettings,
+    LoraSettings,
+    NegativeSettings,
+    StageSettings,
+    TextSettings,
+    TuneSettings,
+)
 from core.recipes import recipe_paths
 from core.registry import QUANTIZERS
 from core.settings import (
-    BackboneSettings,
     BaselineTables,
-    ContrastSettings,
     DataSettings,
     EvaluateSettings,
     ExplainSettings,
     IndexSettings,
-    LoraSettings,
     LossTables,
-    NegativeSettings,
     RecommendSettings,
     RunSettings,
     SasrecSettings,
-    StageSettings,
     SteerSettings,
     TaskTables,
-    TextSettings,
-    TuneSettings,
     VectorSettings,
     opt,
 )
-from core.settings_layer import Key, Layer, read_layer
-from core.spellings import FLAGS, modernised, new_key
+from core.settings_layer import Layer, read_layer
+from core.settings_merge import Origins, built, checked_value, merged_layers, override_layer
 
 RESOLVED_NAME = "project.resolved.toml"
 
@@ -89,16 +92,16 @@ class Project:
         if file.is_dir():
             file = file / "project.toml"
         own = read_layer(file)
-        extra = [_override(text) for text in overrides]
+        extra = [override_layer(cls, text) for text in overrides]
         chosen = "light"
         for layer in (own, *extra):
             if "recipe" in layer.tree:
-                chosen = str(_checked(layer, ("recipe",), layer.tree["recipe"]))
+                chosen = str(checked_value(cls, layer, ("recipe",), layer.tree["recipe"]))
         layers = [_recipe_layer(chosen, next((x for x in (*reversed(extra), own) if "recipe" in x.tree), own))]
         layers += [own, *extra]
-        values, origins = _merge(layers)
+        values, origins = merged_layers(cls, layers)
         values.setdefault("name", "")
-        project: Project = _build(cls, values, path=file.absolute())
+        project: Project = built(cls, values, path=file.absolute())
         if not project.name:
             project = dataclasses.replace(project, name=name_for(project.directory))
         project = _with_options(project)
@@ -168,14 +171,14 @@ def recipe_project(name: str) -> Project:
         ProjectError: there is no such recipe.
     """
     recipe = _recipe_layer(name, Layer("recipe", {}))
-    values, _ = _merge([recipe])
-    project: Project = _build(Project, {**values, "recipe": name})
+    values, _ = merged_layers(Project, [recipe])
+    project: Project = built(Project, {**values, "recipe": name})
     return _with_options(project)
 
 
 def nearest_recipe(name: str) -> str:
     """The recipe nearest to a misspelt name; empty where none is near."""
-    return fields.nearest(name, recipe_paths())
+    return nearest(name, recipe_paths())
 
 
 def _recipe_layer(name: str, asked_by: Layer) -> Layer:
@@ -185,127 +188,6 @@ def _recipe_layer(name: str, asked_by: Layer) -> Layer:
         hint = f'; did you mean "{near}"?' if near else f"; there are: {', '.join(paths)}"
         raise ProjectError(f'{asked_by.place(("recipe",))}: recipe: no recipe "{name}"{hint}')
     return read_layer(paths[name], is_recipe=True)
-
-
-def _override(text: str) -> Layer:
-    key_text, equals, value_text = text.partition("=")
-    label = f"--set {text}"
-    typed = tuple(part.strip() for part in key_text.replace("[", ".").replace("]", "").split("."))
-    if typed in FLAGS:
-        flag, renamed = modernised({typed[0]: {typed[1]: value_text.strip() == "true"}})
-        return Layer(label, flag, renamed=renamed)
-    key = fields.with_every(Project, new_key(typed))
-    if not equals or not all(key):
-        raise ProjectError(f"{label}: expected key=value, e.g. --set tune.batch_tokens=4096")
-    spec, kind = fields.find(Project, key)
-    inside_dict = None if spec is not None else fields.find(Project, key[:-1])
-    if inside_dict and inside_dict[0] is not None and inside_dict[1] == dict[str, float]:
-        spec, kind = inside_dict[0], float
-    name = tuple(part for part in key if part != fields.EVERY)
-    if spec is None:
-        raise _unknown(label, name)
-    try:
-        value = fields.parse_text(value_text, kind)
-    except BadValue as error:
-        raise ProjectError(f"{label}: {'.'.join(name)}: {error}") from None
-    tree: dict[str, Any] = {}
-    inner = tree
-    for part in key[:-1]:
-        inner = inner.setdefault(part, {})
-    inner[key[-1]] = value
-    return Layer(label, tree, renamed={key: typed} if name != typed else {})
-
-
-def _unknown(place: str, key: Key) -> ProjectError:
-    name = ".".join(key)
-    return ProjectError(f"{place}: {name}: {fields.unknown_key(Project, name)}")
-
-
-def _leaves(layer: Layer, tree: Mapping[str, Any], prefix: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Walk a layer; tables become dotted keys, arrays of tables get the element's number as a part."""
-    for name, value in tree.items():
-        key = (*prefix, name)
-        spec, kind = fields.find(Project, key)
-        if kind is None:
-            raise _unknown(layer.place(key), key)
-        table = fields.table_of(kind)
-        if table is None:
-            yield key, value
-        elif spec is not None and kind is not table and isinstance(value, list):
-            if not value:
-                raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: needs at least one table")
-            for number, one in enumerate(value):
-                if not isinstance(one, Mapping):
-                    raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected tables, [[{'.'.join(key)}]]")
-                yield from _leaves(layer, one, (*key, str(number)))
-        elif isinstance(value, Mapping) and (kind is table or layer.text is None):
-            yield from _leaves(layer, value, key)
-        elif kind is not table:
-            raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected tables, [[{'.'.join(key)}]]")
-        else:
-            raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: expected a table, [{'.'.join(key)}]")
-
-
-def _checked(layer: Layer, key: Key, value: Any) -> Any:
-    spec, kind = fields.find(Project, key)
-    if spec is None:
-        raise _unknown(layer.place(key), key)
-    if layer.is_recipe and (spec.metadata.get("personal") or key == ("recipe",)):
-        raise ProjectError(f"{layer.place(key)}: {'.'.join(key)}: a recipe cannot set this")
-    try:
-        return fields.convert(value, kind, spec.metadata)
-    except BadValue as error:
-        name = ".".join(part for part in key if part != fields.EVERY)
-        raise ProjectError(f"{layer.place(key)}: {name}: {error}") from None
-
-
-Origins = dict[Key, Layer]
-
-
-def _merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], Origins]:
-    """Overlay the layers.
-
-    An array of tables replaces the weaker layer's; `--set` changes one element of it or all, or gives it anew.
-    """
-    merged: dict[str, Any] = {}
-    origins: Origins = {}
-    for layer in layers:
-        checked = [(key, _checked(layer, key, value)) for key, value in _leaves(layer, layer.tree)]
-        whole = layer.text is not None or isinstance(layer.tree.get("tune", {}).get("stages"), list)
-        if whole and any(key[:2] == ("tune", "stages") for key, _ in checked):
-            merged.get("tune", {}).pop("stages", None)
-        for key, value in checked:
-            targets = [key]
-            if key[:2] == ("tune", "stages"):
-                stages = merged.setdefault("tune", {}).setdefault("stages", {} if whole else {"0": {}})
-                if key[2] == fields.EVERY:
-                    targets = [(*key[:2], number, *key[3:]) for number in stages]
-                elif not whole and key[2] not in stages:
-                    there = "is 1 stage" if len(stages) == 1 else f"are {len(stages)} stages"
-                    raise ProjectError(f"{layer.label}: there {there}, numbered from 0")
-            for target in targets:
-                inner = merged
-                for part in target[:-1]:
-                    inner = inner.setdefault(part, {})
-                inner[target[-1]] = value
-                origins[target] = layer
-    return merged, origins
-
-
-def _build(cls: type, values: Mapping[str, Any], **extra: Any) -> Any:
-    arguments: dict[str, Any] = dict(extra)
-    for name, value in values.items():
-        _, kind = fields.find(cls, (name,))
-        table = fields.table_of(kind)
-        if fields.options_class(cls, name):
-            arguments.setdefault("options", {})[name] = _build(kind, value)
-        elif table is None:
-            arguments[name] = value
-        elif kind is table:
-            arguments[name] = _build(table, value)
-        else:
-            arguments[name] = tuple(_build(table, value[str(i)]) for i in range(len(value)))
-    return cls(**arguments)
 
 
 def _notes(layers: Sequence[Layer]) -> tuple[str, ...]:

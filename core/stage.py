@@ -13,7 +13,7 @@ from core.fields import options_of
 from core.files import digest
 from core.project import Project
 from core.registry import Registry
-from core.run.folder import find_run
+from core.run.listing import find_run
 from core.run.reporting import Reporter
 
 Artefacts = Mapping[str, Path]

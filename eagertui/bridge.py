@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from core.assets import is_demo
 from core.errors import EagerError, EnvironmentFault, ProjectError
 from core.run import launch
-from core.run.folder import RunFolder, RunInfo
+from core.run.folder import RunFolder
 from core.run.follow import Follower
-from core.run.listing import RunList
+from core.run.listing import RunInfo, RunList
 from core.run.status import Status
 from core.serve import protocol
 from core.serve.client import LINE_LIMIT, ServingClient

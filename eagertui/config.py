@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.fields import nearest
+from core.did_you_mean import nearest
 from core.files import locked, write_atomic
 from core.safe_json import read_object
 

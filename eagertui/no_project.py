@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.did_you_mean import nearest
 from core.errors import ProjectError
-from core.fields import nearest
 
 TABLES = frozenset({".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".gz", ".txt", ".dat", ".inter", ".item"})
 """Endings of the files that are tables rather than projects."""

@@ -15,7 +15,8 @@ from textual import work
 from textual.app import SuspendNotSupported
 
 from core.errors import EagerError
-from core.run.folder import RunFolder, RunInfo
+from core.run.folder import RunFolder
+from core.run.listing import RunInfo
 from eagertui.cli.verbs.runs import deletion_lines
 from eagertui.places.home.projects import ProjectInfo
 from eagertui.plain import from_home, size, typed

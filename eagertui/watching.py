@@ -13,8 +13,9 @@ from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
 from core.errors import EagerError
-from core.run.folder import RunFolder, RunInfo
+from core.run.folder import RunFolder
 from core.run.follow import Follower
+from core.run.listing import RunInfo
 from core.run.status import Status
 from core.serve.client import ServingClient
 from eagertui.bridge import Bridge

@@ -20,7 +20,8 @@ from core.project import Project
 from core.recommend.cache.list_jobs import build_cache
 from core.recommend.recommender import Recommender
 from core.run.events import EventReader
-from core.run.folder import RunFolder, find_run
+from core.run.folder import RunFolder
+from core.run.listing import find_run
 from core.run.rankings import FUSED
 from core.run.reducer import reduce_all
 from core.run.state import RunState

@@ -14,7 +14,7 @@ import pytest
 from core.jobs.start import find_unfinished
 from core.pipeline import plan
 from core.project import Project
-from core.run.folder import list_runs
+from core.run.listing import list_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = Path(__file__).with_name("fixtures")

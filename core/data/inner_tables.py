@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.data.roles import plain
+from core.did_you_mean import nearest
 from core.errors import DataError, ProjectError
-from core.fields import nearest
 
 
 def chosen_table(path: Path, what: str, kind: str, names: Sequence[str], asked: str) -> str:

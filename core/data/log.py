@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from core.data.addresses import copy_note
-from core.data.arrays import Int32, Int64
+from core.data.arrays import Int64
 from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
+from core.data.id_numbers import ItemNumbers, first_places, positions
 from core.data.ids import missing_words, rounded, two_writings
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
@@ -255,7 +256,7 @@ def _numbered(
     examples: list[pl.DataFrame] = []
     frames, bounds = Frames(work, "numbered"), [0]
     users: list[pl.Series] = []
-    items = _ItemNumbers()
+    items = ItemNumbers()
     item_rows = np.zeros(0, dtype=np.int64)
     user_first: list[Int64] = []
     user_rows: list[Int64] = []
@@ -269,9 +270,9 @@ def _numbered(
         good = judged.filter(pl.col(_REASON).is_null()) if bad.height else judged
         # Numbers of the users, (rows,), in order of their first row; those of the partitions before come first.
         ids = good[USER].unique(maintain_order=True)
-        codes = _positions(good[USER], pl.DataFrame({"id": ids, "n": np.arange(len(ids), dtype=np.int32)}))
+        codes = positions(good[USER], pl.DataFrame({"id": ids, "n": np.arange(len(ids), dtype=np.int32)}))
         places = good[PLACE].to_numpy()
-        user_first.append(_first_places(codes, places, len(ids)))
+        user_first.append(first_places(codes, places, len(ids)))
         user_rows.append(np.bincount(codes, minlength=len(ids)))
         numbered = {USER: codes + np.int32(bounds[-1]), ITEM: items.number(good[ITEM], places)}
         item_rows = np.concatenate([item_rows, np.zeros(len(items.first) - len(item_rows), np.int64)])
@@ -299,47 +300,6 @@ def _wanted(rows: pl.DataFrame, report: DataReport) -> pl.DataFrame:
     report.left_out += int(rows.select(out.sum()).item())
     report.unknown += int(rows.select((out & unknown).sum()).item())
     return rows.filter(~out).drop(_HOLDS)
-
-
-class _ItemNumbers:
-    """Numbers of the items over all partitions, in the order in which they come.
-
-    Attributes:
-        first: Where each stands first in the log; (items,).
-    """
-
-    def __init__(self) -> None:
-        self._table = pl.DataFrame(schema={"id": pl.String, "n": pl.Int32})
-        self.first: Int64 = np.zeros(0, dtype=np.int64)
-
-    @property
-    def ids(self) -> pl.Series:
-        """Ids by number."""
-        return self._table["id"]
-
-    def number(self, ids: pl.Series, places: Int64) -> Int32:
-        """Numbers of a partition's items, new ones for those that have none; both (rows,)."""
-        own = ids.unique(maintain_order=True).alias("id").to_frame()
-        new = own.join(self._table, on="id", how="anti", maintain_order="left")
-        count = self._table.height + new.height
-        new = new.with_columns(pl.int_range(self._table.height, count, dtype=pl.Int32).alias("n"))
-        self._table = pl.concat([self._table, new])
-        codes = _positions(ids, self._table)
-        last = np.full(new.height, np.iinfo(np.int64).max)
-        self.first = np.minimum(np.concatenate([self.first, last]), _first_places(codes, places, count))
-        return codes
-
-
-def _positions(values: pl.Series, table: pl.DataFrame) -> Int32:
-    """The number `n` of every value by a table of `id` and `n`, int32; as long as the values."""
-    return values.alias("id").to_frame().join(table, on="id", how="left", maintain_order="left")["n"].to_numpy()
-
-
-def _first_places(codes: Int32, places: Int64, count: int) -> Int64:
-    """Where each number stands first, of places that rise; (count,), the largest integer where it stands nowhere."""
-    first = np.full(count, np.iinfo(np.int64).max)
-    first[codes[::-1]] = places[::-1]
-    return first
 
 
 def _reject(

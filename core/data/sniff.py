@@ -17,8 +17,8 @@ from core.data.encoding import guessed_encoding, late_lines, may_be, unread_line
 from core.data.layouts import layout_fault
 from core.data.packed import GZIP, UNPACK_ERRORS, ZSTD, check_unpacked_size, is_packed
 from core.data.read import REMEDY, Head, TableFile, read_fault
+from core.did_you_mean import nearest
 from core.errors import DataError, EnvironmentFault, ProjectError
-from core.fields import nearest
 from core.files import resolved
 from core.settings import DataSettings
 

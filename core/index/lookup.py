@@ -19,7 +19,7 @@ import polars as pl
 from core.errors import DataError
 from core.index.branches import BranchTable
 from core.index.table import SHARED, ItemIndex
-from core.index.tokens import token
+from core.index.tokens import code_text, token
 
 if TYPE_CHECKING:
     from core.index.revisions.changes import Growth
@@ -234,9 +234,7 @@ class Lookup:
             ],
             "siblings": siblings,
             "sibling_count": count,
-            "raw": "".join(token(level, int(code)) for level, code in enumerate(self.raw[item]))
-            if self.raw is not None and item < self.base
-            else "",
+            "raw": code_text(self.raw[item]) if self.raw is not None and item < self.base else "",
             "conflict": self.conflict(item),
             "added": self.is_added(item),
             "removed": self.is_removed(item),

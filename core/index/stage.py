@@ -14,7 +14,7 @@ from core.fields import own_settings
 from core.index.shape import method_of, passes
 from core.project import Project
 from core.registry import QUANTIZERS
-from core.run.folder import find_run
+from core.run.listing import find_run
 from core.run.reporting import Reporter
 from core.stage import Artefacts, Settings, Stage, base_marks, options_for, plugin_marks, source_files
 from core.vectors import KINDS

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from core.errors import DataError
-from core.index.tokens import letter, token
+from core.index.tokens import code_text, letter, token
 
 SHARED = "eagertui.shared"
 
@@ -61,7 +61,7 @@ class ItemIndex:
 
     def text(self, item: int) -> str:
         """The code of an item number as tokens in a row."""
-        return "".join(token(level, int(code)) for level, code in enumerate(self.codes[item]))
+        return code_text(self.codes[item])
 
     def tokens(self) -> list[str]:
         """Every code of every level as a token, level by level."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 
@@ -15,3 +16,8 @@ def letter(level: int) -> str:
 def token(level: int, code: int) -> str:
     """How a code is written, e.g. `<a_12>`: the letter is the level."""
     return f"<{letter(level)}_{code}>"
+
+
+def code_text(codes: Iterable[int]) -> str:
+    """How a code word, or the beginning of one, is written: the tokens of its codes in a row."""
+    return "".join(token(level, int(code)) for level, code in enumerate(codes))

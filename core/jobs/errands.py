@@ -249,7 +249,7 @@ def guessed_fields(text: str) -> list[dict[str, str]]:
     """The fields of a guessed project file: key, value as TOML text, and the remark behind it."""
     import tomli
 
-    from core.fields import toml_value
+    from core.setting_values import toml_value
 
     fields: list[dict[str, str]] = []
     table = ""

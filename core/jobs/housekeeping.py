@@ -16,7 +16,8 @@ from core.files import locked, taken
 from core.pipeline import recipes_of
 from core.project import Project
 from core.run.disk import fault_of
-from core.run.folder import RunFolder, RunInfo, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import RunInfo, list_runs
 from core.run.status import UNFINISHED
 from core.safe_json import read_object
 from core.store import fingerprint

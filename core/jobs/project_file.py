@@ -10,8 +10,9 @@ from typing import Any
 
 from core.data.guess import guess_data
 from core.errors import ProjectError
-from core.fields import BadValue, convert, find, parse_text, settings_of, toml_value
+from core.fields import find, settings_of
 from core.project import Project, name_for, recipe_project
+from core.setting_values import BadValue, convert, parse_text, toml_value
 from core.settings import DataSettings
 
 _FIRST_TABLE = "run"

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 
 from core.errors import ProjectError
-from core.fields import toml_value
 from core.index.revisions.changes import newest_revision
 from core.project import Project
-from core.run.folder import find_run
+from core.run.listing import find_run
 from core.safe_json import number, read_object
+from core.setting_values import toml_value
 
 
 def continued(project: Project, run_id: str) -> list[str]:

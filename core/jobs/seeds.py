@@ -5,7 +5,8 @@ They share every artefact that no seed decides, and a comparison shows them as o
 
 from __future__ import annotations
 
-from core.run.folder import RunFolder, RunInfo, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import RunInfo, list_runs
 from core.run.status import UNFINISHED
 
 

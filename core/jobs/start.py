@@ -19,7 +19,8 @@ from core.jobs.retrain import check_base
 from core.jobs.seeds import next_of_group
 from core.project import Project
 from core.run import launch, trackers
-from core.run.folder import RunFolder, find_run, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import find_run, list_runs
 from core.run.status import UNFINISHED
 
 How = Literal["new", "started", "continued", "attached", "finished"]

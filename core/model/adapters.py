@@ -13,20 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import DataError
-from core.model.peft_layers import (
-    Adapter,
-    activate,
-    adapter_parameters,
+from core.model.forward import (
     embed_rows,
     head_layer,
     head_rows,
-    inject,
     input_layer,
     is_tied,
     plain,
-    state_of,
     wrappers,
 )
+from core.model.peft_layers import Adapter, activate, adapter_parameters, inject, state_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 
 from core.index.table import ItemIndex
-from core.model.peft_layers import input_layer, state_of
+from core.model.forward import input_layer
+from core.model.peft_layers import state_of
 from core.model.pretrained import Pretrained, kernel_of, load_model
 from core.model.token_init import code_vectors, code_words, init_token_rows
 from core.model.vocabulary import Vocabulary
-from core.settings import BackboneSettings
+from core.model_settings import BackboneSettings
 from core.training.dropout import Dropout
 
 if TYPE_CHECKING:

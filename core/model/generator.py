@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from core.model.forward import embed, head_logits, hidden_states
 from core.model.masks import Mask
-from core.model.peft_layers import embed, head_logits, hidden_states
 
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
@@ -84,7 +84,7 @@ class Generator(nn.Module):
     def states(
         self, embedded: Tensor, cache: Cache | None = None, mask: Mask | None = None, position: Tensor | None = None
     ) -> Tensor:
-        """Last-layer states; see `core.model.peft_layers.hidden_states`."""
+        """Last-layer states; see `core.model.forward.hidden_states`."""
         return hidden_states(self.lm, embedded, cache, mask, position)
 
     def word_logits(self, states: Tensor) -> Tensor:

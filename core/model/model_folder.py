@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from core.did_you_mean import nearest
 from core.errors import EnvironmentFault, ProjectError
-from core.fields import nearest
 from core.model.gguf_header import SUFFIX, check_gguf, is_gguf
 from core.project import Project
 

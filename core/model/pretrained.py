@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from core.errors import EnvironmentFault, ProjectError
 from core.files import digest
+from core.model.forward import embed, head_layer, head_logits, hidden_states, input_layer
 from core.model.masks import masks
-from core.model.peft_layers import embed, head_layer, head_logits, hidden_states, input_layer
 from core.safe_json import read_object
 
 if TYPE_CHECKING:

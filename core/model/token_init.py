@@ -20,7 +20,7 @@ from torch import Tensor
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.peft_layers import head_layer, input_layer, is_tied
+from core.model.forward import head_layer, input_layer, is_tied
 from core.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
 from core.model.model_folder import LEAST_TOKENS
-from core.settings import BackboneSettings
+from core.model_settings import BackboneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast

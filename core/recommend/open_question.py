@@ -14,7 +14,7 @@ from core.recommend.steering.steerer import Steering
 from core.recommend.wish import DEPTH, Intent, Items, Mask, WishSearch, best_items, fused_ranks, weights_of
 
 if TYPE_CHECKING:
-    from core.recommend.recommender import Recommender
+    from core.recommend.lists_of_run import ListsOfRun
 
 MODEL, POPULARITY, WISH = "model", "popularity", "wish"
 """Where a list comes from."""
@@ -42,7 +42,7 @@ class OpenList:
 
 
 def open_list(
-    recommender: Recommender, history: list[int], wish: str | None, steering: Steering | None, allowed: Mask | None,
+    recommender: ListsOfRun, history: list[int], wish: str | None, steering: Steering | None, allowed: Mask | None,
     hide_seen: bool | None, k: int,
 ) -> OpenList:  # fmt: skip
     """The list for a wish, with a history or without; or for nobody.
@@ -53,7 +53,7 @@ def open_list(
         wish: any words; None = none.
         steering: more and less of what; None = nothing.
         allowed: items that may be listed, denied ones left out already; None = all that can be recommended.
-        hide_seen: see `Recommender.recommend_many`.
+        hide_seen: see `ListsOfRun.recommend_many`.
         k: items at most.
     """
     may = np.zeros(recommender.items.height, dtype=bool)
@@ -91,7 +91,7 @@ def open_list(
     return OpenList(items[:k], fused[:k], WISH, weights, notes)
 
 
-def _popularity(recommender: Recommender, steering: Steering | None) -> npt.NDArray[np.float64]:
+def _popularity(recommender: ListsOfRun, steering: Steering | None) -> npt.NDArray[np.float64]:
     """Log-probability of every item by how often it was taken, moved by what is asked for; shape (items,)."""
     counts = np.bincount(recommender.dataset.sequences.items, minlength=recommender.items.height) + 1.0
     scores = np.log(counts / counts.sum())
@@ -102,14 +102,14 @@ def _popularity(recommender: Recommender, steering: Steering | None) -> npt.NDAr
     return np.asarray(scores)
 
 
-def _unknown(recommender: Recommender, wish: str) -> str:
+def _unknown(recommender: ListsOfRun, wish: str) -> str:
     try:
         return recommender.words.steerer.unknown(wish)
     except ProjectError:  # steering is off
         return f'nothing is known by "{wish[:80]}"'
 
 
-def wish_search(recommender: Recommender) -> WishSearch:
+def wish_search(recommender: ListsOfRun) -> WishSearch:
     """The search of a run: its items' words and text vectors, and its model where that learnt to be asked."""
     items, space = recommender.items, recommender.words.texts
     texts = [text or title or "" for text, title in zip(items["text"], items["title"], strict=True)]
@@ -118,7 +118,7 @@ def wish_search(recommender: Recommender) -> WishSearch:
     return WishSearch(texts, space, vectors, _intent(recommender), recommender.project.backbone.model != "tiny")
 
 
-def _intent(recommender: Recommender) -> Intent | None:
+def _intent(recommender: ListsOfRun) -> Intent | None:
     """Asks the model by words; None where no stage trained it to answer."""
     project, checkpoint = recommender.project, recommender.checkpoint
     trained = any(stage.tasks.get(ASKED) for stage in project.tune.stages)
@@ -148,7 +148,7 @@ def _intent(recommender: Recommender) -> Intent | None:
     return ask
 
 
-def find_item(recommender: Recommender, text: str) -> tuple[int, str]:
+def find_item(recommender: ListsOfRun, text: str) -> tuple[int, str]:
     """The item that an id or words of a title mean, and what is to be said of it.
 
     Raises:

@@ -16,7 +16,7 @@ from core.recommend.user_space import UserSpace, user_space
 from core.recommend.wish import WishSearch
 
 if TYPE_CHECKING:
-    from core.recommend.recommender import Recommender
+    from core.recommend.lists_of_run import ListsOfRun
 
 
 class WordsOfRun:
@@ -29,7 +29,7 @@ class WordsOfRun:
         ProjectError: it was not.
     """
 
-    def __init__(self, recommender: Recommender) -> None:
+    def __init__(self, recommender: ListsOfRun) -> None:
         if recommender.folder is None:
             raise ProjectError("a recommender without its run knows no words", "load it from a run")
         self._recommender = recommender

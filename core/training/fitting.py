@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from core.run.reporter import Reporter
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 
 
 def fit(

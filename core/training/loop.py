@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -25,6 +23,7 @@ from core.errors import DataError, EagerError, StopRequested
 from core.files import write_atomic, written_whole
 from core.run.reporter import Reporter
 from core.training.processes import processes
+from core.training.schedule import Schedule
 
 METRIC_EVERY = 20
 """Steps between two reports of a step's figures."""
@@ -32,88 +31,6 @@ SAVE_EVERY = 5.0
 """Seconds between two checkpoints at least; where somebody asks for one, it is written at once."""
 LOST = 60.0
 """Seconds of training that a kill may cost: an epoch that takes longer is written inside, too."""
-CHUNK = 32
-"""Batches that are sorted by length together."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long to train and with which step sizes.
-
-    Attributes:
-        epochs: passes over the batches.
-        learning_rate: the highest step size.
-        weight_decay: of AdamW, on matrices that are not embeddings.
-        warmup: share of all steps in which the step size rises.
-        shape: `cosine`, `linear`, `constant` or `wsd` (constant, then falling at the end) afterwards.
-        ema: decay of the running mean of the weights; 0 = none.
-        anneal: share of the steps after the rise in which `wsd` falls; 0 = none.
-        anneal_to: what it falls to, as a share of the highest.
-        anneal_shape: how it falls: `linear`, or `sqrt`: by the root of the part of the fall that is over.
-    """
-
-    epochs: int
-    learning_rate: float
-    weight_decay: float = 0.0
-    warmup: float = 0.05
-    shape: str = "cosine"
-    ema: float = 0.0
-    anneal: float = 0.1
-    anneal_to: float = 0.0
-    anneal_shape: str = "linear"
-
-    def factor(self, step: int, total: int) -> float:
-        """Step size at `step` of `total`, as a share of the highest."""
-        rising = max(1, round(self.warmup * total))
-        if step < rising:
-            return (step + 1) / rising
-        left = 1.0 - (step - rising) / max(1, total - rising)
-        shapes = {
-            "cosine": 0.5 * (1.0 - math.cos(math.pi * left)),
-            "linear": left,
-            "wsd": self._annealed(left),
-        }
-        return shapes.get(self.shape, 1.0)
-
-    def _annealed(self, left: float) -> float:
-        """What `wsd` is where a share of the steps is left: 1, then down to `anneal_to` (arXiv 2404.06395).
-
-        The root is that of Hägele et al. 2024 (arXiv 2405.18392): steep at first, flat at the end.
-        """
-        share = min(1.0, left / self.anneal) if self.anneal else 1.0
-        falls = share if self.anneal_shape == "linear" else 1.0 - math.sqrt(1.0 - share)
-        return self.anneal_to + (1.0 - self.anneal_to) * falls
-
-
-def bucketed(
-    lengths: npt.NDArray[np.integer], size: int, seed: Sequence[int], budget: int = 0
-) -> list[npt.NDArray[np.int64]]:
-    """Batches of rows of like length, in random order.
-
-    Args:
-        lengths: of every row, in tokens.
-        size: rows a batch at most.
-        seed: of the order; an epoch's number belongs in it.
-        budget: tokens a batch at most, padding included; 0 = no bound.
-
-    Returns:
-        Row numbers of every batch; int64, each of shape (rows,).
-    """
-    rng = np.random.default_rng(list(seed))
-    order = rng.permutation(len(lengths))
-    batches: list[npt.NDArray[np.int64]] = []
-    span = size * CHUNK  # sorted chunk by chunk, which leaves more to chance than one sort
-    for start in range(0, len(order), span):
-        chunk = order[start : start + span]
-        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
-        first = 0
-        for i in range(1, len(chunk) + 1):
-            # The chunk rises, so the next row's length is what all of the batch would be padded to.
-            full = i - first >= size or i == len(chunk)
-            if full or (budget and int(lengths[chunk[i]]) * (i - first + 1) > budget):
-                batches.append(chunk[first:i])
-                first = i
-    return [batches[i] for i in rng.permutation(len(batches))]
 
 
 @dataclass

@@ -9,10 +9,10 @@ from typing import Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
+from core.model_settings import StageSettings, TuneSettings
 from core.prompts.render import RenderedRow
 from core.prompts.tasks import task_seed
-from core.settings import StageSettings, TuneSettings
-from core.training.loop import bucketed
+from core.training.bucketing import bucketed
 from core.tune.batch import Batch, collate
 from core.tune.soft_targets import SoftTargets
 from core.tune.target_rows import SequentialRows, TargetRows

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.model.dense import DenseHead
-from core.settings import ContrastSettings
+from core.model_settings import ContrastSettings
 from core.training.softmax import Offsets, softmax_loss
 from core.training.unit import unit_rows
 from core.tune.losses import LossValue, TargetStates

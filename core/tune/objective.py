@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from core.model.generator import Generator
 from core.model.trie import Trie
+from core.model_settings import TuneSettings
 from core.prompts.tasks import task_number
 from core.registry import TASKS
-from core.settings import TuneSettings
 from core.training.dropout import dropout
 from core.tune.batch import Batch
 from core.tune.losses import TargetStates

@@ -29,8 +29,9 @@ from core.model.pretrained import kernel_of
 from core.model.vocabulary import train_tokenizer
 from core.project import Project
 from core.run.reporting import Reporter
+from core.training.bucketing import bucketed
 from core.training.fitting import fit
-from core.training.loop import Schedule, bucketed
+from core.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.settings import TuneSettings
+from core.model_settings import TuneSettings
 
 
 def prefix_rewards(levels: int) -> Tensor:

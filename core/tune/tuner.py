@@ -28,13 +28,14 @@ from core.model.peft_layers import adapt
 from core.model.pretrained import check_length, own_dtype
 from core.model.trie import Trie
 from core.model.vocabulary import build_vocabulary
+from core.model_settings import StageSettings
 from core.project import Project
 from core.prompts.task_data import TaskData
 from core.prompts.wordings import own_folder, wording_file
 from core.run.launch import rank
 from core.run.reporter import Reporter
-from core.settings import StageSettings
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 from core.tune.batches import StageBatches
 from core.tune.losses import CONTRAST, project_losses, stage_losses
 from core.tune.objective import Objective

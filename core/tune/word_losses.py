@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from core.model.peft_layers import caps_logits, head_layer, head_logits, learned_rows
+from core.model.forward import caps_logits, head_layer, head_logits, learned_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

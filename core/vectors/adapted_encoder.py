@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from core.data.arrays import Int64
 from core.errors import DataError
 from core.training.fitting import fit
-from core.training.loop import Schedule
+from core.training.schedule import Schedule
 from core.vectors import ItemVectors, VectorTask
 from core.vectors.attribute_dropout import (
-    Int64,
     ViewContrast,
     Views,
     item_batches,

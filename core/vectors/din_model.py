@@ -25,7 +25,7 @@ from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
 from core.training.dropout import dropout
 from core.training.fitting import fit
-from core.training.loop import Schedule
+from core.training.schedule import Schedule
 from core.vectors import ItemVectors
 
 GROUPS = (5, 4, 2, 2, 1, 1, 1, 1, 1, 1)

@@ -24,7 +24,7 @@ from torch.nn import functional
 from core.data.arrays import Int64, Sequences
 from core.run.reporter import Reporter
 from core.training.fitting import fit
-from core.training.loop import Schedule
+from core.training.schedule import Schedule
 from core.vectors import ItemVectors
 from core.vectors.align import ITEMS, USERS, Aligning, NodeTexts
 from core.vectors.text_projection import keep_projection

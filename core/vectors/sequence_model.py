@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from core.data.arrays import Sequences
 from core.run.reporter import Reporter
+from core.training.bucketing import bucketed
 from core.training.fitting import fit
-from core.training.loop import Schedule, bucketed
+from core.training.schedule import Schedule
 
 SCORE_BATCH = 512
 """Histories that are scored at once."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cost import ITEM_VECTOR, MB, Cost, Job, Work
 from core.errors import ProjectError
 from core.project import Project
 from core.registry import ALIGNMENTS, BEHAVIOR_VECTORS, TEXT_VECTORS, Registry
@@ -24,21 +22,15 @@ from core.stage import (
     source_files,
 )  # fmt: skip
 from core.vectors import ItemVectors, VectorProvider, VectorTask
+from core.vectors.vectors_cost import BEHAVIOR_COST, SASREC_COST, SEMANTIC_COST, TEACHER_COST
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.vectors.align import Aligning
 
-SASREC_STEP, SASREC_SCORE = 8e-3, 2.7e-9  # seconds a step; a score
-SCORES = 10.0  # copies of the scores of the items that a batch holds
-TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
-CONFIG = 1.0
 OF_TEXT = ("features", "codes", "preferences")
 """Settings of the SASRec that reads text alone."""
 CONTRAST_SETTINGS = ("contrast_users", "contrast_items", "contrast_neighbours", "neighbours", "replace")
-COSINE, POOL = 6e-9, 1 << 15  # seconds a cosine of two histories, its place among the nearest included
-ALIGNED_STEP = 0.01  # seconds of an alignment in a step
-PREFERENCES = 17e-6  # seconds of a state that attends over the groups of its history
 
 
 def active_sources(project: Project, wanted: tuple[str, ...] = ()) -> list[str]:
@@ -321,96 +313,7 @@ def make_behavior(project: Project, made: Artefacts, folder: Path, reporter: Rep
     return {"source": vectors.source, "dim": vectors.matrix.shape[1], "never_in_training": int((~vectors.known).sum())}
 
 
-def _vectors_work(job: Job, stage: str, registry: Registry[Any]) -> Work | None:
-    settings = job.settings(stage)
-    work: Work | None = registry.get(settings["source"]).work(job, settings["source"], float(settings["dim"]))
-    return work
-
-
-def _sasrec_work(job: Job, stage: str = "sasrec", features: float = 0.0) -> Work:
-    settings, sizes = job.settings(stage), job.sizes
-    width, layers, batch = (int(settings[key]) for key in ("hidden_size", "layers", "batch_users"))
-    rows = sizes.train > 1
-    lengths = sizes.train[rows].clip(max=int(settings["max_history"]) + 1)
-    users = sizes.users[rows]
-    targets = float(((lengths - 1) * users).sum())
-    # A batch holds at most `batch` users, and ten times as many items.
-    steps = float(((lengths / (10 * batch)).clip(min=1 / batch) * users).sum())
-    mean = targets / max(1, int(users.sum()))
-    layer = 24.0 * width**2 + 4.0 * mean * width
-    scored = _scored(job, settings)
-    epoch = job.trained(3 * targets * (layers * layer + 2.0 * scored * width))
-    epoch += job.trained(steps * 8.0 * sizes.items * features * width)
-    epoch += Work(shared=steps * (SASREC_STEP + sizes.items * width * ITEM_VECTOR))
-    epoch += Work(shared=targets * scored * SASREC_SCORE)
-    neighbours, rows_asked = settings.get("contrast_neighbours", ""), float(users.sum())
-    if settings.get("contrast_items") or neighbours == "self":  # two copies of each row, cut at the middle on average
-        epoch += job.trained(3 * targets * layers * layer)
-    if settings.get("contrast_users"):
-        searched = rows_asked * min(rows_asked, POOL) if neighbours == "text" else 0.0
-        epoch += Work(shared=searched * COSINE + steps * SASREC_STEP / 8)
-    if "align" in settings:
-        epoch += Work(shared=steps * ALIGNED_STEP)
-    if settings.get("preferences"):
-        epoch += Work(shared=targets * PREFERENCES)
-    return epoch * float(settings["epochs"])
-
-
-def _scored(job: Job, settings: Mapping[str, Any]) -> int:
-    """Items that a target is scored among in training."""
-    return min(job.sizes.items, int(settings.get("negatives", 0)) or job.sizes.items)
-
-
-def _teacher_work(job: Job) -> Work:
-    semantic = job.settings("semantic")
-    return _sasrec_work(job, "teacher", 384.0 if ":" in semantic["source"] else float(semantic["dim"]))
-
-
-def _scores(job: Job, stage: str) -> float:
-    settings = job.settings(stage)
-    batch = float(settings["batch_users"]) * 10 * _scored(job, settings) * 4 * MB
-    features = 24.0 * job.sizes.items * 256 * MB if stage == "teacher" else 0.0
-    vectors = 16.0 * job.sizes.items * float(settings["hidden_size"]) * MB
-    return SCORES * batch + vectors + features
-
-
-def _model_disk(job: Job, stage: str) -> float:
-    parameters = job.sizes.items * float(job.settings(stage)["hidden_size"])
-    features = job.sizes.items * 256 * 4 * MB if stage == "teacher" else 0.0
-    return parameters * 4 * (1 + 2 * 3) * MB + 3 * features + CONFIG
-
-
-def _vectors_disk(job: Job, stage: str) -> float:
-    return job.sizes.items * float(job.settings(stage)["dim"]) * 4 * MB
-
-
-def _model_cost(stage: str, work: Callable[[Job], Work]) -> Cost:
-    """The cost of a sequential model."""
-    return Cost(
-        work,
-        lambda job: _scores(job, stage),
-        lambda job: _model_disk(job, stage),
-        lambda settings: [("", int(settings["epochs"]))],
-    )
-
-
-SEMANTIC = Stage(
-    "semantic", 2, semantic_settings, inputs("data"), make_semantic,
-    Cost(
-        lambda job: _vectors_work(job, "semantic", TEXT_VECTORS),
-        lambda job: job.sizes.text_mb * TEXT_COUNTED + 3 * 8.0 * job.sizes.items * 513 * MB,
-        lambda job: _vectors_disk(job, "semantic"),
-    ),
-)  # fmt: skip
-SASREC = Stage("sasrec", 1, sasrec_settings, sasrec_inputs, make_sasrec, _model_cost("sasrec", _sasrec_work))
-BEHAVIOR = Stage(
-    "behavior", 1, behavior_settings, behavior_inputs, make_behavior,
-    Cost(
-        lambda job: _vectors_work(job, "behavior", BEHAVIOR_VECTORS),
-        lambda job: job.sizes.items * 128 * 4 * 4 * MB,
-        lambda job: job.sizes.items * 128 * 4 * MB,
-    ),
-)  # fmt: skip
-TEACHER = Stage(
-    "teacher", 1, teacher_settings, teacher_inputs, make_teacher, _model_cost("teacher", _teacher_work)
-)
+SEMANTIC = Stage("semantic", 2, semantic_settings, inputs("data"), make_semantic, SEMANTIC_COST)
+SASREC = Stage("sasrec", 1, sasrec_settings, sasrec_inputs, make_sasrec, SASREC_COST)
+BEHAVIOR = Stage("behavior", 1, behavior_settings, behavior_inputs, make_behavior, BEHAVIOR_COST)
+TEACHER = Stage("teacher", 1, teacher_settings, teacher_inputs, make_teacher, TEACHER_COST)

@@ -129,7 +129,7 @@ def parse_values(texts: Sequence[str]) -> dict[str, Any]:
     Raises:
         ProjectError: another key, or a value that does not fit it.
     """
-    from core.fields import BadValue
+    from core.setting_values import BadValue
     from eagertui.forms.form_model import value_of
 
     values: dict[str, Any] = {}
@@ -158,9 +158,9 @@ def with_values(guessed: str, values: Mapping[str, Any]) -> str:
     """The text of a guessed project file with a person's values in their lines."""
     import tomli
 
-    from core.fields import toml_value
     from core.jobs.project_file import with_recipe
     from core.project import all_settings
+    from core.setting_values import toml_value
 
     if "recipe" in values:
         guessed = with_recipe(guessed, values["recipe"])

@@ -53,7 +53,8 @@ def _settings_help(recipe: str) -> str:
 
 def _recipe_value(project: Project, key: str) -> str:
     """A setting's value as TOML text; of a stage's setting all values where they differ."""
-    from core.fields import toml_value, value_at
+    from core.fields import value_at
+    from core.setting_values import toml_value
 
     _, stages, name = key.partition("tune.stages.")
     if not stages:

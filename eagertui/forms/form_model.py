@@ -15,9 +15,10 @@ from typing import Any
 
 from core import fields
 from core.errors import ProjectError
-from core.fields import BadValue, Setting, toml_value
+from core.fields import Setting
 from core.project import Project, all_settings, nearest_recipe
 from core.recipes import RecipeCard, recipe_cards, recipe_paths
+from core.setting_values import BadValue, convert, parse_text, toml_value
 from eagertui.cli.verbs.index import ONLY_INDEX
 from eagertui.plain import near as near
 
@@ -152,7 +153,7 @@ def value_of(key: str, text: str) -> Any:
     spec, kind = fields.find(Project, tuple(key.split(".")))
     if spec is None:
         raise BadValue(fields.unknown_key(Project, key))
-    value = fields.convert(fields.parse_text(text, kind), kind, spec.metadata)
+    value = convert(parse_text(text, kind), kind, spec.metadata)
     if key == "recipe" and value not in recipe_paths():
         near = nearest_recipe(value)
         there = f"there are: {', '.join(recipe_paths())}"

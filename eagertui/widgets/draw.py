@@ -11,7 +11,7 @@ from datetime import datetime
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from core.run.folder import RunInfo
+from core.run.listing import RunInfo
 from core.run.status import Status
 from core.safe_json import number as figure
 from eagertui.cli.output.lists import GLYPHS

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE, read_difference
-from core.run.folder import RunInfo
+from core.run.listing import RunInfo
 from core.run.rankings import OURS, both_protocols, headline, protocol_of
 from core.run.status import UNFINISHED, Status
 from core.safe_json import number

@@ -241,7 +241,7 @@ def small_lm(family: str, folder: Path, index: ItemIndex, frame: str = "") -> tu
 
     from core.model.backbone import build_backbone
     from core.model.vocabulary import build_vocabulary, train_tokenizer
-    from core.settings import BackboneSettings
+    from core.model_settings import BackboneSettings
 
     if family == "tiny":
         settings = BackboneSettings("tiny", 16, layers=2, heads=2, intermediate_size=32, text_vocabulary=300)

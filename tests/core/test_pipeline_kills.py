@@ -22,7 +22,8 @@ import pytest
 
 from core.pipeline import recipes_of
 from core.project import Project
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from core.run.status import Status
 from core.store import STAGE_FILE, Store, fingerprint
 from tests.core.engine_tools import stages_of

@@ -21,7 +21,8 @@ import pytest
 
 from core.files import digest
 from core.project import Project
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from tests.core.engine_tools import copy_stages, stages_of, walks, write_world
 
 pytestmark = pytest.mark.lm

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.run import launch
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from eagertui.app import EagerApp
 from eagertui.cli.verbs import place_of
 from tests.eagertui.app_tools import PROJECT, QUICK, Eyes, fake_engine, new_run

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from core.run import launch
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from eagertui.actions import PLACES
 from eagertui.cli import create_project
 from tests.core.run.run_tools import is_alive

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from core.evaluate.compare import BETTER, NOT_CLEAR, WORSE
-from core.run.folder import RunFolder, run_info
+from core.run.folder import RunFolder
+from core.run.listing import run_info
 from core.run.rankings import SEEN_HIDDEN, SEEN_KEPT, both_protocols, protocol_card, protocol_of
 from core.run.status import STATES, Status
 from eagertui.cli.output.metrics_table import metrics_table

@@ -20,7 +20,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from core.errors import EagerError
-from core.fields import toml_value
+from core.setting_values import toml_value
 from eagertui.forms.pick_file import PathInput
 from eagertui.forms.settings_form import SettingsForm
 from eagertui.widgets.draw import clip, fill, safe

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from core.run.folder import list_runs
+from core.run.listing import list_runs
 from tests.eagertui.app_tools import new_run
 from tests.eagertui.cli.cli_tools import eager, fake_eager
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.run.folder import list_runs
+from core.run.listing import list_runs
 from tests.eagertui.app_tools import new_run
 from tests.eagertui.cli.cli_tools import ROOT, environment
 

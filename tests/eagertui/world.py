@@ -24,12 +24,12 @@ import polars as pl
 import pytest
 from textual.widgets import Input
 
-from core.fields import toml_value
 from core.files import write_atomic
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.identity import identity
 from core.run.status import Status
+from core.setting_values import toml_value
 from eagertui.config import Memory
 from tests.eagertui.index_tools import some_codes, write_index
 from tests.eagertui.run_story import Story

@@ -20,7 +20,8 @@ from core.index.quantize import Codes, Matrix, Quantized, Task
 from core.index.quantize.network import Guide, Network
 from core.index.quantize.residual import BLOCK, encode, fit
 from core.index.shape import passes
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 
 PLAIN = 0.25
 """Share of the epochs in which the auto-encoder learns without codes, so that k-means sorts encodings that mean

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.baselines import Scorer
 from core.errors import DataError, EagerError
 from core.index.branches import BranchTable
-from core.index.tokens import token
+from core.index.tokens import code_text, token
 from core.machine import device_of
 from core.recommend.encoded import encode
-from core.recommend.evidence import baseline_places
+from core.recommend.evidence.baseline_places import FittedBaselines, fitted
 from core.recommend.evidence.beam_trace import KeptLevel, fell_at, watched_search
 from core.recommend.evidence.leave_one_out import drops
 from core.recommend.evidence.local_writer import EvidenceWriter
@@ -142,8 +141,10 @@ class Explainer:
         return TrainingPairs(self._recommender.dataset.train(), self._recommender.dataset.n_items)
 
     @cached_property
-    def _baselines(self) -> dict[str, Scorer]:
-        return baseline_places.fitted(self._recommender.project, self._recommender.dataset, self._folder)
+    def baselines(self) -> FittedBaselines:
+        """The baselines of the run."""
+        own = self._recommender
+        return fitted(own.project, own.dataset, self._folder, own.listed)
 
     @property
     def visible(self) -> int:
@@ -206,6 +207,7 @@ class Explainer:
         listable = (question.allowed is None or bool(question.allowed[number])) and not (question.hide_seen and seen)
         removals, preferences = self._deletions(question, number)
         strongest = self._pairs.strongest(history, number)
+        ranks = self.baselines.places(history, number, question.hide_seen)
         return Evidence(
             question.user,
             question.history_kind,
@@ -222,7 +224,7 @@ class Explainer:
             self.vectors[0],
             preferences,
             strongest and Transition(self.named(strongest[0]), *strongest[1:]),
-            self._baseline_ranks(question, number),
+            tuple(BaselineRank(name, rank) for name, rank in ranks.items()),
             self.traces(question, [number])[0],
         )
 
@@ -278,9 +280,8 @@ class Explainer:
         branch = self.branches.find(codes)
         only = end - first == 1 or branch < 0
         items = 1 if branch < 0 else int(self.branches.size[branch])
-        text = "".join(token(depth, code) for depth, code in enumerate(codes))
         words = () if only else tuple(self.branches.words(branch))
-        return Prefix(text, words, items, self.named(item).title if only else "", rounded(log_prob))
+        return Prefix(code_text(codes), words, items, self.named(item).title if only else "", rounded(log_prob))
 
     def _path_log_probs(self, history: Sequence[int], items: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Log-probability of every code of some items; shape (items, levels)."""
@@ -333,8 +334,7 @@ class Explainer:
     def _label(self, branch: int, item: int) -> tuple[str, ...]:
         """The words of a branch; its code where it has none."""
         depth = int(self.branches.depth[branch])
-        codes = self._codes[item, :depth].tolist()
-        return tuple(self.branches.words(branch)) or ("".join(token(level, code) for level, code in enumerate(codes)),)
+        return tuple(self.branches.words(branch)) or (code_text(self._codes[item, :depth]),)
 
     def _rank(self, question: Question, item: int, listed: npt.NDArray[np.integer]) -> int | None:
         """The item's place in the list, or behind its end among what the search came upon."""
@@ -345,33 +345,6 @@ class Explainer:
         hidden = np.isin(found, question.history) & question.hide_seen
         places = np.flatnonzero(found[~hidden] == item)
         return int(places[0]) + 1 if len(places) and places[0] >= question.k else None
-
-    def _baseline_ranks(self, question: Question, item: int) -> tuple[BaselineRank, ...]:
-        count = self._recommender.dataset.n_items
-        hidden = self._not_counted(question)
-        ranks = baseline_places.places(self._baselines, question.history, item, count, hidden)
-        return tuple(BaselineRank(name, rank) for name, rank in ranks.items())
-
-    def _not_counted(self, question: Question) -> npt.NDArray[np.bool_]:
-        """Items that no baseline's list holds: removed ones, and seen ones where these are hidden; shape (items,)."""
-        count = self._recommender.dataset.n_items
-        hidden = np.ones(count, dtype=bool)
-        hidden[self._recommender.listed[self._recommender.listed < count]] = False
-        if question.hide_seen:
-            hidden[[one for one in question.history if one < count]] = True
-        return hidden
-
-    @property
-    def baseline_names(self) -> list[str]:
-        """The baselines of the run that can still be asked."""
-        return list(self._baselines)
-
-    def baseline_list(self, question: Question, name: str) -> list[int]:
-        """What a baseline would list under the same restrictions: item numbers, best first, at most `question.k`."""
-        hidden = self._not_counted(question)
-        if question.allowed is not None:
-            hidden |= ~question.allowed[: len(hidden)]
-        return baseline_places.best(self._baselines[name], question.history, len(hidden), hidden, question.k)
 
     def _visible(self, history: Sequence[int]) -> npt.NDArray[np.int64]:
         """What the model sees of a history, padded as a list's row is; shape (length,)."""

@@ -23,7 +23,7 @@ from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.run.reporter import Reporter
 from core.training.fitting import fit
-from core.training.loop import Schedule
+from core.training.schedule import Schedule
 
 EPOCHS, BATCH, RATE = 2, 256, 1e-3
 ROWS = 16_384

@@ -24,13 +24,14 @@ def baseline_list(run: ServedRun, request: Request) -> dict[str, Any]:
     began = time.perf_counter()
     recommender, explainer = run.recommender, run.recommender.explainer
     question, target = question_of(run, request)
-    names = explainer.baseline_names[::-1]  # the strongest stands last in the settings
+    names = explainer.baselines.names[::-1]  # the strongest stands last in the settings
     name = str(request.get("baseline") or (names[0] if names else ""))
     if name not in names:
         raise DataError(f"no baseline {name[:80]!r} in this run", f"it has {', '.join(names) or 'none'}")
     seen = set(question.history)
     items = []
-    for rank, item in enumerate(explainer.baseline_list(question, name), 1):
+    listed = explainer.baselines.best(name, question.history, question.hide_seen, question.allowed, question.k)
+    for rank, item in enumerate(listed, 1):
         item_id, title = recommender.named(item)
         items.append({"rank": rank, "item_id": item_id, "title": title, "seen": item in seen})
     target_id = None if target is None else recommender.named(target)[0]

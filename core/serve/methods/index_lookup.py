@@ -6,7 +6,7 @@ from typing import Any
 
 from core.errors import DataError
 from core.index.lookup import Lookup
-from core.index.tokens import token
+from core.index.tokens import code_text, token
 from core.serve.methods.params import Params, limit_of, offset_of
 from core.serve.served_run import ServedRun
 
@@ -60,7 +60,7 @@ def branch(run: ServedRun, params: Params) -> dict[str, Any]:
     offset, limit = offset_of(params), limit_of(params)
     number = table.find(prefix)
     if number < 0:
-        tokens = "".join(token(level, code) for level, code in enumerate(prefix[: table.levels])) or "nothing"
+        tokens = code_text(prefix[: table.levels]) or "nothing"
         raise DataError(f"no branch {tokens} in the index of this run", "its items have other codes")
     depth, (added, removed) = len(prefix), lookup.changes(number)
     children = [

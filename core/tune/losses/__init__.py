@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.model_settings import StageSettings
 from core.project import Project
 from core.registry import LOSSES
-from core.settings import StageSettings
 from core.stage import options_for
 from core.vectors import ItemVectors
 

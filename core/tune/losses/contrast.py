@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from core.settings import ContrastSettings
+from core.model_settings import ContrastSettings
 from core.tune.losses import Loss
 from core.vectors import ItemVectors
 

@@ -75,7 +75,7 @@ class ContrastiveVectors(VectorProvider):
             from core.vectors.adapted_encoder import encode_adapted
 
             return encode_adapted(task, _model(task), task.folder / self.kept[0])
-        from core.vectors.attribute_dropout import FieldEncoder
+        from core.vectors.column_encoder import FieldEncoder
 
         encoder = FieldEncoder.load(task.folder / self.kept[0])
         return encoder.encode(task.field_texts or dict.fromkeys(encoder.terms, task.texts))

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import DataError
-from core.index.tokens import token
+from core.index.tokens import code_text
 from core.safe_json import figures, read_object
 from eagertui.cli.output.index_diff import diff_lines
 from eagertui.cli.output.lists import output, plain_table
@@ -45,7 +45,7 @@ def report_of(folder: Path, growth: Growth) -> dict[str, Any]:
     added = [
         {
             "item_id": item, "title": title, "removed": item in growth.removed,
-            "code": "".join(token(level, code) for level, code in enumerate(codes)),
+            "code": code_text(codes),
         }
         for (item, title, _), codes in zip(growth.items.iter_rows(), growth.codes.tolist(), strict=True)
     ]  # fmt: skip

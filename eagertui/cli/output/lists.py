@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.run.folder import RunInfo
+from core.run.listing import RunInfo
 from eagertui.plain import duration, visible
 
 PIPE_WIDTH = 120

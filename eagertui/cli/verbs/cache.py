@@ -125,7 +125,7 @@ def _long(args: argparse.Namespace, work: str, request: dict[str, Any]) -> int:
 
 
 def _run(args: argparse.Namespace) -> RunFolder:
-    from core.run.folder import WITH_MODEL, find_run
+    from core.run.listing import WITH_MODEL, find_run
 
     return find_run(load_project(args.project).runs_dir, args.run, WITH_MODEL)
 

@@ -22,7 +22,7 @@ def compare(args: argparse.Namespace) -> int:
     """Set runs side by side."""
     from core.evaluate.comparison.as_object import comparison_object
     from core.evaluate.comparison.comparison_of_runs import RANKING_METRICS, Comparison
-    from core.run.folder import find_run
+    from core.run.listing import find_run
     from eagertui.cli.output import comparison_table
     from eagertui.cli.output.narration import narration
 
@@ -58,7 +58,7 @@ def _runs(project: Project, names: list[str]) -> tuple[list[MeasuredRun], list[s
     """
     from core.errors import EagerError, ProjectError
     from core.evaluate.comparison.measured_run import load_run
-    from core.run.folder import find_run, list_runs
+    from core.run.listing import find_run, list_runs
 
     if names:
         return [load_run(folder) for folder in dict.fromkeys(find_run(project.runs_dir, name) for name in names)], []

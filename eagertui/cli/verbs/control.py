@@ -20,8 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def control(args: argparse.Namespace) -> int:
     """Ask the engine of a run for something, by default of the newest at work; `kill` loses what was not saved."""
-    from core.run.folder import find_run, list_runs
     from core.run.launch import kill, send
+    from core.run.listing import find_run, list_runs
     from eagertui.cli.output.narration import narration
 
     runs_dir = load_project(args.project).runs_dir

@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Measure a run again and show its metrics."""
-    from core.run.folder import find_run
+    from core.run.listing import find_run
     from eagertui.cli import engine_process
     from eagertui.cli.output.metrics_table import show_metrics
     from eagertui.cli.output.narration import narration

@@ -20,7 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write a run's model and print where."""
-    from core.run.folder import WITH_MODEL, RunFolder, find_run
+    from core.run.folder import RunFolder
+    from core.run.listing import WITH_MODEL, find_run
     from eagertui.cli import engine_process
     from eagertui.cli.output.narration import narration
 

@@ -84,7 +84,7 @@ def diff(args: argparse.Namespace) -> int:
 
 def take(args: argparse.Namespace) -> int:
     """Build an index from a file of codes."""
-    from core.fields import toml_value
+    from core.setting_values import toml_value
     from eagertui.cli import following
     from eagertui.cli.output.narration import narration
 
@@ -146,7 +146,8 @@ def _run(args: argparse.Namespace) -> RunFolder:
 
 def _find(args: argparse.Namespace, *names: str | None) -> list[RunFolder]:
     """The runs of these names; None is the newest with an index."""
-    from core.run.folder import RunFolder, find_run, list_runs
+    from core.run.folder import RunFolder
+    from core.run.listing import find_run, list_runs
 
     if all(name and (Path(name) / "run.json").is_file() for name in names):
         return [RunFolder(Path(name)) for name in names if name]

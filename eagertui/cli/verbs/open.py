@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def open_at(args: argparse.Namespace) -> int:
     """Open the app."""
-    from core.fields import nearest
+    from core.did_you_mean import nearest
     from eagertui.actions import PLACES
     from eagertui.cli.open_app import open_app
 

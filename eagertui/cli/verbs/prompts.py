@@ -31,7 +31,7 @@ def prompts(args: argparse.Namespace) -> int:
     project = load_project(args.project, () if args.run else args.overrides)
     path = project.path
     if args.run:
-        from core.run.folder import find_run
+        from core.run.listing import find_run
 
         path = find_run(project.runs_dir, args.run).project_path
     argv = [str(path), "--rows", str(args.rows or (ROWS if args.task else 1))]

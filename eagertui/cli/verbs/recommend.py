@@ -74,8 +74,8 @@ def list_question(args: argparse.Namespace) -> dict[str, Any]:
 def recommend(args: argparse.Namespace) -> int:
     """Ask a run's serving process for one list and show it."""
     from core.data.known_ids import check_user
-    from core.run.folder import WITH_MODEL, find_run
     from core.run.launch import engine_command
+    from core.run.listing import WITH_MODEL, find_run
     from core.serve.client import ask_once
     from eagertui.cli.engine_process import tell_progress
 
@@ -126,7 +126,7 @@ def show_list(folder: RunFolder, result: dict[str, Any], as_json: bool) -> None:
 
 def _all_users(args: argparse.Namespace) -> int:
     """Write every user's list into a file."""
-    from core.run.folder import WITH_MODEL, find_run
+    from core.run.listing import WITH_MODEL, find_run
     from eagertui.cli.engine_process import errand, tell_progress
 
     if args.out is None:

@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def runs(args: argparse.Namespace) -> int:
     """List the runs, or do what an option asks."""
     from core.jobs.housekeeping import pruning, removal
-    from core.run.folder import closed_runs, find_run, list_runs
+    from core.run.listing import closed_runs, find_run, list_runs
     from eagertui.cli.output.lists import run_row, show_runs
 
     runs_dir = load_project(args.project).runs_dir

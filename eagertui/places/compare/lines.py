@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from core.evaluate.compare import BETTER, WORSE
-from core.run.folder import RunInfo
+from core.run.listing import RunInfo
 from eagertui.cli.output.comparison_table import rank_text, written
 from eagertui.widgets.draw import FAINT, Part, clip, fill, line, metric, safe, short_id, spread, when
 from eagertui.widgets.row_list import Row

@@ -17,7 +17,8 @@ from textual.content import Content
 
 from core.assets import is_demo
 from core.errors import EagerError
-from core.run.folder import RunFolder, RunInfo
+from core.run.folder import RunFolder
+from core.run.listing import RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.compare.compare_wish import VIEWS, CompareWish
 from eagertui.places.compare.lines import HEAD, run_row

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.run.folder import RunInfo
-from core.run.listing import RunList
+from core.run.listing import RunInfo, RunList
 from core.safe_json import figures, read_object
 
 

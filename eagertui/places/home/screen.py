@@ -12,7 +12,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from core.run.folder import RunFolder, RunInfo
+from core.run.folder import RunFolder
+from core.run.listing import RunInfo
 from eagertui.actions import own_bindings
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo

@@ -16,7 +16,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from core.index.tokens import letter, token
+from core.index.tokens import code_text, letter
 from eagertui.places.index.item_code import titled
 from eagertui.widgets.draw import Part, bar, clip, fill
 from eagertui.widgets.table.cursor_view import CursorView
@@ -170,7 +170,7 @@ class CodeTree(CursorView):
         if spot.item >= 0:
             return self._lookup.item_id(spot.item)
         tree = self._lookup.branches
-        return "".join(token(level, tree.code[row]) for level, row in enumerate(tree.path(spot.branch)[1:]))
+        return code_text(tree.code[tree.path(spot.branch)[1:]])
 
     def show(self, lookup: Lookup | None) -> None:
         """Show another tree; of the same items and codes, what was open stays open."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from core.index.tokens import letter, token
+from core.index.tokens import code_text, letter
 from eagertui.places.index.item_code import mark, titled
 from eagertui.plain import duration
 from eagertui.widgets.chart.bars import compact, dense
@@ -205,7 +205,7 @@ def level_lines(
 def branch_name(lookup: Lookup, branch: int) -> str:
     """The tokens of a branch and its words, for the border."""
     tree = lookup.branches
-    tokens = "".join(token(level, tree.code[row]) for level, row in enumerate(tree.path(branch)[1:]))
+    tokens = code_text(tree.code[tree.path(branch)[1:]])
     return f"{tokens} {', '.join(tree.words(branch))}".strip() if branch else "All items"
 
 

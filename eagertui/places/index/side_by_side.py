@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from core.errors import DataError, EagerError
-from core.run.folder import RunInfo
+from core.run.listing import RunInfo
 from eagertui.overlays.modals import Finder
 from eagertui.places.index.opening import Artefact, find_index
 from eagertui.widgets.draw import line, safe, short_id, when

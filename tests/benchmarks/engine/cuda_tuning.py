@@ -35,7 +35,7 @@ from core.model.generator import Generator
 from core.model.peft_layers import adapt
 from core.model.pretrained import kernel_of
 from core.model.trie import Trie
-from core.settings import LoraSettings, StageSettings, TuneSettings
+from core.model_settings import LoraSettings, StageSettings, TuneSettings
 from core.tune.batches import StageBatches
 from core.tune.objective import Objective
 from core.tune.target_rows import SequentialRows, every_item_rows

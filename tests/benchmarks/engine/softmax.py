@@ -28,7 +28,7 @@ from core.data.dataset import Dataset
 from core.machine import prepare, use_bf16
 from core.project import Project
 from core.run.folder import RunFolder
-from core.training.loop import bucketed
+from core.training.bucketing import bucketed
 from core.vectors.sasrec_model import MEAN_LENGTH, SasRec, _NextItem
 from core.vectors.sequence_model import SequenceBatch, padded
 

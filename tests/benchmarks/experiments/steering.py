@@ -43,7 +43,7 @@ from core.recommend.recommender import Recommender
 from core.recommend.stage import train_experts
 from core.recommend.steering.steerer import Steerer, Steering
 from core.recommend.steering.tags import BRANCH, Tag, TagTable
-from core.run.folder import find_run
+from core.run.listing import find_run
 from core.run.reporting import NullReporter
 
 RESULTS = Path(__file__).parent / "results" / "steering.json"

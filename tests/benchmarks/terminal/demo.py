@@ -21,7 +21,8 @@ import numpy as np
 from core.assets import assets_path
 from core.project import Project
 from core.run.events import EventReader
-from core.run.folder import RunFolder, find_run
+from core.run.folder import RunFolder
+from core.run.listing import find_run
 from core.run.status import Status
 
 MOST = 5_000_000

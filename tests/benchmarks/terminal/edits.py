@@ -28,7 +28,7 @@ import psutil
 from core.jobs.start import create_run
 from core.project import Project
 from core.run import launch
-from core.run.folder import find_run
+from core.run.listing import find_run
 from eagertui.cli.create_project import copy_sample
 from eagertui.places.explore.screen import ExploreScreen
 from eagertui.widgets.row_list import RowList

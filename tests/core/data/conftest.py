@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.fields import toml_value
 from core.project import Project
+from core.setting_values import toml_value
 from tests.core.data.data_tools import MakeProject
 
 

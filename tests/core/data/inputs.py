@@ -14,8 +14,8 @@ from typing import Any
 from core.data import Dataset, load_dataset
 from core.data.doubts import doubts
 from core.data.guess import guess_data
-from core.fields import toml_value
 from core.project import Project
+from core.setting_values import toml_value
 
 FIRST = datetime(2019, 11, 28, 7, 5, 9)
 EPOCH = datetime(1970, 1, 1)

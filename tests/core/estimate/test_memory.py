@@ -22,7 +22,8 @@ from core.jobs.start import create_run
 from core.model.size import DecoderShape, shape_of
 from core.project import Project
 from core.run.events import EventReader
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from core.run.system import Gpus
 from core.settings import RunSettings
 from core.tune.memory import Need, Room, advice, kept_parameters, needs, refusal, tune_settings

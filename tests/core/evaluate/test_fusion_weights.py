@@ -16,11 +16,11 @@ from core.evaluate.ranks import ranks_of
 from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead, load_dense, save_dense
 from core.model.trie import Trie
+from core.model_settings import ContrastSettings
 from core.recommend.encoded import encode
 from core.recommend.exact import exact_log_probs
 from core.recommend.fusion import Parts
 from core.run.reporter import NullReporter
-from core.settings import ContrastSettings
 from core.tune.contrastive import NextContrast
 from core.tune.losses import TargetStates
 from core.vectors import ItemVectors

@@ -12,8 +12,8 @@ from core.errors import EnvironmentFault, ProjectError
 from core.files import locked
 from core.jobs.housekeeping import GOING, delete, pruning, removal
 from core.project import Project
-from core.run.folder import RunFolder, find_run, list_runs
-from core.run.listing import RunList
+from core.run.folder import RunFolder
+from core.run.listing import RunList, find_run, list_runs
 from core.run.status import Status
 from core.store import Store
 from tests.core.engine_tools import copied_run

@@ -15,7 +15,8 @@ from core.jobs.retrain import check_base, continued, final
 from core.jobs.start import create_run
 from core.jobs.work import evaluate_run, train_run
 from core.project import Project
-from core.run.folder import WITH_MODEL, RunFolder, find_run, run_info
+from core.run.folder import RunFolder
+from core.run.listing import WITH_MODEL, find_run, run_info
 
 
 @pytest.fixture

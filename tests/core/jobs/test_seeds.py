@@ -11,7 +11,7 @@ from core.jobs.seeds import group_of, next_of_group
 from core.jobs.start import create_run, find_unfinished, start_training
 from core.project import Project
 from core.run import launch
-from core.run.folder import list_runs
+from core.run.listing import list_runs
 from core.run.status import Status
 from tests.core.engine_tools import walks, write_world
 from tests.core.run.run_tools import command, wait_until

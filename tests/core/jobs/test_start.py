@@ -13,7 +13,8 @@ from core.errors import EnvironmentFault, ProjectError
 from core.jobs.start import find_unfinished, start_training
 from core.project import Project
 from core.run import launch
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from tests.core.run.run_tools import FOREVER, command, wait_until
 
 TEXT = 'name = "shop"\n[data]\ninteractions = "logs.csv"\n'

@@ -15,14 +15,16 @@ from core.model.attention import NAME as CPU_ATTENTION
 from core.model.backbone import build_backbone
 from core.model.checkpoint import generator_of, load_checkpoint, save_checkpoint
 from core.model.export import export_model
-from core.model.peft_layers import adapt, embed, head_logits, state_of
+from core.model.forward import embed, head_logits
+from core.model.peft_layers import adapt, state_of
 from core.model.pretrained import check_length, longest, own_dtype
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, build_vocabulary
+from core.model_settings import BackboneSettings, LoraSettings
 from core.recommend.beam import beam_search
 from core.run.reporter import NullReporter
-from core.settings import BackboneSettings, LoraSettings
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import exhaustive, sequences, small_index, uneven_codes
 from tests.core.model.families import FOUR, HIDDEN, PADDING, POSITIONS, write_family

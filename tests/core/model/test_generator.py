@@ -11,7 +11,7 @@ import torch
 from core.errors import EnvironmentFault
 from core.model.backbone import build_backbone
 from core.model.vocabulary import build_vocabulary
-from core.settings import BackboneSettings
+from core.model_settings import BackboneSettings
 from core.tune.soft_targets import SoftTargets
 from core.tune.target_rows import TargetRows, every_item_rows
 from tests.core.engine_tools import FAMILIES, TEXTS, exhaustive, sequences, small_index, small_lm, uneven_codes

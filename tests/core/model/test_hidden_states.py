@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from core.model.peft_layers import embed, hidden_states
+from core.model.forward import embed, hidden_states
 from tests.core.engine_tools import FAMILIES, small_index, small_lm, uneven_codes
 
 

@@ -18,8 +18,8 @@ from core.model.checkpoint import load_checkpoint, save_checkpoint
 from core.model.export import export_model
 from core.model.peft_layers import adapt, linear_layers, state_of
 from core.model.vocabulary import Vocabulary, build_vocabulary
+from core.model_settings import BackboneSettings, LoraSettings
 from core.recommend.beam import beam_search
-from core.settings import BackboneSettings, LoraSettings
 from tests.core.engine_tools import small_index, uneven_codes
 from tests.core.model.families import write_family
 

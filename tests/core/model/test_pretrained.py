@@ -36,8 +36,8 @@ from core.model.peft_layers import adapt, state_of
 from core.model.pretrained import kernel_of, load_model
 from core.model.trie import Trie
 from core.model.vocabulary import build_vocabulary
+from core.model_settings import BackboneSettings, LoraSettings
 from core.recommend.beam import beam_search
-from core.settings import BackboneSettings, LoraSettings
 from tests.core.engine_tools import exhaustive, small_index, uneven_codes
 from tests.core.model.families import write_family
 

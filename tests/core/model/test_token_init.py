@@ -14,10 +14,10 @@ from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.model.backbone import build_backbone, token_init_inputs
 from core.model.checkpoint import load_checkpoint
-from core.model.peft_layers import is_tied
+from core.model.forward import is_tied
 from core.model.token_init import code_vectors, code_words
 from core.model.vocabulary import Vocabulary, build_vocabulary
-from core.settings import BackboneSettings
+from core.model_settings import BackboneSettings
 from tests.core.engine_tools import item_ids, small_index, up_to, walks, write_world
 from tests.core.model.families import FOUR, HIDDEN, write_family
 

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from core.errors import DataError
-from core.recommend import recommender as recommender_module
-from core.recommend import search_batches
+from core.recommend import lists_of_run, search_batches
 from core.recommend.recommender import Recommender
 from core.run.folder import RunFolder
 from tests.core.engine_tools import N_ITEMS, walks
@@ -113,7 +112,7 @@ def test_a_batch_that_does_not_fit_is_halved(
     recommender: Recommender, histories: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = recommender.recommend_many(histories, k=K)
-    search, sizes = recommender_module.fused_lists, []
+    search, sizes = lists_of_run.fused_lists, []
 
     def tight(parts: Any, weights: Any, rows: np.ndarray, beams: int, *others: Any) -> Any:
         sizes.append((len(rows), beams))
@@ -121,7 +120,7 @@ def test_a_batch_that_does_not_fit_is_halved(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return search(parts, weights, rows, beams, *others)
 
-    monkeypatch.setattr(recommender_module, "fused_lists", tight)
+    monkeypatch.setattr(lists_of_run, "fused_lists", tight)
     assert_same(recommender.recommend_many(histories, k=K), expected)
     assert {size for size, _ in sizes} >= {2, 4, 8} and {beams for _, beams in sizes} == {60}
     assert len([size for size, _ in sizes if size > 2]) <= len(search_batches.SIZES)  # it learns
@@ -129,7 +128,7 @@ def test_a_batch_that_does_not_fit_is_halved(
     def broken(*_: Any) -> Any:
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(recommender_module, "fused_lists", broken)
+    monkeypatch.setattr(lists_of_run, "fused_lists", broken)
     with pytest.raises(RuntimeError, match="something else"):
         recommender.recommend_many(histories, k=K)
 

@@ -16,9 +16,9 @@ from core.model.checkpoint import TunedModel, generator_of
 from core.model.dense import DenseHead
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary, build_vocabulary
+from core.model_settings import BackboneSettings
 from core.recommend.beam import beam_search
 from core.recommend.fusion import Parts, fused_lists
-from core.settings import BackboneSettings
 from tests.core.engine_tools import exhaustive, small_index, small_lm, uneven_codes
 from tests.core.model.families import FOUR, write_family
 from tests.core.recommend.test_beam import sharing_index

@@ -16,9 +16,10 @@ import pytest
 
 from core.errors import EnvironmentFault, ProjectError
 from core.run import launch
-from core.run.folder import RunFolder, find_run, list_runs
+from core.run.folder import RunFolder
 from core.run.follow import Follower
 from core.run.identity import identity
+from core.run.listing import find_run, list_runs
 from core.run.status import Status, read_status
 from tests.core.run.run_tools import command, follow, is_alive, wait_until
 

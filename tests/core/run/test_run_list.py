@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from core.run import launch
-from core.run.folder import RunFolder, list_runs, run_info
+from core.run.folder import RunFolder
 from core.run.identity import identity
-from core.run.listing import RunList
+from core.run.listing import RunList, list_runs, run_info
 from core.run.status import Status, write_status
 from tests.core.run.run_tools import FOREVER, command, follow, wait_until
 
@@ -96,7 +96,7 @@ def test_a_run_that_vanishes_during_the_look_is_no_error(tmp_path: Path, monkeyp
         return run_info(folder, status)
 
     monkeypatch.setattr("core.run.listing.run_info", deleted_first)
-    monkeypatch.setattr("core.run.folder.run_info", deleted_first)
+    monkeypatch.setattr("core.run.listing.run_info", deleted_first)
     assert len(known.look()) == 2
     assert len(known.look()) == 2
     asked.clear()

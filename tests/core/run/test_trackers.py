@@ -18,7 +18,8 @@ from core.jobs.start import create_run
 from core.project import Project
 from core.run import trackers
 from core.run.events import Event, EventReader
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from core.run.reporter import RunReporter
 from core.run.trackers import StepCounter, Trackers, require
 

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from core.errors import StopRequested
 from core.run.reporter import NullReporter, Reporter
-from core.training.loop import Loop, Schedule
+from core.training.loop import Loop
+from core.training.schedule import Schedule
 from tests.core.engine_tools import StopAfter
 
 SIZE, BATCHES, EPOCHS = 6, 4, 3

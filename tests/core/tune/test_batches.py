@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from core.model_settings import StageSettings, TuneSettings
 from core.prompts.render import RenderedRow
 from core.prompts.tasks import task_number
-from core.settings import StageSettings, TuneSettings
 from core.tune import batches
 from core.tune.batches import PACKED_ROW, StageBatches
 from core.tune.target_rows import SequentialRows, every_item_rows

@@ -9,9 +9,9 @@ import pytest
 
 from core.baselines.transitions import Transitions
 from core.errors import Interrupted
+from core.model_settings import StageSettings, TuneSettings
 from core.pipeline import run_stages
 from core.project import Project
-from core.settings import StageSettings, TuneSettings
 from core.tune.batches import StageBatches
 from core.tune.soft_targets import SoftTargets, _next_items, drawn_rows
 from core.tune.target_rows import SequentialRows, TargetRows, every_item_rows

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import Interrupted, ProjectError
+from core.model_settings import ContrastSettings
 from core.pipeline import plan, run_stages
 from core.project import Project
-from core.settings import ContrastSettings
 from core.tune.losses import TargetStates, loss_sources, project_losses, stage_losses
 from core.tune.losses.contrast import Contrast
 from core.tune.objective import Objective

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from core.model.backbone import build_backbone
 from core.model.vocabulary import build_vocabulary
+from core.model_settings import BackboneSettings
 from core.prompts.render import RenderedRow
 from core.prompts.tasks import task_number
 from core.registry import TASKS
-from core.settings import BackboneSettings
 from core.tune.batch import Batch, collate
 from core.tune.batches import PACKED_ROW
 from core.tune.target_rows import SequentialRows, every_item_rows, last_item_rows

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from core.errors import Interrupted, ProjectError
+from core.model_settings import TuneSettings
 from core.pipeline import recipes_of, run_stages
 from core.project import Project
-from core.settings import TuneSettings
 from core.tune.objective import Objective
 from core.tune.reward import expected_reward, prefix_rewards
 from core.tune.target_rows import every_item_rows

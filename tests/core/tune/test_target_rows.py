@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.data.arrays import Sequences
 from core.data.dataset import load_dataset
 from core.project import Project
-from core.training.loop import bucketed
+from core.training.bucketing import bucketed
 from core.tune.target_rows import every_item_rows
 from tests.core.engine_tools import sequences
 

@@ -11,9 +11,10 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from core.model.backbone import grow
-from core.model.peft_layers import adapt, adapter_parameters, embed, head_logits, hidden_states
+from core.model.forward import embed, head_logits, hidden_states
+from core.model.peft_layers import adapt, adapter_parameters
 from core.model.pretrained import load_model
-from core.settings import LoraSettings
+from core.model_settings import LoraSettings
 from core.tune import word_losses as module
 from core.tune.word_losses import word_losses
 from tests.core.model.families import write_family

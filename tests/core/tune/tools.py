@@ -8,7 +8,7 @@ from core.index.table import ItemIndex
 from core.model.checkpoint import generator_of
 from core.model.trie import Trie
 from core.model.vocabulary import Vocabulary
-from core.settings import TuneSettings
+from core.model_settings import TuneSettings
 from core.tune.batch import Batch, collate
 from core.tune.objective import Objective
 from core.tune.soft_targets import SoftTargets

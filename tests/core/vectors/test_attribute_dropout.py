@@ -26,7 +26,6 @@ from core.run.reporter import NullReporter
 from core.vectors import ItemVectors
 from core.vectors.adapted_encoder import worded
 from core.vectors.attribute_dropout import (
-    FieldEncoder,
     FieldViews,
     contrast_of_views,
     fit_contrastive,
@@ -34,6 +33,7 @@ from core.vectors.attribute_dropout import (
     kept_columns,
     text_ids_of,
 )
+from core.vectors.column_encoder import FieldEncoder
 from core.vectors.sasrec_model import SasRec, fit_sasrec
 from core.vectors.stage import text_model, vector_task
 from core.vectors.text.contrastive import ContrastiveOptions

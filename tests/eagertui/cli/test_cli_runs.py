@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from core.run.status import Status
 from eagertui.cli import main
 from tests.eagertui.app_tools import PROJECT, new_run

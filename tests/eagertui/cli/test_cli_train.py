@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from eagertui.cli.output import lists
 from tests.eagertui.cli.cli_tools import PROJECT, fake_eager, start_eager, wait_until
 

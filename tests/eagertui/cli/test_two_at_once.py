@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.run import launch
-from core.run.folder import list_runs
+from core.run.listing import list_runs
 from eagertui.bridge import Bridge
 from tests.core.engine_tools import walks, write_world
 from tests.eagertui.cli.cli_tools import PROJECT, start_eager, start_real_eager, wait_until

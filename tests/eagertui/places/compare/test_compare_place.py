@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.evaluate.comparison.comparison_of_runs import Movers
-from core.run.folder import list_runs
+from core.run.listing import list_runs
 from eagertui.app import EagerApp
 from eagertui.places.compare.lines import user_rows
 from eagertui.places.compare.screen import CompareScreen

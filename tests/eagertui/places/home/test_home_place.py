@@ -11,7 +11,8 @@ import pytest
 from rich.cells import cell_len
 
 from core.run import launch
-from core.run.folder import RunFolder, list_runs
+from core.run.folder import RunFolder
+from core.run.listing import list_runs
 from eagertui.places.home.lines import folders, project_row
 from eagertui.places.home.projects import ProjectInfo
 from eagertui.places.home.screen import BEGIN, welcome
