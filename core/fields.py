@@ -152,6 +152,16 @@ def value_at(settings: Any, key: str) -> Any:
     return value
 
 
+def is_used(settings: Any, key: str) -> bool:
+    """Whether a setting by its dotted key belongs to a part that is in use: any table, and those of plug-ins in use.
+
+    A project records the options of every plug-in that it uses, and of others only those that somebody set.
+    """
+    table, _, rest = key.partition(".")
+    part, name = getattr(settings, table), rest.partition(".")[0]
+    return not hasattr(part, "options") or hasattr(part, name) or name in part.options
+
+
 def own_settings(settings: Any) -> dict[str, Any]:
     """A table's own settings as plain values, without those of plug-ins."""
     tree = dataclasses.asdict(settings)

@@ -60,6 +60,7 @@ class Field:
         changed: whether it was changed here.
         problem: what is wrong with the value; empty where nothing is.
         label: the key as its group shows it.
+        used: whether the part that it belongs to is in use.
         check: says what is wrong with a text; empty where nothing is.
     """
 
@@ -75,6 +76,7 @@ class Field:
     changed: bool = False
     problem: str = ""
     label: str = ""
+    used: bool = True
     check: Callable[[str], str] = field(default=lambda text: "", compare=False, repr=False)
 
     @property
@@ -114,9 +116,15 @@ class Group:
 
 
 def filtered(groups: Sequence[Group], text: str) -> list[Group]:
-    """The groups with the fields that a text matches; those that have it in their name stand first."""
+    """The groups with the fields that a text matches; those that have it in their name stand first.
+
+    Without a text, those of parts that are in use, and what was changed or is wrong.
+    """
+    if not text.strip():
+        kept = (tuple(one for one in group.fields if one.used or one.changed or one.problem) for group in groups)
+        return [replace(group, fields=some) for group, some in zip(groups, kept, strict=True)]
     fitting = [(group, [one for one in group.fields if one.matches(text)]) for group in groups]
-    if text.strip() and not text.strip().startswith("!"):
+    if not text.strip().startswith("!"):
         best = {id(group): min((one.rank(text) for one in some), default=9) for group, some in fitting}
         fitting = sorted(fitting, key=lambda pair: best[id(pair[0])])
         fitting = [(group, sorted(some, key=lambda one: one.rank(text))) for group, some in fitting]
@@ -206,7 +214,8 @@ def project_fields(project: Project) -> tuple[Field, ...]:
         if setting.key.startswith(_STAGES):
             stages.append(setting)
         else:
-            found.append(form_field(setting, setting.key, fields.value_at(project, setting.key)))
+            one = form_field(setting, setting.key, fields.value_at(project, setting.key))
+            found.append(replace(one, used=fields.is_used(project, setting.key)))
     for number in range(len(project.tune.stages)):
         for setting in stages:
             key = f"{_STAGES}{number}.{setting.key.removeprefix(_STAGES)}"
@@ -295,12 +304,12 @@ class RunForm:
         if any(one.problem for one in shown):
             return form
         try:
-            Project.load(path, form.overrides)
+            project = Project.load(path, form.overrides)
         except ProjectError as error:
             fault = _fault(error, path, form.overrides)
             marked = (replace(one, problem=fault.message) if one.key == fault.key else one for one in shown)
             return cls(path, tuple(marked), fault)
-        return form
+        return cls(path, tuple(replace(one, used=fields.is_used(project, one.key)) for one in shown))
 
     def with_text(self, key: str, text: str | None) -> RunForm:
         """The form with another text in one field, None for the project's own; reads the file again.

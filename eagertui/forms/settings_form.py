@@ -98,8 +98,11 @@ class SettingsForm(Vertical):
         self.settings.focus()
 
     def go_to(self, key: str) -> None:
-        """Put the cursor on a setting, the filter out of its way."""
-        self.query_one(FilterBar).close()
+        """Put the cursor on a setting: without a filter, or among those of its part where that is not in use."""
+        bar = self.query_one(FilterBar)
+        bar.close()
+        if key in self._unused():
+            bar.put(key.rpartition(".")[0])
         self._list()
         self.settings.go_to(key)
 
@@ -136,10 +139,17 @@ class SettingsForm(Vertical):
         shown = filtered(self._groups, text)
         every = [one for group in self._groups for one in group.fields]
         self.settings.show(shown, max((len(one.label) for one in every), default=0))
+        unused = len(self._unused())
         told = [f"{sum(len(group.fields) for group in shown)} of {len(every)}"] if text else []
         told += [f"{changed} changed"] if (changed := sum(one.changed for one in every)) else []
+        told += [f"/ finds {unused} more, not in use"] if unused and not text else []
         self.border_subtitle = " · ".join(told)
         self._draw_foot()
+
+    def _unused(self) -> set[str]:
+        """The keys that are shown by a filter alone."""
+        shown = {one.key for group in filtered(self._groups, "") for one in group.fields}
+        return {one.key for group in self._groups for one in group.fields} - shown
 
     def _draw_foot(self) -> None:
         field, text = self._editing, self.query_one(FieldInput).value

@@ -54,9 +54,14 @@ class FilterBar(TypedLine):
 
     def open(self) -> None:
         """Show the line and let somebody type."""
+        self.put(self.value)
+        self.screen.set_focus(self)
+
+    def put(self, text: str) -> None:
+        """Filter for a text that nobody typed; the line is shown, and the focus stays where it is."""
+        self.value = text
         self.add_class("-open")
         self.can_focus = True
-        self.screen.set_focus(self)
 
     def close(self) -> None:
         """Take the filter away and hide the line."""

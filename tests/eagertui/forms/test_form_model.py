@@ -27,10 +27,13 @@ from eagertui.forms.form_model import (
 )
 from eagertui.forms.plan_lines import plan_lines, short_plan_lines
 from tests.eagertui.forms.form_tools import PLAN
+from tests.imports import ROOT
+from tests.plug_in_tools import forget, install
 
 TEXT = 'name = "shop"\nseed = 7\n[data]\ninteractions = "log.csv"\n[tune]\nbatch_tokens = 512\n'
 ODD = ("true", "[]", "['a', 'a']", "{ sequential = -1 }", "lite", "cuda:", "hf:", "'x", "0", "a,a", "")
 WRONG = st.text(max_size=12) | st.integers().map(str) | st.floats().map(str) | st.sampled_from(ODD)
+NEWEST = (ROOT / "tests" / "toy_plugins" / "toy_plugins" / "baseline.py").read_text(encoding="utf-8")
 KEYS = [one.key for one in project_fields(Project())]
 
 
@@ -214,10 +217,46 @@ def test_what_a_filter_finds_in_a_name_stands_first(project_file: Path):
         assert ranks == sorted(ranks)
     assert {key for key in found if key.endswith(".epochs")} <= set(first)
     every = [one.key for group in groups for one in group.fields]
-    assert keys("") == every and sorted(found) == sorted(
-        one.key for g in groups for one in g.fields if one.matches("ep")
-    )
+    assert keys("") == [one.key for group in groups for one in group.fields if one.used]
+    assert sorted(found) == sorted(one.key for group in groups for one in group.fields if one.matches("ep"))
     assert keys("!tune") == [key for key in every if key in set(keys("!tune"))]
+
+
+@pytest.mark.parametrize(
+    ("setting", "used", "unused"),
+    [
+        ("seed=7", ["index.rq-vae", "sasrec"], ["index.letter", "baselines.bsarec", "baselines.toy-newest"]),
+        ("evaluate.baselines=bsarec", ["baselines.bsarec"], ["baselines.hstu", "baselines.toy-newest"]),
+        ("evaluate.baselines=toy-newest", ["baselines.toy-newest"], ["baselines.bsarec"]),
+        ("vectors.semantic=contrastive", ["vectors.contrastive"], ["vectors.contrast", "vectors.generate"]),
+        ("vectors.align=generate", ["vectors.generate"], ["vectors.contrast", "vectors.contrastive"]),
+        ("index.method=letter", ["index.letter", "index.rq-vae"], ["index.aligned"]),
+        ("index.method=kmeans-tree", [], ["index.letter", "index.rq-vae"]),
+    ],
+)
+def test_without_a_filter_only_parts_in_use_are_shown(
+    project_file: Path,
+    setting: str,
+    used: list[str],
+    unused: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """One rule for plug-ins of every kind, also another package's; a filter finds the others."""
+    install(tmp_path, monkeypatch, "toys", {"eagertui.baselines toy-newest": "newest:Newest"}, {"newest.py": NEWEST})
+    try:
+        form = RunForm.load(project_file).with_text(*setting.split("="))
+        assert RunForm.load(project_file, [setting]).fields == form.fields
+    finally:
+        monkeypatch.undo()
+        forget()
+
+    def parts(text: str) -> set[str]:
+        return {one.key.rpartition(".")[0] for group in filtered(form.groups, text) for one in group.fields}
+
+    assert {*used, "run", "tune", "tune.stages.0"} <= parts("")
+    assert not parts("") & set(unused)
+    assert all(part in parts(part) for part in unused)
 
 
 def test_the_filter_looks_at_names_and_words(project_file: Path):

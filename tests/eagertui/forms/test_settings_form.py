@@ -161,6 +161,29 @@ async def test_some_of_many_keep_their_order(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+async def test_settings_of_parts_that_are_not_in_use_are_found_by_the_filter_alone(size: tuple[int, int]) -> None:
+    unused = [one.key for one in FIELDS if not one.used]
+    assert {key.partition(".")[0] for key in unused} == {"vectors", "index", "baselines"}
+    async with opened(size) as hands:
+        assert f"/ finds {len(unused)} more, not in use" in hands.text()
+        await hands.press("end")
+        assert hands.form.current.key == "evaluate.bootstrap"
+        hands.form.filter()
+        await hands.press(*"bsarec.alpha", "enter")
+        assert hands.form.current.key == "baselines.bsarec.alpha"
+        await hands.press("enter", *"0.4", "enter")
+        hands.form.filter()
+        await hands.press("escape", "end")
+        assert hands.form.current.key == "baselines.bsarec.alpha"  # what was changed is in sight
+        assert f"1 changed · / finds {len(unused) - 1} more, not in use" in hands.text()
+        for key in unused:  # whoever asks for one gets there
+            await hands.go_to(key)
+            assert hands.form.current.key == key
+        await hands.go_to("seed")
+        assert hands.form.current.key == "seed" and not hands.form.query_one(FilterBar).text
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_the_filter(size: tuple[int, int]) -> None:
     async with opened(size) as hands:
         hands.form.filter()
@@ -217,7 +240,7 @@ async def test_a_click_elsewhere_takes_what_is_right_and_forgets_what_is_wrong()
 async def test_the_keys_of_a_page_and_the_first_heading() -> None:
     async with opened((60, 18)) as hands:
         await hands.press("end")
-        assert hands.form.current.key == "baselines.hstu.negatives"
+        assert hands.form.current.key == "evaluate.bootstrap"
         await hands.press("home")
         assert hands.form.current.key == "recipe"
         assert "Most used" in hands.text()
