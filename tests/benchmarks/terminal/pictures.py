@@ -2,9 +2,8 @@
 
     python tests/benchmarks/terminal/pictures.py PROJECT USER [--out FOLDER]
 
-Needs a finished run of the project, better two; writes home.svg, data.svg, start.svg, train.svg, explore.svg (with
-why), beam.svg and compare.svg, and with chromium page.png. They show the project's path: put it below HOME, which is
-drawn as ~.
+Needs a finished run of the project, better two; writes train.svg, explore.svg (with why), beam.svg and compare.svg, and
+with chromium page.png. They show the project's path: put it below HOME, which is drawn as ~.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from eagertui.app import EagerApp
-from eagertui.forms.start_training import StartScreen
-from eagertui.places.data.screen import DataScreen
 from eagertui.widgets.row_list import RowList
 
 OUT = Path(__file__).parents[3] / "assets" / "screenshots"
@@ -47,19 +44,9 @@ async def take(project: Path, user: str, out: Path) -> None:
     app.animation_level = "none"
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: app.runs)
-        app.save_screenshot("home.svg", str(out))
-        await pilot.press("2")
-        await until(pilot, lambda: isinstance(app.screen, DataScreen) and app.screen.ready)
-        app.save_screenshot("data.svg", str(out))
         await pilot.press("4")
         await until(pilot, lambda: app.metrics)
         app.save_screenshot("train.svg", str(out))
-        app.wanted = ("tune.stages.0.epochs=40",)  # else there would be nothing left to compute
-        await pilot.press("t")
-        await until(pilot, lambda: isinstance(app.screen, StartScreen) and app.screen._plan)
-        app.save_screenshot("start.svg", str(out))
-        await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, StartScreen))
         await pilot.press("5")
         await until(pilot, lambda: app.serving is not None and app.serving.ready)
         await pilot.press("slash", *user, "enter")
