@@ -1,7 +1,7 @@
 """Related systems, each beside its controls: off, control, on, under one evaluator.
 
     python tests/benchmarks/experiments/related.py [scientific] [FOLDER] [--systems NAME ...] [--seeds 0 1 2] [--run]
-        [--set KEY=VALUE ...]
+        [--set KEY=VALUE ...] [--short]
 
 Without `--run` nothing is computed: the table shows what is kept in results/related.json, and "not run" elsewhere. With
 it, missing cells are computed one after the other, each written down when it is finished, so an interrupted table goes
@@ -15,6 +15,9 @@ protocols, so every figure, interval and paired difference below is computed fro
     short            N@10 of users with at most 4 training interactions
     seconds, MB      of the stages that the method joins: their processor time, and the size of what they leave
     against off      the paired difference in N@10, and against the control
+
+`--short` prints one table for all systems, as assets/docs/related.md has it: what each row is worth beside the one above
+all, and how often it takes that one's seconds.
 
 The method that is measured is a scorer of the whole catalogue where the system ends with one (`sasrec`, `sasrec-text`),
 which needs no tuning of the language model; else the generator's own lists (`model`), the whole line.
@@ -335,6 +338,43 @@ def table(data: str, name: str, seeds: list[int], more: list[str]) -> None:
             print(f"\non against {other}: N@10 {against(ours, theirs)}; tail {against(ours[tail], theirs[tail])}")
 
 
+def short_table(data: str, names: list[str], seeds: list[int], more: list[str]) -> None:
+    """Print a line a row: figures under both protocols, and the paired difference of N@10 to the row that is off."""
+    known = CELLS.known()
+    columns = ("system", "row", *(f"R@10 / N@10, {one}" for one in PROTOCOLS))
+    columns = (*columns, *(f"N@10 above off, {one}" for one in PROTOCOLS), "the same, tail", "time")
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for name in names:
+        system = SYSTEMS[name]
+        off: list[dict[str, Any]] = []
+        for row in system.rows:
+            cells = [known[cell] for seed in seeds if (cell := key(data, system, row, seed, more)) in known]
+            if len(cells) < len(seeds):
+                print(f"| {name} | {row} | not run | | | | | |")
+                continue
+            pairs = [
+                " / ".join(f"{values(cells, metric, protocol).mean():.4f}" for metric in ("recall@10", "ndcg@10"))
+                for protocol in PROTOCOLS
+            ]
+            off = off or cells
+            popularity = unpacked(cells[0]["popularity"])
+            tail = (popularity >= TAIL[0]) & (popularity <= TAIL[1])
+            gains = [] if cells is off else [
+                difference(values(cells, "ndcg@10", protocol)[users], values(off, "ndcg@10", protocol)[users])
+                for protocol, users in ((PROTOCOLS[0], slice(None)), (PROTOCOLS[1], slice(None)), (PROTOCOLS[1], tail))
+            ]  # fmt: skip
+            ratio = np.mean([cell["seconds"] for cell in cells]) / np.mean([cell["seconds"] for cell in off])
+            told = [*pairs, *(gains or [""] * 3), f"{ratio:.1f}x"]
+            print(f"| {name} | {row} | {' | '.join(told)} |".replace("0.", ".").replace(" 0x", " 1x"))
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """A paired difference and its interval."""
+    kinds, counts = np.unique(ours - theirs, return_counts=True)
+    found = resampled_difference(kinds, counts)
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+
+
 def main() -> None:
     """Fill in the missing cells if asked to, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -346,6 +386,7 @@ def main() -> None:
     parser.add_argument("--set", dest="sets", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--run", action="store_true")
+    parser.add_argument("--short", action="store_true", help="one table for all systems")
     args = parser.parse_args()
     if args.run:
         folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-"))
@@ -362,6 +403,9 @@ def main() -> None:
                     minutes = (time.monotonic() - began) / 60
                     if minutes > args.minutes:
                         print(f"{cell}: {minutes:.0f} minutes", file=sys.stderr)
+    if args.short:
+        short_table(args.data, args.systems, args.seeds, args.sets)
+        return
     for name in args.systems:
         table(args.data, name, args.seeds, args.sets)
 
