@@ -26,7 +26,7 @@ from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
 from core.data.sniff import item_files, log_files
 from core.data.split import Split
-from core.data.times import same_look, shown
+from core.data.times import plain_digits, same_look, shown
 from core.data.titles import title_column
 from core.errors import DataError, ProjectError
 from core.settings import MIN_EVALUATED, DataSettings
@@ -199,7 +199,8 @@ def _other_years(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[s
     column = log.get(data.time)
     if column is None or column.times.startswith(_COUNTED) or not column.values:
         return []
-    years = pl.Series(sorted(column.values)).str.extract(r"\b(\d{4})(?:\b|\d{4}|\D)").cast(pl.Int64).drop_nulls()
+    values = pl.select(plain_digits(pl.lit(pl.Series(sorted(column.values))))).to_series()
+    years = values.str.extract(r"\b(\d{4})(?:\b|\d{4}|\D)").cast(pl.Int64, strict=False).drop_nulls()
     middle = int(years.median() or 0) if 2 * len(years) > len(column.values) else 0  # type: ignore[arg-type]
     for whose, begin in _CALENDARS.items():
         if _LEAST <= middle + begin <= _MOST:

@@ -15,7 +15,7 @@ from core.data.addresses import copy_note
 from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
-from core.data.ids import missing_words, rounded, two_writings
+from core.data.ids import as_floats, missing_words, rounded, two_writings
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
 from core.data.placeholders import item_for_nothing, user_for_nobody
@@ -211,6 +211,11 @@ def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFil
         report.notes.append(
             f'"{name}" holds ids such as {dates[0]}, as spreadsheets write codes that look like dates to them '
             f"({len(dates):,} ids): export the column as text"
+        )
+    if long := as_floats(ids):
+        report.notes.append(
+            f'the {len(long):,} ids in "{name}" of more than 15 digits, e.g. {long[0]}, are all such as a float or a '
+            "spreadsheet holds: where one has rounded them, several are one; export the column as text"
         )
     if two_writings(ids) is None:
         return
