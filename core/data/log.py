@@ -16,6 +16,7 @@ from core.data.arrays import Int32, Int64
 from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
 from core.data.ids import as_floats, missing_words, rounded, two_writings
+from core.data.joined import condemning, header_again, ill_joined
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
 from core.data.placeholders import item_for_nothing, user_for_nobody
@@ -136,6 +137,7 @@ def _typed(
     schema, path = schema_of(source, names), str(source.path)
     ids = ((data.user, "user id"), (data.item, "item id"))
     bad = [pl.col(BAD), *(lost_digits(name, schema[name], what) for name, what in ids)]
+    bad += [] if source.typed else [header_again(data.user, data.item, source.columns)]
     columns = [
         id_expr(data.user, schema[data.user], path).alias(USER),
         id_expr(data.item, schema[data.item], path).alias(ITEM),
@@ -358,6 +360,9 @@ def _reject(
     total = sum(counts.values())
     if not total:
         return
+    if reason := condemning(counts):
+        row = examples.filter(pl.col(_REASON) == reason).sort(PLACE).row(0, named=True)
+        raise ill_joined(sources[row[FILE]].path, row[ROW], reason)
     report.rejected = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
     for reason in report.rejected:
         few = examples.filter(pl.col(_REASON) == reason).sort(PLACE).head(EXAMPLES)
