@@ -152,7 +152,7 @@ def _profile(column: pl.Series) -> ColumnProfile:
         example=_example(column, text),
         count=len(text),
         scientific=figures["scientific"],
-        times="dates" if kind.is_temporal() else _times(few, column.name),
+        times=_OF_DAY if kind == pl.Time else "dates" if kind.is_temporal() else _times(few, column.name),
         steps=figures["numbers"] == 1.0 and bool(figures["steps"]),
         prefix=_prefix(few),
     )

@@ -19,7 +19,7 @@ _CLEARLY = 0.2  # so much more of its values must stand in the item table than o
 _LABELS = 12  # a column of so few words without digits holds kinds of events, countries or the like
 _NO_ORDER = frozenset({"dow", "day", "weekday", "hour", "week", "month", "year", "id", "status", "type", "total",
                        "value", "price", "amount", "qty", "quantity", "count", "size"})  # fmt: skip
-BACKWARDS = frozenset({"recency", "ago", "age", "reverse", "reversed", "desc"})
+BACKWARDS = frozenset({"recency", "ago", "age", "since", "reverse", "reversed", "desc"})
 _MEASURES = frozenset({"pages", "count", "counts", "quantity", "qty", "price", "amount", "total", "cost", "revenue",
                        "discount", "age", "duration", "length", "size", "weight", "height", "width", "year", "month",
                        "day", "hour", "week", "weekday", "ms", "seconds", "minutes", "latitude", "longitude", "lat",
@@ -61,7 +61,8 @@ def log_columns(
     ids = _may_be_ids(free)
     for role, other in (("user", "item"), ("item", "user")):
         # What is left over is taken only beside ids that come again: else the rows are no log of several users.
-        if role not in columns and len(ids) == 1 and not (other in columns and _numbers_rows(log[columns[other].value])):
+        alone = len(ids) == 1 and not (other in columns and _numbers_rows(log[columns[other].value]))
+        if role not in columns and alone:
             take(role, Guess(next(iter(ids)), "the only column left that can hold ids"))
         ids = {name: column for name, column in ids.items() if name in free}
     _check_ids(log, columns, path)

@@ -40,6 +40,8 @@ _ODD = rf"[^\x20-\x7e]|  |{_THOUSANDS}|{_ESCAPED}|{_UUID}|{_FOR_SHEETS}|{_TRACKE
 """Ids that are looked at closely."""
 _LONG, _MANY_LONG = 1 << 53, 20
 """The first whole number whose next one no float holds, and how many such ids are enough to tell."""
+_PREFIXED, _MOSTLY = r"^(?:[A-Za-z]\S*[:/_#-]|#)([A-Za-z\d]*\d[A-Za-z\d]*)$", 0.5
+"""A word and a sign before a code; a share that is most of them."""
 _SYSTEMATIC = 0.05
 """The share of ids with a second writing above which the table says one thing in two ways."""
 
@@ -93,6 +95,22 @@ def as_floats(ids: pl.Series) -> list[str]:
     long = [one for one in ids.filter(ids.str.contains(r"^[1-9]\d{15,18}$")).head(_LOOKED_AT) if int(one) > _LONG]
     held = all(int(float(one)) == int(one) for one in long) or all(int(one[15:]) == 0 for one in long)
     return long if held and len(long) >= _MANY_LONG else []
+
+
+def with_prefix(ids: pl.Series) -> tuple[str, int]:
+    """An id with a word in front (`user_17`, `gid://shop/Product/17`) of many whose bare twins are ids as well.
+
+    Args:
+        ids: Distinct ids.
+
+    Returns:
+        It, and how many there are; empty and 0 where they are few, or few of those with a word.
+    """
+    long = ids.filter(ids.str.contains(_PREFIXED))
+    bare = long.str.replace(_PREFIXED, "${1}")
+    twins = long.filter(bare.is_in(ids.implode()))
+    few = len(twins) < max(_MANY_LONG, _MOSTLY * len(long)) or len(twins) < _MOSTLY * (len(ids) - len(long))
+    return ("", 0) if few else (str(twins[0]), len(twins))
 
 
 @dataclass(frozen=True)

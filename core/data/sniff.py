@@ -240,14 +240,14 @@ def source_notes(sources: list[TableFile], encoding: str, inner: str) -> list[st
     Folders called `event=view` hold a column that stands in no file, and is not read.
     """
     parts = [tuple(part for part in source.path.parts[:-1] if "=" in part) for source in sources]
-    names = dict.fromkeys(
-        part.partition("=")[0] for own in parts for part in own if not all(part in other for other in parts)
-    )
+    named = {
+        part.partition("=")[0]: part for own in parts for part in own if not all(part in other for other in parts)
+    }
     return [
         *(
-            f'the folders are called after "{name}", e.g. {next(p for own in parts for p in own if p.startswith(name))}, '
+            f'the folders are called after "{name}", e.g. {part}, '
             "which is no column of the files and is not read: write it into them where it says when, who or what"
-            for name in names
+            for name, part in named.items()
             if not all(name in source.columns for source in sources)
         ),
         *(

@@ -174,8 +174,9 @@ def _candidates(values: pl.Series) -> tuple[str, ...]:
 
 
 def _even(text: pl.Expr) -> pl.Expr:
-    """Times in plain digits, without weekday, ordinal ending, point behind a month, a zone's name in brackets behind its
-    offset, and with `+0000` for UTC.
+    """Times in plain digits and with `+0000` for UTC.
+
+    Without weekday, ordinal ending, point behind a month, and the name of a zone in brackets behind its offset.
     """
     return (
         plain_digits(text)

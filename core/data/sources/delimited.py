@@ -161,8 +161,10 @@ class Delimited(TableFile):
             frame = frame.filter(~pl.all_horizontal(pl.col(name) == "" for name in self.columns))
         surplus = filled(_EXTRA).is_not_null()
         joined = surplus & pl.any_horizontal(pl.col(name).str.contains(r"\r[^\r\n]") for name in self.columns)
-        too_many = pl.when(joined).then(pl.lit(TWO_LINE_ENDS))
-        too_many = too_many.when(surplus).then(pl.lit("more fields than the header"))
+        too_many = (
+            pl.when(joined).then(pl.lit(TWO_LINE_ENDS))
+            .when(surplus).then(pl.lit("more fields than the header"))
+        )  # fmt: skip
         return frame.select(*(filled(name) for name in columns), ROW, too_many.alias(BAD))
 
     def _scan_by_line(self, columns: list[str]) -> pl.LazyFrame:
@@ -365,7 +367,7 @@ def _row_numbers(lines: list[str], delimiter: str, width: int) -> list[str]:
     except csv.Error:
         return []
     counted = all(row[:1] == [str(number)] for number, row in enumerate(rows, start=1))
-    if not any(row[-1].strip() for row in rows):  # a sign behind the last field, unless the numbers are quoted, as R does
+    if not any(row[-1].strip() for row in rows):  # a sign behind the last field, unless R has quoted the numbers
         counted = counted and all(line.startswith('"') for line in lines[1:])
     return ["row"] if counted and sum(len(row) == width + 1 for row in rows) >= 0.9 * len(rows) else []
 

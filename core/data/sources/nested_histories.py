@@ -107,11 +107,12 @@ class NestedHistories(TableFile):
                 continue
             around = {name: one.get(name) for name in self.around}
             others = [one.get(name) for name in self.beside]
-            if any(not isinstance(other, list) or len(other) != len(taken or ()) for other in others):
+            others = [other for other in others if isinstance(other, list) and len(other) == len(taken or ())]
+            if len(others) < len(self.beside):
                 yield {}, f"lists that are not as long as that of {self.items}"
                 continue
-            for element, *values in zip(taken or (), *others, strict=True):
-                more = around | dict(zip(self.beside, values, strict=True))
+            for place, element in enumerate(taken or ()):
+                more = around | {name: other[place] for name, other in zip(self.beside, others, strict=True)}
                 if isinstance(element, dict):
                     yield {**element, **more}, None
                 elif isinstance(element, list):
