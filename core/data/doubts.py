@@ -41,11 +41,14 @@ _CALENDARS = {"the Buddhist calendar of Thailand": -543, "the Persian calendar":
 _ZONE_NAMES = frozenset({"tz", "timezone", "timezoneid", "timezonename", "eventtimezone", "usertimezone"})
 _MANY, _OFTEN, _SHARED = 20, 0.2, 0.5
 """Rows of which something can be said; a share of values; a share of ids that stand in both places."""
-_CLOCK_TIMES, _HOURS, _FEWER = 100, 12, 0.9
-"""Times of day that are enough to tell, the hours of a clock, a share that is clearly fewer."""
+_CLOCK_TIMES, _HOURS, _FEWER, _MOSTLY = 100, 12, 0.9, 0.7
+"""Times of day that are enough to tell, the hours of a clock, shares that are clearly fewer and most."""
 _AT = re.compile(r"_(at|date|time|timestamp)$")
-_ID_NAME = re.compile(r"(^|_)(id|ids|uuid|guid|key|hash|nr|no|number|e?_?mail)$")
+_ID_NAME = re.compile(r"(^|_)(u?id|ids|uuid|guid|key|hash|nr|no|number|e?_?mail)$")
+_VISIT = re.compile(r"session|order|visit|device|cookie|basket|cart|invoice")
 _MAIL = re.compile(r"(^|_)e?_?mail$")
+_JANUARY, _DECEMBER, _YEARS_END = 131, 1201, 1231
+"""The last day of January, the first and the last of December, as numbers."""
 _LEAST, _MOST = 1980, 2060
 _COUNTED = ("seconds", "milliseconds", "microseconds", "nanoseconds", "days since")
 """How other calendars count this year, and the years in which people have logs; times that have no years."""
@@ -90,6 +93,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         + _one_time(data, log)
         + _other_years(data, log)
         + _amounts(data, log)
+        + _no_years(data, log)
         + _zones(data, log)
         + _several("data.user", data.user, log)
         + _several("data.item", data.item, log)
@@ -233,6 +237,20 @@ def _amounts(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
     ]
 
 
+def _no_years(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether numbers say month and day (`829`, `1111`) and go round the end of a year."""
+    column = log.get(data.time)
+    if column is None or column.low > _JANUARY or not _DECEMBER <= column.high <= _YEARS_END:
+        return []
+    form = re.compile(r"(?:0?[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+    if len(column.values) < _MANY or not all(form.fullmatch(value) for value in column.values):
+        return []
+    return [
+        f'data.time: "{data.time}" holds months and days without a year, e.g. {column.example}: January counts as '
+        "before December; write the year too"
+    ]
+
+
 def _zones(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
     """Whether a column names the time zone of each row, which nothing reads."""
     time = log.get(data.time)
@@ -308,7 +326,10 @@ def _half_days(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str
 
 
 def _other_users(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:
-    """Whether another column of ids joins several users, as `customer_unique_id` does the customers of orders."""
+    """Whether another column of ids joins several users, as `customer_unique_id` does the customers of orders.
+
+    Or parts them, as ids do people of one name.
+    """
     near = [
         name for name in log
         if name not in (data.user, data.item) and data.user in log and not is_clock(log[name])
@@ -320,6 +341,13 @@ def _other_users(data: DataSettings, source: TableFile, log: Mapping[str, Column
     for name in near:
         pairs = frame.select(pl.col(data.user).cast(pl.String), pl.col(name).cast(pl.String)).drop_nulls().unique()
         users, others = pairs[data.user].n_unique(), pairs[name].n_unique()
+        if pairs.height == others >= _MANY and users < _FEWER * others and not (
+            _ID_NAME.search(plain(data.user)) or _VISIT.search(plain(name))
+        ):
+            return [
+                f'data.user: several ids of "{name}" have one value of "{data.user}" ({others:,} for {users:,} in the '
+                f"rows looked at): where that is a name that people share, --set data.user={shell_word(name)}"
+            ]
         if pairs.height == users >= _MANY and _MANY <= others < _FEWER * users:
             return [
                 f'data.user: each id of "{data.user}" has one of "{name}", of which there are fewer ({others:,} for '
@@ -332,14 +360,14 @@ def _histories(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str
     """Whether cells beside an item hold the items before it, as in RecBole's `item_id_list`."""
     known = log[data.item].values if data.item in log else frozenset()
     for name, column in log.items():
-        if name in (data.user, data.item, data.time, data.position):
+        if name in (data.user, data.item, data.time, data.position) or is_clock(column):
             continue
         cells = [[part.strip(" '\"[]()") for part in re.split(r"[ ,;|]+", value)] for value in column.values]
         cells = [cell for cell in cells if len(cell) > 1]
         if len(cells) < max(_MANY, _SHARED * len(column.values)):
             continue
-        ids = {one for cell in cells for one in cell}
-        if len(ids & known) >= _SHARED * len(ids):
+        ids = [one for cell in cells for one in cell]
+        if sum(one in known for one in ids) >= _MOSTLY * len(ids):
             return [
                 f'cells of "{name}" hold ids of "{data.item}", several each, e.g. {column.example}: where a row is a '
                 "history and what came next, what stands there alone is not read; write a row for each interaction"

@@ -24,7 +24,8 @@ def header_again(user: str, item: str, names: Sequence[str]) -> pl.Expr:
     """
     one, other = (pl.col(name).cast(pl.String).str.strip_chars().str.replace(_TYPE, "") for name in (user, item))
     same = (one == user) & (other == item)
-    turned = one.is_in(list(names)) & other.is_in(list(names)) & (one != other)
+    words = [name for name in names if len(name) > 2 and any(letter.isalpha() for letter in name)]  # and no ids
+    turned = one.is_in(words) & other.is_in(words) & (one != other)
     return pl.when(same).then(pl.lit("the header again")).when(turned).then(pl.lit(OTHER_HEADER))
 
 

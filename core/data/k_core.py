@@ -21,9 +21,9 @@ from core.errors import DataError
 from core.settings import DataSettings
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-_NEARLY, _FEW_ROWS, _FEW_ITEMS, _LOOKED_AT, _TIED = 0.95, 20, 10, 200_000, 0.01
+_NEARLY, _FEW_ROWS, _FEW_ITEMS, _LOOKED_AT, _TIED, _NOT_ONE_ORDER = 0.95, 20, 10, 200_000, 0.01, 0.2
 """A share that is nearly all; rows and items that are too few to judge by; rows that are looked at; a share of
-neighbours at one time that is worth a word."""
+neighbours at one time that is worth a word, and one at one position that no order has."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,11 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
     times = more[0] if more else np.empty(0)
     if data.time or data.position:
         report.tied = float(tied / max(1, same))
+    if not data.time and data.position and report.tied >= _NOT_ONE_ORDER:
+        report.notes.append(
+            f'data.position: "{data.position}" repeats in {report.tied:.0%} of the neighbours of a history: it seems '
+            "to begin anew in each session or page, and orders none of what lies between them"
+        )
     if data.time:
         spans = timeline(lambda: (times[some] for some in blocks(len(times), times)), rows.clock)
         report.timeline, report.time_step = spans.spans, spans.step

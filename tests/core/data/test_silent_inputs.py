@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from core.errors import EagerError
 from tests.core.data.inputs import ITEMS, LOG, ROWS, TITLES, Row, histories, items, log, read, table
-from tests.core.data.test_export_inputs import BEGIN, OLDEST_FIRST, columns
+from tests.core.data.test_export_inputs import BEGIN, OLDEST_FIRST, PLACES, columns
 from tests.core.data.test_inputs import BY_USER, LOG_NAMES, Input, frame, half, jsonl, parquet, written
 
 NUMBERS = {id(row): n for n, row in enumerate(ROWS, start=501)}
@@ -18,6 +19,12 @@ NUMBERS = {id(row): n for n, row in enumerate(ROWS, start=501)}
 SENT = [r.when.strftime("%Y-%m") for r in OLDEST_FIRST]
 MONTHS = sorted(set(SENT))
 LAST = OLDEST_FIRST[-1].when
+CLOCKS: dict[str, Callable[[Row], float]] = {
+    "hours": lambda r: r.when.hour,
+    "minutes": lambda r: 60 * r.when.hour + r.when.minute,
+    "seconds": lambda r: r.seconds % 86400,
+    "a share": lambda r: r.seconds % 86400 / 86400,
+}
 GOOD = [row for row in ROWS if row.rating > 1]
 EVENT = {id(row): "purchase" if row.rating > 3 else "view_item" for row in ROWS}
 
@@ -78,6 +85,13 @@ READ: dict[str, Input] = {
                                                    pl.Series("time", [r.when.time() for r in ROWS]))),
         None, said=("times of day without a date",),
     ),
+    **{
+        f"{name} of the day beside a date": Input(
+            columns("user_id=user", "item_id=item", "date=day", "time=clock", day=written("%d.%m.%Y"), clock=clock),
+            None, said=("time (e.g.", 'the order is that of "date"'),
+        )
+        for name, clock in CLOCKS.items()
+    },
     "the year first in two digits": Input(log(when=written("%y%m%d"))),
     "Persian digits": Input(
         log(when=lambda r: iso(r).translate({48 + n: 0x6F0 + n for n in range(10)}),
@@ -141,6 +155,22 @@ SAID: dict[str, Input] = {
     ),
     "days since": Input(columns("user_id=user", "item_id=item", "days_since=d", d=lambda r: (LAST - r.when).days), None,
                         lists={}, said=("may stand in other columns: days_since",)),
+    "a position in the session": Input(
+        columns("user_id=user", "item_id=item", "position=p", p=lambda r: PLACES[r.user][r.item] % 4), None, lists={},
+        said=("repeats in 67% of the neighbours",),
+    ),
+    "names that people share": Input(
+        columns("user=name", "uid=user", "item_id=item", "ts=when", name=lambda r: f"Ann{int(r.user) % 9}",
+                when=lambda r: r.seconds), None, lists={}, said=("--set data.user=uid",),
+    ),
+    "months and days without years, as in Tmall": Input(
+        columns("user_id=user", "item_id=item", "time_stamp=day", day=lambda r: int(r.when.strftime("%m%d"))), None,
+        lists={}, said=("months and days without a year",),
+    ),
+    "beside histories, dates and names with numbers": Input(
+        columns("user_id=user", "item_id=item", "ts=when", "shipped=day", "product=p", when=lambda r: r.seconds,
+                day=written("%d %b %Y"), p=lambda r: f"Product {r.item}"), None, quiet=("several each",),
+    ),
     "weeks": Input(columns("user_id=user", "item_id=item", "week_no=w", w=lambda r: (r.when - BEGIN).days // 7), None,
                    lists={}, said=("may stand in other columns: week_no",)),
     "a status of payment": Input(taken_back(lambda r: "refunded", "Financial Status", "paid"), None,
