@@ -106,8 +106,8 @@ class NestedHistories(TableFile):
                 yield {}, f"no list of {self.items}"
                 continue
             around = {name: one.get(name) for name in self.around}
-            others = [one.get(name) for name in self.beside]
-            others = [other for other in others if isinstance(other, list) and len(other) == len(taken or ())]
+            lists = [one.get(name) for name in self.beside]
+            others = [other for other in lists if isinstance(other, list) and len(other) == len(taken or ())]
             if len(others) < len(self.beside):
                 yield {}, f"lists that are not as long as that of {self.items}"
                 continue
