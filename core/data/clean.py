@@ -56,11 +56,12 @@ def id_expr(name: str, kind: pl.DataType, where: str) -> pl.Expr:
 
 
 def lost_digits(name: str, kind: pl.DataType, what: str) -> pl.Expr:
-    """Why a number cannot be an id: a float from 2^53 on does not know its last digits; null where it does."""
+    """Why a number cannot be an id: a float from 2^53 on (of 32 bits 2^24) does not know its last digits; else null."""
     if not kind.is_float():
         return pl.lit(None, pl.String)
-    reason = f"{what} from 2^53 on as a float, whose last digits are lost; export the column as text"
-    return pl.when(pl.col(name).abs() >= float(1 << 53)).then(pl.lit(reason))
+    bits = 24 if kind == pl.Float32 else 53
+    reason = f"{what} from 2^{bits} on as a float, whose last digits are lost; export the column as text"
+    return pl.when(pl.col(name).abs() >= float(1 << bits)).then(pl.lit(reason))
 
 
 def _bytes_as_text(values: pl.Series) -> pl.Series:

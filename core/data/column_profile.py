@@ -23,6 +23,7 @@ _MONTHS = (
 )
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
 _REST = r"(?:[T ,;:_-].*)?"
+_OF_DAY = "times of day without a date"
 _WRITTEN_TIMES = {
     "dates": (
         rf"{_YEAR}[-/._ ]{_MONTH}[-/._ ]{_DAY}{_REST}",
@@ -35,7 +36,8 @@ _WRITTEN_TIMES = {
         rf"{_YEAR}-?W\d\d(?:-?\d)?|{_YEAR}[-/.](?:0[1-9]|1[0-2])|{_YEAR}-\d{{3}}",
         r".*\bDate\(.*\d{9,}.*|.*\$date.*",
     ),
-    "times of day without a date": (
+    _OF_DAY: (
+        r"[0-5]?\d:[0-5]\d\.\d+",
         r"(?:[01]?\d|2[0-4])(?:[:h][0-5]\d|\.[0-5]\d\.[0-5]\d)(?::[0-5]\d(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?)?",
     ),
     "times before now": (r"(?:\d+|an?)\s+(?:second|minute|hour|day|week|month|year)s?\s+ago",),
@@ -50,6 +52,10 @@ _COUNTED_TIMES = {
 """Ranges of numbers that count time from 1990 to 2049."""
 _SERIALS = (25_569, 73_051)
 """1970 to 2099 in days since 1900, as spreadsheets count."""
+_NOON, _LAST_MINUTE, _LAST_SECOND = 1200, 2359, 235_959
+"""Minutes of a day, and its last second, written in digits."""
+_MANY_TIMES, _MOST_DAYS, _MINUTES = 20, 31, 60
+"""Distinct numbers that are enough to tell; days of a month; minutes of an hour."""
 _MOST_RATINGS, _ROWS_A_RATING = 21, 5
 _PAIR = r"\d{5,}\.\d{8,}"
 _SCIENTIFIC = r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"
@@ -146,7 +152,7 @@ def _profile(column: pl.Series) -> ColumnProfile:
         example=_example(column, text),
         count=len(text),
         scientific=figures["scientific"],
-        times="dates" if kind.is_temporal() else _times(few, column.name),
+        times=_OF_DAY if kind == pl.Time else "dates" if kind.is_temporal() else _times(few, column.name),
         steps=figures["numbers"] == 1.0 and bool(figures["steps"]),
         prefix=_prefix(few),
     )
@@ -196,7 +202,19 @@ def _times(values: pl.Series, name: str) -> str:
     broken = int((numbers % 1 != 0).sum()) > 0.5 * len(values)
     if not kinds and (broken or role_score(name, "time")) and _SERIALS[0] <= low <= high <= _SERIALS[1]:
         return "days since 1900, as spreadsheets count"
+    if not kinds and not broken and role_score(name, "time") and _are_times_of_day(numbers.drop_nulls()):
+        return _OF_DAY
     return kinds[0] if kinds else ""
+
+
+def _are_times_of_day(numbers: pl.Series) -> bool:
+    """Whether numbers say hours and minutes, or seconds too, by their digits: 705 is 07:05, and 70509 is 07:05:09."""
+    last = int(numbers.max() or 0)  # type: ignore[arg-type]
+    if len(numbers) < _MANY_TIMES or bool((numbers < 0).any()) or not _NOON <= last <= _LAST_SECOND:
+        return False
+    parts = [numbers % 100, *([numbers // 100 % 100] if last > _LAST_MINUTE else [])]
+    # Days and months go less far than seconds and minutes.
+    return all(_MOST_DAYS < int(part.max()) < _MINUTES for part in parts)  # type: ignore[arg-type]
 
 
 def _number(name: str) -> pl.Expr:
@@ -229,7 +247,7 @@ def is_number(column: ColumnProfile) -> bool:
 
 def is_time(column: ColumnProfile) -> bool:
     """Whether a column can hold times: dates, or numbers large enough to count seconds or days."""
-    return column.filled > 0.5 and (column.dates or column.numbers > 0.5)
+    return column.filled > 0.5 and (column.dates or column.numbers > 0.5) and column.times != _OF_DAY
 
 
 def is_rating(column: ColumnProfile) -> bool:

@@ -21,12 +21,13 @@ from core.data.column_profile import (
     profile_columns,
 )
 from core.data.guess_columns import BACKWARDS
+from core.data.guessed import shell_word
 from core.data.read import TableFile, first_line
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
 from core.data.sniff import item_files, log_files
 from core.data.split import Split
-from core.data.times import same_look, shown
+from core.data.times import plain_digits, same_look, shown
 from core.data.titles import title_column
 from core.errors import DataError, ProjectError
 from core.settings import MIN_EVALUATED, DataSettings
@@ -40,6 +41,14 @@ _CALENDARS = {"the Buddhist calendar of Thailand": -543, "the Persian calendar":
 _ZONE_NAMES = frozenset({"tz", "timezone", "timezoneid", "timezonename", "eventtimezone", "usertimezone"})
 _MANY, _OFTEN, _SHARED = 20, 0.2, 0.5
 """Rows of which something can be said; a share of values; a share of ids that stand in both places."""
+_CLOCK_TIMES, _HOURS, _FEWER, _MOSTLY = 100, 12, 0.9, 0.7
+"""Times of day that are enough to tell, the hours of a clock, shares that are clearly fewer and most."""
+_AT = re.compile(r"_(at|date|time|timestamp)$")
+_ID_NAME = re.compile(r"(^|_)(u?id|ids|uuid|guid|key|hash|nr|no|number|e?_?mail)$")
+_VISIT = re.compile(r"session|order|visit|device|cookie|basket|cart|invoice")
+_MAIL = re.compile(r"(^|_)e?_?mail$")
+_JANUARY, _DECEMBER, _YEARS_END = 131, 1201, 1231
+"""The last day of January, the first and the last of December, as numbers."""
 _LEAST, _MOST = 1980, 2060
 _COUNTED = ("seconds", "milliseconds", "microseconds", "nanoseconds", "days since")
 """How other calendars count this year, and the years in which people have logs; times that have no years."""
@@ -77,10 +86,14 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         _unused_times(data, log)
         + _unused_orders(data, log)
         + _two_readings(data, sources[0], log)
+        + _half_days(data, log)
+        + _other_users(data, sources[0], log)
+        + _histories(data, log)
         + _unused_ratings(data, log)
         + _one_time(data, log)
         + _other_years(data, log)
         + _amounts(data, log)
+        + _no_years(data, log)
         + _zones(data, log)
         + _several("data.user", data.user, log)
         + _several("data.item", data.item, log)
@@ -135,7 +148,7 @@ def _unused_times(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[
     for name, column in log.items():
         if name in used or not column.filled:
             continue
-        called = role_score(name, "time") > 500
+        called = role_score(name, "time") > 500 or bool(_AT.search(plain(name)))
         if is_clock(column) or called:
             left.append(f"{name} (e.g. {column.example}{', ' + column.times if column.times else ''})")
     if not left:
@@ -155,6 +168,7 @@ def _unused_orders(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list
     parts = [name for name, own in words.items() if own & _PARTS and is_number(log[name]) and not is_clock(log[name])]
     together = {"year", "month"} <= {word for name in parts for word in words[name]}
     left = [name for name in parts if together or ("day" in words[name] and log[name].high > _MOST_DAYS)]
+    left += [name for name in words if "week" in words[name] and is_number(log[name]) and name not in left]
     left += [name for name in words if role_score(name, "position") > 500 or words[name] & BACKWARDS]
     if not left:
         return []
@@ -199,7 +213,8 @@ def _other_years(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[s
     column = log.get(data.time)
     if column is None or column.times.startswith(_COUNTED) or not column.values:
         return []
-    years = pl.Series(sorted(column.values)).str.extract(r"\b(\d{4})(?:\b|\d{4}|\D)").cast(pl.Int64).drop_nulls()
+    values = pl.select(plain_digits(pl.lit(pl.Series(sorted(column.values))))).to_series()
+    years = values.str.extract(r"\b(\d{4})(?:\b|\d{4}|\D)").cast(pl.Int64, strict=False).drop_nulls()
     middle = int(years.median() or 0) if 2 * len(years) > len(column.values) else 0  # type: ignore[arg-type]
     for whose, begin in _CALENDARS.items():
         if _LEAST <= middle + begin <= _MOST:
@@ -219,6 +234,20 @@ def _amounts(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
     return [
         f'data.time: "{data.time}" holds the same numbers again and again, {column.low:g} to {column.high:g}, and no '
         "dates: where it says how long something took, set data.time to nothing or to another column"
+    ]
+
+
+def _no_years(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether numbers say month and day (`829`, `1111`) and go round the end of a year."""
+    column = log.get(data.time)
+    if column is None or column.low > _JANUARY or not _DECEMBER <= column.high <= _YEARS_END:
+        return []
+    form = re.compile(r"(?:0?[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+    if len(column.values) < _MANY or not all(form.fullmatch(value) for value in column.values):
+        return []
+    return [
+        f'data.time: "{data.time}" holds months and days without a year, e.g. {column.example}: January counts as '
+        "before December; write the year too"
     ]
 
 
@@ -281,6 +310,69 @@ def _two_readings(data: DataSettings, source: TableFile, log: Mapping[str, Colum
         f'data.time: no value of "{data.time}" tells the day from the month; {example[:30]} is read with the {reading} '
         f"first ({form}). Where the {other} comes first, write the times as 2024-12-31 23:59:59"
     ]
+
+
+def _half_days(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether all hours are those of a clock of twelve, and nothing tells the morning from the evening."""
+    values = log[data.time].values if data.time in log else frozenset()
+    found = (re.search(r"\b(\d{1,2}):\d\d(?!.*[AaPp]\.? ?[Mm])", value) for value in values)
+    hours = [int(one[1]) for one in found if one]
+    if len(hours) < _CLOCK_TIMES or min(hours) < 1 or max(hours) != _HOURS or len(set(hours)) < _HOURS - 1:
+        return []
+    return [
+        f'data.time: all hours of "{data.time}" are 1 to 12, e.g. {log[data.time].example}, and nothing says which are '
+        "in the afternoon: export it with AM and PM, or by a clock of 24 hours"
+    ]
+
+
+def _other_users(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether another column of ids joins several users, as `customer_unique_id` does the customers of orders.
+
+    Or parts them, as ids do people of one name.
+    """
+    near = [
+        name for name in log
+        if name not in (data.user, data.item) and data.user in log and not is_clock(log[name])
+        and (role_score(name, "user") or _MAIL.search(plain(name))) and _ID_NAME.search(plain(name))
+    ]  # fmt: skip
+    if not near:
+        return []
+    frame = source.table(rows=10 * _LOOKED_AT)
+    for name in near:
+        pairs = frame.select(pl.col(data.user).cast(pl.String), pl.col(name).cast(pl.String)).drop_nulls().unique()
+        users, others = pairs[data.user].n_unique(), pairs[name].n_unique()
+        if pairs.height == others >= _MANY and users < _FEWER * others and not (
+            _ID_NAME.search(plain(data.user)) or _VISIT.search(plain(name))
+        ):
+            return [
+                f'data.user: several ids of "{name}" have one value of "{data.user}" ({others:,} for {users:,} in the '
+                f"rows looked at): where that is a name that people share, --set data.user={shell_word(name)}"
+            ]
+        if pairs.height == users >= _MANY and _MANY <= others < _FEWER * users:
+            return [
+                f'data.user: each id of "{data.user}" has one of "{name}", of which there are fewer ({others:,} for '
+                f"{users:,} in the rows looked at): where that is the person, --set data.user={shell_word(name)}"
+            ]
+    return []
+
+
+def _histories(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether cells beside an item hold the items before it, as in RecBole's `item_id_list`."""
+    known = log[data.item].values if data.item in log else frozenset()
+    for name, column in log.items():
+        if name in (data.user, data.item, data.time, data.position) or is_clock(column):
+            continue
+        cells = [[part.strip(" '\"[]()") for part in re.split(r"[ ,;|]+", value)] for value in column.values]
+        cells = [cell for cell in cells if len(cell) > 1]
+        if len(cells) < max(_MANY, _SHARED * len(column.values)):
+            continue
+        ids = [one for cell in cells for one in cell]
+        if sum(one in known for one in ids) >= _MOSTLY * len(ids):
+            return [
+                f'cells of "{name}" hold ids of "{data.item}", several each, e.g. {column.example}: where a row is a '
+                "history and what came next, what stands there alone is not read; write a row for each interaction"
+            ]
+    return []
 
 
 def _no_titles(data: DataSettings, source: TableFile, table: Mapping[str, ColumnProfile]) -> list[str]:

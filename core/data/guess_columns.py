@@ -19,7 +19,12 @@ _CLEARLY = 0.2  # so much more of its values must stand in the item table than o
 _LABELS = 12  # a column of so few words without digits holds kinds of events, countries or the like
 _NO_ORDER = frozenset({"dow", "day", "weekday", "hour", "week", "month", "year", "id", "status", "type", "total",
                        "value", "price", "amount", "qty", "quantity", "count", "size"})  # fmt: skip
-BACKWARDS = frozenset({"recency", "ago", "age", "reverse", "reversed", "desc"})
+BACKWARDS = frozenset({"recency", "ago", "age", "since", "reverse", "reversed", "desc"})
+_MEASURES = frozenset({"pages", "count", "counts", "quantity", "qty", "price", "amount", "total", "cost", "revenue",
+                       "discount", "age", "duration", "length", "size", "weight", "height", "width", "year", "month",
+                       "day", "hour", "week", "weekday", "ms", "seconds", "minutes", "latitude", "longitude", "lat",
+                       "lon", "lng", "rating", "ratings", "score", "percent"})  # fmt: skip
+"""Words of columns of numbers that measure something and name nobody."""
 _FEW_ROWS = 20  # of so short a log, one value in all rows says nothing
 
 
@@ -54,8 +59,10 @@ def log_columns(
         for role, guess in _by_prefixes(_may_be_ids(free)).items():
             take(role, guess)
     ids = _may_be_ids(free)
-    for role in ("user", "item"):
-        if role not in columns and len(ids) == 1:
+    for role, other in (("user", "item"), ("item", "user")):
+        # What is left over is taken only beside ids that come again: else the rows are no log of several users.
+        alone = len(ids) == 1 and not (other in columns and _numbers_rows(log[columns[other].value]))
+        if role not in columns and alone:
             take(role, Guess(next(iter(ids)), "the only column left that can hold ids"))
         ids = {name: column for name, column in ids.items() if name in free}
     _check_ids(log, columns, path)
@@ -71,6 +78,9 @@ def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
     scored = {name: role_score(name, role) for name in columns}
     if role in ("user", "item"):
         scored = {name: score for name, score in scored.items() if not cannot_be_id(columns[name])}
+        # A row's own number, as the `item_id` of a line of an order is, gives way to ids that come again.
+        again = {name: score for name, score in scored.items() if score > 500 and not _numbers_rows(columns[name])}
+        scored = again or scored
     best = max(scored.values(), default=0)
     names = [name for name, score in scored.items() if score == best]
     if not best or (len(names) > 1 and role in ("user", "item")):
@@ -84,11 +94,15 @@ def _may_order(column: ColumnProfile) -> bool:
 
 
 def _by_shared_name(columns: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile]) -> Guess | None:
-    """The one column that the item table has as well, and in which it repeats nothing."""
+    """The one column that the item table has as well, and in which it repeats nothing.
+
+    Not a key of its own that each table has (`id`), nor a user who made the item.
+    """
     keys = {plain(key): key for key, column in table.items() if column.distinct >= UNIQUE and not cannot_be_id(column)}
     shared = [
         name for name, column in columns.items()
         if plain(name) in keys and not cannot_be_id(column) and column.values & table[keys[plain(name)]].values
+        and not _numbers_rows(column) and (role_score(name, "user") <= 500 or role_score(name, "item") > 500)
     ]  # fmt: skip
     return Guess(shared[0], "the item table has a column of this name") if len(shared) == 1 else None
 
@@ -128,8 +142,14 @@ def _may_be_ids(columns: Mapping[str, ColumnProfile]) -> dict[str, ColumnProfile
     return {
         name: column for name, column in columns.items()
         if not (cannot_be_id(column) or is_rating(column) or is_clock(column) or is_lossy(column))
-        and not (column.count >= _FEW_ROWS and (column.distinct == 1.0 or _is_label(column)))
+        and not (_numbers_rows(column) or (column.count >= _FEW_ROWS and _is_label(column)))
+        and not (is_number(column) and _MEASURES & set(plain(name).split("_")))
     }  # fmt: skip
+
+
+def _numbers_rows(column: ColumnProfile) -> bool:
+    """Whether no value comes twice in a log that is long enough to tell."""
+    return column.count >= _FEW_ROWS and column.distinct == 1.0
 
 
 def _is_label(column: ColumnProfile) -> bool:

@@ -37,7 +37,8 @@ def item_key(item: ColumnProfile, table: Mapping[str, ColumnProfile], name: str,
             f"no column of the item table holds the log's items (column {name}, e.g. {item.example})",
             "Check that both files speak of the same items.",
         )
-    alike = [key for key in candidates if score(key) == score(best)]
+    own = [key for key in candidates if plain(key) == "id" and not score(best)[1] and score(key)[:3] == score(best)[:3]]
+    alike = [key for key in candidates if score(key) == score(best) or key in own]  # each table calls its own key id
     if len(alike) > 1:
         ways = " or ".join(f"--set {shell_word(f'data.item_key={key}')}" for key in alike[:6])
         shown = " and ".join(f"{key} (e.g. {table[key].example})" for key in alike[:6])

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from core.data.clean import text_expr
-from core.data.column_profile import SAMPLE_ROWS, ColumnProfile, is_clock, is_rating, is_time
+from core.data.column_profile import SAMPLE_ROWS, ColumnProfile, is_clock, is_number, is_rating, is_time
 from core.data.guessed import Guess, shell_word
 from core.data.read import TableFile
 from core.data.roles import plain, role_score
@@ -21,6 +21,8 @@ _OF_OTHERS = frozenset({"birth", "birthday", "birthdate", "born", "dob", "releas
 """Words of dates that belong to a person or an item, and not to what they did."""
 
 _UNITS = {"seconds": 10**6, "milliseconds": 10**3, "microseconds": 1}
+_SECONDS = 86_400
+"""Of a day."""
 _DAY, _MINUTE = 86_400_000_000, 60_000_000
 _FURTHEST, _ZONE = 14 * 60 * _MINUTE, 15 * _MINUTE
 _AGREE = 0.99
@@ -51,6 +53,8 @@ def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None
         name: score for name, score in scored.items()
         if is_time(columns[name]) and (score > 500 or is_clock(columns[name]))
     }  # fmt: skip
+    if any(columns[name].dates for name in read):  # beside dates, numbers of less than a day are times of the day
+        read = {name: score for name, score in read.items() if not _in_a_day(columns[name])}
     best = max(read.values(), default=0)
     names = [name for name, score in read.items() if score == best]
     if len(names) > 1:
@@ -61,6 +65,10 @@ def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None
     if unread and not any(column.dates for column in columns.values()):
         raise _unread_time(columns[unread], path)
     return None
+
+
+def _in_a_day(column: ColumnProfile) -> bool:
+    return is_number(column) and not is_clock(column) and 0 <= column.low <= column.high <= _SECONDS
 
 
 def time_by_values(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None:

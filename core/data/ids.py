@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -18,6 +22,26 @@ _LOOKED_AT = 10_000
 _CONFUSABLE = "АВЕЗКМНОРСТУХаеорсухіАΒΕΖΗΙΚΜΝΟΡΤΥΧο"
 _LATIN = "ABE3KMHOPCTYXaeopcyxiABEZHIKMNOPTYXo"
 """Letters of the Cyrillic and the Greek alphabet, and the Latin ones that look like them."""
+_DIGITS = [chr(one) for one in range(0x80, 0x20000) if unicodedata.category(chr(one)) == "Nd"]
+_ASCII_DIGITS = [str(unicodedata.decimal(one)) for one in _DIGITS]
+"""Digits of all scripts, and what they are worth."""
+_SIGNS = {"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
+          **{chr(one): "-" for one in (0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212)}}  # fmt: skip
+"""Signs that editors put in the place of those on the keyboard."""
+_THOUSANDS = r"^\d{1,3}([,. '\u00a0\u2009\u202f]\d{3})+$"
+_ESCAPED = r"%[0-9A-Fa-f]{2}|&#?\w{2,8};"
+_UUID = r"^\{?([0-9A-Fa-f]{8})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{12})\}?$"
+_FOR_SHEETS = r"^='?\"(.*)\"$|^'([\w.-]*\d[\w.-]*)'?$"
+"""What makes a spreadsheet take a number for text: `="0815"`, `'0815`."""
+_TRACKED = r"[?&](?:utm_\w+|gclid|fbclid|msclkid|mc_[ce]id)=[^&#]*"
+_AROUND = r"^https?://(www\.)?|/$"
+"""What an address can begin and end with and be the same."""
+_ODD = rf"[^\x20-\x7e]|  |{_THOUSANDS}|{_ESCAPED}|{_UUID}|{_FOR_SHEETS}|{_TRACKED}|^https?://|./$"
+"""Ids that are looked at closely."""
+_LONG, _MANY_LONG = 1 << 53, 20
+"""The first whole number whose next one no float holds, and how many such ids are enough to tell."""
+_PREFIXED, _MOSTLY = r"^(?:[A-Za-z]\S*[:/_#-]|#)([A-Za-z\d]*\d[A-Za-z\d]*)$", 0.5
+"""A word and a sign before a code; a share that is most of them."""
 _SYSTEMATIC = 0.05
 """The share of ids with a second writing above which the table says one thing in two ways."""
 
@@ -62,6 +86,33 @@ def rounded(ids: pl.Series) -> pl.Series:
     return ids.filter(ids.str.contains(r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"))
 
 
+def as_floats(ids: pl.Series) -> list[str]:
+    """Ids of more than 15 digits, all of which are such as a float or a spreadsheet holds; none where one is not.
+
+    Args:
+        ids: Distinct ids.
+    """
+    long = [one for one in ids.filter(ids.str.contains(r"^[1-9]\d{15,18}$")).head(_LOOKED_AT) if int(one) > _LONG]
+    held = all(int(float(one)) == int(one) for one in long) or all(int(one[15:]) == 0 for one in long)
+    return long if held and len(long) >= _MANY_LONG else []
+
+
+def with_prefix(ids: pl.Series) -> tuple[str, int]:
+    """An id with a word in front (`user_17`, `gid://shop/Product/17`) of many whose bare twins are ids as well.
+
+    Args:
+        ids: Distinct ids.
+
+    Returns:
+        It, and how many there are; empty and 0 where they are few, or few of those with a word.
+    """
+    long = ids.filter(ids.str.contains(_PREFIXED))
+    bare = long.str.replace(_PREFIXED, "${1}")
+    twins = long.filter(bare.is_in(ids.implode()))
+    few = len(twins) < max(_MANY_LONG, _MOSTLY * len(long)) or len(twins) < _MOSTLY * (len(ids) - len(long))
+    return ("", 0) if few else (str(twins[0]), len(twins))
+
+
 @dataclass(frozen=True)
 class TwoWritings:
     """Ids that are one and the same but for how they are written.
@@ -81,14 +132,16 @@ class TwoWritings:
 
     def shown(self, value: str) -> str:
         """One of the ids as a message shows it."""
-        return ascii(value[:40]).replace("'", '"') if self.look else f'"{value[:40]}"'
+        text = value[:40].encode("ascii", "backslashreplace").decode() if self.look else value[:40]
+        return f'"{text}"'
 
 
 def two_writings(ids: pl.Series) -> TwoWritings | None:
     """Ids that differ only in leading zeros, in small and capital letters, or in what nobody sees.
 
-    Nobody sees how an accent is composed, full-width digits, letters of another alphabet that look alike, signs without
-    width, and how many blanks there are; `1,001` and `1001` are one number.
+    Nobody sees how an accent is composed, letters of another alphabet that look alike, signs without width, which dash
+    or apostrophe it is, and how many blanks there are; `1,001` and `1001` are one number, in whatever script; `="1001"`
+    is for spreadsheets, `%20` and `&amp;` are for the web, as are marks of a campaign behind an address.
 
     Args:
         ids: Distinct ids.
@@ -101,14 +154,26 @@ def two_writings(ids: pl.Series) -> TwoWritings | None:
 
 def evened(ids: pl.Series) -> pl.Series:
     """Ids as they look: composed, in plain signs, Cyrillic and Greek letters as the Latin ones that look like them."""
-    plain = ids.str.normalize("NFKC").str.replace_all(r"\p{Cf}", "").str.replace_all(r"\s+", " ")
-    plain = plain.str.replace_many(list(_CONFUSABLE), list(_LATIN))
-    numbers = plain.str.contains(r"^\d{1,3}(,\d{3})+$")
-    return pl.select(pl.when(numbers).then(plain.str.replace_all(",", "")).otherwise(plain)).to_series()
+    plain = _changed(ids, _ESCAPED, lambda some: pl.Series([html.unescape(unquote(one)) for one in some]))
+    plain = _changed(plain, r"[^\x20-\x7e]", _in_plain_signs).str.replace_all(r"\s+", " ")
+    plain = plain.str.replace(_FOR_SHEETS, "${1}${2}").str.replace(_UUID, "${1}${2}${3}${4}${5}")
+    plain = _changed(plain, "/", lambda some: some.str.replace_all(_TRACKED, "").str.replace_all(_AROUND, ""))
+    return _changed(plain, _THOUSANDS, lambda some: some.str.replace_all(r"\D", ""))
+
+
+def _changed(ids: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Ids of which those that fit a pattern are changed."""
+    some = ids.str.contains(pattern)
+    return ids.clone().scatter(some.arg_true(), change(ids.filter(some))) if some.any() else ids
+
+
+def _in_plain_signs(ids: pl.Series) -> pl.Series:
+    plain = ids.str.normalize("NFKC").str.replace_all(r"\p{Cf}", "")
+    return plain.str.replace_many([*_CONFUSABLE, *_SIGNS, *_DIGITS], [*_LATIN, *_SIGNS.values(), *_ASCII_DIGITS])
 
 
 def _look_alike(ids: pl.Series) -> TwoWritings | None:
-    odd = ids.filter(ids.str.contains(r"[^\x20-\x7e]|  |^\d{1,3}(,\d{3})+$"))
+    odd = ids.filter(ids.str.contains(_ODD))
     if not len(odd):
         return None
     table = pl.DataFrame({"id": odd, "even": evened(odd)})

@@ -21,8 +21,9 @@ from core.errors import DataError
 from core.settings import DataSettings
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-_NEARLY, _FEW_ROWS, _FEW_ITEMS, _LOOKED_AT = 0.95, 20, 10, 200_000
-"""A share that is nearly all; rows and items that are too few to judge by; rows that are looked at."""
+_NEARLY, _FEW_ROWS, _FEW_ITEMS, _LOOKED_AT, _TIED, _NOT_ONE_ORDER = 0.95, 20, 10, 200_000, 0.01, 0.2
+"""A share that is nearly all; rows and items that are too few to judge by; rows that are looked at; a share of
+neighbours at one time that is worth a word, and one at one position that no order has."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,36 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
     times = more[0] if more else np.empty(0)
     if data.time or data.position:
         report.tied = float(tied / max(1, same))
+    if not data.time and data.position and report.tied >= _NOT_ONE_ORDER:
+        report.notes.append(
+            f'data.position: "{data.position}" repeats in {report.tied:.0%} of the neighbours of a history: it seems '
+            "to begin anew in each session or page, and orders none of what lies between them"
+        )
     if data.time:
         spans = timeline(lambda: (times[some] for some in blocks(len(times), times)), rows.clock)
         report.timeline, report.time_step = spans.spans, spans.step
         report.first_time, report.last_time = spans.first, spans.last
         report.notes += _no_order(data.time, sequence, times, same, tied)
+        if data.ties == "file" and report.tied >= _TIED and _newest_first(next(iter(rows.frames))):
+            report.notes.append(
+                f"the log goes from the newest to the oldest row, and {report.tied:.0%} of the neighbours in a history "
+                "have one time: these stay as in the file, which is backward; write the rows oldest first, or set "
+                'data.ties = "shuffle"'
+            )
     done = None if split is None else split.finished(left_users, report)
     taken = clock_times(times, rows.clock) if data.time else None
     return Log(rows.user_ids[left_users], rows.item_ids[left_items], sequence, offsets, done, taken)
+
+
+def _newest_first(frame: pl.DataFrame) -> bool:
+    """Whether the first rows of a log, user by user, nearly always go back in time."""
+    some = frame.head(_LOOKED_AT)
+    users = some[USER].to_numpy()
+    turn = np.argsort(users, kind="stable")
+    users, order = users[turn], some[ORDER].to_numpy()[turn]
+    one = users[1:] == users[:-1]
+    back, on = int((one & (order[1:] < order[:-1])).sum()), int((one & (order[1:] > order[:-1])).sum())
+    return back >= _FEW_ROWS and back >= _NEARLY * (back + on)
 
 
 def _no_order(name: str, items: Int32, times: Times, same: int, tied: int) -> list[str]:

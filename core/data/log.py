@@ -16,14 +16,16 @@ from core.data.arrays import Int64
 from core.data.clean import bad_id, id_expr, lost_digits, number_expr
 from core.data.data_report import DataReport, RejectedRow
 from core.data.id_numbers import ItemNumbers, first_places, positions
-from core.data.ids import missing_words, rounded, two_writings
+from core.data.ids import missing_words
+from core.data.joined import condemning, header_again, ill_joined
 from core.data.order import OrderReading, no_times, order_readings, other_units, settled
-from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place, place_of
+from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place
 from core.data.placeholders import item_for_nothing, user_for_nobody
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, log_files, source_notes
 from core.data.times import shown
 from core.data.where import RowCondition, row_conditions
+from core.data.writings import check_writing
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
@@ -32,10 +34,6 @@ EXAMPLES = 5
 ITEM, ORDER, RATING, PLACE = "item", "order", "rating", "place"
 """Columns of `LogRows.frames`, beside `USER`."""
 _REASON, _HOLDS = "reason", "holds"
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_EATEN = rf"^(?i:\d{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-\d{{2}})$"
-_ROUNDED = 0.02
-"""The share of ids with digits missing above which a column is refused."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,7 @@ def _typed(
     schema, path = schema_of(source, names), str(source.path)
     ids = ((data.user, "user id"), (data.item, "item id"))
     bad = [pl.col(BAD), *(lost_digits(name, schema[name], what) for name, what in ids)]
+    bad += [] if source.typed else [header_again(data.user, data.item, source.columns)]
     columns = [
         id_expr(data.user, schema[data.user], path).alias(USER),
         id_expr(data.item, schema[data.item], path).alias(ITEM),
@@ -185,47 +184,6 @@ def _first(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
 
 def _digits(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.17g}"
-
-
-def _one_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFile], report: DataReport) -> None:
-    """Refuse ids that are written in two ways throughout, or rounded; say where only a few are.
-
-    Args:
-        ids: All ids of a column.
-        first: Where each stands first.
-        name: The column.
-        sources: The files.
-        report: What is said.
-
-    Raises:
-        DataError: names both writings with a row of each.
-    """
-    if len(lost := rounded(ids)):
-        text = f'"{name}" holds ids in scientific notation, e.g. {lost[0]}: digits are lost ({len(lost):,} ids)'
-        if len(lost) > _ROUNDED * len(ids):
-            raise DataError(text, "Export the column as text from where the data come from.")
-        report.notes.append(text)
-    if len(ids) <= 2 and set(ids.str.to_lowercase()) <= {"true", "false"}:
-        raise DataError(f'the column "{name}" holds true and false, not ids', "Name the column of the ids.")
-    dates = ids.filter(ids.str.contains(_EATEN))
-    if len(dates) > _ROUNDED * len(ids):
-        report.notes.append(
-            f'"{name}" holds ids such as {dates[0]}, as spreadsheets write codes that look like dates to them '
-            f"({len(dates):,} ids): export the column as text"
-        )
-    if two_writings(ids) is None:
-        return
-    order = np.argsort(first)
-    clash = two_writings(ids[order])
-    assert clash is not None
-    places = []
-    for value in (clash.one, clash.other):
-        file, row = place_of(int(first[(ids == value).arg_true()[0]]))
-        places.append(f"{sources[file].path.name} row {row}: {clash.shown(value)}")
-    text = f'the ids in "{name}" are written in two ways: {", but ".join(places)} ({clash.count:,} ids)'
-    if clash.systematic:
-        raise DataError(text, "Write every id in one way in all files.")
-    report.notes.append(f"{text}; they are kept apart")
 
 
 def _reasons(rows: TypedRows, report: DataReport) -> list[pl.Expr]:
@@ -287,8 +245,8 @@ def _numbered(
     user_ids = pl.concat(users)
     report.notes += user_for_nobody(user_ids, np.concatenate(user_rows), data.user)
     report.notes += item_for_nothing(items.ids, item_rows, data.item)
-    _one_writing(user_ids, np.concatenate(user_first), data.user, sources, report)
-    _one_writing(items.ids, items.first, data.item, sources, report)
+    check_writing(user_ids, np.concatenate(user_first), data.user, sources, report)
+    check_writing(items.ids, items.first, data.item, sources, report)
     return LogRows(user_ids, items.ids, tuple(bounds), frames, clock, work)
 
 
@@ -313,6 +271,9 @@ def _reject(
     total = sum(counts.values())
     if not total:
         return
+    if reason := condemning(counts):
+        row = examples.filter(pl.col(_REASON) == reason).sort(PLACE).row(0, named=True)
+        raise ill_joined(sources[row[FILE]].path, row[ROW], reason)
     report.rejected = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
     for reason in report.rejected:
         few = examples.filter(pl.col(_REASON) == reason).sort(PLACE).head(EXAMPLES)

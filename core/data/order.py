@@ -9,7 +9,7 @@ import polars as pl
 
 from core.data.clean import kind_words, number_expr
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
-from core.data.times import format_of_all, parsed, shown, time_format
+from core.data.times import format_of_all, parsed, shown, time_format, year_last
 from core.errors import DataError
 
 SAMPLE_ROWS = 2000
@@ -23,6 +23,8 @@ _EMPTY_DAYS = (-719_162, -25_569, -25_568, -25_567, 0, 2_932_896)
 _FIRST_DAY, _LAST_DAY = 315_532_800_000_000, 4_102_444_800_000_000
 _CUT_OFF = r"^\d(?:[.,]\d{1,6})?[eE]\+?(?:0?9|1\d)$"
 """Counts of time in scientific notation with so few digits that they are hours off."""
+_FLOAT32_BITS = 24
+"""Whole numbers of so many bits are exact in a float of 32."""
 _SHARED = 0.95
 """The share of numbers that must look like times before their unit is looked at."""
 _UNITS = (
@@ -107,6 +109,28 @@ def _sample(source: TableFile, name: str) -> pl.Series | None:
     return _without_missing(texts.cast(pl.String).str.strip_chars()).unique(maintain_order=True)
 
 
+def _digits(source: TableFile, name: str) -> pl.Series:
+    """The distinct first values of a column of whole numbers, as text."""
+    few = collect(source, [name], pl.col(name).filter(pl.col(ROW) <= SAMPLE_ROWS).cast(pl.String))[name]
+    return few.drop_nulls().unique(maintain_order=True)
+
+
+def _check_exact(source: TableFile, name: str, kind: pl.DataType) -> None:
+    """Refuse times in floats that are too short for them.
+
+    Raises:
+        DataError: seconds since 1970 stand in floats of 32 bits, which know them to two minutes.
+    """
+    if kind != pl.Float32:
+        return
+    most = collect(source, [name], pl.col(name).abs().max().alias("most"))["most"][0]
+    if most is not None and most > 1 << _FLOAT32_BITS:
+        raise DataError(
+            f'{source.path}: the times in "{name}" are floats of 32 bits, whose last digits are lost, e.g. {most:.0f}',
+            "Write the column as whole numbers or as floats of 64 bits, from where the data come from.",
+        )
+
+
 def _without_missing(texts: pl.Series) -> pl.Series:
     """Without what says that there is no value."""
     return texts.filter(~texts.str.to_lowercase().is_in(["", "nan", "null", "none", "n/a", "<na>", "\\n", "nat", "-"]))
@@ -119,7 +143,14 @@ def _is_text(kind: pl.DataType) -> bool:
 def _reading(source: TableFile, name: str, sample: pl.Series | None) -> OrderReading:
     """A file's column read by itself."""
     kind, column = schema_of(source, [name])[name], pl.col(name)
+    digits = _digits(source, name) if sample is None and kind.is_integer() else sample
+    if digits is not None and bool(digits.str.contains(r"^\d{5,14}$").all()) and year_last(digits):
+        raise DataError(
+            f'{source.path}: the times in "{name}" are digits with the year behind day and month, e.g. {digits[0]}',
+            "Write them as 2024-12-31 23:59:59, or as 20241231.",
+        )
     if sample is None:
+        _check_exact(source, name, kind)
         if kind.is_integer():
             return OrderReading(source, name, "integer", column.cast(pl.Int64, strict=False).alias(name))
         if kind.is_numeric():

@@ -19,6 +19,8 @@ def user_for_nobody(ids: pl.Series, rows: Int64, name: str) -> list[str]:
         rows: How many rows each has; (users,).
         name: The column.
     """
+    if len(rows) == 1 and rows.sum() >= _FEW_ROWS:
+        return [f'all {int(rows.sum()):,} rows have one user, "{str(ids[0])[:60]}": "{name}" tells nobody from anybody']
     if len(rows) < 3 or rows.sum() < _FEW_ROWS:
         return []
     next_one, most = (int(one) for one in np.partition(rows, len(rows) - 2)[-2:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -42,6 +42,11 @@ _KNOWN_TEXTS = {
     b"@relation": "an ARFF file",
     b"+---": "a table drawn with lines, as mysql prints it; take --batch, which writes tabs",
     b"%%matrixmarket": "a Matrix Market file",
+    **dict.fromkeys(
+        (b"insert into", b"create table", b"drop table", b"pragma foreign_keys", b"begin transaction", b"-- mysql dump",
+         b"-- mariadb dump", b"--\n-- postgresql", b"/*!40"),
+        "an SQL dump; load it into a database, and export the table as CSV",
+    ),
 }
 
 
@@ -88,7 +93,7 @@ def item_files(data: DataSettings, root: Path) -> list[TableFile]:
 
 
 def table_files(where: Path, key: str) -> list[Path]:
-    """The files of a table, sorted by name.
+    """The files of a table, sorted by name, numbers in it by what they are worth: `part-2` before `part-10`.
 
     Args:
         where: A file, a glob or a folder (searched to any depth; names that start with `.` or `_` are skipped).
@@ -101,7 +106,7 @@ def table_files(where: Path, key: str) -> list[Path]:
     text = str(where)
     try:
         if where.is_dir():
-            files = sorted(path for path in where.rglob("*") if path.is_file() and _wanted(path.relative_to(where)))
+            files = _in_order(path for path in where.rglob("*") if path.is_file() and _wanted(path.relative_to(where)))
             if not files:
                 raise ProjectError(f"{key}: no files in the folder {where}")
             return files
@@ -110,7 +115,7 @@ def table_files(where: Path, key: str) -> list[Path]:
         if where.exists():
             raise ProjectError(f"{key}: {where} is not a regular file")
         if any(c in text for c in "*?["):
-            files = sorted(path for path in _glob(where) if path.is_file())
+            files = _in_order(path for path in _glob(where) if path.is_file())
             if files:
                 return files
     except PermissionError:
@@ -130,6 +135,14 @@ def _glob(pattern: Path) -> Iterator[Path]:
     parts = pattern.parts
     fixed = next(number for number, part in enumerate(parts) if any(c in part for c in "*?["))
     return Path(*parts[:fixed]).glob("/".join(parts[fixed:]))
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    def pieces(path: Path) -> list[list[tuple[int, str]]]:
+        split = (re.split(r"(\d+)", part) for part in path.parts)
+        return [[(int(one) if one.isdecimal() else -1, one) for one in some] for some in split]
+
+    return sorted(paths, key=pieces)
 
 
 def _wanted(path: Path) -> bool:
@@ -222,8 +235,21 @@ def formats() -> tuple[type[TableFile], ...]:
 
 
 def source_notes(sources: list[TableFile], encoding: str, inner: str) -> list[str]:
-    """What is to be said of how files are read: an encoding that was not given and is not UTF-8, lines left out."""
+    """What is to be said of how files are read: an encoding that was not given and is not UTF-8, lines left out.
+
+    Folders called `event=view` hold a column that stands in no file, and is not read.
+    """
+    parts = [tuple(part for part in source.path.parts[:-1] if "=" in part) for source in sources]
+    named = {
+        part.partition("=")[0]: part for own in parts for part in own if not all(part in other for other in parts)
+    }
     return [
+        *(
+            f'the folders are called after "{name}", e.g. {part}, '
+            "which is no column of the files and is not read: write it into them where it says when, who or what"
+            for name, part in named.items()
+            if not all(name in source.columns for source in sources)
+        ),
         *(
             f'{source.path.name} is {source.format}, which is one table: the name "{inner}" is not used'
             for source in sources

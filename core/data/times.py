@@ -40,8 +40,12 @@ _PATTERNS = {
     "S": r"\d\d", "B": r"[A-Za-z]{3,9}", "b": r"[A-Za-z]{3}", "p": r"[AaPp][Mm]", "z": r"[+-]\d\d:?\d\d",
     ".f": r"(?:\.\d{1,9})?", "3f": r"\d{3}", "6f": r"\d{6}",
 }  # fmt: skip
+_DIGITS = "".join(chr(begin + n) for begin in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10) for n in range(10))
+"""Those of Arabic, Persian, Hindi, Bengali and Thai, and full-width ones."""
 _EVENED = " *"
 """Behind a common format whose values are brought into one form first."""
+_ENOUGH, _FIRST_YEAR, _LAST_YEAR = 5, 1980, 2060
+"""Values that are enough to tell, and the years in which people have logs."""
 _SHOWN = 24
 """Values by which the writings that are tried are chosen."""
 _TRIED = 1000
@@ -120,6 +124,31 @@ def parsed(text: pl.Expr, form: str) -> pl.Expr:
     return pl.when(times.dt.year() >= 1000).then(times) if "%Y" in form else times  # 13.09.20 is no year of Nero's
 
 
+def year_last(digits: pl.Series) -> bool:
+    """Whether texts of digits alone are dates with the year behind day and month (`28112019`), which numbers misorder.
+
+    Args:
+        digits: Distinct texts, of which a leading zero may be lost.
+    """
+    length = int(digits.str.len_chars().max() or 0)  # type: ignore[arg-type]
+    length += length % 2
+    text = digits.str.pad_start(length, "0")
+    if len(digits) < _ENOUGH or length not in (6, 8, 12, 14):
+        return False
+    for form in ("%d%m", "%m%d"):
+        year = "%y" if length == 6 else "%Y"
+        times = pl.select(parsed(pl.lit(text), form + year + {12: "%H%M", 14: "%H%M%S"}.get(length, ""))).to_series()
+        if not times.null_count() and times.dt.year().is_between(_FIRST_YEAR, _LAST_YEAR).all():
+            # 281119 can begin with the year as well: of two readings the one of fewer years is meant.
+            return length != 6 or times.dt.year().n_unique() < text.str.slice(0, 2).n_unique()
+    return False
+
+
+def plain_digits(text: pl.Expr) -> pl.Expr:
+    """Text with the digits of other scripts as ours."""
+    return text.str.replace_many(list(_DIGITS), list("0123456789" * (len(_DIGITS) // 10)))
+
+
 def decimal_point(text: pl.Expr) -> pl.Expr:
     """Numbers with a decimal comma (`4,5`) written with a point; `1,250`, which can be thousands, stays as it is."""
     comma = text.str.contains(r"^[+-]?\d+,\d+$") & ~text.str.contains(r"^[+-]?[1-9]\d{0,2},\d{3}$")
@@ -145,9 +174,14 @@ def _candidates(values: pl.Series) -> tuple[str, ...]:
 
 
 def _even(text: pl.Expr) -> pl.Expr:
-    """Times without weekday, ordinal ending, point behind a month or remark in brackets, and with `+0000` for UTC."""
+    """Times in plain digits and with `+0000` for UTC.
+
+    Without weekday, ordinal ending, point behind a month, and the name of a zone in brackets behind its offset.
+    """
     return (
-        text.str.replace(r"\s*\([^)]*\)$", "")
+        plain_digits(text)
+        .str.replace(r"([+-]\d\d:?\d\d|UTC|GMT|Z)\s*\([^)]*\)$", "${1}")
+        .str.replace(r"(?i)\s*\((mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?\)$", "")
         .str.replace(r"(?i)^(mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "")
         .str.replace(r"(?i)(\d)(st|nd|rd|th)\b", "${1}")
         .str.replace(r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)t?\.", "${1}")

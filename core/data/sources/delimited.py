@@ -13,6 +13,7 @@ from typing import ClassVar
 import polars as pl
 
 from core.data.inner_tables import column_names
+from core.data.joined import TWO_LINE_ENDS, ill_joined
 from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, TableFile, filled, scan_text
 from core.errors import DataError
 
@@ -26,6 +27,8 @@ _LONGEST = 500
 """Lines that a quoted field may be long."""
 _TITLES = 6
 """Lines among which the header is looked for."""
+_NUMBERED = 5
+"""Lines that tell whether they begin with their numbers."""
 _EXTRA = "\x00extra"
 _LINE = "\x00line"
 
@@ -64,6 +67,8 @@ class Delimited(TableFile):
         """Any text: the delimiter is the one that splits all lines alike, then into the most fields."""
         written = head.content.decode("utf-8", errors="replace")
         eol = "\n" if "\n" in written or "\r" not in written else "\r"
+        if eol == "\n" and re.search(r"\r[^\r\n]", written.lstrip("\r\n").partition("\n")[0]):
+            raise ill_joined(head.path, 1, TWO_LINE_ENDS)
         text = written.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
         lines = [line for line in (text if head.whole else text.rpartition("\n")[0]).split("\n") if line.strip()][:200]
         if not lines:
@@ -78,6 +83,7 @@ class Delimited(TableFile):
         header = _header(lines, delimiter)
         if all(_TYPED_NAME.search(name) for name in header):  # RecBole's atomic files: user_id:token
             header = [_TYPED_NAME.sub("", name) for name in header]
+        header = [*_row_numbers(lines, delimiter, len(header)), *header]
         repeated = []
         for number, name in enumerate(header, start=1):
             name = name.strip().replace("\0", "") or f"column_{number}"
@@ -153,7 +159,12 @@ class Delimited(TableFile):
         frame = self._split([*self.columns, _EXTRA], self.delimiter, '"' if self.quoted else None)
         if len(self.columns) > 1:
             frame = frame.filter(~pl.all_horizontal(pl.col(name) == "" for name in self.columns))
-        too_many = pl.when(filled(_EXTRA).is_not_null()).then(pl.lit("more fields than the header"))
+        surplus = filled(_EXTRA).is_not_null()
+        joined = surplus & pl.any_horizontal(pl.col(name).str.contains(r"\r[^\r\n]") for name in self.columns)
+        too_many = (
+            pl.when(joined).then(pl.lit(TWO_LINE_ENDS))
+            .when(surplus).then(pl.lit("more fields than the header"))
+        )  # fmt: skip
         return frame.select(*(filled(name) for name in columns), ROW, too_many.alias(BAD))
 
     def _scan_by_line(self, columns: list[str]) -> pl.LazyFrame:
@@ -345,6 +356,20 @@ def _header(lines: list[str], delimiter: str) -> list[str]:
         return next(csv.reader(lines, delimiter=delimiter)) if len(delimiter) == 1 else lines[0].split(delimiter)
     except csv.Error:
         return lines[0].split(delimiter)
+
+
+def _row_numbers(lines: list[str], delimiter: str, width: int) -> list[str]:
+    """The name of a first column that the header leaves out, as R does where it writes the numbers of the rows."""
+    if len(delimiter) > 1 or len(lines) < _NUMBERED:
+        return []
+    try:
+        rows = list(csv.reader(lines[1:], delimiter=delimiter))
+    except csv.Error:
+        return []
+    counted = all(row[:1] == [str(number)] for number, row in enumerate(rows, start=1))
+    if not any(row[-1].strip() for row in rows):  # a sign behind the last field, unless R has quoted the numbers
+        counted = counted and all(line.startswith('"') for line in lines[1:])
+    return ["row"] if counted and sum(len(row) == width + 1 for row in rows) >= 0.9 * len(rows) else []
 
 
 def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:

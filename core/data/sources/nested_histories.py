@@ -14,10 +14,12 @@ from core.data.roles import role_score
 from core.data.sources.json_lines import JsonLines, parse_object, plain_text
 
 _LOOKED_AT = 200
+_ALIKE = 0.9
+"""The share of objects whose lists must be of one length to belong together."""
 _LISTS = frozenset(
     {"items", "item_ids", "item_id_list", "item_list", "item_seq", "history", "histories", "sequence", "products",
      "movies", "books", "games", "songs", "tracks", "articles", "asins", "reviews", "interactions", "purchases",
-     "clicks", "events"}
+     "clicks", "events", "line_items", "order_items"}
 )  # fmt: skip
 
 
@@ -25,20 +27,21 @@ _LISTS = frozenset(
 class NestedHistories(TableFile):
     """A text file with one object a line: a user, and a list of the user's items in their order.
 
-    A row for each element of the list: its own keys where it is a record, else `item_id`; and the user.
+    A row for each element of the list: its own keys where it is a record, else `item_id`; and what stands beside the
+    list, the user first.
 
     Attributes:
-        user: The key of the user.
         items: The key of the list.
-        times: Keys of times beside the list, where its elements have none.
+        around: Keys beside the list, which hold for all its elements; of times only where the elements have none.
+        beside: Keys of other lists, which hold a value for each element (`{"item_ids": [3, 5], "times": [7, 9]}`).
     """
 
     format: ClassVar[str] = "histories"
     rank: ClassVar[int] = 1
 
-    user: str = ""
     items: str = ""
-    times: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @classmethod
     def recognise(cls, head: Head) -> NestedHistories | None:
@@ -64,9 +67,12 @@ class NestedHistories(TableFile):
         if not elements or not any(role_score(name, "item") > 500 for name in keys):
             return None
         timed = any(role_score(name, "time") > 500 for name in keys)
-        times = () if timed else tuple(sorted(name for name in plain if role_score(name, "time") > 500))
-        columns = (users[0], *times, *(name for name in keys if name != users[0]))
-        return cls(head.path, columns, user=users[0], items=key, times=times)
+        order = sorted(plain - {users[0]}, key=lambda name: (role_score(name, "time") <= 500, name))
+        kept = [name for name in order if name not in keys and not (timed and role_score(name, "time") > 500)]
+        around = (users[0], *kept)
+        own = tuple(name for name in keys if name != users[0])
+        beside = tuple(name for name in _parallel(objects, key) if name not in (*around, *own))
+        return cls(head.path, (*around, *own, *beside), items=key, around=around, beside=beside)
 
     def scan(self, columns: list[str]) -> pl.LazyFrame:
         """Some columns as text, plus `ROW` (a number an interaction) and `BAD`."""
@@ -99,11 +105,30 @@ class NestedHistories(TableFile):
             if taken is not None and not isinstance(taken, list):
                 yield {}, f"no list of {self.items}"
                 continue
-            around = {name: one.get(name) for name in (self.user, *self.times)}
-            for element in taken or ():
+            around = {name: one.get(name) for name in self.around}
+            lists = [one.get(name) for name in self.beside]
+            others = [other for other in lists if isinstance(other, list) and len(other) == len(taken or ())]
+            if len(others) < len(self.beside):
+                yield {}, f"lists that are not as long as that of {self.items}"
+                continue
+            for place, element in enumerate(taken or ()):
+                more = around | {name: other[place] for name, other in zip(self.beside, others, strict=True)}
                 if isinstance(element, dict):
-                    yield {**element, **around}, None
+                    yield {**element, **more}, None
                 elif isinstance(element, list):
                     yield {}, "a list where an item belongs"
                 else:
-                    yield {"item_id": element, **around}, None
+                    yield {"item_id": element, **more}, None
+
+
+def _parallel(objects: list[dict[str, Any]], key: str) -> list[str]:
+    """Keys of lists of plain values that nearly always are as long as that of the items."""
+    names = dict.fromkeys(name for one in objects for name, value in one.items() if isinstance(value, list))
+    long = [one for one in objects if isinstance(one.get(key), list) and len(one[key]) > 1]
+
+    def fits(one: dict[str, Any], name: str) -> bool:
+        value = one.get(name)
+        plain = isinstance(value, list) and not any(isinstance(element, list | dict) for element in value)
+        return plain and len(value) == len(one[key])  # type: ignore[arg-type]
+
+    return [name for name in names if name != key and long and sum(fits(o, name) for o in long) >= _ALIKE * len(long)]

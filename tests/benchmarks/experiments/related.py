@@ -16,8 +16,8 @@ protocols, so every figure, interval and paired difference below is computed fro
     seconds, MB      of the stages that the method joins: their processor time, and the size of what they leave
     against off      the paired difference in N@10, and against the control
 
-`--short` prints one table for all systems, as assets/docs/related.md has it: what each row is worth beside the one above
-all, and how often it takes that one's seconds.
+`--short` prints one table for all systems, as assets/docs/related.md has it: what each row is worth beside the one that
+is off, and how many times its seconds it takes.
 
 The method that is measured is a scorer of the whole catalogue where the system ends with one (`sasrec`, `sasrec-text`),
 which needs no tuning of the language model; else the generator's own lists (`model`), the whole line.
