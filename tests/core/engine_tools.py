@@ -194,6 +194,9 @@ class Until(Recorder):
     def stage_finished(self, name: str, seconds: float, summary: Mapping[str, Any]) -> None:
         self.over = self.over or name == self.stage
 
+    def stage_reused(self, name: str, fingerprint: str) -> None:
+        self.over = self.over or name == self.stage
+
     def wants(self) -> Wish:
         return "stop" if self.over else "go"
 
