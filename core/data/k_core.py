@@ -89,7 +89,7 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
     # Every partition's rows, sorted by user and time, to their places in `sequence` and `times`, (rows left,).
     flat = FlatRows(int(offsets[-1]), rows.work)
     split = None if cuts is None else SplitByTime(cuts, core.by_user > 0, core.by_item > 0)
-    same, tied = 0, 0
+    same, tied, several, at_once = 0, 0, 0, 0
     for frame in kept:
         users, items, inside = core.inside(frame)
         lengths = np.diff(np.flatnonzero(np.diff(users, prepend=-1, append=-1)))  # of the users that are left here
@@ -102,6 +102,8 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
             neighbours = users[1:] == users[:-1]  # (rows - 1,): of one user
             same += int(neighbours.sum())
             tied += int((neighbours & (order[1:] == order[:-1])).sum())
+            several += int((lengths > 1).sum())
+            at_once += int(((lengths > 1) & (order[ends - lengths] == order[ends - 1])).sum())
             columns += [order] if data.time else []
         flat.add(starts[users[ends - 1]], lengths, *columns)
     sequence, *more = flat.arrays()
@@ -117,7 +119,7 @@ def build_log(rows: LogRows, data: DataSettings, report: DataReport, seed: int =
         spans = timeline(lambda: (times[some] for some in blocks(len(times), times)), rows.clock)
         report.timeline, report.time_step = spans.spans, spans.step
         report.first_time, report.last_time = spans.first, spans.last
-        report.notes += _no_order(data.time, sequence, times, same, tied)
+        report.notes += _no_order(data.time, sequence, times, same >= _FEW_ROWS and at_once >= _NEARLY * several)
         if data.ties == "file" and report.tied >= _TIED and _newest_first(next(iter(rows.frames))):
             report.notes.append(
                 f"the log goes from the newest to the oldest row, and {report.tied:.0%} of the neighbours in a history "
@@ -140,19 +142,16 @@ def _newest_first(frame: pl.DataFrame) -> bool:
     return back >= _FEW_ROWS and back >= _NEARLY * (back + on)
 
 
-def _no_order(name: str, items: Int32, times: Times, same: int, tied: int) -> list[str]:
+def _no_order(name: str, items: Int32, times: Times, at_once: bool) -> list[str]:
     """Whether a column of times belongs to the users or the items, and orders nothing that anybody did.
 
     Args:
         name: The column.
         items: Of the rows, user after user, oldest first; (rows,).
         times: Likewise.
-        same: How many neighbours of one user there are.
-        tied: Those at one time.
+        at_once: Whether nearly every user of several rows has one time for all of them.
     """
-    if same >= _FEW_ROWS and tied >= _NEARLY * same and any(
-        (times[some] != times[0]).any() for some in blocks(len(times), times)
-    ):
+    if at_once and any((times[some] != times[0]).any() for some in blocks(len(times), times)):
         return [f'data.time: "{name}" is the same in all rows of a user: it orders nothing, the order is the file\'s']
     some = pl.DataFrame({"item": items[:_LOOKED_AT], "time": times[:_LOOKED_AT]}).group_by("item")
     spread = some.agg(pl.len().alias("rows"), pl.col("time").n_unique().alias("times")).filter(pl.col("rows") > 2)

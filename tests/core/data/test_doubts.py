@@ -43,6 +43,16 @@ def test_times_that_are_not_used_are_said(make: MakeProject, name: str, values: 
     assert any('the order is that of "n"' in one for one in doubts(other.data, other.directory))
 
 
+@pytest.mark.parametrize("baskets", [1, 2])
+def test_times_of_large_baskets_order_them(make: MakeProject, baskets: int) -> None:
+    """Nearly all neighbours are of one time; only where everybody has one basket do the times order nothing."""
+    rows = [(user, basket, item) for user in range(20) for basket in range(baskets) for item in range(30)]
+    lines = [f"u{user},i{30 * basket + item},{1_600_000_000 + 86_400 * (user + basket)}" for user, basket, item in rows]
+    report = load(make("\n".join(["user_id,item_id,timestamp", *lines, ""]), time="timestamp")).report
+    assert report.tied > 0.95
+    assert any("the same in all rows of a user" in note for note in report.notes) is (baskets == 1)
+
+
 def test_what_is_no_time_is_not_said(make: MakeProject) -> None:
     project = make(
         csv(
