@@ -57,6 +57,13 @@ class OpenIndex:
     card: Sequence[Finding] = ()
     trouble: Mapping[str, EagerError] = field(default_factory=dict)
 
+    @property
+    def names(self) -> list[str]:
+        """What it is, in a few words: method, levels, the end of the run's id."""
+        method = [str(self.report["method"])] if self.report.get("method") else []
+        levels = [f"{self.lookup.index.levels} levels"] if self.lookup is not None else []
+        return [*method, *levels, self.at.run.id.rpartition("_")[2]]
+
 
 def find_index(folders: Iterable[RunFolder]) -> Artefact | None:
     """The index of the first run that made or reused one."""

@@ -144,12 +144,9 @@ class IndexScreen(Place):
                 stamp = at.stamp if at is not None else None
                 if stamp == self._stamp:
                     continue
-                if at is None:
-                    self._open = None
-                else:
-                    if self._open is None:
-                        self._say(line([("◐ ", "bold $accent"), "opening the index …"]))
-                    self._open = await asyncio.to_thread(open_index, at)
+                if at is not None and self._open is None:
+                    self._say(line([("◐ ", "bold $accent"), "opening the index …"]))
+                self._open = await asyncio.to_thread(open_index, at) if at is not None else None
                 self._stamp = stamp
                 self._show()
         finally:
@@ -225,13 +222,8 @@ class IndexScreen(Place):
 
     def _name_tree(self) -> None:
         """Write on the tree's border what it shows."""
-        shown = self._open
-        if shown is None or shown.lookup is None:
-            return
-        report = shown.report
-        told = [safe(report["method"])] if report.get("method") else []
-        told += [f"{shown.lookup.index.levels} levels", safe(shown.at.run.id.rpartition("_")[2])]
-        self.codes.border_title = Content(f"Codes  {' · '.join(told)}")
+        if self._open is not None and self._open.lookup is not None:
+            self.codes.border_title = Content(f"Codes  {' · '.join(map(safe, self._open.names))}")
 
     def _moved(self) -> None:
         """Show what stands under the tree's cursor."""
