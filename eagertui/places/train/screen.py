@@ -26,6 +26,7 @@ from eagertui.places.place import READING, Place
 from eagertui.places.train.curve_grid import CurveGrid
 from eagertui.places.train.lines import headline, read_plan, stage_lines, title
 from eagertui.places.train.log_view import LogView
+from eagertui.places.train.stage_list import StageList
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, strip
 from eagertui.widgets.draw import FAINT, Part, line, safe, when
@@ -72,8 +73,6 @@ class TrainScreen(Place):
         """What stands at the bottom: nothing for the story, `stages`, `output`; `story` where it has no place."""
         self._output: list[str] = []
         self._output_at = 0.0
-        self._stages = (0, 0, 0)
-        """How many stages there were, how many were planned, and how high their list was, when it was scrolled."""
         self._keys: tuple[bool, ...] = ()
 
     def body(self) -> ComposeResult:
@@ -83,7 +82,7 @@ class TrainScreen(Place):
         yield CurveGrid(memory.get, memory.set, self.eager.config.symbols, id="charts")
         yield Fitted(id="strip")
         with Horizontal(id="bottom"):
-            with VerticalScroll(id="stages", classes="panel"):
+            with StageList(id="stages", classes="panel"):
                 yield Lines(id="stage-text")
             with VerticalScroll(id="metrics", classes="panel"):
                 yield Lines(id="metric-text")
@@ -229,7 +228,7 @@ class TrainScreen(Place):
             "#stage-text",
             lambda width: stage_lines(state.stages, plan, width, status.live, state),
         )
-        self._follow_stages(len(state.stages))
+        self.query_one(StageList).follow(len(state.stages), len(plan.names))
         self._show_lines("#metric-text", lambda width: metric_lines(seen.metrics, width))
         symbols = self.eager.config.symbols
         self._show_fitted("#strip", lambda width, height: [strip(state, width, symbols)])
@@ -237,15 +236,6 @@ class TrainScreen(Place):
         self._draw_story()
         what = "the curves begin with the first training" if status.live else "this run drew no curves"
         self._curves.show(state, what)
-
-    def _follow_stages(self, count: int) -> None:
-        """Keep the stage at work in sight, and what comes after it."""
-        box = self.query_one("#stages", VerticalScroll)
-        key = (count, len(self._plan.names), box.size.height)
-        if key != self._stages:
-            self._stages = key
-            y = max(0, count - max(1, box.size.height - 2))
-            self.call_after_refresh(box.scroll_to, y=y, animate=False)  # when the list has its new length
 
     def _show_lines(self, selector: str, draw: DrawLines) -> None:
         widget = self.query_one(selector, Lines)
