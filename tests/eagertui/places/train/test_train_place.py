@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.app import App, ComposeResult
+from textual.widgets import Static
 
 from core.run import launch
 from core.run.events import Event
@@ -23,6 +25,7 @@ from core.run.status import STATES, Status
 from eagertui.places.train.curve_grid import CurveGrid
 from eagertui.places.train.lines import headline, read_plan, stage_lines
 from eagertui.places.train.log_view import LogView
+from eagertui.places.train.stage_list import StageList
 from eagertui.places.train.story import matching, story
 from eagertui.places.train.system_panel import panel, readings, spark, strip
 from eagertui.widgets.chart.chart import Chart
@@ -82,6 +85,33 @@ async def test_on_a_small_screen_the_keys_reach_every_test_figure(open_app: Open
         await eyes.see("Test")
         await eyes.press("home")
         await eyes.see("sasrec")
+
+
+async def test_the_stage_at_work_stays_in_sight_in_another_room() -> None:
+    """Whatever was drawn first: in a larger or smaller room the list goes to the stage at work and what follows."""
+
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            with StageList():
+                yield Static("\n".join(f"stage {n}" for n in range(12)))
+
+    app = Alone()
+    async with app.run_test(size=(40, 20)) as pilot:
+        box = app.query_one(StageList)
+        box.styles.height = 4
+        box.follow(7, 12)
+        for height in (4, 6, 3, 5):
+            box.styles.height = height
+            await pilot.pause()
+            await pilot.pause(0.1)
+            assert (box.size.height, box.scroll_y) == (height, 7 - (height - 2))
+        box.scroll_to(y=0, animate=False)
+        box.follow(7, 12)
+        await pilot.pause(0.1)
+        assert box.scroll_y == 0  # somebody looks at the first ones, and nothing has begun since
+        box.follow(8, 12)
+        await pilot.pause(0.1)
+        assert box.scroll_y == 5
 
 
 async def test_on_a_small_screen_a_live_run_shows_its_stages(open_app: Open, shop: Path) -> None:
