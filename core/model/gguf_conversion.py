@@ -18,7 +18,7 @@ from core.model.pretrained import SOURCE, load_model
 from core.run.reporting import Reporter
 
 _STEPS = ("weights", "tokenizer", "trial")
-_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, ImportError, NotImplementedError)
+_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, ImportError)
 
 
 def convert_gguf(path: Path, folder: Path, reporter: Reporter) -> dict[str, Any]:

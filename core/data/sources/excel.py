@@ -63,7 +63,7 @@ class Excel(TableFile):
                 if "xl/workbook.xml" not in archive.namelist():
                     return None
                 _check_size(head.path, archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise _damaged(head.path, error) from None
         if find_spec("fastexcel") is None:
             raise EnvironmentFault(

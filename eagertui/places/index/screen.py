@@ -384,12 +384,11 @@ class IndexScreen(Place):
 
         if self._open is None or not (added := await add_items(self.eager, self._open.at)):
             return
-        self._open = await asyncio.to_thread(open_index, self._open.at)
+        at = await asyncio.to_thread(find_index, [self._open.at.run]) or self._open.at
+        self._open, self._stamp = await asyncio.to_thread(open_index, at), at.stamp  # so that nothing is read again
         self._show()
         if self.lookup is not None and self.is_current:
             self.show_table(self.lookup, f"{len(added):,} new items", new_rows(self.lookup, added))
-
-    # --- another index ----------------------------------------------------------------------------------------------
 
     @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_diff(self) -> None:

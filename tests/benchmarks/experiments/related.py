@@ -297,13 +297,6 @@ def shown(values: np.ndarray) -> str:
     return f"{values.mean():.4f} [{low:.4f}, {high:.4f}]"
 
 
-def against(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """A paired difference in words."""
-    kinds, counts = np.unique(ours - theirs, return_counts=True)
-    found = resampled_difference(kinds, counts)
-    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] {verdict(found.low, found.high)}"
-
-
 def values(cells: list[dict[str, Any]], metric: str, protocol: str) -> np.ndarray:
     """What each user is worth, the mean over the seeds; (users,)."""
     return np.mean([values_of(metric, unpacked(cell[protocol])) for cell in cells], axis=0)
@@ -335,7 +328,7 @@ def table(data: str, name: str, seeds: list[int], more: list[str]) -> None:
             popularity = unpacked(rows[on][0]["popularity"])
             tail = (popularity >= TAIL[0]) & (popularity <= TAIL[1])
             ours, theirs = (values(rows[row], "ndcg@10", protocol) for row in (on, other))
-            print(f"\non against {other}: N@10 {against(ours, theirs)}; tail {against(ours[tail], theirs[tail])}")
+            print(f"\non against {other}: N@10 {difference(ours, theirs)}; tail {difference(ours[tail], theirs[tail])}")
 
 
 def short_table(data: str, names: list[str], seeds: list[int], more: list[str]) -> None:
@@ -372,7 +365,7 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> str:
     """A paired difference and its interval."""
     kinds, counts = np.unique(ours - theirs, return_counts=True)
     found = resampled_difference(kinds, counts)
-    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] {verdict(found.low, found.high)}"
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from eagertui.widgets.table.frame_table import FrameTable
 from tests.eagertui.app_tools import Eyes, fake_engine
 from tests.eagertui.index_tools import some_codes, write_index
 from tests.eagertui.places.index.index_place_tools import FINISHED, SMALL, artefact, lookup, opened, place
-from tests.eagertui.scenes import indices, readers
+from tests.eagertui.scenes import indices, readers, settled
 from tests.eagertui.terminal_tools import looks_whole
 from tests.eagertui.world import NEAR, World, world
 
@@ -352,4 +352,6 @@ async def test_new_items_get_a_code_and_are_shown(tmp_path: Path) -> None:
         await eyes.press("enter")
         await eyes.see("! added after training", "The Late Lantern")
         await eyes.press("escape", "escape")
-        await eyes.see(r"▾ all +902", "2 added")
+        await eyes.see("Item n1", "added later", "added · The Late Lantern")  # and nothing reads the index again
+        await settled(eyes)
+        assert lookup(eyes).n_items == 902 and lookup(eyes).item_id(place(eyes).codes.spot.item) == "n1"
