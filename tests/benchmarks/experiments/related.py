@@ -20,7 +20,8 @@ protocols, so every figure, interval and paired difference below is computed fro
 is off, and how many times its seconds it takes.
 
 The method that is measured is a scorer of the whole catalogue where the system ends with one (`sasrec`, `sasrec-text`),
-which needs no tuning of the language model; else the generator's own lists (`model`), the whole line.
+which needs no tuning of the language model; else the whole line, and of it the generator's own lists (`model`, fewer
+epochs) or the served one (`model+fused`, the recipe untouched).
 """
 
 from __future__ import annotations
@@ -62,11 +63,12 @@ SAMPLE = "sample"
 PROTOCOLS = ("seen kept", "seen hidden")
 TAIL, SHORT = (1, 4), 4
 SCORERS = {"sasrec": SasRecBaseline, "sasrec-text": SasRecTextBaseline}
+SERVED = "model+fused"
 LIGHTER = [
     "tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0", "recommend.fusion=[]",
     "steer.method=none",
 ]  # fmt: skip
-"""The budget of cells that tune a language model; only its own lists are looked at."""
+"""The budget of cells that measure the generator's own lists."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class System:
     """One system and its rows.
 
     Attributes:
-        method: what is measured: a name of `SCORERS`, or `model`.
+        method: what is measured: a name of `SCORERS`, `model` or `SERVED`.
         paper: its arXiv id.
         stages: those it joins, whose seconds and size count.
         rows: the settings of each row; the first is off, the last is on, and those between are controls.
@@ -110,13 +112,13 @@ def _contrast(weight: str) -> System:
     return System("sasrec", "2503.04162", ("sasrec",), rows)
 
 
-def _aligned(paper: str, behavior: str, method: str, weight: float) -> System:
+def _aligned(paper: str, behavior: str, method: str, weight: float, measured: str = "") -> System:
     """An alignment of SASRec's items, measured as SASRec, or of LightGCN, measured as source of the item index."""
     source = [] if behavior == "sasrec" else [f"vectors.behavior={behavior}"]
     on = [*source, f"vectors.align={method}", f"vectors.align_weight={weight}"]
     rows = {"off": source, "control: shuffled texts": [*on, "vectors.align_control=shuffled"], "on": on}
-    measured, stage = ("sasrec", "sasrec") if behavior == "sasrec" else ("model", "behavior")
-    return System(measured, paper, (stage,), rows)
+    stage = "sasrec" if behavior == "sasrec" else "behavior"
+    return System(measured or ("sasrec" if behavior == "sasrec" else "model"), paper, (stage,), rows)
 
 
 SYSTEMS = {
@@ -147,6 +149,7 @@ SYSTEMS = {
     "rlmrec-gen, sasrec": _aligned("2310.15950", "sasrec", "generate", 0.1),
     "darec, sasrec": _aligned("2408.08231", "sasrec", "disentangled", 0.1),
     "rlmrec-con at 0.1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.1),
+    "rlmrec-con at 0.1, served": _aligned("2310.15950", "sasrec", "contrast", 0.1, SERVED),
     "rlmrec-con, lightgcn": _aligned("2310.15950", "lightgcn", "contrast", 0.01),
     "rlmrec-gen, lightgcn": _aligned("2310.15950", "lightgcn", "generate", 0.1),
     "darec, lightgcn": _aligned("2408.08231", "lightgcn", "disentangled", 0.1),
@@ -264,16 +267,17 @@ def make_decoder(file: Path, name: str) -> None:
 
 
 def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
-    """Train the whole line, and take the ranks of the generator's own lists."""
+    """Train the whole line, and take the ranks of its own lists or the served ones."""
     for name in DECODERS:
         if f"backbone.model={name}" in sets and not (file.parent / name).exists():
             make_decoder(file, name)
-    given = [part for text in [*LIGHTER, *sets] for part in ("--set", text)]
+    given = [part for text in [*(LIGHTER if system.method == "model" else ()), *sets] for part in ("--set", text)]
     run = Path(eagertui("train", str(file), *given)[-1]["run"])
     frame = pl.read_parquet(artefact(run, "evaluate") / "ranks.parquet").filter(pl.col("split") == "test")
     made = {name: artefact(run, name) for name in system.stages}
-    columns = {"seen kept": "rank_model", "seen hidden": "masked_rank_model", "popularity": "popularity"}
+    columns = {"seen kept": f"rank_{system.method}", "seen hidden": f"masked_rank_{system.method}"}
     ranks = {name: packed(frame[column].to_numpy()) for name, column in columns.items()}
+    ranks["popularity"] = packed(frame["popularity"].to_numpy())
     return {**ranks, "history": packed(frame["history"].to_numpy() - 1), **of_stages(made, system.stages)}
 
 
