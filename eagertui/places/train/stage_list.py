@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.containers import VerticalScroll
 from textual.events import Resize
+from textual.geometry import Size
 
 AFTER = 2
 """Lines below the stage at work."""
@@ -18,11 +19,16 @@ class StageList(VerticalScroll):
         """Tell how many stages have begun, the last of which is at work, and how many are planned."""
         if (begun, planned) != self._stages:
             self._stages = (begun, planned)
-            self.call_after_refresh(self._to_work)  # when the list has its new length
+            self._to_work()
 
     def on_resize(self, event: Resize) -> None:
         """What was in sight in another room may not be in this one."""
         self._to_work()
+
+    def watch_virtual_size(self, old: Size, new: Size) -> None:
+        """A list that is longer can be scrolled further; no event tells it, for its room is the same."""
+        if old.height != new.height:
+            self._to_work()
 
     def _to_work(self) -> None:
         self.scroll_to(y=max(0, self._stages[0] - max(1, self.size.height - AFTER)), animate=False)

@@ -112,6 +112,12 @@ async def test_the_stage_at_work_stays_in_sight_in_another_room() -> None:
         box.follow(8, 12)
         await pilot.pause(0.1)
         assert box.scroll_y == 5
+        box.follow(13, 20)  # told before the list has its new length
+        await pilot.pause(0.1)
+        assert box.scroll_y == 12 - 5
+        box.query_one(Static).update("\n".join(f"stage {n}" for n in range(20)))
+        await pilot.pause(0.1)
+        assert box.scroll_y == 10
 
 
 async def test_on_a_small_screen_a_live_run_shows_its_stages(open_app: Open, shop: Path) -> None:
