@@ -72,14 +72,21 @@ def spread(own: Tensor) -> Tensor:
 
     Wang & Isola 2020 (arXiv 2005.10242), their uniformity.
     """
-    cosines = own @ own.T
-    others = ~torch.eye(len(own), dtype=torch.bool, device=own.device)
-    return (-2.0 * (2.0 - 2.0 * cosines[others].float())).exp().mean().log()
+    count = len(own)
+    near = (own @ own.detach().T).float().mul(4.0).sub(4.0).exp()
+    mean = (near.sum() - near.diagonal().sum()) / (count * (count - 1))
+    # A pair's two rows pull alike, so one side's gradient, doubled, is the whole: one product less.
+    return (mean + (mean - mean.detach())).log()
 
 
 def structure_gap(shared: Tensor, shared_text: Tensor) -> Tensor:
-    """The mean squared difference of the cosines among nodes; it does not see in what directions either side lies."""
-    return (shared @ shared.T - shared_text @ shared_text.T).float().square().mean()
+    """The mean squared difference of the cosines among nodes; it does not see in what directions either side lies.
+
+    By products of widths in place of nodes: |AA' - BB'|^2 = |A'A|^2 + |B'B|^2 - 2 |A'B|^2.
+    """
+    ours, theirs, between = shared.T @ shared, shared_text.T @ shared_text, shared.T @ shared_text
+    squares = [part.float().square().sum() for part in (ours, theirs, between)]
+    return (squares[0] + squares[1] - 2.0 * squares[2]) / len(shared) ** 2
 
 
 def centre_gap(shared: Tensor, shared_text: Tensor, count: int) -> Tensor:

@@ -43,11 +43,13 @@ def test_parts_at_right_angles_cost_nothing() -> None:
 
 def test_structure_is_seen_and_directions_are_not() -> None:
     one = rows(9, 5)
-    assert structure_gap(one, one).item() == 0.0
-    assert structure_gap(one, one @ rotation(5)).item() == pytest.approx(0.0, abs=1e-10)
-    assert structure_gap(one, rows(9, 5, 1)).item() > 0.05
+    assert structure_gap(one, one).item() == pytest.approx(0.0, abs=1e-6)
+    assert structure_gap(one, one @ rotation(5)).item() == pytest.approx(0.0, abs=1e-6)
+    other = rows(9, 5, 1)
+    assert structure_gap(one, other).item() > 0.05
+    assert structure_gap(one, other).item() == pytest.approx((one @ one.T - other @ other.T).square().mean().item())
     # Another width than that of the other side is compared, too.
-    assert structure_gap(one, normalize(torch.cat([one, torch.zeros(9, 2)], dim=1), dim=1)).item() < 1e-10
+    assert structure_gap(one, normalize(torch.cat([one, torch.zeros(9, 2)], dim=1), dim=1)).item() < 1e-6
 
 
 def test_spread_against_its_formula() -> None:
@@ -55,6 +57,17 @@ def test_spread_against_its_formula() -> None:
     pairs = [np.exp(-2 * np.square(one[a] - one[b]).sum()) for a in range(5) for b in range(5) if a != b]
     assert spread(rows(5, 4)).item() == pytest.approx(np.log(np.mean(pairs)), abs=1e-5)
     assert spread(torch.ones(4, 1)).item() == pytest.approx(0.0)
+
+
+def test_the_gradient_of_spread_against_its_formula() -> None:
+    one, other = (rows(5, 4).requires_grad_() for _ in range(2))
+    spread(one).backward()
+    pairs = [(-2 * (other[a] - other[b]).square().sum()).exp() for a in range(5) for b in range(5) if a != b]
+    # Of unit rows the squared distance is 2 - 2 x cosine; only the part along the sphere is the same.
+    torch.stack(pairs).mean().log().backward()
+    assert one.grad is not None and other.grad is not None
+    along = [grad - (grad * at).sum(dim=1, keepdim=True) * at for grad, at in ((one.grad, one), (other.grad, other))]
+    assert torch.allclose(along[0], along[1], atol=1e-5)
 
 
 def test_separated_groups_that_agree_cost_nothing() -> None:
