@@ -230,7 +230,7 @@ def teacher_settings(project: Project) -> Settings:
     """What decides the SASRec that reads the items' text."""
     sasrec, plain = project.sasrec, type(project.sasrec)()
     own = {name: getattr(sasrec, name) for name in OF_TEXT if getattr(sasrec, name) != getattr(plain, name)}
-    return {**_sequential_settings(project), **own}
+    return {**_sequential_settings(project), **alignment_settings(project, "sasrec"), **own}
 
 
 def teacher_inputs(project: Project) -> tuple[str, ...]:
@@ -266,7 +266,7 @@ def _make_sequential(project: Project, made: Artefacts, folder: Path, reporter: 
     reads_text = features or "semantic" in sasrec_inputs(project)
     text = ItemVectors.load(made["semantic"] / "vectors.npz") if reads_text else None
     train, bf16 = dataset.train(), use_bf16(project.run)
-    aligning = None if features else aligning_of(project, made, "sasrec")
+    aligning = aligning_of(project, made, "sasrec")
     # Those before conflicts were settled: they say what an item is like, the others also which one it is.
     coded = features and (settings.codes or settings.preferences)
     codes = np.load(made["index"] / "raw.npy").astype(np.int64) if coded else None

@@ -65,7 +65,7 @@ def cell(file: Path, method: str, depth: int) -> dict[str, float]:
     about = code_figures(made["index"], sources_of(json.loads((made["index"] / "report.json").read_text())))
     ranks = unpacked(scored(file, SYSTEMS["mixture-of-codes, features"], sets)["seen hidden"])
     return {
-        "text kept": text_kept(codes, ItemVectors.load(made["semantic"]).matrix), "own code": float(own.mean()),
+        "text kept": text_kept(codes, ItemVectors.load(made["semantic"] / "vectors.npz").matrix), "own code": float(own.mean()),
         "redundancy": about["redundancy"]["semantic"], "rank": about["rank"]["semantic"]["effective"],
         "R@10": float(values_of("recall@10", ranks).mean()), "N@10": float(values_of("ndcg@10", ranks).mean()),
     }  # fmt: skip

@@ -117,8 +117,8 @@ def _aligned(paper: str, behavior: str, method: str, weight: float, measured: st
     source = [] if behavior == "sasrec" else [f"vectors.behavior={behavior}"]
     on = [*source, f"vectors.align={method}", f"vectors.align_weight={weight}"]
     rows = {"off": source, "control: shuffled texts": [*on, "vectors.align_control=shuffled"], "on": on}
-    stage = "sasrec" if behavior == "sasrec" else "behavior"
-    return System(measured or ("sasrec" if behavior == "sasrec" else "model"), paper, (stage,), rows)
+    stages = ("behavior",) if behavior == "lightgcn" else ("teacher",) if measured == "sasrec-text" else ("sasrec",)
+    return System(measured or ("sasrec" if behavior == "sasrec" else "model"), paper, stages, rows)
 
 
 SYSTEMS = {
@@ -149,7 +149,13 @@ SYSTEMS = {
     "rlmrec-gen, sasrec": _aligned("2310.15950", "sasrec", "generate", 0.1),
     "darec, sasrec": _aligned("2408.08231", "sasrec", "disentangled", 0.1),
     "rlmrec-con at 0.1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.1),
+    "rlmrec-con at 0.3, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.3),
+    "rlmrec-con at 1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 1),
+    "rlmrec-con at 0.1, sasrec-text": _aligned("2310.15950", "sasrec", "contrast", 0.1, "sasrec-text"),
+    "rlmrec-con at 0.3, sasrec-text": _aligned("2310.15950", "sasrec", "contrast", 0.3, "sasrec-text"),
     "rlmrec-con at 0.1, served": _aligned("2310.15950", "sasrec", "contrast", 0.1, SERVED),
+    "rlmrec-con at 0.3, served": _aligned("2310.15950", "sasrec", "contrast", 0.3, SERVED),
+    "rlmrec-con at 1, served": _aligned("2310.15950", "sasrec", "contrast", 1, SERVED),
     "rlmrec-con, lightgcn": _aligned("2310.15950", "lightgcn", "contrast", 0.01),
     "rlmrec-gen, lightgcn": _aligned("2310.15950", "lightgcn", "generate", 0.1),
     "darec, lightgcn": _aligned("2408.08231", "lightgcn", "disentangled", 0.1),
