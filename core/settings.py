@@ -163,7 +163,7 @@ class VectorSettings:
     behavior_dim: int = opt(64, "width of the behaviour vectors (ppmi-svd, din, lightgcn)", low=2, high=8192)
     align: str = opt(
         "none",
-        "how behaviour vectors (sasrec, lightgcn) follow the text while they are learnt",
+        "how item vectors (of both SASRecs, or of lightgcn) follow the text while they are learnt",
         choices=(ALIGNMENTS, "none"),
     )
     align_weight: float = opt(0.01, "weight of that; 0 = off, 0.1 for disentangled", low=0.0, high=100.0)

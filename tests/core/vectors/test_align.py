@@ -211,7 +211,8 @@ def test_an_alignment_belongs_to_the_stage_that_learns_the_vectors(world: Path) 
         plain = {one.name: one.fingerprint for one in plan(Project.load(world, sets[:1]))}
         return {one.name for one in plan(Project.load(world, sets)) if one.fingerprint != plain[one.name]}
 
-    assert "sasrec" in changed("vectors.behavior=sasrec", "vectors.align=contrast")
+    # Both SASRecs learn with it, the plain one and the one that reads text.
+    assert {"sasrec", "teacher"} <= changed("vectors.behavior=sasrec", "vectors.align=contrast")
     of_graph = changed("vectors.behavior=lightgcn", "vectors.align=contrast")
     assert "behavior" in of_graph and not {"sasrec", "teacher", "semantic"} & of_graph
     one = ["vectors.behavior=lightgcn", "vectors.align=contrast"]
@@ -246,6 +247,15 @@ def test_no_held_out_target_reaches_the_vectors(behavior: str, tmp_path: Path, m
     made, other = (up_to("behavior", file, *sets)["behavior"] for file in (one, two))
     assert made != other and (made / "vectors.npz").read_bytes() == (other / "vectors.npz").read_bytes()
     assert (made / FILE).read_bytes() == (other / FILE).read_bytes()
+
+
+def test_the_sasrec_that_reads_text_is_aligned_too(world: Path) -> None:
+    def teacher(*sets: str) -> bytes:
+        made = up_to("teacher", world, "vectors.behavior=sasrec", "sasrec.epochs=1", *sets)["teacher"]
+        return (made / "sasrec.safetensors").read_bytes()
+
+    aligned = ("vectors.align=contrast", "vectors.align_weight=1.0")
+    assert len({teacher(), teacher(*aligned), teacher(*aligned, "vectors.align_control=shuffled")}) == 3
 
 
 @pytest.mark.parametrize("name", [name for name in ALIGNMENTS.names if name != "contrast"])
