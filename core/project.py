@@ -104,7 +104,7 @@ class Project:
         project: Project = built(cls, values, path=file.absolute())
         if not project.name:
             project = dataclasses.replace(project, name=name_for(project.directory))
-        project = _with_options(project)
+        project = _with_options(_aligned_where_it_can_be(project, origins))
         _cross_checks(project, origins, own)
         if file.name == RESOLVED_NAME:
             return dataclasses.replace(project, notes=_notes(extra))
@@ -203,6 +203,20 @@ def _kept_stages(own: Layer, extra: Sequence[Layer], recipe: str) -> tuple[str, 
         return ()
     place = own.place(("tune", "stages", "0", "name"))
     return (f"{place}: [[tune.stages]] stands there and wins: the stages of the recipe {recipe} are not taken",)
+
+
+def _aligned_where_it_can_be(project: Project, origins: Origins) -> Project:
+    """A recipe's alignment is for the vectors that it names, and for items with texts; elsewhere it is off.
+
+    One that the file or the command line asks for is left as it is, and refused where it cannot be.
+    """
+    vectors, asked = project.vectors, origins.get(("vectors", "align"))
+    if vectors.align == "none" or asked is None or not asked.is_recipe:
+        return project
+    other = vectors.behavior != recipe_project(project.recipe).vectors.behavior
+    if other or vectors.semantic == "none" or not project.data.text or project.sasrec.negatives:
+        return dataclasses.replace(project, vectors=dataclasses.replace(vectors, align="none"))
+    return project
 
 
 def _with_options(project: Project) -> Project:

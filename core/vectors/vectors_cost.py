@@ -13,7 +13,7 @@ SCORES = 10.0  # copies of the scores of the items that a batch holds
 TEXT_COUNTED = 30.0  # bytes a byte of text while it is counted
 CONFIG = 1.0
 COSINE, POOL = 6e-9, 1 << 15  # seconds a cosine of two histories, its place among the nearest included
-ALIGNED_STEP = 0.01  # seconds of an alignment in a step
+ALIGNED_STEP = 3e-3  # seconds of a contrast with texts in a step
 PREFERENCES = 17e-6  # seconds of a state that attends over the groups of its history
 
 

@@ -132,7 +132,8 @@ STALE: list[tuple[str, set[str], set[str]]] = [
     ("tune.weight_decay=0.01", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
     ("evaluate.bootstrap=60", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
     ("evaluate.mask_seen=true", {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
-    ("vectors.semantic_dim=5", {"semantic", "index", "tune", "baselines", "evaluate"}, {"data", "sasrec", "behavior"}),
+    ("vectors.semantic_dim=5", {"index", "tune", "baselines", "evaluate"} | VECTORS, {"data"}),
+    ("vectors.align_weight=0.2", {"sasrec", "behavior", "index", "tune", "evaluate"}, {"data", "semantic"}),
     ('recommend.fusion=["dense"]', {"evaluate"}, {"data", "index", "tune", "baselines"} | VECTORS),
     ("sasrec.epochs=4", {"sasrec", "behavior", "index", "tune", "baselines", "evaluate"}, {"data", "semantic"}),
     ("data.max_history=5", {"tune", "evaluate"}, {"data", "index", "baselines"} | VECTORS),
@@ -153,7 +154,7 @@ def test_a_setting_makes_stale_what_it_decides(
 
 
 def test_where_sasrec_is_only_a_baseline_its_settings_touch_no_model(trained_project: Project) -> None:
-    without = ["vectors.behavior=ppmi-svd", "tune.distill=0"]
+    without = ["vectors.behavior=ppmi-svd", "vectors.align=none", "tune.distill=0"]
 
     def prints(*overrides: str) -> dict[str, str]:
         return {s.name: s.fingerprint for s in plan(Project.load(trained_project.path or "", [*without, *overrides]))}

@@ -216,6 +216,18 @@ def test_a_key_of_several_tables_names_all_of_them_the_tuning_first(tmp_path: Pa
     assert "did you mean index.rq-vae.epochs, tune.stages.epochs" in error(tmp_path, MINIMAL, "index.epochs=1")
 
 
+def test_a_recipe_aligns_what_can_be_aligned(tmp_path: Path) -> None:
+    """What the file asks for itself stays, and is refused where it cannot be."""
+    texts = MINIMAL + 'items = "i.csv"\ntext = ["title"]\n'
+    assert load(tmp_path, texts).vectors.align == "contrast"
+    assert load(tmp_path, MINIMAL).vectors.align == "none"
+    for change in ("vectors.semantic=none", "vectors.behavior=ppmi-svd", "sasrec.negatives=100"):
+        assert load(tmp_path, texts, change).vectors.align == "none"
+        assert load(tmp_path, texts, change, "vectors.align=contrast").vectors.align == "contrast"
+    assert load(tmp_path, texts + '[vectors]\nbehavior = "sasrec"\n').vectors.align == "contrast"
+    assert load(tmp_path, texts, "vectors.align=none").vectors.align == "none"
+
+
 def test_stages_of_the_file_replace_the_recipes(tmp_path: Path) -> None:
     project = load(tmp_path, MINIMAL + "[[tune.stages]]\nname = 'only'\n")
     assert [stage.name for stage in project.tune.stages] == ["only"]

@@ -37,7 +37,7 @@ CELLS = Cells("codebooks")
 METHODS, DEPTHS = ("rq-kmeans", "rq-vae", "parallel", "moc"), (3, 5, 8)
 SETS = [
     'index.sources=["semantic"]', "index.width=64", "index.conflicts=share", "sasrec.codes=true", "run.threads=1",
-    "seed=0",
+    "vectors.align=none", "seed=0",
 ]  # fmt: skip
 FIGURES = ("text kept", "own code", "redundancy", "rank", "R@10", "N@10")
 
@@ -64,8 +64,9 @@ def cell(file: Path, method: str, depth: int) -> dict[str, float]:
     own = same[2][same[1].ravel()] == 1
     about = code_figures(made["index"], sources_of(json.loads((made["index"] / "report.json").read_text())))
     ranks = unpacked(scored(file, SYSTEMS["mixture-of-codes, features"], sets)["seen hidden"])
+    texts = ItemVectors.load(made["semantic"] / "vectors.npz").matrix
     return {
-        "text kept": text_kept(codes, ItemVectors.load(made["semantic"] / "vectors.npz").matrix), "own code": float(own.mean()),
+        "text kept": text_kept(codes, texts), "own code": float(own.mean()),
         "redundancy": about["redundancy"]["semantic"], "rank": about["rank"]["semantic"]["effective"],
         "R@10": float(values_of("recall@10", ranks).mean()), "N@10": float(values_of("ndcg@10", ranks).mean()),
     }  # fmt: skip

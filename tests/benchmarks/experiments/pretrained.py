@@ -52,8 +52,8 @@ from core.project import Project
 from core.run.folder import RunFolder
 
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000",
-          "tune.validate_users=500", "recommend.beams=20"]  # fmt: skip
+ALWAYS = ["run.threads=1", "vectors.align=none", 'evaluate.baselines=["popularity", "sasrec"]',
+          "evaluate.bootstrap=1000", "tune.validate_users=500", "recommend.beams=20"]  # fmt: skip
 METHODS = {"model": "model", "model+fused": "served"}
 FIGURES = ("recall@10", "ndcg@10")
 SPLITS = {"test": "kept", "test_masked": "hidden"}

@@ -29,7 +29,7 @@ BUDGET = {
     "beauty": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
     "online-retail": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
 }
-ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
+ALWAYS = ["run.threads=1", "vectors.align=none", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
 TREE = "index.method=kmeans-tree"
 TEXT, BEHAVIOR = 'index.sources=["semantic"]', 'index.sources=["behavior"]'
 ROWS = {

@@ -36,7 +36,8 @@ from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporting import NullReporter
 
-ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
+ALWAYS = ["run.threads=1", "vectors.align=none", 'evaluate.baselines=["popularity", "sasrec"]',
+          "evaluate.bootstrap=1000"]  # fmt: skip
 EAGER = ["recipe=eager-llm-small"]
 ROWS = {
     "light": [],

@@ -64,6 +64,8 @@ PROTOCOLS = ("seen kept", "seen hidden")
 TAIL, SHORT = (1, 4), 4
 SCORERS = {"sasrec": SasRecBaseline, "sasrec-text": SasRecTextBaseline}
 SERVED = "model+fused"
+ALWAYS = ["run.threads=1", "vectors.align=none"]
+"""Of every row that does not say otherwise: the recipe has an alignment of its own by now."""
 LIGHTER = [
     "tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0", "recommend.fusion=[]",
     "steer.method=none",
@@ -401,7 +403,7 @@ def main() -> None:
                     cell = key(args.data, system, row, seed, args.sets)
                     if cell in CELLS.known() or (args.rows and not row.startswith(tuple(args.rows))):
                         continue
-                    sets, began = [*system.rows[row], f"seed={seed}", "run.threads=1", *args.sets], time.monotonic()
+                    sets, began = [*ALWAYS, *system.rows[row], f"seed={seed}", *args.sets], time.monotonic()
                     CELLS.keep(cell, (scored if system.method in SCORERS else tuned)(file, system, sets))
                     minutes = (time.monotonic() - began) / 60
                     if minutes > args.minutes:

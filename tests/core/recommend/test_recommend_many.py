@@ -84,7 +84,7 @@ def test_a_restricted_list_is_the_whole_list_without_the_rest(
 def test_hidden_items_widen_the_search(recommender: Recommender, histories: list[list[int]]) -> None:
     """A beam as narrow as the list: what seen items took of it is searched again among the others."""
     project = recommender.project
-    recommender.project = replace(project, recommend=replace(project.recommend, beams=4, k=4))
+    recommender.project = replace(project, recommend=replace(project.recommend, beams=8, k=8))
     try:
         plain, hidden = (recommender.recommend_many(histories, hide_seen=hide)[0] for hide in (False, True))
         one = recommender.recommend(user=next(iter(LOG)), hide_seen=True)
@@ -93,8 +93,8 @@ def test_hidden_items_widen_the_search(recommender: Recommender, histories: list
     took = [len(set(row) & set(history)) for row, history in zip(plain.tolist(), histories, strict=True)]
     assert max(took) > 0  # so the test can fail
     for row, history in zip(hidden.tolist(), histories, strict=True):
-        assert min(row) >= 0 and len(set(row)) == 4 and not set(row) & set(history)
-    assert len(one.items) == 4 and not one.short
+        assert min(row) >= 0 and len(set(row)) == 8 and not set(row) & set(history)
+    assert len(one.items) == 8 and not one.short
 
 
 def test_the_project_says_whether_seen_items_are_hidden(recommender: Recommender) -> None:

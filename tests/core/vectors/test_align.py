@@ -199,16 +199,17 @@ def test_the_more_weight_the_nearer_are_texts(tmp_path: Path) -> None:
 def test_without_a_weight_no_artefact_changes(world: Path) -> None:
     """The fingerprints are the same, so the artefacts are the very same files; unused options do not matter."""
     for behavior in ("sasrec", "lightgcn", "ppmi-svd"):
-        plain = recipes_of(Project.load(world, [f"vectors.behavior={behavior}"]))
+        off = [f"vectors.behavior={behavior}", "vectors.align=none"]
+        plain = recipes_of(Project.load(world, off))
         for sets in (["vectors.align_weight=0.5"], ["vectors.align=contrast", "vectors.align_weight=0"],
                      ["vectors.align_control=shuffled", "vectors.contrast.temperature=0.5"]):  # fmt: skip
-            assert recipes_of(Project.load(world, [f"vectors.behavior={behavior}", *sets])) == plain
+            assert recipes_of(Project.load(world, [*off, *sets])) == plain
         assert "align" not in plain["sasrec"]["settings"] and "align" not in plain["behavior"]["settings"]
 
 
 def test_an_alignment_belongs_to_the_stage_that_learns_the_vectors(world: Path) -> None:
     def changed(*sets: str) -> set[str]:
-        plain = {one.name: one.fingerprint for one in plan(Project.load(world, sets[:1]))}
+        plain = {one.name: one.fingerprint for one in plan(Project.load(world, [sets[0], "vectors.align=none"]))}
         return {one.name for one in plan(Project.load(world, sets)) if one.fingerprint != plain[one.name]}
 
     # Both SASRecs learn with it, the plain one and the one that reads text.
@@ -254,8 +255,8 @@ def test_the_sasrec_that_reads_text_is_aligned_too(world: Path) -> None:
         made = up_to("teacher", world, "vectors.behavior=sasrec", "sasrec.epochs=1", *sets)["teacher"]
         return (made / "sasrec.safetensors").read_bytes()
 
-    aligned = ("vectors.align=contrast", "vectors.align_weight=1.0")
-    assert len({teacher(), teacher(*aligned), teacher(*aligned, "vectors.align_control=shuffled")}) == 3
+    plain, aligned = "vectors.align=none", ("vectors.align=contrast", "vectors.align_weight=1.0")
+    assert len({teacher(plain), teacher(*aligned), teacher(*aligned, "vectors.align_control=shuffled")}) == 3
 
 
 @pytest.mark.parametrize("name", [name for name in ALIGNMENTS.names if name != "contrast"])
@@ -311,7 +312,6 @@ def test_new_items_lie_where_the_projection_says(world: Path, tmp_path: Path) ->
 
 def test_options_have_their_tables(world: Path) -> None:
     project = Project.load(world, ["vectors.align=generate", "vectors.generate.mask=0.3"])
-    assert Project.load(world, []).vectors.align == "none"
     text = project.to_toml()
     assert "[vectors.generate]" in text and "mask = 0.3" in text
     with pytest.raises(ProjectError, match="mask"):

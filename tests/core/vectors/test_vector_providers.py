@@ -76,7 +76,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def with_behavior(file: Path, name: str, *overrides: str) -> Project:
-    project = Project.load(file, ["run.goal=index", *overrides])
+    project = Project.load(file, ["run.goal=index", "vectors.align=none", *overrides])
     return dataclasses.replace(project, vectors=dataclasses.replace(project.vectors, behavior=name))
 
 

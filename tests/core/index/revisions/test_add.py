@@ -26,6 +26,7 @@ from core.index.table import ItemIndex
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
 from core.vectors.text_encoder import encoder_vectors
+from core.vectors.text_projection import FILE as PROJECTION
 from tests.core.engine_tools import N_ITEMS, StopAfter, copied_run, item_ids, small_index
 from tests.core.vectors.test_text_vectors import encoder
 
@@ -322,6 +323,7 @@ def test_texts_read_by_an_encoder(run: RunFolder, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     set_in(run, 'semantic = "lsa"', f'semantic = "hf:{encoder(tmp_path / "encoder", "bert")}"')
     (run.path / "stages" / "semantic.json").unlink()
+    (run.artefact("behavior") / PROJECTION).unlink()  # it was learnt from other texts
     items = pl.read_parquet(run.artefact("data") / "items.parquet")
     told = items.filter(pl.col("item_id") == "i20").select(pl.lit("n1").alias("item_id"), "title", "blurb")
     told.write_parquet(tmp_path / "new.parquet")
