@@ -97,8 +97,9 @@ class Project:
         for layer in (own, *extra):
             if "recipe" in layer.tree:
                 chosen = str(checked_value(cls, layer, ("recipe",), layer.tree["recipe"]))
-        layers = [_recipe_layer(chosen, next((x for x in (*reversed(extra), own) if "recipe" in x.tree), own))]
-        layers += [own, *extra]
+        recipe = _recipe_layer(chosen, next((x for x in (*reversed(extra), own) if "recipe" in x.tree), own))
+        # A run has recorded all that its recipe said: what the recipe says today of newer settings was not so then.
+        layers = [own, *extra] if file.name == RESOLVED_NAME else [recipe, own, *extra]
         values, origins = merged_layers(cls, layers)
         values.setdefault("name", "")
         project: Project = built(cls, values, path=file.absolute())

@@ -166,7 +166,9 @@ class VectorSettings:
         "how item vectors (of both SASRecs, or of lightgcn) follow the text while they are learnt",
         choices=(ALIGNMENTS, "none"),
     )
-    align_weight: float = opt(0.01, "weight of that; 0 = off, 0.1 for disentangled", low=0.0, high=100.0)
+    align_weight: float = opt(
+        0.3, "weight of that; 0 = off; 0.3 is for contrast, 0.1 for generate and disentangled", low=0.0, high=100.0
+    )
     align_control: str = opt(
         "none",
         "shuffled = the same texts, dealt out anew among the items, for comparison",
