@@ -124,7 +124,8 @@ async def settled(eyes: Eyes) -> None:
     app = eyes.app
 
     def busy() -> bool:
-        return any(not worker.is_finished and worker.group not in ENDLESS for worker in app.workers)
+        working = any(not worker.is_finished and worker.group not in ENDLESS for worker in app.workers)
+        return working or bool(app.screen._layout_required or app.screen._layout_widgets)
 
     before = ""
     while True:  # what a worker ended with may begin another
@@ -227,6 +228,9 @@ async def followed(eyes: Eyes, world: World) -> None:
     await settled(eyes)
     await eyes.pilot.pause(0.3)  # the curves are drawn four times a second at most
     eyes.app.screen.query_one("#charts").draw()  # type: ignore[attr-defined]
+    # A run that works is drawn and laid out again and again; this one stands still.
+    eyes.app.screen.query_one("#stage-text").refresh(layout=True)
+    await settled(eyes)
 
 
 async def data(eyes: Eyes, world: World) -> None:
