@@ -15,8 +15,8 @@ from core.index.prefixes import prefix_starts, sorted_by_code
 Plan = npt.NDArray[np.float64]
 
 FLOOR = 1e-300
-DEEPEST = -600.0
-"""Exponents are kept above this, so that no share underflows to nothing."""
+DEEPEST = -690.0
+"""Exponents are kept above this, so that no share underflows to nothing; with the published epsilon none is below -667."""
 BLOCK = 1 << 22
 """Entries of the distance matrices that are worked on at once (32 MiB)."""
 
