@@ -16,7 +16,7 @@ Plan = npt.NDArray[np.float64]
 
 FLOOR = 1e-300
 DEEPEST = -690.0
-"""Exponents are kept above this, so that no share underflows to nothing; with the published epsilon none is below -667."""
+"""Exponents are kept above this, so that no share underflows to nothing; the published epsilon gives -667 at least."""
 BLOCK = 1 << 22
 """Entries of the distance matrices that are worked on at once (32 MiB)."""
 
