@@ -88,7 +88,8 @@ def main() -> None:
     print(f"| method | codebooks | {' | '.join(FIGURES)} |\n|{'---|' * (len(FIGURES) + 2)}")
     for (method, depth), name in names.items():
         found = CELLS.known().get(name)
-        told = [f"{found[one]:.4f}".replace("0.", ".", 1) for one in FIGURES] if found else ["not run"]
+        digits = {"rank": 1}
+        told = [f"{found[one]:.{digits.get(one, 4)}f}".removeprefix("0") for one in FIGURES] if found else ["not run"]
         print(f"| {method} | {depth} | {' | '.join(told)} |")
 
 
