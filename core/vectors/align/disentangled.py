@@ -32,6 +32,7 @@ class DisentangledAlignmentOptions:
 class DisentangledAlignment(Alignment):
     """Compares the cosines among nodes, not vectors with texts."""
 
+    version = 2  # sums in another order since
     options = DisentangledAlignmentOptions
 
     def draw(self, touched: Int64, known: npt.NDArray[np.bool_], draw: np.random.Generator) -> Int64:

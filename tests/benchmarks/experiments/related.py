@@ -115,7 +115,7 @@ def _contrast(weight: str) -> System:
 
 
 def _aligned(paper: str, behavior: str, method: str, weight: float, measured: str = "") -> System:
-    """An alignment of SASRec's items, measured as SASRec, or of LightGCN, measured as source of the item index."""
+    """An alignment of SASRec's items, measured as SASRec or as told, or of LightGCN, as source of the item index."""
     source = [] if behavior == "sasrec" else [f"vectors.behavior={behavior}"]
     on = [*source, f"vectors.align={method}", f"vectors.align_weight={weight}"]
     rows = {"off": source, "control: shuffled texts": [*on, "vectors.align_control=shuffled"], "on": on}
@@ -153,11 +153,8 @@ SYSTEMS = {
     "rlmrec-con at 0.1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.1),
     "rlmrec-con at 0.3, sasrec": _aligned("2310.15950", "sasrec", "contrast", 0.3),
     "rlmrec-con at 1, sasrec": _aligned("2310.15950", "sasrec", "contrast", 1),
-    "rlmrec-con at 0.1, sasrec-text": _aligned("2310.15950", "sasrec", "contrast", 0.1, "sasrec-text"),
     "rlmrec-con at 0.3, sasrec-text": _aligned("2310.15950", "sasrec", "contrast", 0.3, "sasrec-text"),
-    "rlmrec-con at 0.1, served": _aligned("2310.15950", "sasrec", "contrast", 0.1, SERVED),
     "rlmrec-con at 0.3, served": _aligned("2310.15950", "sasrec", "contrast", 0.3, SERVED),
-    "rlmrec-con at 1, served": _aligned("2310.15950", "sasrec", "contrast", 1, SERVED),
     "rlmrec-con, lightgcn": _aligned("2310.15950", "lightgcn", "contrast", 0.01),
     "rlmrec-gen, lightgcn": _aligned("2310.15950", "lightgcn", "generate", 0.1),
     "darec, lightgcn": _aligned("2408.08231", "lightgcn", "disentangled", 0.1),
