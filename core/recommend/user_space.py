@@ -16,10 +16,8 @@ from core.model.dense import DenseHead
 from core.model.generator import Generator
 from core.recommend.encoded import Histories, encode
 from core.stage import Artefacts
-from core.vectors import KINDS, ItemVectors
+from core.vectors import KINDS, RECENCY, ItemVectors
 
-FADING = 0.8
-"""An item of the history counts so much less than the one after it, where the mean of the history is the user."""
 TEMPERATURE = 0.1
 """Cosines of vectors that no softmax was trained on are divided by it."""
 
@@ -79,7 +77,7 @@ class HistorySpace:
     def read(self, histories: Histories) -> tuple[Tensor, Tensor]:
         """See `UserSpace`."""
         past = torch.as_tensor(np.ascontiguousarray(histories), dtype=torch.long, device=self.items.device)
-        weights = FADING ** torch.arange(past.shape[1] - 1, -1, -1, device=past.device) * (past >= 0)
+        weights = RECENCY ** torch.arange(past.shape[1] - 1, -1, -1, device=past.device) * (past >= 0)
         summed = (self.items[past.clamp_min(0)] * weights[..., None]).sum(dim=1)
         queries = functional.normalize(summed, dim=1)  # (users, dim)
         return queries, torch.log_softmax(queries @ self.items.T / self.temperature, dim=1)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 KINDS = ("semantic", "behavior")
 """The kinds of vectors: their stages, and what `index.sources` may hold."""
+RECENCY = 0.8
+"""An item of a history counts this much of the one after it, wherever a history's items are weighted by age: for the
+texts of a history (after SRA-CL, arXiv 2503.04162), its groups, and the mean that stands for a user."""
 BLOCK = 1 << 14
 
 

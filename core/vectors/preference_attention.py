@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.training.dropout import dropout
-from core.vectors.text_neighbours import DECAY
+from core.vectors import RECENCY
 
 NO_GROUP = -1
 """Of padding; of items it is that of their branch."""
@@ -118,4 +118,4 @@ class PreferenceAttention(nn.Module):
 def _recency(length: int) -> Tensor:
     """Weight of each place for the states from it on, 0 for those before; (states, places)."""
     age = torch.arange(length)[:, None] - torch.arange(length)[None, :]
-    return torch.where(age >= 0, DECAY ** age.clamp_min(0).float(), 0.0)
+    return torch.where(age >= 0, RECENCY ** age.clamp_min(0).float(), 0.0)

@@ -14,12 +14,10 @@ import torch
 from scipy import sparse
 
 from core.data.arrays import Int64
-from core.vectors import ItemVectors
+from core.vectors import RECENCY, ItemVectors
 
 Matrix = npt.NDArray[np.float32]
 
-DECAY = 0.8
-"""An item of a history counts this much of the one after it."""
 BLOCK_PRODUCTS = 1 << 24
 """Products that stand in memory at once."""
 NONE = -1
@@ -49,7 +47,7 @@ def prefix_texts(rows: Sequence[npt.NDArray[np.int32]], cuts: Int64, texts: Matr
     age = cuts[owner] - 1 - (np.arange(len(owner)) - starts[owner])
     items = np.concatenate([row[:cut] for row, cut in zip(rows, cuts, strict=True)])
     # One sparse row a history, (rows, items), times the texts.
-    weights = sparse.csr_array((DECAY**age, (owner, items)), shape=(len(rows), len(texts)), dtype=np.float32)
+    weights = sparse.csr_array((RECENCY**age, (owner, items)), shape=(len(rows), len(texts)), dtype=np.float32)
     sums = np.asarray(weights @ texts, dtype=np.float32)
     return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 

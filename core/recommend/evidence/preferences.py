@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.index.branches import BranchTable
+from core.vectors import RECENCY
 
-RECENCY = 0.8
-"""An item counts so much less for every newer one, as in SRA-CL (arXiv 2503.04162)."""
 DEPTH = 1
 """Codes of a branch that make a group: one code deeper, most histories have one item a group."""
 

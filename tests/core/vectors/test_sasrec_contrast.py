@@ -18,11 +18,11 @@ from core.pipeline import recipes_of
 from core.project import Project
 from core.run.reporter import NullReporter, Reporter
 from core.settings import SasrecSettings
-from core.vectors import ItemVectors
+from core.vectors import RECENCY, ItemVectors
 from core.vectors.sasrec_contrast import TEMPERATURE, SasrecContrast, pair_loss
 from core.vectors.sasrec_model import SasRec, SequenceView, fit_sasrec
 from core.vectors.sequence_model import SequenceBatch, padded, training_rows
-from core.vectors.text_neighbours import DECAY, NONE, nearest_texts, prefix_texts, unit_texts
+from core.vectors.text_neighbours import NONE, nearest_texts, prefix_texts, unit_texts
 from tests.core.engine_tools import StopAfter, sequences, stages_of, up_to, walks, write_world
 from tests.core.test_pipeline_leaks import swapped
 
@@ -76,7 +76,7 @@ def test_texts_of_histories_are_means_that_forget() -> None:
     plain = unit(texts().matrix)
     for row in (0, 1, 2, 17):
         parts = [
-            DECAY ** (cuts[row] - 1 - place) * plain[item]
+            RECENCY ** (cuts[row] - 1 - place) * plain[item]
             for place, item in enumerate(rows[row][: cuts[row]])
             if item != WITHOUT_TEXT
         ]
