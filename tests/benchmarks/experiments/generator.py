@@ -1,4 +1,4 @@
-"""What makes the generator stronger: one table, `light` without its alignment, one thing changed a row.
+"""What makes the generator stronger: one table, `light` as it was, one thing changed a row.
 
     python tests/benchmarks/experiments/generator.py DATA [FOLDER] [--run] [--rows NAME ...] [--seeds 0 1 2] [--jobs 1]
     python tests/benchmarks/experiments/generator.py DATA --teachers RUN
@@ -26,7 +26,7 @@ from statistics import mean, stdev
 
 import numpy as np
 import polars as pl
-from cells import Cell, Cells, artefact, eagertui
+from cells import Cell, Cells, artefact, eagertui, light_before
 from recipes import project_of
 
 from core.data.arrays import Sequences
@@ -61,9 +61,9 @@ ROWS: dict[str, tuple[str, ...]] = {
 }
 
 
-def cell(project: Path, sets: tuple[str, ...], seed: int) -> Cell:
+def cell(data: str, project: Path, sets: tuple[str, ...], seed: int) -> Cell:
     """Train and measure one."""
-    own = ["run.threads=1", f"seed={seed}", "vectors.align=none", *sets]
+    own = ["run.threads=1", f"seed={seed}", *light_before(data), *sets]
     run = Path(eagertui("train", str(project), *[part for text in own for part in ("--set", text)])[-1]["run"])
     metrics = json.loads((run / "metrics.json").read_text())
     found = {
@@ -155,7 +155,7 @@ def main() -> None:
     names = {f"{args.data}/{row}/{seed}": (ROWS[row], seed) for seed in args.seeds for row in args.rows}
     if args.run:
         project = project_of(args.data, args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-")))
-        CELLS.fill(list(names), lambda name: cell(project, *names[name]), args.jobs)
+        CELLS.fill(list(names), lambda name: cell(args.data, project, *names[name]), args.jobs)
     known = CELLS.known()
     columns = ("row", "seeds", *(f"{which}, {one}" for which in ("model", "served") for one in SPLITS))
     print(f"| {' | '.join((*columns, 'less its teacher', 'its gain', 's'))} |\n|{'---|' * 9}")

@@ -21,7 +21,7 @@ from statistics import mean, stdev
 
 import numpy as np
 import polars as pl
-from cells import Cells, artefact, eagertui
+from cells import Cells, artefact, eagertui, light_before
 from real_data import data_folder, write_project
 
 BUDGET = {
@@ -29,7 +29,7 @@ BUDGET = {
     "beauty": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
     "online-retail": ["tune.stages.0.epochs=4", "sasrec.epochs=12"],
 }
-ALWAYS = ["run.threads=1", "vectors.align=none", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
+ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0"]
 TREE = "index.method=kmeans-tree"
 TEXT, BEHAVIOR = 'index.sources=["semantic"]', 'index.sources=["behavior"]'
 ROWS = {
@@ -114,7 +114,8 @@ def main() -> None:
     if any(cell not in CELLS.known() for cell in asked):
         folder = args.folder or Path(tempfile.mkdtemp(prefix=f"eagertui-{args.data}-"))
         project = write_project(args.data, folder)
-        CELLS.fill(list(asked), lambda cell: run_cell(project, *asked[cell], [*budget, *ALWAYS]), args.jobs)
+        every = [*light_before(args.data), *budget, *ALWAYS]
+        CELLS.fill(list(asked), lambda cell: run_cell(project, *asked[cell], every), args.jobs)
     print(f"{args.data}, {', '.join(budget)}, seeds {args.seeds}\n")
     print(f"{'index':18} " + " ".join(f"{name:>16}" for name in FIGURES))
     for row in args.rows:

@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
-from cells import Cells, artefact, eagertui
+from cells import Cells, artefact, eagertui, light_before
 from real_data import write_project
 
 from core.data.dataset import Dataset
@@ -36,8 +36,7 @@ from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporting import NullReporter
 
-ALWAYS = ["run.threads=1", "vectors.align=none", 'evaluate.baselines=["popularity", "sasrec"]',
-          "evaluate.bootstrap=1000"]  # fmt: skip
+ALWAYS = ["run.threads=1", 'evaluate.baselines=["popularity", "sasrec"]', "evaluate.bootstrap=1000"]
 EAGER = ["recipe=eager-llm-small"]
 ROWS = {
     "light": [],
@@ -127,7 +126,8 @@ def main() -> None:
 
         def make(cell: str) -> Mapping[str, float]:
             row, seed = cells[cell]
-            return train(project, [*ROWS[row], *ALWAYS, *args.sets, f"seed={seed}"], row == "without annealing")
+            light = [] if any(text.startswith("recipe=") for text in ROWS[row]) else light_before(args.data)
+            return train(project, [*light, *ROWS[row], *ALWAYS, *args.sets, f"seed={seed}"], row == "without annealing")
 
         CELLS.fill(list(cells), make, args.jobs)
     print(f"{args.data}, seeds {args.seeds} {told}\n")

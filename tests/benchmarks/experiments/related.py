@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from cells import Cells, artefact, eagertui
+from cells import Cells, artefact, eagertui, light_before
 from real_data import ORDER, write_project
 
 from core.baselines import popularity_of
@@ -64,8 +64,6 @@ PROTOCOLS = ("seen kept", "seen hidden")
 TAIL, SHORT = (1, 4), 4
 SCORERS = {"sasrec": SasRecBaseline, "sasrec-text": SasRecTextBaseline}
 SERVED = "model+fused"
-ALWAYS = ["run.threads=1", "vectors.align=none"]
-"""Of every row that does not say otherwise: the recipe has an alignment of its own by now."""
 LIGHTER = [
     "tune.stages.0.epochs=6", 'evaluate.baselines=["popularity"]', "evaluate.bootstrap=0", "recommend.fusion=[]",
     "steer.method=none",
@@ -276,8 +274,7 @@ def tuned(file: Path, system: System, sets: list[str]) -> dict[str, Any]:
     for name in DECODERS:
         if f"backbone.model={name}" in sets and not (file.parent / name).exists():
             make_decoder(file, name)
-    given = [part for text in [*(LIGHTER if system.method == "model" else ()), *sets] for part in ("--set", text)]
-    run = Path(eagertui("train", str(file), *given)[-1]["run"])
+    run = Path(eagertui("train", str(file), *[part for text in sets for part in ("--set", text)])[-1]["run"])
     frame = pl.read_parquet(artefact(run, "evaluate") / "ranks.parquet").filter(pl.col("split") == "test")
     made = {name: artefact(run, name) for name in system.stages}
     columns = {"seen kept": f"rank_{system.method}", "seen hidden": f"masked_rank_{system.method}"}
@@ -400,7 +397,9 @@ def main() -> None:
                     cell = key(args.data, system, row, seed, args.sets)
                     if cell in CELLS.known() or (args.rows and not row.startswith(tuple(args.rows))):
                         continue
-                    sets, began = [*ALWAYS, *system.rows[row], f"seed={seed}", *args.sets], time.monotonic()
+                    lighter = LIGHTER if system.method == "model" else []
+                    before = ["run.threads=1", *light_before(args.data), *lighter]
+                    sets, began = [*before, *system.rows[row], f"seed={seed}", *args.sets], time.monotonic()
                     CELLS.keep(cell, (scored if system.method in SCORERS else tuned)(file, system, sets))
                     minutes = (time.monotonic() - began) / 60
                     if minutes > args.minutes:

@@ -64,6 +64,7 @@ def test_the_template_for_another_recipe() -> None:
 
 def test_the_epochs_and_sizes_of_light_are_in_its_template() -> None:
     text = template("light")
-    for line in ("# batch_tokens = 1024", "# hidden_size = 192", "# patience = 20", "# distill = 0.8", "epochs = 20"):
+    tune = ("# batch_tokens = 1024", "# patience = 20", "# distill = 1.0", "# drawn = 0.6", "epochs = 10")
+    for line in ("# hidden_size = 192", *tune):
         assert line in text
     assert '[contrast]\n# form = "next"' in text and "[sasrec]" in text and "[index.rq-vae]" in text
