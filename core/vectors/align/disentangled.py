@@ -26,7 +26,7 @@ class DisentangledAlignmentOptions:
     """The table `[vectors.disentangled]`."""
 
     centres: int = opt(4, "groups of either shared part that are matched", low=2, high=256)
-    sample: int = opt(1024, "nodes of a kind that a step compares with one another", low=8, high=65536)
+    sample: int = opt(512, "nodes of a kind that a step compares with one another", low=8, high=65536)
 
 
 class DisentangledAlignment(Alignment):
