@@ -31,8 +31,11 @@ COMPUTING = {
     # oneDNN keeps what it builds for every shape of a bf16 product, and never gives it back.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
     "LRU_CACHE_CAPACITY": "256",
+    # One heap for all threads (glibc): freed memory is kept for the next step, and what lies in one thread's own heap
+    # is of no use to another, so that a training on two threads grew by the epoch.
+    "MALLOC_ARENA_MAX": "1",
 }
-"""What torch's libraries read once, before they are loaded; whoever sets it otherwise has his way."""
+"""What torch's libraries and the allocator read once, before anything else; whoever sets it otherwise has his way."""
 COMMANDS = ("pause", "resume", "checkpoint", "stop")
 NICE = 10
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -250,3 +251,31 @@ def test_an_engine_spins_little_unless_told_otherwise(monkeypatch: pytest.Monkey
     assert launch.COMPUTING.items() <= launch.engine_environment().items()
     monkeypatch.setenv("GOMP_SPINCOUNT", "infinite")
     assert launch.engine_environment()["GOMP_SPINCOUNT"] == "infinite"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is glibc's")
+def test_the_threads_of_an_engine_share_one_heap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each keeps to itself what it let go, and a training on two threads grows with every epoch."""
+    told = tmp_path / "heaps.xml"
+    program = f"""
+import ctypes, threading
+libc = ctypes.CDLL(None)
+libc.fopen.restype = libc.malloc.restype = ctypes.c_void_p
+together = threading.Barrier(4)
+def take():
+    libc.malloc(5000)
+    together.wait()
+some = [threading.Thread(target=take) for _ in range(4)]
+[one.start() for one in some], [one.join() for one in some]
+stream = ctypes.c_void_p(libc.fopen({str(told)!r}.encode(), b"w"))
+libc.malloc_info(0, stream), libc.fclose(stream)
+"""
+    heaps = {}
+    for most in ("", "8"):
+        if most:
+            monkeypatch.setenv("MALLOC_ARENA_MAX", most)
+        else:
+            monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+        subprocess.run([sys.executable, "-c", program], env=launch.engine_environment(), check=True)
+        heaps[most] = told.read_text(encoding="utf-8").count("<heap nr=")
+    assert heaps == {"": 1, "8": 5}
