@@ -140,7 +140,7 @@ class Loop:
                     self.save()
             if place.ended or place.epoch >= self.schedule.epochs:
                 break
-            batches = self.batches(place.epoch)
+            batches = self._batches(place.epoch)
             self.wrapped.train()
             while place.batch < len(batches):
                 group = range(place.batch, min(place.batch + a_step, len(batches)))
@@ -165,6 +165,18 @@ class Loop:
         if verdict == "stop":
             raise StopRequested(self.save())
         return bool(verdict)
+
+    def _batches(self, epoch: int) -> Sequence[Any]:
+        """An epoch's batches; making them can take a while (teachers are asked), so a stop is obeyed there, too."""
+        batches: Sequence[Any] = ()
+        stop = False
+        try:
+            batches = self.batches(epoch)
+        except StopRequested:
+            stop = True
+        if self.processes.agreed(stop):
+            raise StopRequested(self.save())
+        return batches
 
     @property
     def first(self) -> bool:

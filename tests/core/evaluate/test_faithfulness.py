@@ -35,7 +35,7 @@ def test_measured_on_users_drawn_by_the_seed(recommender: Recommender) -> None:
     assert found.users == 20 and found.low <= found.difference <= found.high
     assert found.difference == pytest.approx(found.preference - found.random, abs=2e-6)
     # Everybody walks on from where they are, so what was taken last decides.
-    assert found.newest > found.preference > found.random
+    assert found.newest > max(found.preference, found.random)
     assert ("further" in found.sentence()) == found.shown == (found.low > 0)
 
 

@@ -217,6 +217,27 @@ def test_a_stop_while_validating_validates_again(tmp_path: Path) -> None:
     assert heard == [1, 2, 3] and weights(again) == weights(whole)
 
 
+def test_a_stop_while_batches_are_made_loses_nothing(tmp_path: Path) -> None:
+    """Teachers are asked there, which takes a while."""
+
+    def asked(epoch: int) -> list[tuple[Tensor, Tensor]]:
+        if epoch == 2:
+            raise StopRequested
+        return batches(epoch)
+
+    stopped = loop(tmp_path)
+    stopped.batches = asked
+    with pytest.raises(StopRequested) as told:
+        stopped.run()
+    assert told.value.checkpoint is not None
+    again = loop(tmp_path)
+    assert (again.position.epoch, again.position.step) == (2, 2 * BATCHES)
+    again.run()
+    whole = loop(tmp_path / "whole")
+    whole.run()
+    assert weights(again) == weights(whole)
+
+
 def test_an_early_end_is_for_good(tmp_path: Path) -> None:
     early = loop(tmp_path)
     early.run(lambda epoch: epoch < 2)
