@@ -149,6 +149,7 @@ class Loop:
                 place.step += 1
                 self.reporter.progress(self.task, place.step, total, "steps")
                 self._obey()
+            del batches  # what the teachers expect of this epoch, before they are asked about the next
             place.epoch, place.batch, place.due = place.epoch + 1, 0, True
             self._report_epoch()
 

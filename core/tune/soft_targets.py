@@ -33,7 +33,7 @@ BLOCK = 1024
 """Rows that are asked about at once, and targets that are scored at once."""
 SCORES = 1 << 25
 """Scores that are in memory at a time: of a very large catalogue fewer targets are scored at once."""
-CALIBRATED_ROWS = 1024
+CALIBRATED_ROWS, CALIBRATED_TARGETS = 1024, 1 << 12
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,10 @@ def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTarget
         soft_targets: what the teachers expect.
         rows: the rows they were asked about.
     """
-    # Mask of the teachers' items that stand in the history, (targets, top); and how many targets do.
+    # Mask of the teachers' items that stand in the history, (targets, top); their probability, (targets,); and how many
+    # targets do.
     in_history = np.zeros(soft_targets.items.shape, dtype=np.bool_)
+    repeat_probs = np.zeros(len(in_history), dtype=np.float32)
     repeats, offsets = 0, rows.offsets
     for start in range(0, len(rows.first_target), CALIBRATED_ROWS):
         chosen = np.arange(start, min(start + CALIBRATED_ROWS, len(rows.first_target)))
@@ -194,17 +196,20 @@ def calibrate_repeats(soft_targets: SoftTargets, rows: TargetRows) -> SoftTarget
         places = slice(int(offsets[chosen[0]]), int(offsets[chosen[-1] + 1]))
         for item in histories.T:  # item by item: all at once would be a cube
             in_history[places] |= soft_targets.items[places] == item[:, None]
+        repeat_probs[places] = (soft_targets.probs[places] * in_history[places]).sum(axis=1)
         repeats += int((histories == targets[:, None]).any(axis=1).sum())
-    # Probability of a repeat at every target, (targets,), and its mean.
-    repeat_probs = (soft_targets.probs * in_history).sum(axis=1)
     mean = float(repeat_probs.mean()) if len(repeat_probs) else 0.0
     if not 0.0 < mean < 1.0:
         return soft_targets
     share = min(repeats / len(repeat_probs), 1.0 - 1e-6)
     factor = share / (1.0 - share) * (1.0 - mean) / mean
-    scale = np.where(in_history, factor, 1.0)
-    probs = soft_targets.probs * scale / (1.0 - repeat_probs + factor * repeat_probs)[:, None]
-    return SoftTargets(soft_targets.items, probs.astype(np.float32))
+    probs = np.empty_like(soft_targets.probs)
+    for start in range(0, len(probs), CALIBRATED_TARGETS):  # in float64, some at a time
+        some = slice(start, start + CALIBRATED_TARGETS)
+        scale = np.where(in_history[some], factor, 1.0)
+        rest = 1.0 - repeat_probs[some] + factor * repeat_probs[some]
+        probs[some] = soft_targets.probs[some] * scale / rest[:, None]
+    return SoftTargets(soft_targets.items, probs)
 
 
 def _histories(rows: TargetRows, chosen: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
