@@ -250,8 +250,9 @@ class IndexSettings:
     )
     conflicts: str = opt(
         "matching",
-        "how items with one code are told apart; share = not at all",
-        choices=("matching", "sinkhorn", "suffix", "share"),
+        "how items with one code are told apart; own = each gets a last code that no other has, and the codes before "
+        "it only name its group; share = not at all",
+        choices=("matching", "sinkhorn", "suffix", "own", "share"),
     )
     depth: int = opt(0, "codes a source; 0 = from the catalogue's size", low=0, high=8)
     width: int = opt(256, "codes a level, at most", low=2, high=4096)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cost import BF16, BF16_EMULATED, FP32_TRAINED, MachineSpeed, Sizes, Work
-from core.index.shape import index_shape
+from core.index.shape import IndexShape, index_shape
 from core.model.size import DecoderShape, config_shape, shape_of
 
 
@@ -34,20 +34,25 @@ class RunJob:
         return found
 
     @property
-    def widths(self) -> tuple[tuple[int, ...], ...]:
-        """Codes at each level, source by source."""
+    def shape(self) -> IndexShape:
+        """The levels of the index."""
         settings = self.settings("index")
-        return index_shape(settings, list(settings["active"]), self.sizes.items).widths
+        return index_shape(settings, list(settings["active"]), self.sizes.items)
+
+    @property
+    def widths(self) -> tuple[tuple[int, ...], ...]:
+        """Codes at each level, source by source; without a level of the items' own."""
+        return self.shape.widths
 
     @property
     def levels(self) -> int:
         """Codes an item."""
-        return sum(map(len, self.widths))
+        return len(self.shape.levels)
 
     @property
     def codes(self) -> int:
         """Code tokens."""
-        return sum(map(sum, self.widths))
+        return sum(self.shape.levels)
 
     @property
     def backbone(self) -> DecoderShape | None:

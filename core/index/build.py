@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +15,7 @@ import polars as pl
 from core.index.conflicts.resolve import Resolution, resolve
 from core.index.quantize import Matrix, Quantized, Task, quantize
 from core.index.quantize.methods.rq_vae import RqVaeOptions
-from core.index.shape import IndexShape, index_shape, method_of
+from core.index.shape import IndexShape, has_own_codes, index_shape, method_of
 from core.index.table import ItemIndex
 from core.registry import QUANTIZERS
 from core.run.reporting import Reporter
@@ -108,14 +109,18 @@ def build_index(
         parts.append(replace(part, token_vectors=None) if source == "semantic" else part)
         seconds[source] = round(time.monotonic() - began, 3)
     began = time.monotonic()
-    settled = resolve(parts, settings.conflicts, rq_vae.uniform, rq_vae.rounds)
+    has_own = has_own_codes(asdict(settings), len(item_ids))
+    strategy = "matching" if settings.conflicts == "own" and not has_own else settings.conflicts
+    own = shape.own or len(item_ids) + math.ceil(len(item_ids) * settings.spare)
+    settled = resolve(parts, strategy, rq_vae.uniform, rq_vae.rounds, own)
     seconds["conflicts"] = round(time.monotonic() - began, 3)
     names = [source for source, part in zip(sources, parts, strict=True) for _ in part.widths]
     names += names[-1:] * (len(settled.widths) - len(names))  # an extra level belongs to the last source
-    index = ItemIndex(item_ids, settled.codes, settled.widths, tuple(names), shared=settings.conflicts == "share")
+    marks = {"shared": strategy == "share", "own": strategy == "own"}
+    index = ItemIndex(item_ids, settled.codes, settled.widths, tuple(names), **marks)
     figures = {
         "method": method,
-        "strategy": settings.conflicts,
+        "strategy": strategy,
         "shape": shape.reason,
         "seconds": seconds,
         "making": {source: dict(part.figures) for source, part in zip(sources, parts, strict=True)},

@@ -17,6 +17,8 @@ DEEPEST = 64
 """Levels a source that any project can ask for; imported files may have more."""
 LEAST_PASSES = 4
 """Passes of an auto-encoder over the items, however many they are: one without codes and three with them."""
+OWN_MOST = 1 << 16
+"""Items that may each have a last code of their own: every one is a token, and every token costs a row and time."""
 PAPER_LEVELS = 4
 """Levels of the indices of LC-Rec (arXiv 2311.09049), LETTER (2405.07314) and Semantic Convergence (2412.13771)."""
 
@@ -28,15 +30,17 @@ class IndexShape:
     Attributes:
         widths: codes at each level, source by source.
         reason: why, in words.
+        own: codes of a further level, in which every item has its own; 0 = there is none.
     """
 
     widths: tuple[tuple[int, ...], ...]
     reason: str
+    own: int = 0
 
     @property
     def levels(self) -> tuple[int, ...]:
         """All widths in a row."""
-        return tuple(width for part in self.widths for width in part)
+        return (*(width for part in self.widths for width in part), *([self.own] if self.own else []))
 
 
 def method_of(settings: Mapping[str, Any]) -> str:
@@ -61,8 +65,18 @@ def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int)
     if not 0 <= depth <= DEEPEST or width < 2:
         raise ValueError(f"no index has {depth} levels of {width} codes")  # in a damaged file
     spare = float(settings.get("spare", 0.0))
+    if has_own_codes(settings, items):
+        parts = tuple(_coarse(items, depth, width) for _ in sources)
+        groups = " + ".join(str(size) for part in parts for size in part)
+        why = f"a code for each of {items:,} items and {spare:.0%} more for items to come, after {groups} groups"
+        return IndexShape(parts, why, items + math.ceil(items * spare))
     shape: IndexShape = QUANTIZERS.get(method_of(settings)).shape(len(sources), items, depth, width, spare)
     return shape
+
+
+def has_own_codes(settings: Mapping[str, Any], items: int) -> bool:
+    """Whether every item gets a last code of its own; where there are too many, they are told apart by `matching`."""
+    return settings.get("conflicts") == "own" and items <= OWN_MOST
 
 
 def named_after_groups(sources: int, items: int, depth: int, width: int, spare: float, *, tree: bool) -> IndexShape:

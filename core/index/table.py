@@ -13,7 +13,7 @@ import polars as pl
 from core.errors import DataError
 from core.index.tokens import code_text, letter, token
 
-SHARED = "eagertui.shared"
+SHARED, OWN = "eagertui.shared", "eagertui.own"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class ItemIndex:
         widths: codes at each level, used or not.
         sources: the source of each level, e.g. ("semantic", "semantic", "behavior", "behavior").
         shared: whether items may share a code (the conflict strategy `share`); a list then ranks them by number.
+        own: whether every item's last code is its alone (the strategy `own`).
     """
 
     item_ids: pl.Series
@@ -33,6 +34,7 @@ class ItemIndex:
     widths: tuple[int, ...]
     sources: tuple[str, ...]
     shared: bool = False
+    own: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a table that is not an index.
@@ -46,6 +48,8 @@ class ItemIndex:
             raise DataError("the item index holds a code outside its level")
         if not self.shared and len(np.unique(self.codes, axis=0)) != len(self.codes):
             raise DataError("two items of the index share one code")
+        if self.own and len(np.unique(self.codes[:, -1])) != len(self.codes):
+            raise DataError("two items of the index share a last code that should be one item's own")
 
     @property
     def levels(self) -> int:
@@ -73,7 +77,7 @@ class ItemIndex:
             f"{letter(i)}:{s}:{w}": self.codes[:, i]
             for i, (s, w) in enumerate(zip(self.sources, self.widths, strict=True))
         }
-        about = {SHARED: "yes"} if self.shared else {}
+        about = {name: "yes" for name, there in ((SHARED, self.shared), (OWN, self.own)) if there}
         pl.DataFrame({"item_id": self.item_ids, **columns}).write_parquet(path, metadata=about)
 
     @staticmethod
@@ -88,7 +92,7 @@ class ItemIndex:
             names = [name.split(":") for name in table.columns[1:]]
             codes = table.drop("item_id").to_numpy().astype(np.int32)
             widths = tuple(int(width) for _, _, width in names)
-            shared = SHARED in pl.read_parquet_metadata(path)
-            return ItemIndex(table["item_id"], codes, widths, tuple(source for _, source, _ in names), shared)
+            about, sources = pl.read_parquet_metadata(path), tuple(source for _, source, _ in names)
+            return ItemIndex(table["item_id"], codes, widths, sources, SHARED in about, OWN in about)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{path}: not an item index ({error})") from error

@@ -31,7 +31,7 @@ def head_rows(lm: PreTrainedModel, ids: Tensor) -> tuple[Tensor, Tensor | None]:
         Weights of shape (tokens, hidden), and biases of shape (tokens,) where the head has them.
     """
     bias = getattr(head_layer(lm), "bias", None)
-    return _rows(lm.get_output_embeddings(), ids), None if bias is None else bias[ids]
+    return rows_of(lm.get_output_embeddings(), ids), None if bias is None else bias[ids]
 
 
 def head_logits(lm: PreTrainedModel, states: Tensor, ids: Tensor | None = None) -> Tensor:
@@ -89,7 +89,7 @@ def embed(lm: PreTrainedModel, tokens: Tensor) -> Tensor:
     module: Any = lm.get_input_embeddings()
     if not is_wrapped(module):
         return torch.as_tensor(module(tokens))
-    rows = _rows(module, tokens)
+    rows = rows_of(module, tokens)
     scale = module.token_adapter._get_embed_scale()  # Gemma multiplies inside the embedding
     return rows if scale is None else rows * scale.to(rows.dtype)
 
@@ -124,7 +124,7 @@ def _cache_parameter(forward: Callable[..., Any]) -> str:
 
 def embed_rows(lm: PreTrainedModel, ids: Tensor) -> Tensor:
     """Rows of the input embeddings as the adapters leave them, before a family scales them; (...) -> (..., hidden)."""
-    return _rows(lm.get_input_embeddings(), ids)
+    return rows_of(lm.get_input_embeddings(), ids)
 
 
 def plain(module: Any) -> Any:
@@ -142,7 +142,7 @@ def head_layer(lm: PreTrainedModel) -> Any:
     return plain(lm.get_output_embeddings())
 
 
-def _rows(module: Any, ids: Tensor) -> Tensor:
+def rows_of(module: Any, ids: Tensor) -> Tensor:
     """Rows of a matrix with those that trainable tokens put in their place; (...) -> (..., hidden)."""
     rows: Tensor = plain(module).weight[ids]
     if not is_wrapped(module):

@@ -16,6 +16,9 @@ from core.model.masks import Mask
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
 
+SCORES = 1 << 23
+"""Scores of a level that are held at a time."""
+
 
 class Generator(nn.Module):
     """A language model read as a recommender: histories of items in, scores of the next item's codes out.
@@ -94,3 +97,13 @@ class Generator(nn.Module):
     def level_logits(self, states: Tensor, level: int) -> Tensor:
         """Logits of the level's codes alone; (..., hidden) -> (..., width)."""
         return head_logits(self.lm, states, self.code_ids(level))
+
+    def branch_logits(self, states: Tensor, level: int, codes: Tensor) -> Tensor:
+        """Logits in fp32 of some codes of the level; (rows, ..., hidden) and (rows, ..., codes) -> (rows, ..., codes).
+
+        A level as wide as the catalogue is scored a few rows at a time, so that no more scores are held than asked for.
+        """
+        scores = self.width(level) * (states[0].numel() // states.shape[-1] if len(states) else 1)
+        rows = max(1, SCORES // max(1, scores))
+        parts = zip(states.split(rows), codes.split(rows), strict=True)
+        return torch.cat([self.level_logits(some, level).gather(-1, own).float() for some, own in parts])

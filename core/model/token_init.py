@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from torch import Tensor
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.forward import head_layer, input_layer, is_tied
+from core.model.forward import head_layer, input_layer, is_tied, learned_rows, plain, rows_of
 from core.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -93,6 +93,28 @@ def init_token_rows(
     if bias is not None:
         bias[new] = bias[old].mean()
     return len(word_ids) + len(code_rows)
+
+
+@torch.no_grad()
+def lend_rows(lm: PreTrainedModel, tokens: Sequence[int], like: Sequence[npt.NDArray[np.integer]]) -> None:
+    """Give tokens that training never saw the mean row of others, at the input and at an output head of its own.
+
+    Args:
+        lm: the tuned model, adapted or not.
+        tokens: ids of the tokens.
+        like: ids of the tokens that stand for each; none of it empty.
+    """
+    ids = torch.tensor(list(tokens), dtype=torch.long)
+    rows: list[Any] = [lm.get_input_embeddings()]
+    rows += [] if is_tied(lm) else [lm.get_output_embeddings()]
+    for module in rows:
+        own = torch.stack([rows_of(module, torch.from_numpy(np.asarray(one))).float().mean(dim=0) for one in like])
+        found = learned_rows(module)
+        weight: Tensor = plain(module).weight
+        weight[ids] = own.to(weight.dtype)
+        if found is not None:  # trainable tokens stand in the matrix's place
+            learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
+            learned[module.places[ids]] = own.to(learned.dtype)
 
 
 def _mean_row(weight: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

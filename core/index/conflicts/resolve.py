@@ -3,7 +3,8 @@
 `matching` gives the items of a prefix the last codes at least total distance, each code once; where a prefix holds more
 items than there are codes, some go to the nearest prefix with room. `sinkhorn` is the rounds of LC-Rec (arXiv
 2311.09049; released in `index/generate_indices.py`), then matching. `suffix` adds a level that counts through a group,
-as TIGER (arXiv 2305.05065) does. `share` leaves codes as they are.
+as TIGER (arXiv 2305.05065) does. `own` adds a level in which every item has a code that no other has. `share` leaves
+codes as they are.
 """
 
 from __future__ import annotations
@@ -47,14 +48,15 @@ class Resolution:
     figures: Mapping[str, Any]
 
 
-def resolve(parts: Sequence[Quantized], strategy: str, epsilon: float, rounds: int) -> Resolution:
+def resolve(parts: Sequence[Quantized], strategy: str, epsilon: float, rounds: int, own: int = 0) -> Resolution:
     """Give every item a code of its own, but for the strategy `share`.
 
     Args:
         parts: what the quantizers found, source by source; their codes are joined.
-        strategy: `matching`, `sinkhorn`, `suffix` or `share`.
+        strategy: `matching`, `sinkhorn`, `suffix`, `own` or `share`.
         epsilon: softness of the Sinkhorn rounds; 0 = LC-Rec's.
         rounds: how often each of them scales both sides.
+        own: codes of the level that `own` adds, as many as items at least.
 
     Raises:
         ProjectError: there are fewer codes than items.
@@ -70,6 +72,9 @@ def resolve(parts: Sequence[Quantized], strategy: str, epsilon: float, rounds: i
     if strategy == "suffix" and steps[0]["groups"]:
         codes, widths = np.column_stack([raw, _places(raw)]), (*widths, steps[0]["largest"])
         steps.append(step("suffix", codes))
+    if strategy == "own":
+        codes, widths = np.column_stack([raw, np.arange(len(raw), dtype=np.int32)]), (*widths, own)
+        steps = [step("own", codes)]
     if strategy in ("matching", "sinkhorn"):
         before, codes = codes, match(sums, codes)
         if strategy == "sinkhorn":
@@ -79,7 +84,8 @@ def resolve(parts: Sequence[Quantized], strategy: str, epsilon: float, rounds: i
         steps.append(step("matching", codes))
     if strategy != "share" and steps[-1]["groups"]:
         raise DataError(f"{steps[-1]['items']} items still share a code after {strategy!r}")
-    table, figures = conflict_table(sums, raw, codes, names)
+    # Items of a group are no conflict where the codes are meant to name groups.
+    table, figures = conflict_table(sums, codes if strategy == "own" else raw, codes, names)
     return Resolution(raw, codes, widths, table, {"steps": steps, **figures})
 
 
@@ -101,7 +107,7 @@ def match(sums: CodeSum, codes: Codes) -> Codes:
     if math.prod(widths) < items:
         raise ProjectError(
             f"{items:,} items cannot have different codes: there are {math.prod(widths):,} in {len(widths)} levels",
-            "raise index.depth or index.width, or set index.conflicts to suffix or share",
+            "raise index.depth or index.width, or set index.conflicts to suffix, own or share",
         )
     node = np.zeros(items, dtype=np.int64)  # of each item above the level, by the codes as they now are
     for level, width in enumerate(widths):

@@ -3,7 +3,8 @@
 Works for every index, however its codes were made, for it asks only what lies under a branch: at each level the
 nearest of the existing branches, by the distance to the mean vector of its items; at the last level the free code
 whose usual step away from the levels before fits best. Only codes that training has seen under some prefix are
-preferred at the last level, for the model knows no others.
+preferred at the last level, for the model knows no others. Where every item's last code is its own, a new item gets the
+next that nobody has.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class Places:
         self.own = [level for level, source in enumerate(self.sources) if source == self.sources[-1]]
         self.steps = self._mean_steps()
         self.unused = np.bincount(index.codes[:, -1], minlength=index.widths[-1]) == 0
+        if index.own:
+            self.unused[taken[:, -1]] = False
 
     def take(self, vectors: Mapping[str, Matrix]) -> Prefix | None:
         """The code of one new item, which then is taken; None where no prefix has room.
@@ -135,6 +138,12 @@ class Places:
         return self.branches[prefix]
 
     def _last(self, prefix: Prefix, start: int, end: int, vector: Matrix) -> Prefix | None:
+        if self.index.own:  # under any prefix the same ones are free
+            if not self.unused.any():
+                return None
+            own = int(self.unused.argmax())
+            self.unused[own] = False
+            return (*prefix, own)
         if prefix not in self.free:
             free = np.ones(self.index.widths[-1], dtype=bool)
             free[self.sorted[start:end, -1]] = False

@@ -71,9 +71,9 @@ def keep_codes(
     codes[old] = every[rows[old]]
     gone = np.setdiff1d(np.arange(len(known)), rows[old])
     if len(new):
-        there = ItemIndex(item_ids[old.tolist()], codes[old], base.widths, base.sources, base.shared)
+        there = ItemIndex(item_ids[old.tolist()], codes[old], base.widths, base.sources, base.shared, base.own)
         codes[new] = _placed(there, every[gone], old, new, vectors, reporter)
-    index = ItemIndex(item_ids, codes, base.widths, base.sources, base.shared)
+    index = ItemIndex(item_ids, codes, base.widths, base.sources, base.shared, base.own)
     parts = _parts(index, vectors)
     figures = {
         "method": "kept",
