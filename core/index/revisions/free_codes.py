@@ -99,7 +99,7 @@ class Places:
         self.own = [level for level, source in enumerate(self.sources) if source == self.sources[-1]]
         self.steps = self._mean_steps()
         self.unused = np.bincount(index.codes[:, -1], minlength=index.widths[-1]) == 0
-        if index.own:
+        if index.own and len(taken):
             self.unused[taken[:, -1]] = False
 
     def take(self, vectors: Mapping[str, Matrix]) -> Prefix | None:
