@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ import polars as pl
 from core.index.conflicts.resolve import Resolution, resolve
 from core.index.quantize import Matrix, Quantized, Task, quantize
 from core.index.quantize.methods.rq_vae import RqVaeOptions
-from core.index.shape import IndexShape, has_own_codes, index_shape, method_of
+from core.index.shape import IndexShape, index_shape, method_of, own_codes
 from core.index.table import ItemIndex
 from core.registry import QUANTIZERS
 from core.run.reporting import Reporter
@@ -109,9 +108,8 @@ def build_index(
         parts.append(replace(part, token_vectors=None) if source == "semantic" else part)
         seconds[source] = round(time.monotonic() - began, 3)
     began = time.monotonic()
-    has_own = has_own_codes(asdict(settings), len(item_ids))
-    strategy = "matching" if settings.conflicts == "own" and not has_own else settings.conflicts
-    own = shape.own or len(item_ids) + math.ceil(len(item_ids) * settings.spare)
+    own = own_codes(asdict(settings), len(item_ids))
+    strategy = "matching" if settings.conflicts == "own" and not own else settings.conflicts
     settled = resolve(parts, strategy, rq_vae.uniform, rq_vae.rounds, own)
     seconds["conflicts"] = round(time.monotonic() - began, 3)
     names = [source for source, part in zip(sources, parts, strict=True) for _ in part.widths]

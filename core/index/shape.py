@@ -65,18 +65,21 @@ def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int)
     if not 0 <= depth <= DEEPEST or width < 2:
         raise ValueError(f"no index has {depth} levels of {width} codes")  # in a damaged file
     spare = float(settings.get("spare", 0.0))
-    if has_own_codes(settings, items):
+    own = own_codes(settings, items)
+    if own:
         parts = tuple(_coarse(items, depth, width) for _ in sources)
         groups = " + ".join(str(size) for part in parts for size in part)
         why = f"a code for each of {items:,} items and {spare:.0%} more for items to come, after {groups} groups"
-        return IndexShape(parts, why, items + math.ceil(items * spare))
+        return IndexShape(parts, why, own)
     shape: IndexShape = QUANTIZERS.get(method_of(settings)).shape(len(sources), items, depth, width, spare)
     return shape
 
 
-def has_own_codes(settings: Mapping[str, Any], items: int) -> bool:
-    """Whether every item gets a last code of its own; where there are too many, they are told apart by `matching`."""
-    return settings.get("conflicts") == "own" and items <= OWN_MOST
+def own_codes(settings: Mapping[str, Any], items: int) -> int:
+    """Codes of a last level in which every item has its own; 0 = there is none: not asked for, or too many items."""
+    if settings.get("conflicts") != "own" or items > OWN_MOST:
+        return 0
+    return items + math.ceil(items * float(settings.get("spare", 0.0)))
 
 
 def named_after_groups(sources: int, items: int, depth: int, width: int, spare: float, *, tree: bool) -> IndexShape:

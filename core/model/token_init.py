@@ -20,7 +20,7 @@ from torch import Tensor
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
-from core.model.forward import head_layer, input_layer, is_tied, learned_rows, plain, rows_of
+from core.model.forward import head_layer, input_layer, is_tied, is_wrapped, plain, rows_of
 from core.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -105,14 +105,13 @@ def lend_rows(lm: PreTrainedModel, tokens: Sequence[int], like: Sequence[npt.NDA
         like: ids of the tokens that stand for each; none of it empty.
     """
     ids = torch.tensor(list(tokens), dtype=torch.long)
-    rows: list[Any] = [lm.get_input_embeddings()]
-    rows += [] if is_tied(lm) else [lm.get_output_embeddings()]
-    for module in rows:
+    modules: list[Any] = [lm.get_input_embeddings()]
+    modules += [] if is_tied(lm) else [lm.get_output_embeddings()]
+    for module in modules:
         own = torch.stack([rows_of(module, torch.from_numpy(np.asarray(one))).float().mean(dim=0) for one in like])
-        found = learned_rows(module)
         weight: Tensor = plain(module).weight
         weight[ids] = own.to(weight.dtype)
-        if found is not None:  # trainable tokens stand in the matrix's place
+        if is_wrapped(module):  # trainable tokens stand in the matrix's place
             learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
             learned[module.places[ids]] = own.to(learned.dtype)
 

@@ -121,6 +121,6 @@ def test_a_wide_level_is_scored_a_few_rows_at_a_time(run: RunFolder, monkeypatch
         torch.testing.assert_close(model.branch_logits(states, level, codes), whole)
 
 
-def test_what_is_exported_reads_them(run: RunFolder) -> None:
+def test_a_tenth_is_kept_for_items_to_come(run: RunFolder) -> None:
     names = pl.read_parquet(run.artefact("index") / "index.parquet").columns
-    assert names[-1].endswith(str(N_ITEMS + -(-N_ITEMS // 10)))  # a tenth is kept for items to come
+    assert names[-1].endswith(str(N_ITEMS + -(-N_ITEMS // 10)))
