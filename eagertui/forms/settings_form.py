@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import on
@@ -18,6 +18,18 @@ from eagertui.forms.setting_list import SettingList, about, verdict
 from eagertui.widgets.draw import clip, line
 from eagertui.widgets.filter_bar import FilterBar
 from eagertui.widgets.lines import Lines
+
+
+class Foot(Vertical):
+    """What stands below the list, drawn anew whenever it has another height: a screen's class may change it alone."""
+
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__(classes="foot")
+        self._redraw = draw
+
+    def on_resize(self, event: Resize) -> None:
+        """Another size, once it is the widget's own."""
+        self.call_after_refresh(self._redraw)
 
 
 class SettingsForm(Vertical):
@@ -67,7 +79,7 @@ class SettingsForm(Vertical):
         """The filter, the list, and its foot."""
         yield FilterBar("name or words of a setting")
         yield SettingList()
-        with Vertical(classes="foot"):
+        with Foot(self._draw_foot):
             with Horizontal(classes="entry"):
                 yield Static(classes="entry-name", markup=False)
                 yield FieldInput(compact=True, select_on_focus=False)
@@ -161,10 +173,6 @@ class SettingsForm(Vertical):
             return
         current, height = self.current, self.query_one(".foot").content_size.height
         self.query_one(Lines).show(lambda width: about(current, width, height or 3))
-
-    def on_resize(self, event: Resize) -> None:
-        """The foot has another size."""
-        self.call_after_refresh(self._draw_foot)
 
     # --- changing a value -------------------------------------------------------------------------------------------
 
