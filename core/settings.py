@@ -251,7 +251,7 @@ class IndexSettings:
     conflicts: str = opt(
         "matching",
         "how items with one code are told apart; own = each gets a last code that no other has, and the codes before "
-        "it only name its group; share = not at all",
+        "it, of the first source alone, only name its group; share = not at all",
         choices=("matching", "sinkhorn", "suffix", "own", "share"),
     )
     depth: int = opt(0, "codes a source; 0 = from the catalogue's size", low=0, high=8)

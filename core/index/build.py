@@ -14,7 +14,7 @@ import polars as pl
 from core.index.conflicts.resolve import Resolution, resolve
 from core.index.quantize import Matrix, Quantized, Task, quantize
 from core.index.quantize.methods.rq_vae import RqVaeOptions
-from core.index.shape import IndexShape, index_shape, method_of, own_codes
+from core.index.shape import IndexShape, index_shape, method_of
 from core.index.table import ItemIndex
 from core.registry import QUANTIZERS
 from core.run.reporting import Reporter
@@ -81,6 +81,7 @@ def build_index(
         centre = {"imported": centre.get("semantic", next(iter(centre.values()), nothing))}
     else:
         shape = index_shape(asdict(settings), sources, len(item_ids))
+        sources = sources[: len(shape.widths)]
     options = options or {}
     method = method_of(asdict(settings))
     kind = QUANTIZERS.options(method)
@@ -108,9 +109,8 @@ def build_index(
         parts.append(replace(part, token_vectors=None) if source == "semantic" else part)
         seconds[source] = round(time.monotonic() - began, 3)
     began = time.monotonic()
-    own = own_codes(asdict(settings), len(item_ids))
-    strategy = "matching" if settings.conflicts == "own" and not own else settings.conflicts
-    settled = resolve(parts, strategy, rq_vae.uniform, rq_vae.rounds, own)
+    strategy = "matching" if settings.conflicts == "own" and not shape.own else settings.conflicts
+    settled = resolve(parts, strategy, rq_vae.uniform, rq_vae.rounds, shape.own)
     seconds["conflicts"] = round(time.monotonic() - began, 3)
     names = [source for source, part in zip(sources, parts, strict=True) for _ in part.widths]
     names += names[-1:] * (len(settled.widths) - len(names))  # an extra level belongs to the last source

@@ -30,7 +30,8 @@ class IndexShape:
     Attributes:
         widths: codes at each level, source by source.
         reason: why, in words.
-        own: codes of a further level, in which every item has its own; 0 = there is none.
+        own: codes of a further level, in which every item has its own, after the groups of the first source alone; 0 =
+            there is none.
     """
 
     widths: tuple[tuple[int, ...], ...]
@@ -67,10 +68,10 @@ def index_shape(settings: Mapping[str, Any], sources: Sequence[str], items: int)
     spare = float(settings.get("spare", 0.0))
     own = own_codes(settings, items)
     if own:
-        parts = tuple(_coarse(items, depth, width) for _ in sources)
-        groups = " + ".join(str(size) for part in parts for size in part)
-        why = f"a code for each of {items:,} items and {spare:.0%} more for items to come, after {groups} groups"
-        return IndexShape(parts, why, own)
+        groups = _coarse(items, depth, width)
+        told = " x ".join(map(str, groups))
+        why = f"a code for each of {items:,} items and {spare:.0%} more for items to come, after {told} groups"
+        return IndexShape((groups,), why, own)
     shape: IndexShape = QUANTIZERS.get(method_of(settings)).shape(len(sources), items, depth, width, spare)
     return shape
 

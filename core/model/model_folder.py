@@ -139,7 +139,8 @@ def _check_positions(project: Project, name: str, config: dict[str, Any], family
     limit = config.get("n_positions", config.get("max_position_embeddings"))
     if family not in _LEARNED_POSITIONS or not isinstance(limit, int):
         return
-    levels = len(project.index.sources) * max(1, project.index.depth)
+    own = project.index.conflicts == "own"
+    levels = (1 if own else len(project.index.sources)) * max(1, project.index.depth) + own
     needed = 1 + (project.data.max_history + 1) * levels
     if needed > limit:
         fits = (limit - 1) // levels - 1

@@ -18,9 +18,10 @@ Cell = dict[str, float]
 def light_before(data: str) -> list[str]:
     """The recipe `light` as it was when most of the kept cells were computed, so that new ones can stand beside them.
 
-    Its items did not follow their texts, and its generator saw the log's own histories, twenty times.
+    Its items shared their codes and did not follow their texts; its generator saw the log's own histories.
     """
     own = [] if data == "sample" else ["tune.transitions_share=0.5"]  # the sample's project has its own share
+    own += ["index.conflicts=matching"]
     return ["vectors.align=none", "tune.drawn=0.0", "tune.distill=0.8", "tune.stages.0.epochs=20", *own]
 
 

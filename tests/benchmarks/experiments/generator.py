@@ -44,12 +44,11 @@ CELLS = Cells("generator")
 SERVED, TEACHER = "model+fused", "sasrec-text"
 SPLITS = {"kept": "test", "hidden": "test_masked"}
 FIGURES = ("recall@10", "ndcg@10")
-TODAY = (
+ALIGNED = (
     "tune.drawn=0.6", "tune.distill=1.0", "tune.transitions_share=0.25", "tune.stages.0.epochs=10",
     "vectors.align=contrast",
 )  # fmt: skip
-"""`light` as it is; the other rows are without its alignment and drawn items."""
-OWN = ("index.conflicts=own", 'index.sources=["semantic"]')
+"""`light` before its items had a last code of their own; the rows above it are without its alignment too."""
 ROWS: dict[str, tuple[str, ...]] = {
     "without drawn items": ("tune.drawn=0.0",),
     "a third drawn": ("tune.drawn=0.3",),
@@ -64,10 +63,9 @@ ROWS: dict[str, tuple[str, ...]] = {
     "a third drawn, ten epochs": ("tune.drawn=0.3", "tune.stages.0.epochs=10"),
     "mean of the weights": ("tune.drawn=0.0", "tune.ema=0.999"),
     "fewer transitions": ("tune.drawn=0.0", "tune.transitions_share=0.25"),
-    "today": TODAY,
-    "own last codes": (*TODAY, "index.conflicts=own"),
-    "own last codes after groups by text": (*TODAY, *OWN),
-    "the same, twenty epochs": (*TODAY, *OWN, "tune.stages.0.epochs=20"),
+    "items follow their texts, ten epochs": ALIGNED,
+    "own last codes, ten epochs": (*ALIGNED, "index.conflicts=own"),
+    "own last codes, twenty epochs": (*ALIGNED, "index.conflicts=own", "tune.stages.0.epochs=20"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -43,18 +44,26 @@ def vectors(items: int, seed: int = 0) -> dict[str, ItemVectors]:
     return {name: ItemVectors(matrix, known, "made") for name, matrix in matrices.items()}
 
 
-@pytest.mark.parametrize("sources", [("semantic",), ("semantic", "behavior")])
-def test_groups_and_a_code_for_each_item(sources: Sequence[str]) -> None:
+@pytest.mark.parametrize("sources", [("semantic",), ("semantic", "behavior"), ("behavior", "semantic")])
+def test_groups_of_the_first_source_and_a_code_for_each_item(sources: Sequence[str]) -> None:
     settings = replace(OWN, method="rq-kmeans", width=4)
     built = build_index(item_ids(40), vectors(40), sources, settings, 0, NullReporter())
     index = built.index
-    assert index.own and not index.shared and index.levels == len(sources) + 1
-    assert index.codes[:, -1].tolist() == list(range(40)) and index.widths == (4,) * len(sources) + (50,)
+    assert index.own and not index.shared and index.sources == sources[:1] * 2
+    assert index.codes[:, -1].tolist() == list(range(40)) and index.widths == (4, 50)
     assert index.widths == index_shape(asdict(settings), sources, 40).levels
     # That a group has several items is meant, and no conflict.
     assert built.resolution.conflicts.is_empty() and built.resolution.figures["moved"] == 0
     assert [step["items"] for step in built.resolution.figures["steps"]] == [0]
     assert built.resolution.raw.tolist() == index.codes[:, :-1].tolist()
+
+
+def test_codes_from_a_file_stay_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "codes.index.json"
+    file.write_text(json.dumps({str(item): [f"<a_{n // 4}>", f"<b_{n % 4}>"] for n, item in enumerate(item_ids(16))}))
+    built = build_index(item_ids(16), vectors(16), ["semantic"], OWN, 0, NullReporter(), codes_file=file)
+    assert not built.index.own and built.figures["strategy"] == "matching"
+    assert built.index.codes.tolist() == [[n // 4, n % 4] for n in range(16)]
 
 
 def test_the_table_says_so(tmp_path: Path) -> None:
