@@ -18,7 +18,7 @@ import polars as pl
 
 from core.errors import DataError
 from core.index.branches import BranchTable
-from core.index.table import SHARED, ItemIndex
+from core.index.table import OWN, SHARED, ItemIndex
 from core.index.tokens import code_text, token
 
 if TYPE_CHECKING:
@@ -280,7 +280,8 @@ def load_index(path: Path) -> ItemIndex:
         names = [name.split(":") for name in table.columns[1:]]
         codes = np.ascontiguousarray(table.drop("item_id").to_numpy().astype(np.int32))
         widths, sources = tuple(int(width) for _, _, width in names), tuple(source for _, source, _ in names)
-        return _Written(table["item_id"], codes, widths, sources, SHARED in pl.read_parquet_metadata(path))
+        about = pl.read_parquet_metadata(path)
+        return _Written(table["item_id"], codes, widths, sources, SHARED in about, OWN in about)
     except (OSError, ValueError, IndexError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: not an item index ({error})", "train again with --new") from error
 

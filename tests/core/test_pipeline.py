@@ -197,7 +197,7 @@ def sources_of(folder: Path) -> set[str]:
     ],
 )
 def test_the_sources_that_are_there_make_the_index(overrides: list[str], sources: set[str], world: Path) -> None:
-    made = up_to("index", world, *overrides)
+    made = up_to("index", world, "index.conflicts=matching", *overrides)
     assert sources_of(made["index"]) == sources
 
 
@@ -242,7 +242,7 @@ def test_vectors_from_files(world: Path) -> None:
     ids = [f"i{n:02}" for n in rng.permutation(60)]
     table = {"item_id": ids, "vector": rng.normal(size=(60, 3)).tolist()}
     pl.DataFrame(table).write_parquet(world.parent / "taste.parquet")
-    overrides = ["vectors.semantic=file:text.npy", "vectors.behavior=file:taste.parquet"]
+    overrides = ["vectors.semantic=file:text.npy", "vectors.behavior=file:taste.parquet", "index.conflicts=matching"]
     made = up_to("index", world, *overrides)
     assert sources_of(made["index"]) == {"semantic", "behavior"}
     np.save(world.parent / "text.npy", rng.normal(size=(60, 5)).astype(np.float32))
@@ -255,7 +255,7 @@ def test_vectors_from_files(world: Path) -> None:
 def test_a_backbone_and_an_encoder_in_a_folder_beside_the_project(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative to the project file, wherever the engine is started; other weights are another model."""
     small_lm("llama", world.parent / "lm", small_index([[0], [1]]))
-    overrides = ["backbone.model=lm", "vectors.semantic=hf:lm"]
+    overrides = ["backbone.model=lm", "vectors.semantic=hf:lm", "index.conflicts=matching"]
     elsewhere = world.parent / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)

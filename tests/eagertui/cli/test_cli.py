@@ -26,7 +26,7 @@ def test_help_of_train_lists_the_settings_of_the_recipe(tmp_path):
     done = eager("train", "--help")
     assert "the values of the recipe light" in done.stdout
     assert all(f"  {line}\n" in done.stdout for line in (
-        "tune.batch_tokens = 1024", "backbone.hidden_size = 192", "tune.stages.epochs = 10", "data.max_history = 20",
+        "tune.batch_tokens = 1024", "backbone.hidden_size = 192", "tune.stages.epochs = 20", "data.max_history = 20",
     ))  # fmt: skip
     (tmp_path / "project.toml").write_text('recipe = "eager-llm-small"\n' + PROJECT)
     for args, folder in (([tmp_path], None), ([], tmp_path), (["--set", "recipe=eager-llm-small"], None)):
