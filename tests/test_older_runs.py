@@ -17,7 +17,8 @@ from core.project import Project
 from core.run.listing import list_runs
 
 AS_THEN = [
-    "vectors.align=none", "index.conflicts=matching", "tune.drawn=0.0", "tune.distill=0.8", "tune.transitions_share=0.5",
+    "vectors.align=none", "index.conflicts=matching", "tune.drawn=0.0", "tune.distill=0.8",
+    "tune.transitions_share=0.5",
 ]  # fmt: skip
 """What the recipe says otherwise today."""
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,8 +2,11 @@
 
 Plain cross-entropy holds several matrices of (rows, items) until the way back. Here a block's logits become their own
 gradient at once, so the loss costs the three matrix products that it needs and little else, as in Liger Kernel's fused
-linear cross-entropy (Hsu et al. 2024, arXiv 2410.10989, section 3.2). Rows are rounded up to few sizes, for oneDNN
-builds and keeps a kernel for every new bf16 shape; those that are added weigh nothing.
+linear cross-entropy (Hsu et al. 2024, arXiv 2410.10989, section 3.2). On a CPU a block stays in its cache. The largest
+logit of a row is searched for and taken off only where exponentials would leave the format's range, which those of
+cosines never do: what remains is one pass, whose sums divide the rows of the products and not the block. Rows are
+rounded up to few sizes, for oneDNN builds and keeps a kernel for every new bf16 shape; those that are added weigh
+nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +21,16 @@ from torch.nn import functional
 
 ROUNDED = 64
 """Rows are rounded up to a multiple of this."""
-BLOCK_ROWS, BLOCK_LOGITS = 1024, 1 << 24
-"""Rows and logits of a block, at most; the smallest block, of `ROUNDED` rows, may hold more logits."""
+BLOCK_ROWS = 1024
+"""Rows of a block, at most."""
+BLOCK_LOGITS = {"cpu": 1 << 22}
+"""Logits of a block, at most, by device: as many as stay in a CPU's cache. The smallest block may hold more."""
+MANY_LOGITS = 1 << 24
+"""The same of other devices."""
+PARTS = 64
+"""Of a sum; their roundings are as good as independent."""
+SUMS = 1e-10, 1e30
+"""Between which sums of exponentials are safe: nothing overflows, and what is too small is nothing beside them."""
 
 
 @dataclass(frozen=True)
@@ -92,36 +103,47 @@ class _SoftmaxLoss(torch.autograd.Function):
         row_weights = weights.sum(dim=1, keepdim=True)
         shares = weights / row_weights.clamp_min(torch.finfo(exact).tiny)
         row_weights = row_weights / rows
-        weighted = (padded.to(exact) * row_weights).to(kind)  # (padded, dim)
-        query_grad, item_grad = torch.empty_like(queries), None
+        query_grad = torch.empty_like(queries)
+        item_grad: Tensor | None = None
         value_grad, loss = torch.zeros_like(value, dtype=exact), queries.new_zeros((), dtype=exact)
         with torch.autocast(device, enabled=False):
-            for start, stop in _blocks(rows, len(items)):
+            shifted = False
+            for start, stop in _blocks(rows, len(items), BLOCK_LOGITS.get(device, MANY_LOGITS)):
                 block, columns = slice(start, stop), targets[start:stop]
-                # Logits of the block, (block, items), with what some of them gain.
-                logits = padded[block] @ items_low.T
-                if gains is not None:
-                    logits += gains.to(kind)
                 here = (offset_rows >= start) & (offset_rows < stop)
                 places = (offset_rows[here] - start, offset_columns[here])
-                if len(places[0]):
-                    logits.index_put_(places, value.to(kind).expand(len(places[0])), accumulate=True)
-                # Probabilities, (block, items): the largest logit is taken off, and the sum is fp32, inside the kernel.
-                probs = torch.softmax(logits, dim=1)
-                log_probs = probs.gather(1, columns).to(exact).log()
-                if log_probs.isinf().any():  # a probability that is too small for the format
-                    whole = logits.to(exact).logsumexp(dim=1, keepdim=True)
-                    log_probs = logits.gather(1, columns).to(exact) - whole
-                loss -= (log_probs * shares[block] * row_weights[block]).sum()
-                # They become the gradient of the logits, but for the rows' weights.
-                grad = probs.scatter_add_(1, columns, -shares[block].to(kind))
-                of_queries = (grad @ items_low).to(exact) * row_weights[block]
-                query_grad[block] = of_queries[: rows - start]
+                while True:
+                    # Logits of the block, (block, items), with what some of them gain.
+                    logits = padded[block] @ items_low.T
+                    if gains is not None:
+                        logits += gains.to(kind)
+                    if len(places[0]):
+                        logits.index_put_(places, value.to(kind).expand(len(places[0])), accumulate=True)
+                    if shifted:
+                        logits -= logits.amax(dim=1, keepdim=True)
+                    # Logits of the targets, (block, targets); sums of the exponentials of all, (block, 1).
+                    chosen = logits.gather(1, columns).to(exact)
+                    powers = logits.exp_()
+                    sums = _sums(powers, exact)
+                    if shifted or bool(((sums > SUMS[0]) & (sums < SUMS[1])).all()):
+                        break
+                    shifted = True  # this block again, and all that follow
+                loss -= ((chosen - sums.log()) * shares[block] * row_weights[block]).sum()
+                # The gradient of the logits: probabilities, whose row factors, (block, 1), the small sides of the
+                # products bear, less the targets' shares, (block, targets), which only meet their own items.
+                factor, less = row_weights[block] / sums, shares[block] * row_weights[block]
+                of_targets = (items_low[columns].to(exact) * less[..., None]).sum(dim=1)
+                query_grad[block] = ((powers @ items_low).to(exact) * factor - of_targets)[: rows - start]
                 if ctx.needs_input_grad[1]:
-                    of_items = (grad.T @ weighted[block]).to(exact)
-                    item_grad = of_items if item_grad is None else item_grad.add_(of_items)
+                    of_queries = padded[block].to(exact)
+                    of_items = powers.T @ (of_queries * factor).to(kind)
+                    item_grad = of_items.to(exact) if item_grad is None else item_grad.add_(of_items)
+                    of_targets = (of_queries[:, None] * less[..., None]).flatten(0, 1)
+                    item_grad.index_add_(0, columns.flatten(), of_targets, alpha=-1)
                 if len(places[0]):
-                    value_grad += (grad[places].to(exact) * row_weights[block][places[0], 0]).sum()
+                    of_offsets = powers[places].to(exact) * factor[places[0], 0]
+                    of_offsets -= (less[places[0]] * (columns[places[0]] == places[1][:, None])).sum(dim=1)
+                    value_grad += of_offsets.sum()
         item_grad = None if item_grad is None else item_grad.to(items.dtype)
         ctx.save_for_backward(query_grad, item_grad, value_grad.to(value.dtype))
         return loss.to(queries.dtype)
@@ -130,13 +152,21 @@ class _SoftmaxLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (loss_grad,) = gradients
-        query_grad, item_grad, value_grad = ctx.saved_tensors
-        item_grad = None if item_grad is None else item_grad * loss_grad
-        return query_grad * loss_grad, item_grad, value_grad * loss_grad, None, None, None, None, None
+        scaled = ctx.saved_tensors
+        if loss_grad.item() != 1.0:
+            scaled = tuple(None if one is None else one * loss_grad for one in scaled)
+        return *scaled, None, None, None, None, None
 
 
-def _blocks(rows: int, items: int) -> list[tuple[int, int]]:
+def _sums(rows: Tensor, exact: torch.dtype) -> Tensor:
+    """Sums of rows in a finer format, (rows, 1); of parts that are rounded as the rows are, for a cast costs more."""
+    whole = rows.shape[1] // PARTS * PARTS
+    parts, rest = rows[:, :whole].unflatten(1, (PARTS, whole // PARTS)).sum(dim=2), rows[:, whole:].sum(dim=1)
+    return torch.cat([parts, rest[:, None]], dim=1).to(exact).sum(dim=1, keepdim=True)
+
+
+def _blocks(rows: int, items: int, most: int) -> list[tuple[int, int]]:
     """Where each block of rows starts and stops, the last one rounded up; few sizes, whatever `rows` is."""
-    room = max(1, min(BLOCK_ROWS, BLOCK_LOGITS // max(items, 1)) // ROUNDED) * ROUNDED
+    room = max(1, min(BLOCK_ROWS, most // max(items, 1)) // ROUNDED) * ROUNDED
     padded = rows + -rows % ROUNDED
     return [(start, min(start + room, padded)) for start in range(0, padded, room)]

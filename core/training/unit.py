@@ -11,6 +11,9 @@ from torch.autograd.function import once_differentiable
 SHORTEST = 1e-12
 """A row that is shorter is divided by this, as in `functional.normalize`."""
 
+BLOCK = 1024
+"""Rows at a time."""
+
 
 class _UnitRows(torch.autograd.Function):
     """See `unit_rows`."""
@@ -28,9 +31,11 @@ class _UnitRows(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (grad,) = gradients
         units, norms = ctx.saved_tensors
-        # What points along the row changes its length alone: (g - (g . u) u) / |row|.
-        along = torch.linalg.vecdot(grad, units)[..., None]
-        turned: Tensor = torch.addcmul(grad, along, units, value=-1.0).div_(norms)
+        # What points along the row changes its length alone: (g - (g . u) u) / |row|. So few rows stay in the cache.
+        turned = torch.empty_like(units)
+        blocks = (one.flatten(0, -2).split(BLOCK) for one in (turned, grad, units, norms))
+        for out, g, u, length in zip(*blocks, strict=True):
+            torch.addcmul(g, torch.linalg.vecdot(g, u)[:, None], u, value=-1.0, out=out).div_(length)
         return turned
 
 

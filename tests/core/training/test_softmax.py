@@ -107,14 +107,37 @@ def test_a_target_without_probability_has_its_true_loss(bf16: bool) -> None:
     assert items.grad is not None and items.grad.flatten().tolist() == [-1.0, 1.0]
 
 
+@pytest.mark.parametrize("level", [-400.0, -95.0, -60.0, 60.0, 95.0, 400.0])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_what_all_logits_have_in_common_changes_nothing(small_blocks: None, bf16: bool, level: float) -> None:
+    """However far from zero they lie, and from the second block on alone: no exponential overflows or is lost."""
+    queries, items = leaf(9, 8), leaf(30, 8)
+    targets = torch.randint(30, (9,))
+    there, everywhere = torch.arange(5, 9).repeat_interleave(30), torch.arange(30).repeat(4)
+
+    def reference(queries: Tensor, items: Tensor) -> Tensor:
+        return functional.cross_entropy(queries @ items.T, targets)
+
+    def ours(queries: Tensor, items: Tensor) -> Tensor:
+        return softmax_loss(queries, items, targets, offsets=Offsets(there, everywhere, torch.tensor(level)))
+
+    value, wanted = gradients(reference, False, queries, items)
+    loss, found = gradients(ours, bf16, queries, items)
+    rounding = abs(level) / 64 if bf16 else 1e-4  # of logits so far from zero, in bf16
+    assert loss == pytest.approx(value, abs=rounding)
+    for one, right in zip(found, wanted, strict=True):
+        assert float((one - right).norm() / right.norm()) < (rounding if bf16 else 1e-4)
+
+
 def test_few_sizes_of_blocks() -> None:
     """Kernels are kept by shape: whatever the batch, there are no more than multiples in a block."""
+    most = softmax.BLOCK_LOGITS["cpu"]
     for items in (900, 12_000, 10**6):
         counts = range(1, 3000, 7)
-        blocks = [softmax._blocks(rows, items) for rows in counts]
+        blocks = [softmax._blocks(rows, items, most) for rows in counts]
         sizes = {stop - start for some in blocks for start, stop in some}
         assert len(sizes) <= softmax.BLOCK_ROWS // softmax.ROUNDED
-        assert max(sizes) * items <= softmax.BLOCK_LOGITS or max(sizes) == softmax.ROUNDED
+        assert max(sizes) * items <= most or max(sizes) == softmax.ROUNDED
         for rows, some in zip(counts, blocks, strict=True):
             assert some[0][0] == 0 and rows <= some[-1][1] < rows + softmax.ROUNDED
             assert all(one[1] == other[0] for one, other in pairwise(some))

@@ -257,10 +257,8 @@ def test_adding_at_the_same_time(roomy: RunFolder, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)
     children = [
-        context.Process(
-            target=_add, args=(roomy.path, table(tmp_path, [f"n{n}" for n in range(k, k + 8)], name=f"{k}.csv"), barrier)
-        )
-        for k in (0, 4, 8)
+        context.Process(target=_add, args=(roomy.path, file, barrier))
+        for file in (table(tmp_path, [f"n{n}" for n in range(k, k + 8)], name=f"{k}.csv") for k in (0, 4, 8))
     ]
     for child in children:
         child.start()
