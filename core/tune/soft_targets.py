@@ -31,8 +31,8 @@ TOP_SASREC, TOP_TRANSITIONS = 64, 32
 BATCH = 256
 BLOCK = 1024
 """Rows that are asked about at once, and targets that are scored at once."""
-SCORES = 1 << 25
-"""Scores that are in memory at a time: of a very large catalogue fewer targets are scored at once."""
+SCORES = 1 << 22
+"""Scores of a block: what is larger comes from the system anew every time, page by page, which takes longest of all."""
 CALIBRATED_ROWS, CALIBRATED_TARGETS = 1024, 1 << 12
 
 
@@ -78,6 +78,8 @@ def ask_teachers(
     teacher_items = np.zeros((int(offsets[-1]), sum(tops)), dtype=np.int32)
     teacher_probs = np.zeros(teacher_items.shape, dtype=np.float32)
     order = np.argsort(rows.windows.lengths, kind="stable")
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        models = [model.frozen() for model in models]
     for start in range(0, len(order), BATCH):
         # Windows of like length, (rows, longest), and the mask of their targets, same shape.
         chosen = order[start : start + BATCH]
@@ -86,7 +88,7 @@ def ask_teachers(
         # SASRec: mean probabilities over the models, (targets, items), and the best of them, (targets, top); in blocks.
         inputs = torch.where(windows < 0, count, windows)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            states = [model.eval().states(inputs)[is_target[:, 1:]] for model in models]
+            states = [model.states(inputs)[is_target[:, 1:]] for model in models]
             blocks = row_blocks(len(states[0]), count, SCORES, BLOCK)
             best = [_best(models, [one[block] for one in states], tops[0]) for block in blocks]
         best_probs, best_items = (torch.cat(some) for some in zip(*best, strict=True))
@@ -132,10 +134,13 @@ def drawn_rows(rows: TargetRows, expected: SoftTargets, share: float, seed: Sequ
 
 def _best(models: Sequence[SasRec], states: Sequence[Tensor], top: int) -> tuple[Tensor, Tensor]:
     """Mean probabilities of the models, and the items that have the highest; shape (targets, top) both."""
-    probs = torch.zeros(())
-    for model, own in zip(models, states, strict=True):
-        probs = torch.softmax(model.logits(own), dim=1, dtype=torch.float32) + probs
-    return (probs / len(models)).topk(top, dim=1)
+    probs, *others = (
+        torch.softmax(model.logits(own), dim=1, dtype=torch.float32) for model, own in zip(models, states, strict=True)
+    )
+    for one in others:
+        probs += one
+    best_sums, best_items = probs.topk(top, dim=1)
+    return best_sums / len(models), best_items
 
 
 def _next_items(
