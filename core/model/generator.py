@@ -10,14 +10,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core.model.forward import embed, head_logits, hidden_states
+from core.model.forward import cap_logits, embed, head_logits, head_rows, hidden_states
 from core.model.masks import Mask
+from core.model.sibling_logits import sibling_logits
 
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
 
 SCORES = 1 << 23
 """Scores of a level that are held at a time."""
+WIDE = 2048
+"""Codes of a level from which on a product with all of them costs more than one with each node's own."""
 
 
 class Generator(nn.Module):
@@ -98,12 +101,34 @@ class Generator(nn.Module):
         """Logits of the level's codes alone; (..., hidden) -> (..., width)."""
         return head_logits(self.lm, states, self.code_ids(level))
 
-    def branch_logits(self, states: Tensor, level: int, codes: Tensor) -> Tensor:
-        """Logits in fp32 of some codes of the level; (rows, ..., hidden) and (rows, ..., codes) -> (rows, ..., codes).
+    def branch_logits(self, states: Tensor, level: int, nodes: Tensor, codes: Tensor, legal: Tensor) -> Tensor:
+        """Logits in fp32 of the codes that may follow some nodes.
 
-        A level as wide as the catalogue is scored a few rows at a time, so that no more scores are held than asked for.
+        A level as wide as the catalogue is scored group by group on a CPU, else a few rows at a time, so that no more
+        scores are held than asked for.
+
+        Args:
+            states: what predicts the codes; shape (rows, ..., hidden).
+            level: of the codes.
+            nodes: below which they stand; shape (rows, ...).
+            codes: see `Level.branches`; shape of `nodes` plus one axis.
+            legal: likewise.
+
+        Returns:
+            Shape of `codes`; what stands where no code is says nothing.
         """
+        if self.width(level) >= WIDE and states.device.type == "cpu" and nodes.numel():
+            # Each node once, with the codes below it: which rows ask for it, and the first that does.
+            parents, group = torch.unique(nodes.flatten(), return_inverse=True)
+            rows = torch.arange(len(group))
+            first = rows.new_empty(len(parents)).scatter_reduce_(0, group, rows, "amin", include_self=False)
+            below = legal.flatten(0, -2)[first]
+            ids = self.code_tokens(codes.flatten(0, -2)[first][below], level)
+            weight, bias = head_rows(self.lm, ids)
+            if bias is None:
+                logits = sibling_logits(states.flatten(0, -2), weight, group, below.sum(dim=1))
+                return cap_logits(self.lm, logits).view_as(codes)
         scores = self.width(level) * (states[0].numel() // states.shape[-1] if len(states) else 1)
-        rows = max(1, SCORES // max(1, scores))
-        parts = zip(states.split(rows), codes.split(rows), strict=True)
-        return torch.cat([self.level_logits(some, level).gather(-1, own).float() for some, own in parts])
+        some = max(1, SCORES // max(1, scores))
+        parts = zip(states.split(some), codes.split(some), strict=True)
+        return torch.cat([self.level_logits(part, level).gather(-1, own).float() for part, own in parts])

@@ -72,7 +72,7 @@ def beam_search(
     for level, branching in enumerate(trie.levels):
         # Log-probability of every legal continuation of every open beam; (users, beams, branches).
         codes, first_child, legal = branching.branches(nodes)
-        logits = model.branch_logits(states, level, codes)
+        logits = model.branch_logits(states, level, nodes, codes, legal)
         candidates = torch.log_softmax(torch.where(legal, logits, -torch.inf), dim=-1) + scores[..., None]
         if allowed is not None:  # scores stay those of the whole catalogue
             candidates = torch.where(allowed.reaches(first_child, codes.shape[2], level), candidates, -torch.inf)

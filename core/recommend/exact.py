@@ -136,5 +136,5 @@ def _read_paths(model: Generator, trie: Trie, read: Encoded, blocks: list[_Block
 def _log_probs(model: Generator, states: Tensor, branching: Level, parents: Tensor, level: int) -> Tensor:
     """Log-probabilities of the codes that may follow: states (..., hidden), parents (...) -> (..., branches)."""
     codes, _, legal = branching.branches(parents)
-    logits = model.branch_logits(states, level, codes)
+    logits = model.branch_logits(states, level, parents, codes, legal)
     return torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=-1)

@@ -171,8 +171,9 @@ class Objective(nn.Module):
         (`vocabulary`).
         """
         if self.settings.softmax == "legal":
-            codes, _, legal = self.trie.levels[level].branches(self.trie.nodes(items, level))
-            logits = self._tempered(self.model.level_logits(states, level)).gather(1, codes)
+            parents = self.trie.nodes(items, level)
+            codes, _, legal = self.trie.levels[level].branches(parents)
+            logits = self._tempered(self.model.branch_logits(states, level, parents, codes, legal))
             log_probs = torch.log_softmax(logits.masked_fill(~legal, -torch.inf), dim=1).masked_fill(~legal, 0.0)
             return log_probs, nodes - parent_offset
         if self.settings.softmax == "level":

@@ -22,6 +22,7 @@ from core.index.shape import OWN_MOST, index_shape
 from core.index.table import ItemIndex
 from core.jobs.work import train_run
 from core.model.forward import embed_rows
+from core.model.generator import WIDE
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
@@ -49,7 +50,7 @@ def test_groups_of_the_first_source_and_a_code_for_each_item(sources: Sequence[s
     settings = replace(OWN, method="rq-kmeans", width=4)
     built = build_index(item_ids(40), vectors(40), sources, settings, 0, NullReporter())
     index = built.index
-    assert index.own and not index.shared and index.sources == sources[:1] * 2
+    assert index.own and not index.shared and index.sources == (sources[0], sources[0])
     assert index.codes[:, -1].tolist() == list(range(40)) and index.widths == (4, 50)
     assert index.widths == index_shape(asdict(settings), sources, 40).levels
     # That a group has several items is meant, and no conflict.
@@ -118,16 +119,29 @@ def test_a_model_learns_them_and_lists_what_is_added(run: RunFolder) -> None:
     torch.testing.assert_close(rows[0], rows[1:].mean(dim=0))
 
 
-def test_a_wide_level_is_scored_a_few_rows_at_a_time(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Recommender.load(run.path).checkpoint.model
-    level, draw = model.levels - 1, torch.Generator().manual_seed(0)
-    states = torch.randn(5, 3, int(model.lm.config.hidden_size), generator=draw)
-    codes = torch.randint(model.width(level), (5, 3, 4), generator=draw)
-    with torch.inference_mode():
-        whole = model.branch_logits(states, level, codes)
-        assert torch.equal(whole, model.level_logits(states, level).gather(-1, codes).float())
-        monkeypatch.setattr("core.model.generator.SCORES", 2 * 3 * model.width(level))
-        torch.testing.assert_close(model.branch_logits(states, level, codes), whole)
+@pytest.mark.parametrize("wide", [1, WIDE])
+def test_a_wide_level_is_scored_in_parts(run: RunFolder, wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Group by group, or a few rows at a time: as all of its codes would be, with the gradients of that."""
+    checkpoint = Recommender.load(run.path).checkpoint
+    model, trie, level, draw = checkpoint.model, checkpoint.trie, checkpoint.model.levels - 1, torch.Generator()
+    states = torch.randn(5, 3, int(model.lm.config.hidden_size), generator=draw.manual_seed(0)).requires_grad_()
+    nodes = torch.randint(len(trie.levels[level].starts) - 1, (5, 3), generator=draw)
+    codes, _, legal = trie.levels[level].branches(nodes)
+    factors = torch.randn(codes.shape, generator=draw) * legal
+    head = model.lm.get_output_embeddings().weight.requires_grad_()
+
+    def gradients(logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad((logits * factors).sum(), (states, head))
+
+    whole = model.level_logits(states, level).gather(-1, codes).float()
+    monkeypatch.setattr("core.model.generator.WIDE", wide)
+    monkeypatch.setattr("core.model.generator.SCORES", 2 * 3 * model.width(level))
+    parts = model.branch_logits(states, level, nodes, codes, legal)
+    assert parts.dtype == torch.float32
+    torch.testing.assert_close(parts[legal], whole[legal])
+    for one, other in zip(gradients(parts), gradients(whole), strict=True):
+        assert other.abs().sum() > 0
+        torch.testing.assert_close(one, other)
 
 
 def test_a_tenth_is_kept_for_items_to_come(run: RunFolder) -> None:
