@@ -102,6 +102,11 @@ class Places:
         if index.own and len(taken):
             self.unused[taken[:, -1]] = False
 
+    @property
+    def more_room(self) -> str:
+        """What an index needs to have room for more items."""
+        return "a larger index.spare" + ("" if self.index.own else " or index.depth")
+
     def take(self, vectors: Mapping[str, Matrix]) -> Prefix | None:
         """The code of one new item, which then is taken; None where no prefix has room.
 

@@ -113,7 +113,7 @@ def _placed(
         if code is None:
             raise DataError(
                 f"the index has room for {row:,} more items, and {len(new):,} are new",
-                "train from scratch, with a larger index.spare or index.depth",
+                f"train from scratch, with {places.more_room}",
             )
         codes.append(code)
         if row % TELL_EVERY == 0 or row == len(new) - 1:
