@@ -32,9 +32,16 @@ class Lines(Widget):
             self.refresh(layout=True)
             return
         drawn = self._content(self.content_size.width)
-        if self._shown is None or not drawn.is_same(self._shown):
+        if self._shown is None or not drawn.is_same(self._shown) or self._too_low(drawn):
             self._shown = drawn
             self.refresh(layout=True)
+
+    def _too_low(self, drawn: Content) -> bool:
+        """Whether lines have no room though their height is their own: on a busy machine a layout may be missed."""
+        height, most = self.styles.height, self.styles.max_height
+        if height is None or not height.is_auto or most is not None or not self.is_on_screen:
+            return False
+        return self.content_size.height < len(drawn.wrap(self.content_size.width))
 
     def show_if(self, shown: bool, draw: Draw) -> None:
         """Draw other lines, or take no room at all."""

@@ -205,7 +205,7 @@ async def test_the_story_is_filtered_and_gives_way_to_the_output(open_app: Open,
 
 
 async def test_how_long_the_whole_run_takes(open_app: Open, shop: Path) -> None:
-    run = begin(shop, *WAITING)
+    run = begin(shop, "--steps", "12000", "--tick", "0.05", "--heartbeat", "0.2")  # it tells something all the time
     plan = [{"name": name, "seconds": 0.1} for name in ("data", "vectors", "index")]
     plan += [{"name": "tune", "seconds": 600}, {"name": "evaluate", "seconds": 600}]
     (run.path / "estimate.json").write_text(json.dumps({"stages": plan}))
