@@ -106,8 +106,11 @@ def train(project: Path, sets: list[str]) -> RunFolder:
 
 
 def random_growth(growth: Growth, index: ItemIndex, seed: int) -> Growth:
-    """The same items with free codes drawn at random under the index's prefixes."""
+    """The same items with free codes drawn at random under the index's prefixes; one that is an item's own it keeps."""
     prefixes = np.unique(index.codes[:, :-1], axis=0)
+    if index.own:
+        drawn = prefixes[np.random.default_rng(seed).integers(len(prefixes), size=len(growth.codes))]
+        return replace(growth, codes=np.concatenate([drawn, growth.codes[:, -1:]], axis=1).astype(np.int32))
     used = set(map(tuple, index.codes.tolist()))
     free = [(*p, c) for p in prefixes.tolist() for c in range(index.widths[-1]) if (*p, c) not in used]
     drawn = np.random.default_rng(seed).choice(len(free), len(growth.codes), replace=False)
