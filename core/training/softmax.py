@@ -27,6 +27,8 @@ BLOCK_LOGITS = {"cpu": 1 << 22}
 """Logits of a block, at most, by device: as many as stay in a CPU's cache. The smallest block may hold more."""
 MANY_LOGITS = 1 << 24
 """The same of other devices."""
+FEW_TARGETS = 4
+"""Of a row, at most, that are cheaper beside the products than in them."""
 PARTS = 64
 """Of a sum; their roundings are as good as independent."""
 SUMS = 1e-10, 1e30
@@ -107,7 +109,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         item_grad: Tensor | None = None
         value_grad, loss = torch.zeros_like(value, dtype=exact), queries.new_zeros((), dtype=exact)
         with torch.autocast(device, enabled=False):
-            shifted = False
+            shifted, few = False, targets.shape[1] <= FEW_TARGETS
             for start, stop in _blocks(rows, len(items), BLOCK_LOGITS.get(device, MANY_LOGITS)):
                 block, columns = slice(start, stop), targets[start:stop]
                 here = (offset_rows >= start) & (offset_rows < stop)
@@ -130,19 +132,26 @@ class _SoftmaxLoss(torch.autograd.Function):
                     shifted = True  # this block again, and all that follow
                 loss -= ((chosen - sums.log()) * shares[block] * row_weights[block]).sum()
                 # The gradient of the logits: probabilities, whose row factors, (block, 1), the small sides of the
-                # products bear, less the targets' shares, (block, targets), which only meet their own items.
+                # products bear, less the targets' shares, (block, targets). Few of these meet their own items alone,
+                # which is finer; many are taken off first.
                 factor, less = row_weights[block] / sums, shares[block] * row_weights[block]
-                of_targets = (items_low[columns].to(exact) * less[..., None]).sum(dim=1)
-                query_grad[block] = ((powers @ items_low).to(exact) * factor - of_targets)[: rows - start]
+                if not few:
+                    powers.scatter_add_(1, columns, -(shares[block] * sums).to(kind))
+                of_queries = (powers @ items_low).to(exact) * factor
+                if few:
+                    of_queries -= (items_low[columns].to(exact) * less[..., None]).sum(dim=1)
+                query_grad[block] = of_queries[: rows - start]
                 if ctx.needs_input_grad[1]:
-                    of_queries = padded[block].to(exact)
-                    of_items = powers.T @ (of_queries * factor).to(kind)
+                    own = padded[block].to(exact)
+                    of_items = powers.T @ (own * factor).to(kind)
                     item_grad = of_items.to(exact) if item_grad is None else item_grad.add_(of_items)
-                    of_targets = (of_queries[:, None] * less[..., None]).flatten(0, 1)
-                    item_grad.index_add_(0, columns.flatten(), of_targets, alpha=-1)
+                    if few:
+                        of_targets = (own[:, None] * less[..., None]).flatten(0, 1)
+                        item_grad.index_add_(0, columns.flatten(), of_targets, alpha=-1)
                 if len(places[0]):
                     of_offsets = powers[places].to(exact) * factor[places[0], 0]
-                    of_offsets -= (less[places[0]] * (columns[places[0]] == places[1][:, None])).sum(dim=1)
+                    if few:
+                        of_offsets -= (less[places[0]] * (columns[places[0]] == places[1][:, None])).sum(dim=1)
                     value_grad += of_offsets.sum()
         item_grad = None if item_grad is None else item_grad.to(items.dtype)
         ctx.save_for_backward(query_grad, item_grad, value_grad.to(value.dtype))

@@ -37,8 +37,10 @@ def plain(queries: Tensor, items: Tensor, targets: Tensor, weights: Tensor, offs
     return -(logits.log_softmax(dim=1).gather(1, targets) * weights).sum(dim=1).mean()
 
 
-def test_gradients_are_those_of_the_function(small_blocks: None) -> None:
+@pytest.mark.parametrize("few", [0, 4])
+def test_gradients_are_those_of_the_function(few: int, small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several targets a row, one of them twice, a row without weight, offsets that meet, gains; three blocks."""
+    monkeypatch.setattr(softmax, "FEW_TARGETS", few)
     queries, items = leaf(9, 3, dtype=torch.float64), leaf(7, 3, dtype=torch.float64)
     value = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
     targets, weights = torch.randint(7, (9, 3)), torch.rand(9, 3, dtype=torch.float64)
