@@ -32,11 +32,13 @@ class _UnitRows(torch.autograd.Function):
         (grad,) = gradients
         units, norms = ctx.saved_tensors
         # What points along the row changes its length alone: (g - (g . u) u) / |row|. So few rows stay in the cache.
-        turned = torch.empty_like(units)
-        blocks = (one.flatten(0, -2).split(BLOCK) for one in (turned, grad, units, norms))
+        dim = units.shape[-1]
+        turned = units.new_empty(units.numel() // max(1, dim), dim)
+        blocks = (one.reshape(len(turned), -1).split(BLOCK) for one in (turned, grad, units, norms))
         for out, g, u, length in zip(*blocks, strict=True):
             torch.addcmul(g, torch.linalg.vecdot(g, u)[:, None], u, value=-1.0, out=out).div_(length)
-        return turned
+        found: Tensor = turned.view(units.shape)
+        return found
 
 
 def unit_rows(rows: Tensor) -> Tensor:

@@ -156,5 +156,8 @@ def test_what_does_not_learn_costs_nothing() -> None:
 def test_unit_rows() -> None:
     rows = leaf(5, 7, dtype=torch.float64)
     assert torch.autograd.gradcheck(unit_rows, rows)
+    # Of any number of axes, and however they lie in memory: rows side by side, and a single one.
+    for other in (leaf(3, 4, 2, dtype=torch.float64).transpose(0, 1), leaf(4, 3, dtype=torch.float64).T, rows[0]):
+        assert torch.autograd.gradcheck(unit_rows, other.detach().requires_grad_())
     assert torch.equal(unit_rows(rows), functional.normalize(rows, dim=-1))
     assert unit_rows(torch.zeros(2, 3)).tolist() == [[0.0] * 3] * 2
