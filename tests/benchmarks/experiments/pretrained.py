@@ -38,7 +38,7 @@ from statistics import mean, median, stdev
 
 import numpy as np
 import polars as pl
-from cells import Cell, Cells, artefact, eagertui, light_before
+from cells import Cell, Cells, artefact, eagertui
 from comprehension import title_scores
 from new_items import Histories, hold_out, new_item_scores
 from real_data import COLUMN, ORDER, data_folder
@@ -231,15 +231,15 @@ def measured(run: Path, row: Row, world: World) -> Cell:
     return found
 
 
-def settings_of(row: Row, data: str) -> list[str]:
+def settings_of(row: Row) -> list[str]:
     """Those of a row; the sample asks for dropout, which suits a decoder from scratch, not a checkpoint."""
     more = [] if row.weights == "tiny" else ["tune.dropout=0.0"]
-    return [*(light_before(data) if "recipe=light" in row.sets else ()), *row.sets, *ALWAYS, *more]
+    return [*row.sets, *ALWAYS, *more]
 
 
 def cell(world: World, row: Row, seed: int, epochs: int, model: str, pilot: Cell) -> Mapping[str, float]:
     """Train one cell and measure it; a training that the pilot did is not done again, so its speed is the pilot's."""
-    sets = [*settings_of(row, world.data), f"seed={seed}", f"tune.stages.0.epochs={epochs}"]
+    sets = [*settings_of(row), f"seed={seed}", f"tune.stages.0.epochs={epochs}"]
     run, memory = trained(world.project, [*sets, *([f"backbone.model={model}"] if model else [])])
     cost = {**cost_of(run), "memory": memory}
     known = {name: value or pilot[name] for name, value in cost.items()}
@@ -328,7 +328,7 @@ def main() -> None:
             def first(_: str, row: Row = row) -> Mapping[str, float]:
                 row = replace(row, weights="pretrained") if row.weights == "random" else row
                 model = model_of(row)
-                sets = [*settings_of(row, world.data), "seed=0", "tune.stages.epochs=1", "run.goal=model"]
+                sets = [*settings_of(row), "seed=0", "tune.stages.epochs=1", "run.goal=model"]
                 run, memory = trained(world.project, [*sets, *([f"backbone.model={model}"] if model else [])])
                 return {**cost_of(run), "memory": memory}
 
