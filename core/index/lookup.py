@@ -7,7 +7,6 @@ within a frame or two. Items that came or went after training are known once it 
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +99,7 @@ class Lookup:
         try:
             codes = np.concatenate([index.codes, growth.codes.reshape(-1, index.levels)])
             more._ids = pl.concat([self._ids.cast(pl.String), fresh["item_id"].alias(self._ids.name)])
-            more.index, more.branches = replace(index, item_ids=more._ids, codes=codes), self.branches.grown(codes)
+            more.index, more.branches = index.with_items(more._ids, codes), self.branches.grown(codes)
         except ValueError as error:
             raise DataError(
                 f"the run's revisions do not fit its index ({error})", "put them back from a copy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,19 @@ class ItemIndex:
         digest = hashlib.sha256("\n".join(self.item_ids.to_list()).encode())
         digest.update(np.ascontiguousarray(self.codes).tobytes())
         return digest.hexdigest()[:16]
+
+    def with_items(self, item_ids: pl.Series, codes: npt.NDArray[np.int32]) -> ItemIndex:
+        """The codes of another catalogue in these levels; last codes that are items' own may make theirs wider.
+
+        Args:
+            item_ids: id of every item number.
+            codes: theirs; int32, shape (items, levels).
+
+        Raises:
+            DataError: they are no index; a `ValueError` where this one was trusted as it was written.
+        """
+        widest = max(self.widths[-1], int(codes[:, -1].max(initial=-1)) + 1 if self.own else 0)
+        return replace(self, item_ids=item_ids, codes=codes, widths=(*self.widths[:-1], widest))
 
     def text(self, item: int) -> str:
         """The code of an item number as tokens in a row."""

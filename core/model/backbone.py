@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from core.index.table import ItemIndex
-from core.model.forward import input_layer
+from core.model.forward import head_layer, input_layer, is_tied, wrappers
 from core.model.peft_layers import state_of
 from core.model.pretrained import Pretrained, kernel_of, load_model
 from core.model.token_init import code_vectors, code_words, init_token_rows
@@ -102,8 +103,26 @@ def token_init_inputs(
 
 def grow(lm: PreTrainedModel, size: int) -> None:
     """Make room for `size` tokens; a vocabulary that is padded to more already stays as it is."""
-    if size > len(input_layer(lm).weight):
+    more = size - len(input_layer(lm).weight)
+    if more <= 0:
+        return
+    wrapped = list(wrappers(lm))
+    if not wrapped:
         lm.resize_token_embeddings(size, mean_resizing=False)
+        return
+    # transformers cannot see through peft's wrapping. What comes after the learnt rows is nobody's: zeros.
+    tied, ends = is_tied(lm), [(input_layer(lm), "num_embeddings"), (head_layer(lm), "out_features")]
+    for layer, rows in ends:
+        setattr(layer, rows, size)
+        for name in ("weight", "bias"):
+            if (old := getattr(layer, name, None)) is not None:
+                new = torch.cat([old.data, old.data.new_zeros(more, *old.shape[1:])])
+                setattr(layer, name, nn.Parameter(new, requires_grad=old.requires_grad))
+    if tied:
+        head_layer(lm).weight = input_layer(lm).weight
+    for module in wrapped:
+        module.places = torch.cat([module.places, module.places.new_full((more,), -1)])
+    lm.config.get_text_config().vocab_size = size
 
 
 def tiny_decoder(

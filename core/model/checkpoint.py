@@ -52,7 +52,7 @@ class TunedModel:
     model: Generator
     trie: Trie
     index: ItemIndex
-    vocabulary: Vocabulary | None = None
+    vocabulary: Vocabulary
     dense: DenseHead | None = None
 
 

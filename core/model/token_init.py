@@ -96,24 +96,42 @@ def init_token_rows(
 
 
 @torch.no_grad()
-def lend_rows(lm: PreTrainedModel, tokens: Sequence[int], like: Sequence[npt.NDArray[np.integer]]) -> None:
-    """Give tokens that training never saw the mean row of others, at the input and at an output head of its own.
+def lend_own_rows(
+    lm: PreTrainedModel,
+    vocabulary: Vocabulary,
+    known: ItemIndex,
+    codes: npt.NDArray[np.int32],
+    like: Sequence[Sequence[int]] = (),
+) -> None:
+    """Give own last codes that training never saw the mean row of others, at the input and at an output head apart.
 
     Args:
-        lm: the tuned model, adapted or not.
-        tokens: ids of the tokens.
-        like: ids of the tokens that stand for each; none of it empty.
+        lm: the tuned model, adapted or not, with a row for every token.
+        vocabulary: which knows these codes.
+        known: the index that was trained, in which last codes are items' own.
+        codes: of the items that it does not hold; shape (items, levels).
+        like: numbers of known items that stand for each; where there are none, those of its group do.
     """
-    ids = torch.tensor(list(tokens), dtype=torch.long)
+    if not len(codes):
+        return
+    own, groups = torch.from_numpy(vocabulary.code_ids[-1]), known.codes[:, :-1]
+    near = list(like) or [()] * len(codes)
+    known_like = [
+        list(some) or np.flatnonzero((groups == code[:-1]).all(axis=1)).tolist()
+        for some, code in zip(near, codes, strict=True)
+    ]
+    ids = own[torch.from_numpy(codes[:, -1].astype(np.int64))]  # token ids, (items,)
+    stand_in = [own[torch.from_numpy(known.codes[some, -1].astype(np.int64))] for some in known_like]
     modules: list[Any] = [lm.get_input_embeddings()]
     modules += [] if is_tied(lm) else [lm.get_output_embeddings()]
     for module in modules:
-        own = torch.stack([rows_of(module, torch.from_numpy(np.asarray(one))).float().mean(dim=0) for one in like])
+        rows = torch.stack([rows_of(module, some).float().mean(dim=0) for some in stand_in])
         weight: Tensor = plain(module).weight
-        weight[ids] = own.to(weight.dtype)
+        weight[ids] = rows.to(weight.dtype)
         if is_wrapped(module):  # trainable tokens stand in the matrix's place
             learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
-            learned[module.places[ids]] = own.to(learned.dtype)
+            places = module.places[ids]
+            learned[places[places >= 0]] = rows[places >= 0].to(learned.dtype)
 
 
 def _mean_row(weight: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from core.errors import EnvironmentFault
 from core.index.table import ItemIndex
+from core.index.tokens import token
 from core.model.model_folder import LEAST_TOKENS
 from core.model_settings import BackboneSettings
 
@@ -79,6 +81,25 @@ class Vocabulary:
     def size(self) -> int:
         """Rows that the model needs; more than there are tokens where a tokenizer leaves ids free."""
         return max(len(self.tokenizer), self.end + 1, int(max(ids.max(initial=0) for ids in self.code_ids)) + 1)
+
+    def grown(self, index: ItemIndex) -> Vocabulary:
+        """The vocabulary of an index whose last level became wider: its new codes come after all other tokens.
+
+        Args:
+            index: the wider one.
+
+        Returns:
+            One with a tokenizer of its own; this one where no code is new.
+        """
+        more = [token(index.levels - 1, code) for code in range(len(self.code_ids[-1]), index.widths[-1])]
+        if not more:
+            return self
+        tokenizer = deepcopy(self.tokenizer)
+        tokenizer.add_tokens(more, special_tokens=True)
+        ids = np.array(tokenizer.convert_tokens_to_ids(more), dtype=np.int64)
+        last = np.concatenate([self.code_ids[-1], ids])
+        added = (*self.added, *ids.tolist())
+        return replace(self, tokenizer=tokenizer, code_ids=(*self.code_ids[:-1], last), added=added)
 
     def item_tokens(self, index: ItemIndex) -> npt.NDArray[np.int64]:
         """Token ids of every item's code; shape (items, levels)."""

@@ -17,11 +17,10 @@ from core.data.arrays import Sequences
 from core.data.dataset import Dataset
 from core.errors import DataError
 from core.index.revisions.changes import Growth
-from core.index.table import ItemIndex
 from core.machine import use_bf16
-from core.model.checkpoint import TunedModel
-from core.model.generator import Generator
-from core.model.token_init import lend_rows
+from core.model.backbone import grow
+from core.model.checkpoint import TunedModel, generator_of
+from core.model.token_init import lend_own_rows
 from core.model.trie import Allowed, Trie
 from core.project import Project
 from core.recommend.beam import Lists
@@ -94,15 +93,16 @@ class ListsOfRun(ItemsOfRun):
             raise DataError("the run's revisions belong to another index", "move its folder revisions away")
         codes = np.concatenate([old.codes, growth.codes.reshape(-1, old.levels)])
         ids = pl.Series(old.item_ids.name, self._item_ids, dtype=pl.String)
-        index = ItemIndex(ids, codes, old.widths, old.sources, old.shared, old.own)
+        index = old.with_items(ids, codes)
         device = checkpoint.trie.item_nodes.device
-        parts = [model.code_ids(level).cpu().numpy() for level in range(model.levels)]
-        tokens = np.stack([part[codes[:, level]] for level, part in enumerate(parts)], axis=1)
-        model = Generator(model.lm, parts, tokens, model.frame.tolist()).to(device).eval()
-        if old.own and len(growth.codes):
-            lend_rows(model.lm, tokens[len(old.codes) :, -1].tolist(), _alike(old, growth, tokens))
+        vocabulary = checkpoint.vocabulary.grown(index)
+        grow(model.lm, vocabulary.size)
+        model = generator_of(model.lm, vocabulary, index).to(device).eval()
+        if old.own:
+            lend_own_rows(model.lm, vocabulary, old, growth.codes, growth.like)
         dense = checkpoint.dense and checkpoint.dense.grown(old.codes, codes[len(old.codes) :])
-        return replace(checkpoint, model=model, index=index, trie=Trie(codes[self.listed], str(device)), dense=dense)
+        trie = Trie(codes[self.listed], str(device))
+        return replace(checkpoint, model=model, index=index, vocabulary=vocabulary, trie=trie, dense=dense)
 
     def recommend_many(
         self,
@@ -294,15 +294,6 @@ class ListsOfRun(ItemsOfRun):
         device, bf16 = self.checkpoint.trie.item_nodes.device.type, use_bf16(self.project.run)
         with self._lock, torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
             yield
-
-
-def _alike(old: ItemIndex, growth: Growth, tokens: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Own tokens of the items that stand for each added one: the nearest by text, else those of its group."""
-    groups, found = old.codes[:, :-1], []
-    for row, codes in enumerate(growth.codes):
-        near = np.array(growth.like[row] if growth.like else (), dtype=np.int64)
-        found.append(tokens[near if len(near) else np.flatnonzero((groups == codes[:-1]).all(axis=1)), -1])
-    return found
 
 
 def _sequences(histories: Sequence[Sequence[int]]) -> Sequences:

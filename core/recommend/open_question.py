@@ -122,7 +122,7 @@ def _intent(recommender: ListsOfRun) -> Intent | None:
     """Asks the model by words; None where no stage trained it to answer."""
     project, checkpoint = recommender.project, recommender.checkpoint
     trained = any(stage.tasks.get(ASKED) for stage in project.tune.stages)
-    if not trained or checkpoint.vocabulary is None:
+    if not trained:
         return None
     from core.prompts.render import Renderer
     from core.prompts.task_data import ROW_TOKENS

@@ -21,11 +21,12 @@ from core.evaluate.metrics import ranking_metrics
 from core.evaluate.ranks import ranks_of
 from core.index.table import ItemIndex
 from core.machine import device_of, use_bf16
-from core.model.backbone import build_backbone, set_up_training, token_init_inputs
+from core.model.backbone import build_backbone, grow, set_up_training, token_init_inputs
 from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_checkpoint
 from core.model.dense import load_dense
 from core.model.peft_layers import adapt
 from core.model.pretrained import check_length, own_dtype
+from core.model.token_init import lend_own_rows
 from core.model.trie import Trie
 from core.model.vocabulary import build_vocabulary
 from core.model_settings import StageSettings
@@ -99,8 +100,10 @@ class Tuner:
         tune, backbone = project.tune, project.backbone
         texts = [text for text in dataset.items["text"].to_list() if text]
         begun = load_checkpoint(start, self.device) if start is not None else None
-        vocabulary = begun.vocabulary if begun is not None else None
-        vocabulary = vocabulary or build_vocabulary(backbone, index, texts, tune.frame)
+        if begun is not None:
+            vocabulary = begun.vocabulary.grown(index)
+        else:
+            vocabulary = build_vocabulary(backbone, index, texts, tune.frame)
         self.vocabulary, self.codes = vocabulary, codes
         self.frames = self._frames()
         self.vocabulary = replace(vocabulary, frame=self.frames[0])
@@ -108,6 +111,10 @@ class Tuner:
         dtype = own_dtype(backbone.model) if frozen else torch.float32
         if begun is not None:
             self.lm = begun.model.lm
+            grow(self.lm, vocabulary.size)
+            if index.own:  # items that it never saw begin where those of their group are
+                new = ~np.isin(index.codes[:, -1], begun.index.codes[:, -1])
+                lend_own_rows(self.lm, vocabulary, begun.index, index.codes[new])
             set_up_training(self.lm, backbone, tune.dropout)
         else:
             starts = token_init_inputs(backbone, index, codes)

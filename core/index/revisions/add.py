@@ -179,7 +179,7 @@ def _placed(
         if code is None:
             raise DataError(
                 f"the index has room for {row:,} more items, and {len(fresh):,} are new",
-                f"nothing was added; build a new index with these items, with {places.more_room}",
+                "nothing was added; build a new index with these items, with a larger index.spare or index.depth",
             )
         codes.append(list(code))
         if row % TELL_EVERY == 0 or row == len(fresh) - 1:

@@ -4,11 +4,12 @@ Works for every index, however its codes were made, for it asks only what lies u
 nearest of the existing branches, by the distance to the mean vector of its items; at the last level the free code
 whose usual step away from the levels before fits best. Only codes that training has seen under some prefix are
 preferred at the last level, for the model knows no others. Where every item's last code is its own, a new item gets the
-next that nobody has.
+next that nobody has, and there is always one more.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -96,16 +97,11 @@ class Places:
         self.branches: dict[Prefix, _Branches] = {}
         self.free: dict[Prefix, npt.NDArray[np.bool_]] = {}
         # Levels of the last source: what they say of an item together is the sum of their steps.
-        self.own = [level for level, source in enumerate(self.sources) if source == self.sources[-1]]
+        self.last_levels = [level for level, source in enumerate(self.sources) if source == self.sources[-1]]
         self.steps = self._mean_steps()
         self.unused = np.bincount(index.codes[:, -1], minlength=index.widths[-1]) == 0
-        if index.own and len(taken):
-            self.unused[taken[:, -1]] = False
-
-    @property
-    def more_room(self) -> str:
-        """What an index needs to have room for more items."""
-        return "a larger index.spare" + ("" if self.index.own else " or index.depth")
+        had = {*index.codes[:, -1].tolist(), *(codes[-1] for codes in taken.tolist())}
+        self.next_own = (code for code in itertools.count() if code not in had)
 
     def take(self, vectors: Mapping[str, Matrix]) -> Prefix | None:
         """The code of one new item, which then is taken; None where no prefix has room.
@@ -144,11 +140,7 @@ class Places:
 
     def _last(self, prefix: Prefix, start: int, end: int, vector: Matrix) -> Prefix | None:
         if self.index.own:  # under any prefix the same ones are free
-            if not self.unused.any():
-                return None
-            own = int(self.unused.argmax())
-            self.unused[own] = False
-            return (*prefix, own)
+            return (*prefix, next(self.next_own))
         if prefix not in self.free:
             free = np.ones(self.index.widths[-1], dtype=bool)
             free[self.sorted[start:end, -1]] = False
@@ -158,7 +150,7 @@ class Places:
         if not free.any():
             self.full.add(prefix)
             return None
-        rest = vector - sum(self.steps[place][prefix[level]] for place, level in enumerate(self.own[:-1]))
+        rest = vector - sum(self.steps[place][prefix[level]] for place, level in enumerate(self.last_levels[:-1]))
         distance = np.square(self.steps[-1] - rest).sum(axis=1)
         distance[self.unused] += distance.max() + 1.0
         code = int(np.argmin(np.where(free, distance, np.inf)))
@@ -171,7 +163,7 @@ class Places:
         space = self.spaces[self.sources[-1]]
         residual = space.unit(items) - space.mean
         books = []
-        for level in self.own:
+        for level in self.last_levels:
             codes, width = self.index.codes[items, level], self.index.widths[level]
             count = np.maximum(np.bincount(codes, minlength=width), 1)
             sums = sparse.csr_array(

@@ -1,4 +1,4 @@
-"""The codes of a run for grown data: what is known keeps its code, what is new gets a free one, no width changes.
+"""The codes of a run for grown data: what is known keeps its code, what is new gets a free one.
 
 So the tokens of the run's model go on to mean what they meant, and its weights can be trained further.
 """
@@ -71,9 +71,9 @@ def keep_codes(
     codes[old] = every[rows[old]]
     gone = np.setdiff1d(np.arange(len(known)), rows[old])
     if len(new):
-        there = ItemIndex(item_ids[old.tolist()], codes[old], base.widths, base.sources, base.shared, base.own)
+        there = base.with_items(item_ids[old.tolist()], codes[old])
         codes[new] = _placed(there, every[gone], old, new, vectors, reporter)
-    index = ItemIndex(item_ids, codes, base.widths, base.sources, base.shared, base.own)
+    index = base.with_items(item_ids, codes)
     parts = _parts(index, vectors)
     figures = {
         "method": "kept",
@@ -113,7 +113,7 @@ def _placed(
         if code is None:
             raise DataError(
                 f"the index has room for {row:,} more items, and {len(new):,} are new",
-                f"train from scratch, with {places.more_room}",
+                "train from scratch, with a larger index.spare or index.depth",
             )
         codes.append(code)
         if row % TELL_EVERY == 0 or row == len(new) - 1:

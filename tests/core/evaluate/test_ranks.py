@@ -37,7 +37,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[TunedModel, np.ndarr
     split = questions()
     visible = [split.histories[n][-LONGEST:].tolist() for n in range(len(split))]
     table = np.stack([exhaustive(lm, vocabulary, index, history).sum(axis=1) for history in visible])
-    return TunedModel(generator_of(lm, vocabulary, index).eval(), Trie(index.codes), index), table
+    return TunedModel(generator_of(lm, vocabulary, index).eval(), Trie(index.codes), index, vocabulary), table
 
 
 def ranking(held: TunedModel, chosen: np.ndarray | None = None, beams: int = COUNT) -> Ranking:

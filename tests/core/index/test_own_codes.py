@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,20 +16,28 @@ import torch
 from core import Recommender
 from core.errors import DataError
 from core.index.build import build_index
+from core.index.lookup import Lookup
 from core.index.revisions.add import add_items
 from core.index.revisions.changes import load_revisions
 from core.index.revisions.free_codes import Places, Space
 from core.index.shape import OWN_MOST, index_shape
 from core.index.table import ItemIndex
+from core.jobs.retrain import continued
+from core.jobs.start import create_run
 from core.jobs.work import train_run
-from core.model.forward import embed_rows
+from core.model.backbone import grow
+from core.model.checkpoint import generator_of
+from core.model.forward import embed, embed_rows, head_logits, hidden_states
 from core.model.generator import WIDE
+from core.model.peft_layers import adapt, adapter_parameters
+from core.model.token_init import lend_own_rows
+from core.model_settings import LoraSettings
 from core.project import Project
 from core.run.folder import RunFolder
 from core.run.reporter import NullReporter
 from core.settings import IndexSettings
 from core.vectors import ItemVectors
-from tests.core.engine_tools import N_ITEMS, item_ids, small_index, walks, write_world
+from tests.core.engine_tools import FAMILIES, N_ITEMS, copied_run, item_ids, small_index, small_lm, walks, write_world
 from tests.core.index.revisions.test_add import table
 
 OWN = IndexSettings(conflicts="own", spare=0.25)
@@ -91,7 +100,7 @@ def test_new_items_get_codes_that_nobody_has() -> None:
     space = Space(points, np.ones(3, np.float32), np.zeros(2, np.float32))
     left, right = ({"semantic": np.array(at, dtype=np.float32)} for at in ([-4, 0], [4, 0]))
     places = Places(index, np.array([[1, 4]], dtype=np.int32), {"semantic": space})
-    assert [places.take(one) for one in (left, right, left, right)] == [(1, 3), (0, 5), (1, 6), None]
+    assert [places.take(one) for one in (left, right, left, right)] == [(1, 3), (0, 5), (1, 6), (0, 7)]
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +151,86 @@ def test_a_wide_level_is_scored_in_parts(run: RunFolder, wide: int, monkeypatch:
     for one, other in zip(gradients(parts), gradients(whole), strict=True):
         assert other.abs().sum() > 0
         torch.testing.assert_close(one, other)
+
+
+def test_more_items_than_were_provided_for(run: RunFolder, tmp_path: Path) -> None:
+    """Their codes come after the last one that there was, and the model has a token for each."""
+    grown = copied_run(run, tmp_path)
+    names = [f"more{n:02}" for n in range(N_ITEMS // 5)]
+    add_items(grown, table(tmp_path, names, ["amber"] * len(names)))
+    before, growth = ItemIndex.load(grown.artefact("index") / "index.parquet"), load_revisions(grown)
+    assert growth.codes[:, -1].tolist() == list(range(N_ITEMS, N_ITEMS + 1 + len(names)))
+    assert growth.codes[:, -1].max() >= before.widths[-1]
+    recommender, alone = Recommender.load(grown.path), Recommender.load(run.path)
+    count, checkpoint = N_ITEMS + 1 + len(names), recommender.checkpoint
+    lists = recommender.recommend(history=["i03", names[-1]], k=count)
+    assert len({one.item_id for one in lists.items}) == count and all(np.isfinite(one.score) for one in lists.items)
+    # Items of one text are as likely as each other, and what was known is as likely as it was among those known.
+    model = checkpoint.model
+    tokens = [int(model.item_tokens[N_ITEMS + 1 + place, -1]) for place in (0, len(names) - 1)]
+    rows = embed_rows(model.lm, torch.tensor(tokens))
+    torch.testing.assert_close(rows[0], rows[1])
+    told = [checkpoint.vocabulary.tokenizer.convert_ids_to_tokens(one) for one in tokens]
+    assert told == [f"<b_{growth.codes[place, -1]}>" for place in (1, -1)]
+    history = model.prompt(torch.tensor([[3, 4]]))
+    states = [one.states(one.embed(history)) for one in (model, alone.checkpoint.model)]
+    torch.testing.assert_close(*states)
+    wider = Lookup.load(grown.artefact("index"), grown.artefact("data")).grown(growth)
+    assert wider.about(count - 1)["code"].endswith(told[1]) and wider.index.widths[-1] == count
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("train", ["all", "new-tokens", "lora+new-tokens"])
+def test_a_model_that_grows_says_of_what_it_knew_what_it_said(family: str, train: str, tmp_path: Path) -> None:
+    codes = np.array([[0, 0], [0, 1], [1, 2], [1, 3]], dtype=np.int32)
+    index = ItemIndex(item_ids(4), codes, (2, 4), ("semantic",) * 2, own=True)
+    lm, vocabulary = small_lm(family, tmp_path, index)
+    adapt(lm, train, LoraSettings(dropout=0.0), vocabulary.new_ids, "stage")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for _, parameter in adapter_parameters(lm):
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    lm.eval()
+    row, size = torch.from_numpy(vocabulary.item_tokens(index).reshape(1, -1)), vocabulary.size
+
+    def logits() -> torch.Tensor:
+        with torch.no_grad():
+            return head_logits(lm, hidden_states(lm, embed(lm, row)))
+
+    before = logits()
+    wider = index.with_items(item_ids(6), np.concatenate([codes, np.array([[1, 4], [0, 5]], dtype=np.int32)]))
+    more = vocabulary.grown(wider)
+    assert vocabulary.size == size and more.size == size + 2 and more.grown(wider) is more
+    grow(lm, more.size)
+    lend_own_rows(lm, more, index, wider.codes[4:], [[3, 0], []])
+    after = logits()
+    torch.testing.assert_close(after[..., :size], before[..., :size])
+    # One is between the items that its text is like, the other between those of its group.
+    own = after[..., torch.from_numpy(more.code_ids[-1])]
+    torch.testing.assert_close(own[..., 4], own[..., [3, 0]].mean(dim=-1))
+    torch.testing.assert_close(own[..., 5], own[..., [0, 1]].mean(dim=-1))
+    table = embed_rows(lm, torch.from_numpy(more.code_ids[-1]))
+    torch.testing.assert_close(table[5], table[:2].mean(dim=0))
+    assert generator_of(lm, more, wider).is_code[more.code_ids[-1]].all()
+
+
+def test_a_run_learns_on_with_more_items_than_were_provided_for(run: RunFolder, tmp_path: Path) -> None:
+    home = tmp_path / "shop"
+    shutil.copytree(Project.load(run.project_path).directory, home)
+    items = pl.read_parquet(home / "items.parquet")
+    new = pl.concat([items.head(1).with_columns(pl.lit(f"k{n}").alias("item_id")) for n in range(N_ITEMS // 5)])
+    pl.concat([items, new]).write_parquet(home / "items.parquet")
+    with (home / "log.csv").open("a") as log:
+        log.writelines(f"u{user:03},k{user % len(new)},{90 + user}\n" for user in range(2 * len(new)))
+    own = ('index.conflicts="own"',)
+    started = Project.load(home / "project.toml", own)
+    more = create_run(Project.load(home / "project.toml", [*own, *continued(started, run.id)]))
+    assert train_run(more) == 0, more.status().error
+    before, after = (ItemIndex.load(one.artefact("index") / "index.parquet") for one in (run, more))
+    assert (after.codes[:N_ITEMS] == before.codes).all() and after.own
+    assert after.widths[-1] == N_ITEMS + 1 + len(new) > before.widths[-1]  # one was added to the run meanwhile
+    listed = Recommender.load(more.path).recommend(history=["i03", "k2"], k=after.widths[-1] - 1)
+    assert {"k0", "k11", "i59"} <= {one.item_id for one in listed.items}
 
 
 def test_a_tenth_is_kept_for_items_to_come(run: RunFolder) -> None:

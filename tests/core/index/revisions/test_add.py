@@ -156,12 +156,9 @@ def test_unusable_files_leave_nothing(
     assert not (run.path / "revisions").exists() or not files(run)
 
 
-@pytest.mark.parametrize("kind", ["run", "roomy"])
-def test_a_full_index_refuses_all_of_them(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    run: RunFolder = request.getfixturevalue(kind)
-    index = index_of(run)
-    prefixes = 1 if index.own else len(np.unique(index.codes[:, :-1], axis=0))
-    room = prefixes * index.widths[-1] - len(index.codes)
+def test_a_full_index_refuses_all_of_them(roomy: RunFolder, tmp_path: Path) -> None:
+    run, index = roomy, index_of(roomy)
+    room = len(np.unique(index.codes[:, :-1], axis=0)) * index.widths[-1] - len(index.codes)
     with pytest.raises(DataError, match=f"room for {room} more items, and {room + 1} are new"):
         add_items(run, table(tmp_path, [f"n{n:04}" for n in range(room + 1)]))
     assert not files(run)
