@@ -43,7 +43,6 @@ def export_model(source: RunFolder | Path, out: Path) -> Path:
         raise ProjectError(f"{out} is there already", "name a folder that is not there yet: --out FOLDER")
     run, checkpoint = _checkpoint(source)
     tuned = load_checkpoint(checkpoint, dtype=torch.float32)  # adapters are merged without rounding
-    assert tuned.vocabulary is not None
     lm = tuned.model.lm
     merge_adapters(lm)
     transformers_logging.disable_progress_bar()

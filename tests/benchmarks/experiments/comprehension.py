@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,6 @@ def f1(said: str, true: str) -> float:
 @torch.inference_mode()
 def answers(held: TunedModel, prompts: Sequence[np.ndarray]) -> list[str]:
     """The greedy continuation of every prompt, up to the end token."""
-    assert held.vocabulary is not None
     told = [""] * len(prompts)
     groups = defaultdict(list)
     for place, prompt in enumerate(prompts):
@@ -78,24 +77,21 @@ class Titles:
     last: float
 
 
-def titles_of(run: Path, count: int, below: bool = True) -> Titles:
-    """Ask a finished run's model, and the base below its adapters, for titles.
+def titles_of(run: Path, count: int, asked_of: Mapping[str, bool | Collection[str]]) -> Titles:
+    """Ask a finished run's model for titles, with its adapters, some of them or none.
 
     Args:
         run: its folder.
         count: items, and users, that are asked about.
-        below: whether the base is asked too.
+        asked_of: adapters by the name of what they make, see `load_checkpoint`.
     """
     folder = RunFolder(run)
     project = Project.load(folder.project_path)
     dataset = Dataset.load(folder.artefact("data"))
     index = ItemIndex.load(folder.artefact("index") / "index.parquet")
     best = folder.artefact("tune") / "best"
-    models = {"model": load_checkpoint(best)}
-    if below and (best / "adapters").is_dir():
-        models["base, without adapters"] = load_checkpoint(best, adapters=False)
+    models = {name: load_checkpoint(best, adapters=adapters) for name, adapters in asked_of.items()}
     first = next(iter(models.values()))
-    assert first.vocabulary is not None
     task_data = TaskData.of_project(project, dataset, index, first.vocabulary, tuple(TASKS))
     rng = np.random.default_rng(0)
     items = rng.permutation(np.flatnonzero(task_data.texts.titled))[:count]
@@ -127,9 +123,9 @@ def titles_of(run: Path, count: int, below: bool = True) -> Titles:
     return Titles(said, float(neighbour), float(last))
 
 
-def title_scores(run: Path, count: int) -> dict[str, float]:
-    """The figures of a finished run's model as the cells of a benchmark."""
-    found = titles_of(run, count, below=False)
+def title_scores(run: Path, count: int, adapters: Collection[str] = ()) -> dict[str, float]:
+    """The figures of a finished run's model, with all adapters or those that are named, as the cells of a benchmark."""
+    found = titles_of(run, count, {"model": adapters or True})
     code, following = found.said["model"]
     return {"title from code": code, "next title": following, "nearest title": found.near, "last title": found.last}
 
@@ -140,7 +136,10 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--items", type=int, default=500)
     args = parser.parse_args()
-    found = titles_of(args.run, args.items)
+    asked_of: dict[str, bool] = {"model": True}
+    if (RunFolder(args.run).artefact("tune") / "best" / "adapters").is_dir():
+        asked_of["base, without adapters"] = False
+    found = titles_of(args.run, args.items, asked_of)
     print(f"{'':28} " + " ".join(f"{name:>24}" for name in TASKS.values()))
     for name, scores in found.said.items():
         print(f"{name:28} " + " ".join(f"{score:24.3f}" for score in scores))

