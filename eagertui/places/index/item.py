@@ -163,7 +163,7 @@ class ItemScreen(ModalScreen[int]):
         except EagerError as error:
             self._say_error(error)
             return
-        levels, codes = lookup.index.levels, about["codes"]
+        codes = about["codes"]
         notes = (about.get("conflict") is not None) + bool(about.get("added") or about.get("removed"))
         code.styles.height = lookup.index.levels + 3 + notes
         code.show(lambda width, height: path_lines(about, width, height))
@@ -172,7 +172,7 @@ class ItemScreen(ModalScreen[int]):
         under = " ".join(short(level, int(codes[level])) for level in range(same)) or "all"
         siblings.border_title = Content(f"{int(about.get('sibling_count', len(numbers))):,} siblings under {under}")
         siblings.border_subtitle = f"first {len(numbers)}" if len(numbers) < about.get("sibling_count", 0) else ""
-        siblings.show([item_row(str(n), titled(lookup, n), self._same(n), levels) for n in numbers])
+        siblings.show([item_row(str(n), titled(lookup, n), self._same(n), self._levels) for n in numbers])
         siblings.highlighted = 0 if numbers else None
         self.shown = item
         try:
@@ -181,6 +181,11 @@ class ItemScreen(ModalScreen[int]):
             self._say_error(error)
             return
         self._show_near(told.get("near"))
+
+    @property
+    def _levels(self) -> int:
+        """Codes that items can share."""
+        return self._lookup.index.levels - self._lookup.index.own
 
     def _same(self, other: int) -> int:
         codes = self._lookup.index.codes
@@ -196,7 +201,7 @@ class ItemScreen(ModalScreen[int]):
             self._say(line([f"{told}: the serving child knows of {'no vectors of it' if late else 'none'}."]))
             return
         self.remove_class("-waiting")
-        levels = self._lookup.index.levels
+        levels = self._levels
         for number in range(SOURCES):
             rows = self.query_one(f"#near-{number}", RowList)
             source, items = list(found.items())[number] if number < len(found) else ("", [])
