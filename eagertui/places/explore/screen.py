@@ -168,7 +168,7 @@ class ExploreScreen(Beside):
         name = f"History of {safe(question.user)}" if question.user else "Basket"
         above.border_title = Content(f"{name}{' · edited' if question.user and question.edited else ''}")
         kind = "" if question.edited else "as tested · " if question.as_tested else "to date · "
-        above.border_subtitle = Content(f"{kind}{len(history)} items, the newest first")
+        above.border_subtitle = Content(f"{kind}{len(history)} item{'' if len(history) == 1 else 's'}, the newest first")
         run = self.serving.folder.id if self.serving else ""
         panel = self.query_one("#next")
         panel.border_title = Content(f"Next {question.k} · {safe(run)}")
