@@ -37,6 +37,11 @@ LONGEST = 2000
 """Characters of one foreign text that are ever looked at; more never fit on a screen."""
 
 
+def counted(items: int) -> str:
+    """So many items."""
+    return f"{items:,} item{'' if items == 1 else 's'}"
+
+
 def safe(text: object) -> str:
     """Foreign text on one line, its control characters visible, never markup."""
     shown = steady(visible(str(text)[:LONGEST]))

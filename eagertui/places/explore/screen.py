@@ -35,7 +35,7 @@ from eagertui.places.explore.lines import (
 )
 from eagertui.places.explore.over import BeamScreen, ChangeScreen, WhyScreen
 from eagertui.places.place import READING
-from eagertui.widgets.draw import clip, line, safe
+from eagertui.widgets.draw import clip, counted, line, safe
 from eagertui.widgets.lines import Lines
 from eagertui.widgets.row_list import RowList
 from eagertui.widgets.run_lines import hint
@@ -168,7 +168,7 @@ class ExploreScreen(Beside):
         name = f"History of {safe(question.user)}" if question.user else "Basket"
         above.border_title = Content(f"{name}{' · edited' if question.user and question.edited else ''}")
         kind = "" if question.edited else "as tested · " if question.as_tested else "to date · "
-        above.border_subtitle = Content(f"{kind}{len(history)} item{'' if len(history) == 1 else 's'}, the newest first")
+        above.border_subtitle = Content(f"{kind}{counted(len(history))}, the newest first")
         run = self.serving.folder.id if self.serving else ""
         panel = self.query_one("#next")
         panel.border_title = Content(f"Next {question.k} · {safe(run)}")

@@ -12,7 +12,7 @@ from core.index.tokens import code_text, letter
 from eagertui.places.index.item_code import mark, titled
 from eagertui.plain import duration
 from eagertui.widgets.chart.bars import compact, dense
-from eagertui.widgets.draw import FAINT, Part, bar, clip, fill, line, safe, spread
+from eagertui.widgets.draw import FAINT, Part, bar, clip, counted, fill, line, safe, spread
 from eagertui.widgets.run_lines import hint
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ def share(value: float) -> str:
         return "–"
     percent = value * 100
     return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.1f} %"
-
-
-def counted(items: int) -> str:
-    """So many items."""
-    return f"{items:,} item{'' if items == 1 else 's'}"
 
 
 def empty_lines() -> list[Content]:
