@@ -19,17 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from transformers.cache_utils import DynamicCache
 
 from core.data.dataset import Dataset
 from core.index.table import ItemIndex
 from core.model.checkpoint import TunedModel, load_checkpoint
+from core.model.forward import embed, head_logits, hidden_states
 from core.project import Project
 from core.prompts.task_data import TaskData
 from core.prompts.tasks import Fields
 from core.run.folder import RunFolder
 from core.vectors import ItemVectors
 
-MOST = 40
+MOST, ROWS = 40, 16
 TASKS = {"code-to-title": "title from code", "history-to-title": "next title from history"}
 
 
@@ -42,23 +44,29 @@ def f1(said: str, true: str) -> float:
 
 @torch.inference_mode()
 def answers(held: TunedModel, prompts: Sequence[np.ndarray]) -> list[str]:
-    """The greedy continuation of every prompt, up to the end token."""
+    """The greedy continuation of every prompt, up to the end token.
+
+    By our own forward pass, which does not copy the vocabulary's matrix at every step, and always as many rows
+    together: for each new number of them oneDNN keeps a copy of that matrix, a third of a gigabyte of Gemma's.
+    """
     told = [""] * len(prompts)
     groups = defaultdict(list)
     for place, prompt in enumerate(prompts):
         groups[len(prompt)].append(place)
     lm, end = held.model.lm, held.vocabulary.end
     for places in groups.values():
-        for start in range(0, len(places), 64):
-            some = places[start : start + 64]
-            ids = torch.from_numpy(np.stack([prompts[place] for place in some]))
-            out = lm.generate(
-                ids, attention_mask=torch.ones_like(ids), max_new_tokens=MOST, do_sample=False, eos_token_id=end,
-                pad_token_id=end,
-            )  # fmt: skip
-            for place, row in zip(some, out[:, ids.shape[1] :].tolist(), strict=True):
-                said = row[: row.index(end)] if end in row else row
-                told[place] = held.vocabulary.tokenizer.decode(said, skip_special_tokens=True)
+        for start in range(0, len(places), ROWS):
+            some = places[start : start + ROWS]
+            rows = [prompts[place] for place in some] + [prompts[some[0]]] * (ROWS - len(some))
+            tokens, cache = torch.from_numpy(np.stack(rows)), DynamicCache()
+            said = tokens[:, :0]
+            while said.shape[1] < MOST and not (said == end).any(dim=1).all():
+                states = hidden_states(lm, embed(lm, tokens), cache)
+                tokens = head_logits(lm, states[:, -1]).argmax(dim=1, keepdim=True)
+                said = torch.cat([said, tokens], dim=1)
+            for place, row in zip(some, said.tolist(), strict=False):
+                kept = row[: row.index(end)] if end in row else row
+                told[place] = held.vocabulary.tokenizer.decode(kept, skip_special_tokens=True)
     return told
 
 
