@@ -18,6 +18,7 @@ from core.errors import DataError, ProjectError
 MAX_ID_CHARS = 512
 MAX_TEXT_CHARS = 2000
 _MISSING = ("", "nan", "null", "none", "n/a", "<na>", "[]", "{}", "\\n", "#n/a", "(null)", "<null>", "nat")
+_ENTITY = re.compile(r"&#?\w+;")
 _LINK = re.compile(r"\s*(https?://|www\.)", re.IGNORECASE)
 _LONGEST_RECORD = 1 << 20
 _CONTROL = r"[\x00-\x1f\x7f]"
@@ -175,6 +176,11 @@ def _words(value: object) -> Iterator[str]:
             yield from _words(one)
 
 
+def _unescaped(text: str) -> str:
+    """Text without HTML's entities; what has no semicolon is none: `phone&microphone`, `?id=1&copy=1`."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+
+
 def cleaned(text: pl.Series) -> pl.Series:
     """Text without HTML entities, tags, control characters and runs of blanks; missing (`.`, `nan`, empty) as null.
 
@@ -187,7 +193,7 @@ def cleaned(text: pl.Series) -> pl.Series:
     entities = text.str.contains("&", literal=True).fill_null(False)
     if entities.any():
         some = text.filter(entities).to_list()
-        plain = pl.Series([html.unescape(html.unescape(one)) for one in some], dtype=pl.String)
+        plain = pl.Series([_unescaped(_unescaped(one)) for one in some], dtype=pl.String)
         text = text.scatter(entities.arg_true(), plain)
     listed = text.str.contains(r"^[\[(\s]*\[\s*['\"](?s:.*)\]$").fill_null(False)
     if listed.any():  # a list that Python wrote out: ['Beauty', 'Skin Care']

@@ -267,10 +267,13 @@ def _zones(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
 def _several(key: str, name: str, log: Mapping[str, ColumnProfile]) -> list[str]:
     """Whether cells hold several ids each, which count as one: what stands first in some stands second in others."""
     values = sorted(log[name].values) if name in log else []
-    for sign in ("|", ";", ","):
-        parts = [[part.strip(" '\"[]()") for part in value.split(sign)] for value in values if sign in value]
+    for sign in ("|", ";", ",", "+", "/", " "):
+        bare = [value.strip(" '\"[](){}") for value in values]
+        parts = [[part.strip(" '\"") for part in value.split(sign)] for value in bare if sign in value]
         if len(parts) < max(2, _OFTEN * len(values)):
             continue
+        if sign in "+/ " and not all(re.search(r"\d", part) for one in parts for part in one if part):
+            continue  # words of names and of addresses
         first, second = {one[0] for one in parts}, {one[1] for one in parts}
         if len(first & second) >= _SHARED * min(len(first), len(second)):
             return [

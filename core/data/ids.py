@@ -18,7 +18,7 @@ _DOUBTFUL = ("None", "none", "NONE", "null", "Null", "Nan", "nil", "NIL", "NA", 
              "---", "?", ".", "undefined", "unknown", "Unknown", "UNKNOWN", "missing", "Missing")  # fmt: skip
 """What can also be somebody's name among names."""
 _FREQUENT = 0.05
-_LOOKED_AT = 10_000
+_LOOKED_AT, _MANY_IDS = 10_000, 1_000_000
 _CONFUSABLE = "АВЕЗКМНОРСТУХаеорсухіАΒΕΖΗΙΚΜΝΟΡΤΥΧο"
 _LATIN = "ABE3KMHOPCTYXaeopcyxiABEZHIKMNOPTYXo"
 """Letters of the Cyrillic and the Greek alphabet, and the Latin ones that look like them."""
@@ -33,6 +33,8 @@ _ESCAPED = r"%[0-9A-Fa-f]{2}|&#?\w{2,8};"
 _UUID = r"^\{?([0-9A-Fa-f]{8})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{12})\}?$"
 _FOR_SHEETS = r"^='?\"(.*)\"$|^'([\w.-]*\d[\w.-]*)'?$"
 """What makes a spreadsheet take a number for text: `="0815"`, `'0815`."""
+_SIGNED = r"^(?:97[89][- ](?:\d[- ]?){9}\d|\+\d{7,15}|mailto:\S+@\S+|[a-z]+[- _]\d+|\d+[- _][a-z]+)$"
+"""Codes whose signs are left out as often as not: ISBNs, telephone numbers, addresses of mail, letters and digits."""
 _TRACKED = r"[?&](?:utm_\w+|gclid|fbclid|msclkid|mc_[ce]id)=[^&#]*"
 _AROUND = r"^https?://(www\.)?|/$"
 """What an address can begin and end with and be the same."""
@@ -146,9 +148,29 @@ def two_writings(ids: pl.Series) -> TwoWritings | None:
     Args:
         ids: Distinct ids.
     """
-    for writing in (_without_zeros(ids), _in_small(ids), _look_alike(ids)):
+    for writing in (_without_zeros(ids), _in_small(ids), _look_alike(ids), _all_at_once(ids)):
         if writing is not None:
             return writing
+    return None
+
+
+def _all_at_once(ids: pl.Series) -> TwoWritings | None:
+    """Ids that differ in several of these ways, or in the signs of codes: `AB-107`, `ab 107`; ISBNs; `+49`, `mailto:`.
+
+    A hyphen may tell two codes apart, so that no number of them is sure; braces, capitals and zeros do not.
+    """
+    codes = ids.head(_MANY_IDS).filter(ids.head(_MANY_IDS).str.contains(r"\d"))
+    if not codes.str.contains(r"\D").any():
+        return None
+    sure = evened(codes).str.to_lowercase().str.replace(r"^0+(\d+)$", "${1}")
+    loose = _changed(sure, _SIGNED, lambda some: some.str.replace(r"^(mailto:|\+)", "").str.replace_all(r"[- _]", ""))
+    table = pl.DataFrame({"id": codes, "sure": sure, "loose": loose})
+    for key in ("sure", "loose"):
+        other = pl.col("id").first().over(key)
+        twins = table.with_columns(other.alias("other")).filter(pl.col("id") != pl.col("other"))
+        if twins.height:
+            systematic = key == "sure" and twins.height >= _SYSTEMATIC * (len(codes) - twins.height)
+            return TwoWritings(twins["other"][0], twins["id"][0], twins.height, systematic)
     return None
 
 

@@ -187,6 +187,11 @@ def _ordered(rows: LogRows, data: DataSettings, report: DataReport, seed: int) -
             report.duplicates += ordered.height - unique.height
             ordered = unique
         kept.add(ordered)
+    if data.duplicates == "exact" and not (data.time or data.position) and report.duplicates:
+        report.notes.append(
+            f"{report.duplicates:,} rows repeat an item of their user: without times each item of a user counts once; "
+            'where people come back to it, data.duplicates = "keep"'
+        )
     return kept, first
 
 

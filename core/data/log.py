@@ -86,7 +86,7 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
     readings = order_readings(sources, order) if order else []
     count = 1 if work is None else partition_count(sources)
     work = work or WorkFolder()
-    conditions = row_conditions(sources, data.where) if data.where.strip() else []
+    conditions = row_conditions(sources, data.where, (data.user, data.item)) if data.where.strip() else []
     rows = _typed_rows(sources, data, readings, conditions, count, work)
     if ORDER in rows.schema and rows.scan().select(pl.col(ORDER).null_count()).collect(engine="streaming").item():
         better = settled(readings)

@@ -9,7 +9,7 @@ from functools import reduce
 
 import polars as pl
 
-from core.data.clean import number_expr
+from core.data.clean import id_expr, number_expr
 from core.data.order import order_readings
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in
@@ -49,11 +49,17 @@ class RowCondition:
     unreadable: pl.Expr
 
 
-def row_conditions(sources: Sequence[TableFile], condition: str) -> list[RowCondition]:
+def row_conditions(sources: Sequence[TableFile], condition: str, ids: Sequence[str] = ()) -> list[RowCondition]:
     """The condition for each file of a log.
 
     A text column is compared as numbers where it holds such, and as times where it holds these and the condition
-    compares it with a date; numbers that count from 1970 are compared with dates, too.
+    compares it with a date; numbers that count from 1970 are compared with dates, too. Of other texts the blanks around
+    them do not count.
+
+    Args:
+        sources: The files.
+        condition: As the settings have it.
+        ids: Columns of ids, which are compared with quoted text as the ids that they are read as.
 
     Raises:
         ProjectError: it is no condition on single rows, names no column of the log, or compares what cannot be.
@@ -68,7 +74,11 @@ def row_conditions(sources: Sequence[TableFile], condition: str) -> list[RowCond
             column_in(list(sources), name, "data.where")
         if not names:
             raise DataError("it names no column of the log")
-        typed = [_typed(sources, name, _compared(condition, name)) for name in names]
+        typed = [
+            _ids(sources, name) if name in ids and kinds == {"text"} else _typed(sources, name, kinds)
+            for name in names
+            for kinds in (_compared(condition, name),)
+        ]
     except ProjectError:
         raise
     except (EagerError, *_REFUSED) as error:
@@ -88,17 +98,22 @@ def _refused(condition: str, error: BaseException) -> ProjectError:
 
 
 def _compared(condition: str, name: str) -> set[str]:
-    """What a column is compared with: `date`, `text`, `number`."""
+    """What a column is compared with: `date`, `text`, `number`; `size` where it is with a text by more or less."""
     column = rf'(?:"{re.escape(name)}"|\b{re.escape(name)}\b)'
     sign = r"\s*(?:<=|>=|<>|!=|==|=|<|>|(?:NOT\s+)?(?:I?LIKE|IN|BETWEEN))\s*\(?\s*"
     some = rf"{_LITERAL}(?:\s*,\s*{_LITERAL})*"
     found = re.findall(rf"(?i){column}{sign}({some})", condition)
     found += re.findall(rf"(?i){column}\s*(?:NOT\s+)?BETWEEN\s+({_LITERAL}\s+AND\s+{_LITERAL})", condition)
     found += re.findall(rf"(?i)({_LITERAL})\s*(?:<=|>=|<>|!=|==|=|<|>)\s*{column}", condition)
-    kinds = set()
-    for literal in re.findall(_LITERAL, " ".join(found)):
-        kinds.add("date" if _DATE.fullmatch(literal) else "text" if literal.startswith("'") else "number")
-    return kinds
+    kinds = {_kind(literal) for literal in re.findall(_LITERAL, " ".join(found))}
+    sized = re.findall(rf"(?i){column}\s*(?:<=?|>=?)(?!>)\s*({_LITERAL})", condition)
+    sized += re.findall(rf"(?i){column}\s*(?:NOT\s+)?BETWEEN\s+({_LITERAL})", condition)
+    sized += re.findall(rf"(?i)({_LITERAL})\s*(?<!<)(?:<=?|>=?)(?!>)\s*{column}", condition)
+    return kinds | ({"size"} if "text" in map(_kind, sized) else set())
+
+
+def _kind(literal: str) -> str:
+    return "date" if _DATE.fullmatch(literal) else "text" if literal.startswith("'") else "number"
 
 
 def _typed(sources: Sequence[TableFile], name: str, compared: set[str]) -> list[pl.Expr]:
@@ -107,7 +122,7 @@ def _typed(sources: Sequence[TableFile], name: str, compared: set[str]) -> list[
     Raises:
         DataError: it is compared with what it does not hold.
     """
-    plain = [pl.col(name)] * len(sources)
+    plain: list[pl.Expr] = [pl.col(name)] * len(sources)
     if "number" in compared and compared & {"date", "text"}:
         raise DataError(f'it compares "{name}" with numbers and with quoted text')
     kinds = [schema_of(source, [name])[name] for source in sources]
@@ -118,9 +133,13 @@ def _typed(sources: Sequence[TableFile], name: str, compared: set[str]) -> list[
             raise DataError(f"it compares \"{name}\", which holds times, with a number; write a date: '2025-01-31'")
         return plain
     numbers = all(kind.is_numeric() for kind in kinds) or _all_numbers(sample)
+    timed = sample.dtype == pl.String and len(sample) > 0 and "%" in time_format(sample)
+    if "size" in compared and (numbers or timed):
+        what, how = ("times", "'2025-01-31'") if timed and not numbers else ("numbers", "them without quotes")
+        raise DataError(f'it compares "{name}", which holds {what}, with quoted text by size; write {how}')
     if "date" in compared and numbers:
         return _counted_times(sources, name, sample)
-    if "date" in compared and sample.dtype == pl.String and len(sample) and "%" in time_format(sample):
+    if "date" in compared and timed:
         readings = order_readings(sources, name)
         return [one.expression.cast(pl.Datetime("us")).alias(name) for one in readings]
     if numbers and not compared & {"date", "text"}:
@@ -129,7 +148,13 @@ def _typed(sources: Sequence[TableFile], name: str, compared: set[str]) -> list[
     if "number" in compared and len(sample) and not all(kind.is_numeric() or kind == pl.Boolean for kind in kinds):
         odd = sample.filter(~_is_number(sample)).unique(maintain_order=True).head(2).to_list()
         raise DataError(f'it compares "{name}" with a number, and the column holds text, e.g. {odd}; quote the number')
-    return plain
+    trimmed, texts = pl.col(name).cast(pl.String).str.strip_chars().alias(name), (pl.String, pl.Categorical, pl.Enum)
+    return [trimmed if kind in texts else pl.col(name) for kind in kinds]
+
+
+def _ids(sources: Sequence[TableFile], name: str) -> list[pl.Expr]:
+    """A column of ids as the text that its ids are."""
+    return [id_expr(name, schema_of(source, [name])[name], str(source.path)) for source in sources]
 
 
 def _all_numbers(sample: pl.Series) -> bool:

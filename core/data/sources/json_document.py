@@ -18,7 +18,8 @@ from core.data.sources.json_lines import parse_object, plain_text
 from core.errors import DataError
 
 _OPENS_DOCUMENT = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]')
-_MOST_COLUMNS = 100
+_MOST_COLUMNS, _CALLED = 100, 500
+"""Columns that stand side by side, at most; the score from which a name says what a column is."""
 _LARGEST = 1 << 27
 """Bytes of a packed file's content, all of which is in memory at once."""
 
@@ -28,7 +29,7 @@ class JsonDocument(TableFile):
     """A file that is one JSON value; the whole of it is in memory while it is read.
 
     A record for each object of an array; for each item of a list by user (`user_id`, `item_id`, in the order of the
-    list); for each object by item (`item_id` and its keys).
+    list); for each object by item (`item_id` and its keys), or by a number of the row, where its keys name the item.
     """
 
     format: ClassVar[str] = "json"
@@ -130,7 +131,9 @@ def _layout(value: Any) -> list[dict[str, Any] | None] | None:
     inner = [row for row in rows if isinstance(row, list | dict)]
     if len(inner) == 1 and isinstance(inner[0], list) and inner[0] and all(isinstance(one, dict) for one in inner[0]):
         return list(inner[0])  # an answer of a server: {"status": "ok", "data": [...]}
-    named = len(value) <= _MOST_COLUMNS and any(role_score(name, role) for name in value for role in ("user", "item"))
+    named = len(value) <= _MOST_COLUMNS and any(
+        role_score(name, role) > _CALLED for name in value for role in ("user", "item")
+    )
     if all(isinstance(row, list) for row in rows):
         if named and len({len(row) for row in rows}) == 1:  # columns as lists
             return [dict(zip(value, cells, strict=True)) for cells in zip(*rows, strict=True)]
@@ -140,7 +143,16 @@ def _layout(value: Any) -> list[dict[str, Any] | None] | None:
     if all(isinstance(row, dict) for row in rows):
         if named and all(list(row) == list(rows[0]) for row in rows):  # columns by row number, as pandas writes them
             return [{name: value[name][number] for name in value} for number in rows[0]]
-        return [
-            {"item_id": item, **{str(k): v for k, v in row.items() if k != "item_id"}} for item, row in value.items()
-        ]
+        return _by_key(value)
     return None
+
+
+def _by_key(value: dict[str, dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """Objects by a key, which is the item's id unless they have one of their own, as behind pandas' row numbers."""
+    own = max((name for row in value.values() for name in row), key=lambda name: role_score(name, "item"), default="")
+    ids = [str(row.get(own, key)) for key, row in value.items()]
+    # Beside a key that is no number, and in words, it says something else: {"B01": {"parent_asin": "B00"}}.
+    sure = own == "item_id" or (all(map(str.isdecimal, value)) and not any(" " in one for one in ids))
+    if sure and role_score(own, "item") > _CALLED and ids != list(value):
+        return list(value.values())
+    return [{"item_id": key, **{k: v for k, v in row.items() if k != "item_id"}} for key, row in value.items()]

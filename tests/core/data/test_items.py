@@ -149,6 +149,7 @@ def test_a_column_called_text_or_title_is_replaced_by_the_clean_one(make: MakePr
         ("5 < 6 and 7 > 3", "5 < 6 and 7 > 3"),
         ("  a\t b\r\n\u00a0c\u200b ", "a b c"),
         ("&lt;i&gt;x&lt;/i&gt;", "x"),
+        ("Phone&microphone ?id=1&copy=1&region=US", "Phone&microphone ?id=1&copy=1&region=US"),
         ("['Beauty', 'Skin Care']", "Beauty, Skin Care"),
         ('[["A", "B"], ["C"]]', "A, B, C"),
         ("[New] Soap", "[New] Soap"),

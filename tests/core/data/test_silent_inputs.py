@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,16 @@ READ: dict[str, Input] = {
     "a number of the line called item_id, as Magento has it": Input(
         columns("item_id=line", "product_id=item", "created_at=when", "customer_id=user",
                 line=lambda r: NUMBERS[id(r)], when=iso), None,
+    ),
+    "rows by pandas' numbers, as to_json(orient='index') writes them": Input(
+        json.dumps({n: {"user_id": r.user, "item_id": int(r.item), "ts": r.seconds} for n, r in enumerate(ROWS)}),
+        json.dumps({n: {"item_id": i, "title": t} for n, (i, t) in enumerate(reversed(TITLES.items()), start=501)}),
+        name="log.json",
+    ),
+    "items by keys such as item_501": Input(
+        log(item=lambda r: f"item_{r.item}"),
+        json.dumps({f"item_{i}": {"title": t, "price": 3} for i, t in TITLES.items()}),
+        lists={u: [f"item_{i}" for i in t] for u, t in BY_USER.items()},
     ),
     "minutes of the day in digits beside a date": Input(
         columns("user_id=user", "item_id=item", "date=day", "time=clock", day=written("%Y-%m-%d"),
@@ -178,6 +189,33 @@ SAID: dict[str, Input] = {
     "a status of orders in German": Input(taken_back(lambda r: "storniert", "Bestellstatus", "versendet"), None,
                                           said=("Bestellstatus <> 'storniert'",)),
     "a status of people": Input(taken_back(lambda r: "married", "marital_status", "single"), None, quiet=("kinds of",)),
+    **{
+        f"some ids with other signs: {name}": Input(log(user=half(one, other)), None, lists={},
+                                                    said=('the ids in "user_id" are written in two ways',))
+        for name, (one, other) in {
+            "a hyphen": (lambda r: f"AB-{r.user}", lambda r: f"AB {r.user}"),
+            "ISBNs": (lambda r: f"978-3-16-14{r.user}-0", lambda r: f"97831614{r.user}0"),
+            "telephones": (lambda r: f"+4917{r.user}", lambda r: f"4917{r.user}"),
+            "mail": (lambda r: f"mailto:a{r.user}@x.de", lambda r: f"a{r.user}@x.de"),
+        }.items()
+    },
+    "people who come back, without times": Input(
+        table([(r.user, r.item) for r in OLDEST_FIRST for _ in range(2)], LOG_NAMES[:2]), None,
+        said=("600 rows repeat an item of their user: without times", 'data.duplicates = "keep"'),
+    ),
+    "numbers that signs tell apart": Input(log(user=lambda r: f"{r.user[:2]}-{r.user[2:]}"), None, lists={},
+                                           quiet=("in two ways",)),
+    **{
+        f"several ids in a cell, {name}": Input(
+            table([(u, form(t[k : k + 3]), k) for u, t in BY_USER.items() for k in (0, 3, 6)],
+                  ["user_id", "item_id", "timestamp"]),
+            None, lists={}, said=('cells of "item_id" seem to hold several ids',),
+        )
+        for name, form in {
+            "blanks": " ".join, "numpy": lambda t: f"[{' '.join(t)}]", "Postgres": lambda t: f"{{{','.join(t)}}}",
+            "plus": "+".join, "slashes": "/".join,
+        }.items()
+    },
     "thumbs": Input(columns("user_id=user", "item_id=item", "ts=when", "thumb=way", when=lambda r: r.seconds,
                             way=lambda r: "up" if r.rating > 2 else "down"), None, said=("thumb = 'up'",)),
     "ratings of -1 and 1": Input(log(rating=lambda r: 1 if r.rating > 2 else -1), None, said=("'rating = 1'",)),
@@ -201,6 +239,7 @@ TWO_WAYS: dict[str, tuple[Any, Any]] = {
     "curly apostrophes": (lambda r: f"O'Neill{r.user}", lambda r: f"O\u2019Neill{r.user}"),
     "dashes": (lambda r: f"A-{r.user}", lambda r: f"A\u2013{r.user}"),
     "escapes of addresses": (lambda r: f"ann lee {r.user}", lambda r: f"ann%20lee%20{r.user}"),
+    "GUIDs in braces and capitals": (lambda r: f"{{{UUID.format(r.user).upper()}}}", lambda r: UUID.format(r.user)),
     "escapes of HTML": (lambda r: f"A&B {r.user}", lambda r: f"A&amp;B {r.user}"),
     "marks of a campaign": (lambda r: f"/p/{r.user}", lambda r: f"/p/{r.user}?utm_source=mail{r.item}"),
     "addresses with and without their end": (lambda r: f"https://x.com/{r.user}/", lambda r: f"https://x.com/{r.user}"),
@@ -270,7 +309,7 @@ def test_it_is_read_as_its_plain_twin(tmp_path: Path, name: str) -> None:
     assert reading.lists == (one.lists or histories())
     assert reading.dataset.report.rejected_rows == one.rejected, reading.dataset.report.rejected
     if one.items is not None:
-        assert reading.titles == TITLES
+        assert {item.removeprefix("item_"): title for item, title in reading.titles.items()} == TITLES
     assert all(any(words in said for said in reading.said) for words in one.said), reading.said
 
 

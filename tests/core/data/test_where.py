@@ -74,11 +74,34 @@ def test_a_condition_reads_columns_as_they_are_meant(
         ("code = 7", "the column holds text, e.g. .*quote the number"),
         ("event = 1", "the column holds text"),
         ("read_csv(event) = 'a'", "no query of its own|cannot be used"),
+        ("quantity >= '3'", "holds numbers, with quoted text by size"),
+        ("quantity BETWEEN '1' AND '3'", "holds numbers, with quoted text by size"),
+        ("'3' < quantity", "holds numbers, with quoted text by size"),
+        ("ts >= '01/01/2025'", "holds times, with quoted text by size; write '2025-01-31'"),
     ],
 )
 def test_what_is_no_condition_is_refused(make: MakeProject, where: str, words: str) -> None:
     with pytest.raises(ProjectError, match=words):
         load(make(LOG, where=where))
+
+
+def test_blanks_around_a_text_do_not_count(make: MakeProject) -> None:
+    rows = "".join(f"u{n % 3},i{n},{'purchase' if n % 2 else 'purchase   '}\n" for n in range(50))
+    assert load(make("user_id,item_id,event\n" + rows, where="event = 'purchase'")).report.left_out == 0
+    report = load(make("user_id,item_id,event\n" + rows + "u1,i0, view\n", where="event <> 'view'")).report
+    assert report.left_out == 1
+
+
+@pytest.mark.parametrize("kind", ["whole", "float", "text"])
+def test_ids_are_compared_as_they_are_read(make: MakeProject, kind: str) -> None:
+    users = [n % 5 for n in range(50)]
+    columns = {"user_id": pl.Series(users), "item_id": [f"i{n}" for n in range(50)]}
+    columns["user_id"] = columns["user_id"].cast(pl.Int64 if kind == "whole" else pl.Float64)
+    frame = pl.DataFrame(columns)
+    log = frame.write_csv() if kind == "text" else frame
+    left = load(make(log, where="user_id <> '0'"))
+    assert left.report.left_out == 10 and sorted(left.users) == ["1", "2", "3", "4"]
+    assert load(make(log, where="user_id > 0")).report.left_out == 10
 
 
 def test_a_condition_that_holds_for_nobody_says_so(make: MakeProject) -> None:
