@@ -28,6 +28,16 @@ class _Known:
     sign: str
     columns: tuple[str, ...]
 
+    def fits(self, lines: Sequence[str]) -> bool:
+        """Whether all lines are rows of it; of an item table none comes twice, and most titles have letters."""
+        form = re.compile(self.line)
+        if not lines or not all(form.fullmatch(line) for line in lines):
+            return False
+        if "title" not in self.columns:
+            return True
+        keys, titles = zip(*(line.split(self.sign)[:2] for line in lines), strict=True)
+        return len(set(keys)) == len(lines) < 2 * sum(bool(re.search(r"[^\W\d]", title)) for title in titles)
+
 
 _RATINGS = ("user_id", "item_id", "rating", "timestamp")
 _KNOWN = (
@@ -39,6 +49,7 @@ _KNOWN = (
         ("item_id", "title", "release_date", "video_release_date", "imdb_url", *_GENRES),
     ),
     _Known("MovieLens 1M and 10M, ratings", rf"\d+::\d+::{_STARS}::{_TIME}", "::", _RATINGS),
+    _Known("ratings like those of MovieLens 1M, without times", rf"\d+::\d+::{_STARS}", "::", _RATINGS[:3]),
     _Known("MovieLens 1M and 10M, movies", r"\d+::(?:(?!::).)+::[\w' ()|-]+", "::", ("item_id", "title", "genres")),
     _Known("Amazon 2014, ratings", rf"{_REVIEWER},{_ASIN},{_STARS},{_TIME}", ",", _RATINGS),
     _Known(
@@ -78,8 +89,7 @@ class KnownTable(Delimited):
         text = text if head.whole else text.rpartition("\n")[0]
         lines = [line for line in text.split("\n") if line.strip()][:1000]
         for known in _KNOWN:
-            form = re.compile(known.line)
-            if lines and all(form.fullmatch(line) for line in lines):
+            if known.fits(lines):
                 return cls(head.path, known.columns, known.sign, False, "\n", layout=known.name)
         return None
 
