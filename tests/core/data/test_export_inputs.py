@@ -100,11 +100,11 @@ READ: dict[str, Input] = {
     "fixed widths": Input("".join("".join(f.ljust(12) for f in line.split(",")) + "\n" for line in LOG.splitlines())),
     "a table of Markdown": Input(
         LOG.replace(",", " | ").replace("\n", " |\n| ").replace("\n| ", "\n|---|---|---|---|\n| ", 1).rstrip("| ")
-        .join(("| ", "")), rejected=1,
+        .join(("| ", "")),
     ),
     "a table of psql": Input(
         LOG.replace(",", " | ").replace("\n", "\n---------+---------+--------+-----------\n", 1) + "(600 rows)\n",
-        rejected=2,
+        rejected=1,
     ),
     "units below the header": Input(LOG.replace("\n", "\n[-],[-],[1-5],[s]\n", 1), rejected=1),
     "a title above the header": Input("Exported by the shop\n" + LOG, said=("the line above the header",)),
