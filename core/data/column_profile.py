@@ -11,7 +11,8 @@ import polars as pl
 from core.data.clean import id_expr, text_expr, time_format
 from core.data.read import BAD, ROW, TableFile
 from core.data.roles import NAMES, is_no_text, role_score
-from core.data.times import decimal_point
+from core.data.time_values import DAY, are_clocks
+from core.data.times import decimal_point, parsed
 from core.errors import DataError, ProjectError
 
 SAMPLE_ROWS = 20_000
@@ -81,6 +82,7 @@ class ColumnProfile:
         steps: Whether all values are whole or half numbers.
         prefix: The small letters that nearly all values begin with, before a number.
         name: The column's name; `example`: one value.
+        days: Whether it holds several days and no times of day; `one_day`: times that differ, within a single day.
     """
 
     name: str
@@ -103,6 +105,8 @@ class ColumnProfile:
     times: str = ""
     steps: bool = False
     prefix: str = ""
+    days: bool = False
+    one_day: bool = False
 
 
 def profile_columns(sources: list[TableFile]) -> dict[str, ColumnProfile]:
@@ -134,6 +138,9 @@ def _profile(column: pl.Series) -> ColumnProfile:
     distinct = text.unique(maintain_order=True)
     few = distinct.head(500)
     written = "" if figures["numbers"] > 0.5 or kind.is_nested() else time_format(few)
+    times = _OF_DAY if kind == pl.Time else "dates" if kind.is_temporal() else _times(few, column.name)
+    moments = _moments(column if kind.is_temporal() else distinct, written)
+    low, high = int(moments.min() or 0), int(moments.max() or 0)  # type: ignore[arg-type]
     return ColumnProfile(
         name=column.name,
         values=frozenset(distinct),
@@ -152,9 +159,11 @@ def _profile(column: pl.Series) -> ColumnProfile:
         example=_example(column, text),
         count=len(text),
         scientific=figures["scientific"],
-        times=_OF_DAY if kind == pl.Time else "dates" if kind.is_temporal() else _times(few, column.name),
+        times=_OF_DAY if are_clocks(low, high) else times,
         steps=figures["numbers"] == 1.0 and bool(figures["steps"]),
         prefix=_prefix(few),
+        days=low < high and bool((moments % DAY == 0).all()),
+        one_day=low < high and low // DAY == high // DAY,
     )
 
 
@@ -180,6 +189,15 @@ def _text(column: pl.Series) -> pl.Series:
         # a time that no calendar holds has no words, nor has a span of time
         text = column.to_physical().cast(pl.String).alias("t")
     return text.filter((text != "").fill_null(False))
+
+
+def _moments(values: pl.Series, form: str) -> pl.Series:
+    """Dates and times in microseconds since 1970, be they typed or written in a format; empty where they are none."""
+    if values.dtype == pl.Date or isinstance(values.dtype, pl.Datetime):
+        return values.cast(pl.Datetime("us"), strict=False).cast(pl.Int64).drop_nulls()
+    if "%" not in form:
+        return pl.Series([], dtype=pl.Int64)
+    return values.to_frame("t").select(parsed(pl.col("t"), form).cast(pl.Int64)).to_series().drop_nulls()
 
 
 def _times(values: pl.Series, name: str) -> str:

@@ -57,6 +57,9 @@ def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None
         read = {name: score for name, score in read.items() if not _in_a_day(columns[name])}
     best = max(read.values(), default=0)
     names = [name for name, score in read.items() if score == best]
+    if any(columns[name].one_day for name in names):
+        # Beside days, times that all lie in one may be times of day, to which a program added the day it ran.
+        names += [name for name in read if columns[name].days and name not in names]
     if len(names) > 1:
         raise _two_times(columns, names, path)
     if names:

@@ -18,11 +18,12 @@ from core.data.data_report import DataReport, RejectedRow
 from core.data.id_numbers import ItemNumbers, first_places, positions
 from core.data.ids import missing_words
 from core.data.joined import condemning, header_again, ill_joined
-from core.data.order import OrderReading, no_times, order_readings, other_units, settled
+from core.data.order import OrderReading, order_readings, settled
 from core.data.partitions import FILE, USER, Frames, TypedRows, WorkFolder, partition_count, place
 from core.data.placeholders import item_for_nothing, user_for_nobody
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in, log_files, source_notes
+from core.data.time_values import no_times, other_units
 from core.data.times import shown
 from core.data.where import RowCondition, row_conditions
 from core.data.writings import check_writing
@@ -103,7 +104,8 @@ def read_rows(data: DataSettings, root: Path, report: DataReport, work: WorkFold
     if data.time and first is not None:
         if not clock:
             reasons += _one_unit(rows, sources, data.time)
-        reasons += [one for one in (no_times(rows.scan(), ORDER, clock),) if one is not None]
+        none = no_times(rows.scan(), ORDER, clock, f'{sources[0].path}: "{data.time}"')
+        reasons += [none] if none is not None else []
     reasons += _reasons(rows, report)
     return _numbered(rows, reasons, sources, data, report, clock, work.path if count > 1 else None)
 

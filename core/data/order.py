@@ -15,28 +15,10 @@ from core.errors import DataError
 SAMPLE_ROWS = 2000
 _FEW = 0.01
 """A share of rows that is small enough to be bad rows rather than a second way to write times."""
-_MAIN = 0.5
-"""The share of times that must lie between 1980 and 2100 before others are taken for none."""
-_MICROSECONDS = 86_400_000_000
-_EMPTY_DAYS = (-719_162, -25_569, -25_568, -25_567, 0, 2_932_896)
-"""Days since 1970 that mean that there is none: 0001-01-01, 1899-12-30 to 1900-01-01, 1970-01-01 and 9999-12-31."""
-_FIRST_DAY, _LAST_DAY = 315_532_800_000_000, 4_102_444_800_000_000
 _CUT_OFF = r"^\d(?:[.,]\d{1,6})?[eE]\+?(?:0?9|1\d)$"
 """Counts of time in scientific notation with so few digits that they are hours off."""
 _FLOAT32_BITS = 24
 """Whole numbers of so many bits are exact in a float of 32."""
-_SHARED = 0.95
-"""The share of numbers that must look like times before their unit is looked at."""
-_UNITS = (
-    ("days since 1900 (Excel)", 25_569, 73_051),
-    ("days written YYYYMMDD", 19_800_101, 21_000_101),
-    ("seconds since 1970", 315_532_800, 4_102_444_800),
-    ("milliseconds since 1970", 315_532_800_000, 4_102_444_800_000),
-    ("times written YYYYMMDDhhmmss", 19_800_101_000_000, 21_000_101_000_000),
-    ("microseconds since 1970", 315_532_800_000_000, 4_102_444_800_000_000),
-    ("nanoseconds since 1970", 315_532_800_000_000_000, 4_102_444_800_000_000_000),
-)
-"""Numbers that say a time between 1980 and 2100, by how they count; no two overlap."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +28,8 @@ class OrderReading:
     Attributes:
         source: The file.
         name: The column.
-        how: `integer`, `number`, `time` (the type is a time), a time format, or empty where there are no values.
+        how: `integer`, `number`, `time` or `time, zoned` (the type is one), a time format, or empty where there are no
+            values.
         expression: The values: Int64 (microseconds of UTC for clock times) or Float64; null where one is written
             otherwise.
     """
@@ -59,7 +42,7 @@ class OrderReading:
     @property
     def clock(self) -> bool:
         """Whether the values are microseconds since 1970."""
-        return self.how == "time" or "%" in self.how
+        return self.how.startswith("time") or "%" in self.how
 
 
 def order_readings(sources: Sequence[TableFile], name: str) -> list[OrderReading]:
@@ -156,7 +139,9 @@ def _reading(source: TableFile, name: str, sample: pl.Series | None) -> OrderRea
         if kind.is_numeric():
             return OrderReading(source, name, "number", number_expr(name, kind, str(source.path)))
         if kind == pl.Date or isinstance(kind, pl.Datetime):
-            return OrderReading(source, name, "time", column.cast(pl.Datetime("us")).cast(pl.Int64).alias(name))
+            # Without a zone they are those of some place, and cannot be compared with times of UTC.
+            how = "time, zoned" if isinstance(kind, pl.Datetime) and kind.time_zone else "time"
+            return OrderReading(source, name, how, column.cast(pl.Datetime("us")).cast(pl.Int64).alias(name))
         raise DataError(f'{source.path}: the column "{name}" holds {kind_words(kind)}, not times')
     if not len(sample):
         return OrderReading(source, name, "", pl.lit(None, pl.Int64).alias(name))
@@ -250,80 +235,8 @@ def _example(reading: OrderReading) -> str:
     read = reading.expression.is_not_null()
     shows = pl.col(reading.name).filter(read).head(1).alias("text"), pl.col(ROW).filter(read).head(1).alias("row")
     rows = collect(reading.source, [reading.name], *shows)
-    how = {"integer": "a number", "time": "a typed time", "number": "a number"}.get(reading.how, shown(reading.how))
+    words = {"time": "a typed time without a zone", "time, zoned": "a typed time with a zone"}
+    how = {"integer": "a number", "number": "a number", **words}.get(reading.how, shown(reading.how))
     if not rows.height:
         return how
     return f'row {rows["row"][0]}: "{str(rows["text"][0])[:40]}" ({how})'
-
-
-@dataclass(frozen=True)
-class OtherUnits:
-    """Times as numbers that count in two units, such as seconds and milliseconds.
-
-    Attributes:
-        rows: Which rows count otherwise than most.
-        count: How many these are; `total`: how many rows there are.
-        most: What most count, in words; `second`: what these do.
-    """
-
-    rows: pl.Expr
-    count: int
-    total: int
-    most: str
-    second: str
-
-    @property
-    def systematic(self) -> bool:
-        """Whether they are too many to be bad rows."""
-        return self.count > max(1, _FEW * self.total)
-
-
-def no_times(rows: pl.LazyFrame, name: str, clock: bool) -> pl.Expr | None:
-    """Why a value says no time, where most say one between 1980 and 2100; null where it does.
-
-    Numbers outside these years are what was cut off or stands for none (`0`, `-1`); of dates only those that programs
-    write where there is none: the first and the last day of their calendars.
-
-    Args:
-        rows: The log.
-        name: The column, Int64 or Float64.
-        clock: Whether it is in microseconds since 1970 that were dates.
-
-    Returns:
-        None where there is no such value.
-    """
-    value = pl.col(name)
-    inside = {unit: (value >= low) & (value < high) for unit, low, high in _UNITS}
-    if clock:
-        inside = {"": (value >= _FIRST_DAY) & (value < _LAST_DAY)}
-        odd = pl.any_horizontal(value // _MICROSECONDS == day for day in _EMPTY_DAYS)
-    else:
-        odd = ~pl.any_horizontal(inside.values())
-    counts = [mask.sum().alias(f"{unit} ") for unit, mask in inside.items()]
-    sums = rows.select(odd.sum().alias("odd"), value.count().alias("all"), *counts)
-    figures = sums.collect(engine="streaming").row(0, named=True)
-    most = max(inside, key=lambda unit: figures[f"{unit} "] or 0)
-    if not figures["odd"] or (figures[f"{most} "] or 0) <= _MAIN * figures["all"]:
-        return None
-    if clock:
-        day = value.cast(pl.Datetime("us")).dt.date()
-        return pl.when(odd).then(pl.format("the time {}, which stands for none", day))
-    return pl.when(odd).then(pl.lit(f"a time before 1980 or after 2100 among {most}"))
-
-
-def other_units(rows: pl.LazyFrame, name: str) -> OtherUnits | None:
-    """The rows whose times count in another unit than most; None where all count alike, or are no times.
-
-    Args:
-        rows: The log.
-        name: The column, Int64 or Float64.
-    """
-    value = pl.col(name)
-    inside = {unit: (value >= low) & (value < high) for unit, low, high in _UNITS}
-    sums = rows.select(pl.len().alias("rows"), value.count().alias("values"), **{n: e.sum() for n, e in inside.items()})
-    figures = sums.collect(engine="streaming").row(0, named=True)
-    counts = sorted(((int(figures[unit] or 0), unit) for unit in inside if figures[unit]), key=lambda one: -one[0])
-    if len(counts) < 2 or sum(count for count, _ in counts) < _SHARED * figures["values"]:
-        return None
-    others = pl.any_horizontal(inside[unit] for _, unit in counts[1:]).fill_null(False)
-    return OtherUnits(others, sum(n for n, _ in counts[1:]), figures["rows"], counts[0][1], counts[1][1])
