@@ -20,8 +20,8 @@ from core.data.column_profile import (
     no_header,
     profile_columns,
 )
-from core.data.guess_columns import BACKWARDS
 from core.data.guessed import shell_word
+from core.data.order_doubts import other_beginning, unused_orders
 from core.data.read import TableFile, first_line
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
@@ -35,8 +35,6 @@ from core.settings import MIN_EVALUATED, DataSettings
 _LOOKED_AT = 2000
 _RATINGS = 21
 """Writings of ratings: ten stars and their halves."""
-_PARTS, _MOST_DAYS = frozenset({"year", "month", "day", "hour", "minute", "second"}), 31
-"""Words of columns that hold a part of a date; a day of a larger number counts them."""
 _CALENDARS = {"the Buddhist calendar of Thailand": -543, "the Persian calendar": 621}
 _ZONE_NAMES = frozenset({"tz", "timezone", "timezoneid", "timezonename", "eventtimezone", "usertimezone"})
 _MANY, _OFTEN, _SHARED = 20, 0.2, 0.5
@@ -84,7 +82,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
             )
     said += (
         _unused_times(data, log)
-        + _unused_orders(data, log)
+        + unused_orders(data, sources[0], log)
         + _two_readings(data, sources[0], log)
         + _half_days(data, log)
         + _other_users(data, sources[0], log)
@@ -92,6 +90,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         + _unused_ratings(data, log)
         + _one_time(data, log)
         + _other_years(data, log)
+        + other_beginning(data, log)
         + _amounts(data, log)
         + _no_years(data, log)
         + _zones(data, log)
@@ -157,26 +156,6 @@ def _unused_times(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[
         "the order is that of the file: set data.time to use one"
     )  # fmt: skip
     return [f"not used, though it looks like times: {', '.join(left)}; {order}"]
-
-
-def _unused_orders(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
-    """Of a log in the order of its file: columns of parts of dates or of counted days, or called after an order."""
-    if data.time or data.position:
-        return []
-    used = (data.user, data.item, data.rating)
-    words = {name: set(plain(name).split("_")) for name in log if name not in used and log[name].filled}
-    parts = [name for name, own in words.items() if own & _PARTS and is_number(log[name]) and not is_clock(log[name])]
-    together = {"year", "month"} <= {word for name in parts for word in words[name]}
-    left = [name for name in parts if together or ("day" in words[name] and log[name].high > _MOST_DAYS)]
-    left += [name for name in words if "week" in words[name] and is_number(log[name]) and name not in left]
-    left += [name for name in words if role_score(name, "position") > 500 or words[name] & BACKWARDS]
-    if not left:
-        return []
-    shown = ", ".join(f"{name} (e.g. {log[name].example})" for name in left)
-    return [
-        f"the order is that of the file, though it may stand in other columns: {shown}; write the times into one "
-        "column as 2024-12-31 23:59:59, or set data.position to whole numbers that rise"
-    ]
 
 
 def _unused_ratings(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:

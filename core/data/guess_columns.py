@@ -19,6 +19,7 @@ _CLEARLY = 0.2  # so much more of its values must stand in the item table than o
 _LABELS = 12  # a column of so few words without digits holds kinds of events, countries or the like
 _NO_ORDER = frozenset({"dow", "day", "weekday", "hour", "week", "month", "year", "id", "status", "type", "total",
                        "value", "price", "amount", "qty", "quantity", "count", "size"})  # fmt: skip
+_BASKETS = frozenset({"order", "visit", "session"})
 BACKWARDS = frozenset({"recency", "ago", "age", "since", "reverse", "reversed", "desc"})
 _MEASURES = frozenset({"pages", "count", "counts", "quantity", "qty", "price", "amount", "total", "cost", "revenue",
                        "discount", "age", "duration", "length", "size", "weight", "height", "width", "year", "month",
@@ -53,7 +54,10 @@ def log_columns(
     take("rating", _by_name("rating", rated))
     take("item", _by_overlap(_may_be_ids(free), table))
     if "time" not in columns:
-        ordering = {name: column for name, column in free.items() if is_order(column) and _may_order(column)}
+        ordering = {
+            name: column for name, column in free.items()
+            if is_order(column) and _may_order(column) and not (_is_basket(column) and "user" not in columns)
+        }  # fmt: skip
         take("position", _by_name("position", ordering))
     if "user" not in columns and "item" not in columns:
         for role, guess in _by_prefixes(_may_be_ids(free)).items():
@@ -90,7 +94,15 @@ def _by_name(role: str, columns: Mapping[str, ColumnProfile]) -> Guess | None:
 
 def _may_order(column: ColumnProfile) -> bool:
     """Whether a column called after an order says what came first: not its weekday, its hour, its amount or its age."""
-    return not set(plain(column.name).split("_")) & (_NO_ORDER | BACKWARDS)
+    if set(plain(column.name).split("_")) & (_NO_ORDER | BACKWARDS):
+        return False
+    return not _is_basket(column) or column.low <= 1  # counted for each user, and not by the shop
+
+
+def _is_basket(column: ColumnProfile) -> bool:
+    """Whether a column numbers orders or visits, be it for each user or as their ids."""
+    words = set(plain(column.name).split("_"))
+    return "number" in words and bool(words & _BASKETS)
 
 
 def _by_shared_name(columns: Mapping[str, ColumnProfile], table: Mapping[str, ColumnProfile]) -> Guess | None:

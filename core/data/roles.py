@@ -61,7 +61,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
              "tidpunkt", "dato",
              "czas", "cas", "дата", "время", "时间", "时间戳", "日期", "日時", "日付", "時刻", "시간"),
     "position": ("position", "pos", "order", "sequence", "seq", "step", "index", "ordinal", "rank", "nth",
-                 "position_in_history", "item_order", "event_number"),
+                 "position_in_history", "item_order", "event_number", "sequence_number", "seqnum", "order_number",
+                 "visit_number", "session_number", "click_number", "timestep", "turn"),
     "rating": ("rating", "overall", "score", "stars", "star_rating", "rate", "preference", "bewertung", "note",
                "sterne", "puntuacion", "valoracion", "calificacion", "voto", "valutazione", "nota", "avaliacao",
                "beoordeling", "betyg", "ocena", "оценка", "реитинг", "评分", "評価", "평점"),
@@ -121,6 +122,8 @@ def role_score(name: str, role: str) -> int:
     words = written.split("_")
     whole = [number for number, known in enumerate(names) if len(known) > 2 and known in words]
     coded = role not in ("user", "item", "time", "rating") and is_no_text(name)
+    if role == "position" and words[-1] == "number":
+        coded = False  # which says of an order that it is one
     return 500 - whole[0] if whole and not coded else 0
 
 
