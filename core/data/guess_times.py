@@ -53,7 +53,7 @@ def named_time(columns: Mapping[str, ColumnProfile], path: Path) -> Guess | None
         name: score for name, score in scored.items()
         if is_time(columns[name]) and (score > 500 or is_clock(columns[name]))
     }  # fmt: skip
-    if any(columns[name].dates for name in read):  # beside dates, numbers of less than a day are times of the day
+    if any(is_clock(columns[name]) for name in read):  # beside dates, numbers of less than a day are times of the day
         read = {name: score for name, score in read.items() if not _in_a_day(columns[name])}
     best = max(read.values(), default=0)
     names = [name for name, score in read.items() if score == best]

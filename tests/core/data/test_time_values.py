@@ -57,6 +57,13 @@ def test_times_of_day_of_a_workbook_give_way_to_dates(tmp_path: Path) -> None:
         read(tmp_path / "named", book, name="log.xlsx", time="Time")
 
 
+def test_days_and_shares_of_a_day_as_a_spreadsheet_counts(tmp_path: Path) -> None:
+    day, share = lambda row: row.seconds // 86400 + 25569, lambda row: row.seconds % 86400 / 86400
+    text = columns("Date=day", "Time=share", "user_id=user", "item_id=item", day=day, share=share)
+    reading = read(tmp_path, text)
+    assert reading.settings.time == "Date" and reading.lists == histories()
+
+
 def test_typed_times_of_day_give_way_to_dates(tmp_path: Path) -> None:
     days = [row.when.date() for row in ROWS]
     clocks = [datetime.combine(date(1970, 1, 1), row.when.time()) for row in ROWS]
