@@ -26,6 +26,7 @@ from core.data.read import TableFile, first_line
 from core.data.roles import plain, role_score
 from core.data.row_kinds import row_kinds
 from core.data.sniff import item_files, log_files
+from core.data.sources.nested_histories import NestedHistories
 from core.data.split import Split
 from core.data.times import plain_digits, same_look, shown
 from core.data.titles import title_column
@@ -41,6 +42,8 @@ _MANY, _OFTEN, _SHARED = 20, 0.2, 0.5
 """Rows of which something can be said; a share of values; a share of ids that stand in both places."""
 _CLOCK_TIMES, _HOURS, _FEWER, _MOSTLY = 100, 12, 0.9, 0.7
 """Times of day that are enough to tell, the hours of a clock, shares that are clearly fewer and most."""
+_FEW_IDS = 12
+"""Values of which fewer can be ids by chance."""
 _AT = re.compile(r"_(at|date|time|timestamp)$")
 _ID_NAME = re.compile(r"(^|_)(u?id|ids|uuid|guid|key|hash|nr|no|number|e?_?mail)$")
 _VISIT = re.compile(r"session|order|visit|device|cookie|basket|cart|invoice")
@@ -86,7 +89,7 @@ def _doubts(data: DataSettings, root: Path) -> list[str]:
         + _two_readings(data, sources[0], log)
         + _half_days(data, log)
         + _other_users(data, sources[0], log)
-        + _histories(data, log)
+        + _histories(data, sources[0], log)
         + _unused_ratings(data, log)
         + _one_time(data, log)
         + _other_years(data, log)
@@ -338,18 +341,25 @@ def _other_users(data: DataSettings, source: TableFile, log: Mapping[str, Column
     return []
 
 
-def _histories(data: DataSettings, log: Mapping[str, ColumnProfile]) -> list[str]:
-    """Whether cells beside an item hold the items before it, as in RecBole's `item_id_list`."""
+def _histories(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:
+    """Whether cells hold the items before one, as in RecBole's `item_id_list`, or the one after a list."""
     known = log[data.item].values if data.item in log else frozenset()
+    beside = source.around if isinstance(source, NestedHistories) else ()
     for name, column in log.items():
-        if name in (data.user, data.item, data.time, data.position) or is_clock(column):
+        if name in (data.user, data.item, data.time, data.position, data.rating) or is_clock(column):
             continue
+        ids = column.values
+        if name in beside and len(ids) >= _FEW_IDS and len(ids & known) >= _MOSTLY * len(ids):
+            return [
+                f'"{name}" holds ids of "{data.item}", e.g. {column.example}: where it is what came after the list, it is '
+                "not read; write it into the list"
+            ]
         cells = [[part.strip(" '\"[]()") for part in re.split(r"[ ,;|]+", value)] for value in column.values]
         cells = [cell for cell in cells if len(cell) > 1]
         if len(cells) < max(_MANY, _SHARED * len(column.values)):
             continue
-        ids = [one for cell in cells for one in cell]
-        if sum(one in known for one in ids) >= _MOSTLY * len(ids):
+        parts = [one for cell in cells for one in cell]
+        if sum(one in known for one in parts) >= _MOSTLY * len(parts):
             return [
                 f'cells of "{name}" hold ids of "{data.item}", several each, e.g. {column.example}: where a row is a '
                 "history and what came next, what stands there alone is not read; write a row for each interaction"

@@ -199,6 +199,12 @@ SAID: dict[str, Input] = {
             "mail": (lambda r: f"mailto:a{r.user}@x.de", lambda r: f"a{r.user}@x.de"),
         }.items()
     },
+    "what came next beside a list": Input(
+        "".join(json.dumps({"user_id": u, "history": t[:-1], "target": t[-1], "age": len(t)}) + "\n"
+                for u, t in BY_USER.items()),
+        None, name="log.jsonl", lists={u: t[:-1] for u, t in BY_USER.items()},
+        said=('"target" holds ids of "item_id"',), quiet=('"age"',),
+    ),
     "people who come back, without times": Input(
         table([(r.user, r.item) for r in OLDEST_FIRST for _ in range(2)], LOG_NAMES[:2]), None,
         said=("600 rows repeat an item of their user: without times", 'data.duplicates = "keep"'),
