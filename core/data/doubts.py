@@ -351,8 +351,8 @@ def _histories(data: DataSettings, source: TableFile, log: Mapping[str, ColumnPr
         ids = column.values
         if name in beside and len(ids) >= _FEW_IDS and len(ids & known) >= _MOSTLY * len(ids):
             return [
-                f'"{name}" holds ids of "{data.item}", e.g. {column.example}: where it is what came after the list, it is '
-                "not read; write it into the list"
+                f'"{name}" holds ids of "{data.item}", e.g. {column.example}: where it is what came after the list, it '
+                "is not read; write it into the list"
             ]
         cells = [[part.strip(" '\"[]()") for part in re.split(r"[ ,;|]+", value)] for value in column.values]
         cells = [cell for cell in cells if len(cell) > 1]
