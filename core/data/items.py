@@ -13,6 +13,7 @@ from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
+from core.data.joined import OTHER_HEADER, ill_joined, item_header_again
 from core.data.read import BAD, ROW, TableFile
 from core.data.sniff import column_in, open_table, source_notes
 from core.data.titles import title_column
@@ -151,17 +152,26 @@ def _read(source: TableFile, key: str) -> pl.DataFrame:
     where = str(source.path)
     frame = source.table(key=key)
     if not source.typed:
-        frame = frame.with_columns(_numbers(frame[name]) for name in source.columns if name != key)
+        texts = [name for name in source.columns if frame.schema[name] == pl.String]
+        if key in texts:
+            frame = frame.with_columns(pl.coalesce(BAD, item_header_again(key, texts)).alias(BAD))
+        again = frame.filter(pl.col(BAD) == OTHER_HEADER)
+        if again.height:
+            raise ill_joined(source.path, again[ROW][0], OTHER_HEADER)
+        good = frame[BAD].is_null()
+        frame = frame.with_columns(_numbers(frame[name], good) for name in source.columns if name != key)
     return frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))
 
 
-def _numbers(text: pl.Series) -> pl.Series:
-    """A text column as numbers where every value is one and none would change, as `007` would."""
+def _numbers(column: pl.Series, good: pl.Series) -> pl.Series:
+    """A text column as numbers where every value of the good rows is one and none would change, as `007` would."""
+    text = column.filter(good)
     if text.dtype != pl.String or text.null_count() == len(text):
-        return text
+        return column
     if text.str.contains(r"^-?(0|[1-9]\d{0,17})$").all():
-        return text.cast(pl.Int64)
-    return text.cast(pl.Float64) if text.str.contains(r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$").all() else text
+        return column.cast(pl.Int64, strict=False)
+    whole = text.str.contains(r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$").all()
+    return column.cast(pl.Float64, strict=False) if whole else column
 
 
 def _text_of(rows: pl.DataFrame, name: str, where: str) -> pl.Series:
