@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from core.data.addresses import on_disk
-from core.data.column_profile import ColumnProfile, headless, no_header, profile_columns
+from core.data.column_profile import SAMPLE_ROWS, ColumnProfile, headless, no_header, profile_columns
 from core.data.data_report import DataReport
 from core.data.guess_columns import LOG_ROLES, log_columns
 from core.data.guess_items import item_key, text_columns, text_reason
@@ -17,6 +19,7 @@ from core.data.guess_times import finer_time
 from core.data.guessed import Guess
 from core.data.k_core import build_log
 from core.data.log import read_rows
+from core.data.read import BAD, ROW
 from core.data.row_kinds import row_kinds
 from core.data.sniff import open_table, table_files
 from core.errors import DataError, ProjectError
@@ -118,6 +121,13 @@ def _profiles(path: Path, key: str, encoding: str, names: Sequence[str], inner: 
     if any("\ufffd" in name for name in columns):
         raise DataError(f"{path}: the column names are not UTF-8", "Convert it: iconv -f latin1 -t utf-8 OLD > NEW")
     if columns and not any(column.filled for column in columns.values()):
+        rows = sources[0].table(rows=SAMPLE_ROWS).filter(pl.col(BAD).is_not_null())
+        if rows.height:
+            raise DataError(
+                f"{sources[0].path}: no row can be read; the first, row {rows[ROW][0]}: {rows[BAD][0]}",
+                f"The columns were taken to be: {', '.join(columns)[:200]}. See that the first line names them all, no "
+                "other line stands above it, and quotes protect whole fields.",
+            )
         raise DataError(f"{path}: the table has no values", "Name the file that holds the rows.")
     return columns
 
