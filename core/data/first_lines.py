@@ -77,7 +77,9 @@ def header_of(lines: Sequence[str], delimiter: str) -> list[str]:
     if delimiter == " ":
         return _words(lines[0])
     try:
-        return next(_split(lines, delimiter)) if len(delimiter) == 1 else lines[0].split(delimiter)
+        if len(delimiter) > 1:
+            return [_bare(field.strip()) for field in lines[0].split(delimiter)]
+        return next(_split(lines, delimiter))
     except csv.Error:
         return lines[0].split(delimiter)
 
@@ -111,8 +113,11 @@ def row_names(lines: Sequence[str], delimiter: str, width: int) -> Literal["", "
 
 def _words(line: str) -> list[str]:
     """What blanks part; quotes protect them, and R writes a backslash before one inside."""
-    words = _WORD.findall(line.replace('\\"', '""'))
-    return [word[1:-1].replace('""', '"') if len(word) > 1 and word[0] == word[-1] == '"' else word for word in words]
+    return [_bare(word) for word in _WORD.findall(line.replace('\\"', '""'))]
+
+
+def _bare(field: str) -> str:
+    return field[1:-1].replace('""', '"') if len(field) > 1 and field[0] == field[-1] == '"' else field
 
 
 def _split(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from core.data.arrays import Int32
 from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
 from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
-from core.data.joined import OTHER_HEADER, ill_joined, item_header_again
+from core.data.joined import without_headers
 from core.data.read import BAD, ROW, TableFile
 from core.data.sniff import column_in, open_table, source_notes
 from core.data.titles import title_column
@@ -152,12 +152,7 @@ def _read(source: TableFile, key: str) -> pl.DataFrame:
     where = str(source.path)
     frame = source.table(key=key)
     if not source.typed:
-        texts = [name for name in source.columns if frame.schema[name] == pl.String]
-        if key in texts:
-            frame = frame.with_columns(pl.coalesce(BAD, item_header_again(key, texts)).alias(BAD))
-        again = frame.filter(pl.col(BAD) == OTHER_HEADER)
-        if again.height:
-            raise ill_joined(source.path, again[ROW][0], OTHER_HEADER)
+        frame = without_headers(frame, key, source.path)
         good = frame[BAD].is_null()
         frame = frame.with_columns(_numbers(frame[name], good) for name in source.columns if name != key)
     return frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))

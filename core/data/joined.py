@@ -8,11 +8,13 @@ from pathlib import Path
 
 import polars as pl
 
+from core.data.read import BAD, ROW
 from core.errors import DataError
 
 TWO_LINE_ENDS = "a line in which others end in another way (CR)"
 OTHER_HEADER = "a header with the columns in another order"
 _DRAWN = r"^[-=]{2,}$"
+_WHY = "\x00why"
 _TYPE = r":(token|token_seq|float|float_seq)$"
 
 
@@ -32,23 +34,36 @@ def header_again(user: str, item: str, names: Sequence[str]) -> pl.Expr:
     return _reason(same, turned, drawn)
 
 
-def item_header_again(key: str, names: Sequence[str]) -> pl.Expr:
-    """Why a row of an item table is a header, as `header_again` says it.
+def without_headers(table: pl.DataFrame, key: str, path: Path) -> pl.DataFrame:
+    """An item table as it was read, in which headers among the rows are bad rows.
 
     Args:
+        table: Its columns, those of text being the file's own, and `ROW` and `BAD`.
         key: The column of the ids.
-        names: All columns.
+        path: The file.
+
+    Raises:
+        DataError: from one of them on the columns change places.
     """
-    texts = {name: pl.col(name).cast(pl.String).str.strip_chars().str.replace(_TYPE, "") for name in names}
+    names = [name for name, kind in table.schema.items() if kind == pl.String and name not in (BAD, ROW)]
+    if key not in names:
+        return table
     words = [name for name in names if len(name) > 2 and any(letter.isalpha() for letter in name)]
+    texts = {name: pl.col(name).str.strip_chars().str.replace(_TYPE, "") for name in names}
     # A name that stands in the header twice has its number behind it.
     own = {name: texts[name].is_in([name, re.sub(r"_\d+$", "", name)]).fill_null(False) for name in names}
-    name_of = {name: own[name] | texts[name].is_in(words).fill_null(False) for name in names}
-    others = [name for name in names if name != key]
-    header = name_of[key] & pl.any_horizontal(name_of[name] for name in others) if others else own[key]
-    same = pl.all_horizontal(own[name] | ~name_of[name] for name in names)
-    drawn = pl.all_horizontal(text.str.contains(_DRAWN).fill_null(False) for text in texts.values())
-    return _reason(header & same, header, drawn)
+    a_name = {name: own[name] | texts[name].is_in(words).fill_null(False) for name in names}
+    drawn = {name: texts[name].str.contains(_DRAWN).fill_null(False) for name in names}
+    others = [a_name[name] for name in names if name != key]
+    header = a_name[key] & pl.any_horizontal(others) if others else own[key]
+    same = header & pl.all_horizontal(own[name] | ~a_name[name] for name in names)
+    reason = _reason(same, header, pl.all_horizontal(drawn.values()))
+    # Of most rows the id alone says that they are none.
+    rows = table.filter(pl.col(BAD).is_null() & (a_name[key] | drawn[key])).select(ROW, reason.alias(_WHY))
+    if (turned := rows.filter(pl.col(_WHY) == OTHER_HEADER)).height:
+        raise ill_joined(path, turned[ROW][0], OTHER_HEADER)
+    table = table.join(rows.unique(ROW), on=ROW, how="left", maintain_order="left")
+    return table.with_columns(pl.coalesce(BAD, _WHY).alias(BAD)).drop(_WHY)
 
 
 def _reason(same: pl.Expr, turned: pl.Expr, drawn: pl.Expr) -> pl.Expr:

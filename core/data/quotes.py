@@ -9,6 +9,8 @@ import polars as pl
 
 QUOTED = r'"(?:[^"]|"")*"'
 """A whole field in quotes; all patterns here are read by `re` and by Polars alike."""
+ONE_SIGN = "\x1f"
+"""What stands for a delimiter of several signs, to which such a pattern cannot be made."""
 _LINE = "line"
 _LONGEST = 500
 """Lines that a quoted field may be long."""
@@ -53,15 +55,18 @@ def escapes(lines: Iterable[str], delimiter: str) -> bool:
 
 
 def protect(lines: Sequence[str], delimiter: str, width: int) -> bool:
-    """Whether quotes protect fields in text that is rarely quoted, because tabs or blanks part its fields.
+    """Whether quotes protect fields in text that is rarely quoted: tabs, blanks or several signs part its fields.
 
     They do where more records have the width of the header so; else unless a quote stands at one end of a field only.
     """
+    several = len(delimiter) > 1
+    if several:
+        lines, delimiter = [line.replace(delimiter, ONE_SIGN) for line in lines], ONE_SIGN
     plain = [line.split() if delimiter == " " else line.split(delimiter) for line in lines]
     bare = sum(1 if len(fields) == width else -1 for fields in plain)
     form = re.compile(clean_line(delimiter))
     odd = [n for n, line in enumerate(lines) if '"' in line and not form.fullmatch(line)]
-    ends = {} if delimiter == " " else record_ends(lines, odd, delimiter, width)
+    ends = {} if several or delimiter == " " else record_ends(lines, odd, delimiter, width)
     inner = {n for start, end in ends.items() for n in range(start + 1, end + 1)}
     field = re.compile(closed_field(delimiter))
     whole = re.compile(f"(?:{field.pattern})*")

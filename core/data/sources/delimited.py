@@ -13,7 +13,7 @@ import polars as pl
 from core.data.first_lines import DELIMITERS, delimiter_of, header_of, lines_above, row_names
 from core.data.inner_tables import column_names
 from core.data.joined import TWO_LINE_ENDS, ill_joined
-from core.data.quotes import QUOTED, clean_line, closed_field, doubled, escapes, protect, record_ends
+from core.data.quotes import ONE_SIGN, QUOTED, clean_line, closed_field, doubled, escapes, protect, record_ends
 from core.data.read import BAD, HEAD_BYTES, REMEDY, ROW, Head, TableFile, collect, filled, scan_text
 from core.errors import DataError
 
@@ -95,8 +95,8 @@ class Delimited(TableFile):
             if name in names:
                 repeated.append(name)
             names[name if name not in names else f"{name}_{number}"] = None
-        quoted = escaped or len(delimiter) == 1
-        if quoted and not escaped and delimiter in "\t ":
+        quoted = True
+        if not escaped and (delimiter in "\t " or len(delimiter) > 1):
             rows = [line for line in whole[above:] if line.strip()]
             quoted = protect(rows, delimiter, len(header)) if '"' in text else delimiter == "\t"
         return cls(
@@ -198,22 +198,22 @@ class Delimited(TableFile):
 
         Two more columns can be had, for `table`: `_SHORT`, lines that end early, and `_TORN`, those with an open end.
         """
-        line = pl.col(_LINE).str.strip_chars_end("\r")
-        frame = self._split([_LINE], "\x01", None) if self.delimiter == " " or not self.quoted else self._records()
-        blank, unmatched = pl.col(_LINE).str.strip_chars(f" \t\r{self.delimiter}") == "", pl.lit(False)
-        if not self.quoted:
-            blank = pl.col(_LINE).str.strip_chars() == ""
-            if self.delimiter == " ":
-                line = line.str.strip_chars(" \t").str.replace_all(r"[ \t]+", "\x1f")
-            else:
-                line = line.str.replace_all(self.delimiter, "\x1f", literal=True)
-            fields = line.str.split("\x1f")
+        blanks, several = self.delimiter == " ", len(self.delimiter) > 1
+        sign = ONE_SIGN if several else self.delimiter
+        in_lines = blanks or several or not self.quoted
+        frame = self._split([_LINE], "\x01", None) if in_lines else self._records()
+        line, unmatched = pl.col(_LINE).str.strip_chars_end("\r"), pl.lit(False)
+        line = line.str.replace_all(self.delimiter, sign, literal=True) if several else line
+        line = line.str.strip_chars(" \t") if blanks else line
+        if self.quoted:
+            field, closed = closed_field(sign), line + sign
+            end = pl.element().str.strip_chars_end(" \t") if blanks else pl.element().str.head(-1)
+            end = end.str.replace_all(sign, self.delimiter, literal=True) if several else end
+            fields = closed.str.extract_all(field).list.eval(end)
+            unmatched = ~closed.str.contains(f"^(?:{field})*$")
         else:
-            field = closed_field(self.delimiter)
-            line = (line.str.strip_chars(" \t") if self.delimiter == " " else line) + self.delimiter
-            end = pl.element().str.strip_chars_end(" \t") if self.delimiter == " " else pl.element().str.head(-1)
-            fields = line.str.extract_all(field).list.eval(end)
-            unmatched = ~line.str.contains(f"^(?:{field})*$")
+            fields = (line.str.replace_all(r"[ \t]+", sign) if blanks else line).str.split(sign)
+        blank = pl.col(_LINE).str.strip_chars(" \t\r" if several else f" \t\r{sign}") == ""
         frame = frame.filter(~blank).with_columns(fields.alias(_LINE), unmatched.alias(BAD))
         fields = pl.col(_LINE)
         surplus = fields.list.slice(len(self.columns)).list.join("").str.strip_chars() != ""

@@ -176,6 +176,25 @@ def test_a_log_with_a_blank_before_each_quote(tmp_path: Path) -> None:
     assert reading.titles == {item: f"{title}, new" for item, title in TITLES.items()}
 
 
+@pytest.mark.parametrize("sign", ["::", "||", " ", "  ", "\t\t", "~", "^"])
+def test_quotes_are_no_part_of_ids_whatever_parts_them(make: MakeProject, sign: str) -> None:
+    rows = [("user_id", "item_id"), *((f"u{n % 13}", f"i {n % 9}") for n in range(300))]
+    log = "".join(sign.join(f'"{field}"' for field in row) + "\n" for row in rows)
+    items = f'"item_id"{sign}"title"\n' + "".join(f'"i {n}"{sign}"Lamp{sign}{n}"\n' for n in range(9))
+    dataset = load(make(log, items, text=["title"], duplicates="keep"))
+    assert dataset.users.to_list() == [f"u{n}" for n in range(13)]
+    assert dataset.items["item_id"].to_list() == [f"i {n}" for n in range(9)]
+    assert [title.split() for title in dataset.items["title"]] == [f"Lamp{sign}{n}".split() for n in range(9)]
+    assert not dataset.report.rejected and not dataset.report.item_rejected
+
+
+@pytest.mark.parametrize("sign", ["::", "||"])
+def test_quotes_at_one_end_between_several_signs_are_plain_text(tmp_path: Path, sign: str) -> None:
+    rows = [["1", '"Weird" Al', "x"], ["2", '12"', "y"], ["3", '"', "z"], ["4", '"All"', "w"]]
+    frame = rows_of(tmp_path / "x", "\n".join(sign.join(row) for row in [["item_id", "title", "note"], *rows]) + "\n")
+    assert not bad(frame) and values(frame) == as_read(rows)
+
+
 def of_r(
     rows: list[list[str]], header: list[str], names: list[str] | None, sign: str = " ", quoted: bool = True
 ) -> str:
