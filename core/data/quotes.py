@@ -15,7 +15,7 @@ _LINE = "line"
 _LONGEST = 500
 """Lines that a quoted field may be long."""
 _LOOKED_AT = 200
-"""Lines in which a quote at one end of a field says that quotes are plain text."""
+"""Lines between tabs in which a quote at one end of a field says that quotes are plain text."""
 
 
 def clean_line(delimiter: str) -> str:
@@ -74,9 +74,8 @@ def protect(lines: Sequence[str], delimiter: str, width: int) -> bool:
     fit = sum(1 if whole.fullmatch(line) and len(field.findall(line)) == width else -1 for line in closed)
     if len(ends) + fit > bare:
         return True
-    return not any(
-        (one[:1] == '"') != (len(one) > 1 and one[-1:] == '"') for fields in plain[:_LOOKED_AT] for one in fields
-    )
+    looked_at = plain[:_LOOKED_AT] if delimiter == "\t" else plain
+    return not any((one[:1] == '"') != (len(one) > 1 and one[-1:] == '"') for fields in looked_at for one in fields)
 
 
 def record_ends(lines: Sequence[str] | pl.Series, odd: Iterable[int], delimiter: str, width: int) -> dict[int, int]:
