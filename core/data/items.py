@@ -10,13 +10,14 @@ import polars as pl
 
 from core.data.addresses import copy_note
 from core.data.arrays import Int32
-from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, text_expr
+from core.data.clean import MAX_TEXT_CHARS, bad_id, cleaned, id_expr, lost_digits, text_expr
 from core.data.data_report import DataReport
 from core.data.ids import missing_words, two_writings
 from core.data.joined import without_headers
 from core.data.read import BAD, ROW, TableFile
 from core.data.sniff import column_in, open_table, source_notes
 from core.data.titles import title_column
+from core.data.writings import check_rounded
 from core.errors import DataError
 from core.files import resolved
 from core.settings import DataSettings
@@ -130,6 +131,7 @@ def read_items(sources: list[TableFile], key: str, max_rejected: float, report: 
             f"Mend the rows, or raise data.max_rejected (now {max_rejected:g}).",
         )
     table = table.filter(pl.col(BAD).is_null()).drop(BAD, ROW)
+    check_rounded(table[ID].unique(maintain_order=True), f'{sources[0].path}: "{key}"', report)
     unique = table.unique(ID, keep="first", maintain_order=True)
     report.item_duplicates = table.height - unique.height
     if report.item_duplicates and (odd := _different(table)):
@@ -155,7 +157,8 @@ def _read(source: TableFile, key: str) -> pl.DataFrame:
         frame = without_headers(frame, key, source.path)
         good = frame[BAD].is_null()
         frame = frame.with_columns(_numbers(frame[name], good) for name in source.columns if name != key)
-    return frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID))
+    lost = pl.coalesce(BAD, lost_digits(key, frame.schema[key], "item id")).alias(BAD)
+    return frame.with_columns(id_expr(key, frame.schema[key], where).alias(ID), lost)
 
 
 def _numbers(column: pl.Series, good: pl.Series) -> pl.Series:

@@ -17,6 +17,25 @@ _EATEN = rf"^(?i:\d{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-\d{{2}})$"
 _ROUNDED = 0.02
 """The share of ids with digits missing above which a column is refused."""
 
+
+def check_rounded(ids: pl.Series, called: str, report: DataReport) -> None:
+    """Refuse ids that a spreadsheet has rounded; say where only a few are.
+
+    Args:
+        ids: All ids of a column.
+        called: The column, and its table where it is not the log, as messages name it.
+        report: What is said.
+
+    Raises:
+        DataError: they are too many to be chance.
+    """
+    if len(lost := rounded(ids)):
+        text = f"{called} holds ids in scientific notation, e.g. {lost[0]}: digits are lost ({len(lost):,} ids)"
+        if len(lost) > _ROUNDED * len(ids):
+            raise DataError(text, "Export the column as text from where the data come from.")
+        report.notes.append(text)
+
+
 def check_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFile], report: DataReport) -> None:
     """Refuse ids that are written in two ways throughout, or rounded; say where only a few are.
 
@@ -30,11 +49,7 @@ def check_writing(ids: pl.Series, first: Int64, name: str, sources: list[TableFi
     Raises:
         DataError: names both writings with a row of each.
     """
-    if len(lost := rounded(ids)):
-        text = f'"{name}" holds ids in scientific notation, e.g. {lost[0]}: digits are lost ({len(lost):,} ids)'
-        if len(lost) > _ROUNDED * len(ids):
-            raise DataError(text, "Export the column as text from where the data come from.")
-        report.notes.append(text)
+    check_rounded(ids, f'"{name}"', report)
     if len(ids) <= 2 and set(ids.str.to_lowercase()) <= {"true", "false"}:
         raise DataError(f'the column "{name}" holds true and false, not ids', "Name the column of the ids.")
     dates = ids.filter(ids.str.contains(_EATEN))

@@ -296,6 +296,17 @@ REFUSED: dict[str, Input] = {
         "INSERT INTO `log` (`user_id`,`item_id`) VALUES\n" + ",\n".join(f"({r.user},{r.item})" for r in ROWS) + ";\n",
         refused=("an SQL dump",),
     ),
+    "keys of the item table in floats that lost digits": Input(
+        log(item=lambda r: 2**53 + int(r.item)),
+        parquet(pl.DataFrame({"item_id": [float(2**53 + int(i)) for i in TITLES] + [None],
+                              "title": [*TITLES.values(), "x"]})),
+        refused=("2^53 on as a float", "export the column as text"),
+    ),
+    "some keys of the item table in scientific notation": Input(
+        log(item=lambda r: 978_000_000_000 + int(r.item)),
+        items(item=lambda i: f"{978_000_000_000 + int(i):.6E}" if i < "521" else 978_000_000_000 + int(i)),
+        refused=('"item_id" holds ids in scientific notation, e.g. 9.780000E+11',),
+    ),
     "a key of the item table's own beside a number of the product": Input(
         log(item=lambda r: int(r.item) - 500, header=("user_id", "product", "rating", "timestamp")),
         table([(n + 1, 40 - n, t) for n, t in enumerate(TITLES.values())], ["id", "product_no", "title"]),
