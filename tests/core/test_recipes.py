@@ -17,6 +17,8 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "experiments" / "results" /
 LISTS = RESULTS.with_name("lists.json")
 MEASURED_AS = {"light-large": "light, 15 M"}
 """Rows of the results that are not called as the recipe is."""
+PRETRAINED = RESULTS.with_name("pretrained.json")
+PRETRAINED_AS = {"light-lm": "scientific | gemma-3-270m-q4_k_m.gguf | 0.8 h | pretrained | seed 0"}
 
 
 @pytest.mark.parametrize("name", recipe_paths())
@@ -39,6 +41,12 @@ def test_the_figures_of_a_recipe_are_the_measured_ones(name: str) -> None:
         for data, rows in lists.items():
             figures = [f"{rows[headline(rows)][metric]:.4f}".lstrip("0") for metric in ("recall@10", "ndcg@10")]
             assert re.search(rf"(?i){data}(?: R@10)? {figures[0]},(?: N@10)? {figures[1]}", card.figures)
+        return
+    if name in PRETRAINED_AS:
+        cell = json.loads(PRETRAINED.read_text())[PRETRAINED_AS[name]]
+        for who in ("served", "model"):
+            recall, ndcg = (f"{cell[f'{who} kept {metric}']:.4f}".lstrip("0") for metric in ("recall@10", "ndcg@10"))
+            assert f"{recall}, {ndcg}" in card.figures
         return
     measured = MEASURED_AS.get(name, name)
     cells = {data: results.get(f"{data} | {measured} | seed 0 | ") for data in ("sample", "scientific")}
