@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from core.data.roles import NAMES as ROLES
+from core.data.roles import role_score
+
 DELIMITERS = ",\t;|"
 """The usual ones."""
 _PAIRS = ("::", "||", "\t\t", ";;", ",,", "~~", "##", "|||")
 _RARE = "\x01~^:"
-_TITLES = 6
-"""Lines among which the header is looked for."""
+_CALLED, _TITLES = 500, 6
+"""The score from which a name says what a column holds; lines among which the header is looked for."""
 _NUMBERED = 5
 """Lines that tell whether they begin with their numbers."""
 _WORD = re.compile(r'"(?:[^"]|"")*"(?=\s|$)|\S+')
@@ -34,7 +37,14 @@ def lines_above(lines: Sequence[str]) -> int:
 
 
 def _titles_above(lines: Sequence[str]) -> int:
-    """How many lines with one field at most stand above a header of several names: the title of a report."""
+    """How many lines stand above the header: the title of a report.
+
+    They have one field at most, above several names; or any, above the first line that says which columns there are.
+    """
+    for count in range(1, min(_TITLES, len(lines) - 1)):
+        sign = delimiter_of(lines[count:])
+        if _says_columns(header_of(lines[count:], sign)):
+            return 0 if any(_says_columns(header_of([line], sign)) for line in lines[:count]) else count
     sign = delimiter_of(lines)
     alike = len(sign) == 1 and _agreement(lines, sign)[0] >= 0.9
     if alike and sum(bool(field.strip()) for field in header_of(lines, sign)) > 1:
@@ -48,6 +58,12 @@ def _titles_above(lines: Sequence[str]) -> int:
         if named and _agreement(lines[count:], sign)[0] >= 0.9:
             return count
     return 0
+
+
+def _says_columns(names: Sequence[str]) -> bool:
+    """Whether two names at least say what their columns hold, each something else, and none is a number."""
+    worded = all(re.search(r"[^\W\d]", name) for name in names if name.strip())
+    return worded and sum(any(role_score(name, role) > _CALLED for name in names) for role in ROLES) > 1
 
 
 def delimiter_of(lines: Sequence[str]) -> str:

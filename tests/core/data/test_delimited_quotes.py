@@ -241,6 +241,16 @@ def test_numbered_rows_of_r_without_quotes(tmp_path: Path) -> None:
     assert reading.lists == histories()
 
 
+@pytest.mark.parametrize("title", ["Report, 2024\n", "Shop,all,2024,EUR\nfrom,1.1.,to,31.12.\n", "Report\n"])
+def test_titles_of_several_fields_above_a_header_that_says_its_columns(tmp_path: Path, title: str) -> None:
+    pairs = "user_id,item_id\n" + "".join(f"{row[0]},{row[1]}\n" for row in LOG_ROWS)
+    reading = read(tmp_path, title + LOG, title + table(TITLES.items(), ["item_id", "title"]))
+    assert reading.lists == histories() and reading.titles == TITLES
+    (tmp_path / "pairs").mkdir()
+    users = read(tmp_path / "pairs", title + pairs).dataset.users
+    assert "user_id" not in users and sorted(users) == sorted(histories())
+
+
 # --- why no row can be read ------------------------------------------------------------------------------------------
 
 UNREADABLE = {
@@ -248,7 +258,10 @@ UNREADABLE = {
         "user_id,item_id,rating,timestamp\n" + "".join(f"r{n},{','.join(row)}\n" for n, row in enumerate(LOG_ROWS)),
         ("more fields than the header", "row 1", "user_id, item_id"),
     ),
-    "a title with a comma": ("Report, 2024\n" + LOG, ("more fields than the header", "row 1", "Report, ", "above it")),
+    "a title with a comma": (
+        "Report, 2024\n" + LOG.replace("user_id,item_id,rating,timestamp", "who,what,how,when2"),
+        ("more fields than the header", "row 1", "Report, ", "above it"),
+    ),
     "quotes inside quotes": (
         "user_id,item_id,rating,timestamp\n" + "".join(f'"{row[0]} "x" y",{",".join(row[1:])}\n' for row in LOG_ROWS),
         ("quotes that do not match", "row 1"),
