@@ -25,7 +25,7 @@ SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 FAST = (
     "recipe=light-lm", "backbone.model=gemma.gguf", "run.threads=1", "tune.stages.epochs=1", "tune.distill=0.0",
     "tune.stages.0.caps={sequential=24}", "tune.validate_users=8", "tune.batch_tokens=256", "sasrec.epochs=1",
-    'evaluate.baselines=["popularity"]', "recommend.beams=10", "recommend.fusion=model", "contrast.form=none",
+    'evaluate.baselines=["popularity"]', "recommend.beams=10", "recommend.fusion=[]", "contrast.form=none",
 )  # fmt: skip
 
 
