@@ -100,7 +100,7 @@ class Places:
         self.last_levels = [level for level, source in enumerate(self.sources) if source == self.sources[-1]]
         self.steps = self._mean_steps()
         self.unused = np.bincount(index.codes[:, -1], minlength=index.widths[-1]) == 0
-        had = {*index.codes[:, -1].tolist(), *(codes[-1] for codes in taken.tolist())}
+        had = {*index.codes[:, -1].tolist(), *(codes[-1] for codes in taken.tolist())} if index.own else set()
         self.next_own = (code for code in itertools.count() if code not in had)
 
     def take(self, vectors: Mapping[str, Matrix]) -> Prefix | None:
