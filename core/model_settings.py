@@ -23,8 +23,8 @@ class BackboneSettings:
     text_vocabulary: int = opt(2048, "word pieces of its tokenizer (tiny)", low=300, high=200000)
     new_rows: str = opt(
         "words",
-        "what the code tokens of a checkpoint start from: words = of the words that set the branch's items apart; "
-        "aligned = vectors of the index method aligned",
+        "what the code tokens of a checkpoint start from: words = of the words that set the branch's items apart, "
+        "or of the title of the item whose own it is; aligned = vectors of the index method aligned",
         choices=("random", "mean", "words", "aligned"),
     )
     attention: str = opt("auto", "attention kernel", choices=("auto", "eager", "sdpa", "flash_attention_2"))

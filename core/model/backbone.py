@@ -83,7 +83,7 @@ def set_up_training(lm: PreTrainedModel, settings: BackboneSettings, dropout: fl
 
 
 def token_init_inputs(
-    settings: BackboneSettings, index: ItemIndex, folder: Path | None
+    settings: BackboneSettings, index: ItemIndex, folder: Path | None, titles: Sequence[str] = ()
 ) -> tuple[list[list[str]] | None, list[npt.NDArray[np.float32] | None] | None]:
     """What the rows of a checkpoint's new tokens may start from: words and vectors of every code.
 
@@ -91,13 +91,14 @@ def token_init_inputs(
         settings: of the backbone; only what `new_rows` asks for is read.
         index: the codes.
         folder: the artefact of the index stage; None = there is none.
+        titles: of the items, for last codes that are an item's own.
 
     Raises:
         DataError: the artefact is damaged.
     """
     if settings.model == "tiny" or folder is None:
         return None, None
-    words = code_words(folder, index) if settings.new_rows == "words" else None
+    words = code_words(folder, index, titles) if settings.new_rows == "words" else None
     return words, code_vectors(folder, index) if settings.new_rows == "aligned" else None
 
 

@@ -8,7 +8,8 @@ from the codes' vectors in the language model's space: our reading of the alignm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.model.forward import head_layer, input_layer, is_tied, is_wrapped, plain, rows_of
 from core.model.vocabulary import Vocabulary
+from core.model_settings import BackboneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -66,8 +68,7 @@ def init_token_rows(
     new = torch.tensor(vocabulary.added, dtype=torch.long)  # token ids, (new,)
     if not len(new):
         return 0
-    known = set(vocabulary.tokenizer.get_vocab().values()) - set(vocabulary.added)
-    old = torch.tensor(sorted(known), dtype=torch.long)
+    old = _others(vocabulary, vocabulary.added)
     word_ids = _word_ids(vocabulary, words) if how == "words" and words is not None else {}
     code_rows = _code_rows(vocabulary, vectors, int(lm.config.hidden_size)) if how == "aligned" else {}
     head = head_layer(lm)
@@ -102,8 +103,11 @@ def lend_own_rows(
     known: ItemIndex,
     codes: npt.NDArray[np.int32],
     like: Sequence[Sequence[int]] = (),
+    titles: Mapping[int, str] | None = None,
 ) -> None:
     """Give own last codes that training never saw the mean row of others, at the input and at an output head apart.
+
+    Where rows began with titles, what sets the words of its own title apart from those of the others' is added.
 
     Args:
         lm: the tuned model, adapted or not, with a row for every token.
@@ -111,6 +115,7 @@ def lend_own_rows(
         known: the index that was trained, in which last codes are items' own.
         codes: of the items that it does not hold; shape (items, levels).
         like: numbers of known items that stand for each; where there are none, those of its group do.
+        titles: that rows began with, by last code, of known items and of these; None = they did not.
     """
     if not len(codes):
         return
@@ -121,17 +126,57 @@ def lend_own_rows(
         for some, code in zip(near, codes, strict=True)
     ]
     ids = own[torch.from_numpy(codes[:, -1].astype(np.int64))]  # token ids, (items,)
-    stand_in = [own[torch.from_numpy(known.codes[some, -1].astype(np.int64))] for some in known_like]
+    numbers = [known.codes[some, -1].astype(np.int64) for some in known_like]
+    stand_in = [own[torch.from_numpy(some)] for some in numbers]
+    said = {code: title_words(title) for code, title in (titles or {}).items()}
+    pieces = dict(zip(said, _pieces(vocabulary, list(said.values())), strict=True))
     modules: list[Any] = [lm.get_input_embeddings()]
     modules += [] if is_tied(lm) else [lm.get_output_embeddings()]
     for module in modules:
         rows = torch.stack([rows_of(module, some).float().mean(dim=0) for some in stand_in])
         weight: Tensor = plain(module).weight
+        if pieces:
+            old = _others(vocabulary, vocabulary.new_ids.tolist())
+            rows += _apart(weight, old, pieces, codes[:, -1].tolist(), [some.tolist() for some in numbers])
         weight[ids] = rows.to(weight.dtype)
         if is_wrapped(module):  # trainable tokens stand in the matrix's place
             learned = module.token_adapter.trainable_tokens_delta[module.active_adapters[0]]
             places = module.places[ids]
             learned[places[places >= 0]] = rows[places >= 0].to(learned.dtype)
+
+
+def begins_with_titles(settings: BackboneSettings, index: ItemIndex) -> bool:
+    """Whether the rows of items' own codes begin with the words of their titles."""
+    return index.own and settings.model != "tiny" and settings.new_rows == "words"
+
+
+def title_words(title: str) -> list[str]:
+    """The words that an item's own code begins with."""
+    return re.findall(r"\w+", title)[: 2 * WORDS]
+
+
+def _apart(
+    weight: Tensor, old: Tensor, pieces: Mapping[int, Sequence[int]], codes: Sequence[int], like: Sequence[list[int]]
+) -> Tensor:
+    """How far what a code began with lies from what others began with, (codes, hidden); nothing where it is unknown."""
+    length = _mean_row(weight, old)[1]
+
+    def start(code: int) -> Tensor:
+        row = weight[list(pieces[code])].float().mean(dim=0)
+        scaled: Tensor = row * (length / row.norm().clamp_min(1e-12))
+        return scaled
+
+    found = torch.zeros(len(codes), weight.shape[1], device=weight.device)
+    for place, (code, others) in enumerate(zip(codes, like, strict=True)):
+        there = [other for other in others if pieces.get(other)]
+        if pieces.get(code) and there:
+            found[place] = start(code) - torch.stack([start(other) for other in there]).mean(dim=0)
+    return found
+
+
+def _others(vocabulary: Vocabulary, but: Iterable[int]) -> Tensor:
+    """Ids of the tokenizer's tokens but for some."""
+    return torch.tensor(sorted(set(vocabulary.tokenizer.get_vocab().values()).difference(but)), dtype=torch.long)
 
 
 def _mean_row(weight: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,19 +194,20 @@ def _word_ids(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> dict[in
     ids = np.concatenate(vocabulary.code_ids).tolist()
     if len(words) != len(ids):
         raise ValueError(f"words of {len(words)} codes for {len(ids)}")
-    new, by_code = set(vocabulary.added), {}
-    unknown = {*new, vocabulary.tokenizer.unk_token_id}
+    new = set(vocabulary.added)
+    return {code: parts for code, parts in zip(ids, _pieces(vocabulary, words), strict=True) if parts and code in new}
+
+
+def _pieces(vocabulary: Vocabulary, words: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Old token ids of the words of every row."""
+    unknown = {*vocabulary.new_ids.tolist(), vocabulary.tokenizer.unk_token_id}
     terms = sorted({term for row in words for term in row})
     # A blank before a word: that is how it stands in a text, for byte-level tokenizers another token.
     tokens = (
         vocabulary.tokenizer([f" {term}" for term in terms], add_special_tokens=False)["input_ids"] if terms else []
     )
     pieces = {term: [one for one in row if one not in unknown] for term, row in zip(terms, tokens, strict=True)}
-    for number, row in zip(ids, words, strict=True):
-        parts = [one for term in row for one in pieces[term]]
-        if parts and number in new:
-            by_code[number] = parts
-    return by_code
+    return [[one for term in row for one in pieces[term]] for row in words]
 
 
 def _code_rows(
@@ -186,15 +232,16 @@ def _code_rows(
     return {one: torch.from_numpy(np.asarray(v, dtype=np.float32)) for one, v in pairs if one in new and v is not None}
 
 
-def code_words(folder: Path, index: ItemIndex) -> list[list[str]]:
+def code_words(folder: Path, index: ItemIndex, titles: Sequence[str] = ()) -> list[list[str]]:
     """Words of every code, level by level: the most frequent ones of the branches that end with it.
 
     A code stands under many parents, so a branch's words count as often as it has items. Codes of the last level name
-    single items; they and unused codes have no words.
+    single items: those that are an item's own have the words of its title, the others and unused codes have none.
 
     Args:
         folder: the artefact of the index stage.
         index: its codes.
+        titles: of the items; none = they are not known.
 
     Raises:
         DataError: the branches cannot be read, or are those of another index.
@@ -210,7 +257,11 @@ def code_words(folder: Path, index: ItemIndex) -> list[list[str]]:
             own = counts[int(starts[depth - 1]) + code]
             for rank, term in enumerate(labels):
                 own[term] = own.get(term, 0) + size * (len(labels) - rank)  # the first words say most
-    return [sorted(own, key=lambda term: (-own[term], term))[:WORDS] for own in counts]
+    words = [sorted(own, key=lambda term: (-own[term], term))[:WORDS] for own in counts]
+    if index.own:
+        for code, title in zip(index.codes[:, -1].tolist(), titles, strict=False):
+            words[int(starts[-2]) + code] = title_words(title)
+    return words
 
 
 def code_vectors(folder: Path, index: ItemIndex) -> list[Matrix | None]:

@@ -20,7 +20,7 @@ from core.index.revisions.changes import Growth
 from core.machine import use_bf16
 from core.model.backbone import grow
 from core.model.checkpoint import TunedModel, generator_of
-from core.model.token_init import lend_own_rows
+from core.model.token_init import begins_with_titles, lend_own_rows
 from core.model.trie import Allowed, Trie
 from core.project import Project
 from core.recommend.beam import Lists
@@ -99,7 +99,10 @@ class ListsOfRun(ItemsOfRun):
         grow(model.lm, vocabulary.size)
         model = generator_of(model.lm, vocabulary, index).to(device).eval()
         if old.own:
-            lend_own_rows(model.lm, vocabulary, old, growth.codes, growth.like)
+            known = zip(codes[:, -1].tolist(), self._titles, self._item_ids, strict=True)
+            titles = {code: title for code, title, item in known if title != item}
+            read = begins_with_titles(self.project.backbone, old)
+            lend_own_rows(model.lm, vocabulary, old, growth.codes, growth.like, titles if read else None)
         dense = checkpoint.dense and checkpoint.dense.grown(old.codes, codes[len(old.codes) :])
         trie = Trie(codes[self.listed], str(device))
         return replace(checkpoint, model=model, index=index, vocabulary=vocabulary, trie=trie, dense=dense)

@@ -65,6 +65,8 @@ def tune_settings(project: Project) -> Settings:
     files = {} if tiny else model_files(project, project.backbone.model)
     backbone = {**asdict(project.backbone), **files}
     more: Settings = {}
+    if not tiny and project.backbone.new_rows == "words" and project.index.conflicts == "own":
+        more["own_codes"] = "titles"  # what their rows start from; a mean of all rows before version 0.2
     if project.contrast.form != "none":
         more["contrast"] = asdict(project.contrast)
     if any(stage.train != "all" for stage in project.tune.stages):

@@ -26,12 +26,13 @@ from core.model.checkpoint import MANIFEST, generator_of, load_checkpoint, save_
 from core.model.dense import load_dense
 from core.model.peft_layers import adapt
 from core.model.pretrained import check_length, own_dtype
-from core.model.token_init import lend_own_rows
+from core.model.token_init import begins_with_titles, lend_own_rows
 from core.model.trie import Trie
 from core.model.vocabulary import build_vocabulary
 from core.model_settings import StageSettings
 from core.project import Project
 from core.prompts.task_data import TaskData
+from core.prompts.texts import item_texts
 from core.prompts.wordings import own_folder, wording_file
 from core.run.launch import rank
 from core.run.reporter import Reporter
@@ -99,6 +100,7 @@ class Tuner:
         self.device, self.bf16 = device_of(project.run), use_bf16(project.run)
         tune, backbone = project.tune, project.backbone
         texts = [text for text in dataset.items["text"].to_list() if text]
+        titles = item_texts(dataset.items, project.data.text).titles
         begun = load_checkpoint(start, self.device) if start is not None else None
         if begun is not None:
             vocabulary = begun.vocabulary.grown(index)
@@ -114,10 +116,12 @@ class Tuner:
             grow(self.lm, vocabulary.size)
             if index.own:  # items that it never saw begin where those of their group are
                 new = ~np.isin(index.codes[:, -1], begun.index.codes[:, -1])
-                lend_own_rows(self.lm, vocabulary, begun.index, index.codes[new])
+                own = dict(zip(index.codes[:, -1].tolist(), titles, strict=True))
+                read = begins_with_titles(backbone, index)
+                lend_own_rows(self.lm, vocabulary, begun.index, index.codes[new], titles=own if read else None)
             set_up_training(self.lm, backbone, tune.dropout)
         else:
-            starts = token_init_inputs(backbone, index, codes)
+            starts = token_init_inputs(backbone, index, codes, titles)
             self.lm = build_backbone(
                 backbone, self.vocabulary, tune.dropout, self.device, project.seed, *starts, dtype=dtype
             )

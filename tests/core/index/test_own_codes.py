@@ -214,6 +214,31 @@ def test_a_model_that_grows_says_of_what_it_knew_what_it_said(family: str, train
     assert generator_of(lm, more, wider).is_code[more.code_ids[-1]].all()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_row_that_is_lent_says_its_own_title(family: str, tmp_path: Path) -> None:
+    codes = np.array([[0, 0], [0, 1], [1, 2], [1, 3]], dtype=np.int32)
+    index = ItemIndex(item_ids(4), codes, (2, 4), ("semantic",) * 2, own=True)
+    lm, vocabulary = small_lm(family, tmp_path, index)
+    wider = index.with_items(item_ids(7), np.concatenate([codes, np.array([[1, 4], [0, 5], [0, 6]], dtype=np.int32)]))
+    more = vocabulary.grown(wider)
+    grow(lm, more.size)
+    titles = {0: "amber", 1: "coral", 3: "dusk dusk", 4: "dusk", 5: "weather", 6: ""}
+    lend_own_rows(lm, more, index, wider.codes[4:], [[3], [], []], titles)
+    rows = embed_rows(lm, torch.from_numpy(more.code_ids[-1]))
+    table, old = lm.get_input_embeddings().weight.detach(), set(more.tokenizer.get_vocab().values())
+    length = table[sorted(old - set(more.new_ids.tolist()))].norm(dim=1).mean()
+
+    def start(word: str) -> torch.Tensor:
+        row = table[more.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]].mean(dim=0)
+        return row / row.norm() * length
+
+    # The same words as the item it is like: the same row. Other words: what sets them apart. No title: the mean alone.
+    torch.testing.assert_close(rows[4], rows[3])
+    apart = start("weather") - (start("amber") + start("coral")) / 2
+    torch.testing.assert_close(rows[5], rows[:2].mean(dim=0) + apart)
+    torch.testing.assert_close(rows[6], rows[:2].mean(dim=0))
+
+
 def test_a_run_learns_on_with_more_items_than_were_provided_for(run: RunFolder, tmp_path: Path) -> None:
     home = tmp_path / "shop"
     shutil.copytree(Project.load(run.project_path).directory, home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import polars as pl
 import pytest
 import torch
 
+from core.data.dataset import Dataset
 from core.errors import DataError, ProjectError
 from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.model.backbone import build_backbone, token_init_inputs
 from core.model.checkpoint import load_checkpoint
 from core.model.forward import is_tied
-from core.model.token_init import code_vectors, code_words
+from core.model.token_init import WORDS, code_vectors, code_words
 from core.model.vocabulary import Vocabulary, build_vocabulary
 from core.model_settings import BackboneSettings
 from tests.core.engine_tools import item_ids, small_index, up_to, walks, write_world
@@ -125,6 +127,17 @@ def test_words_of_a_code_are_those_of_the_branches_that_end_with_it(tmp_path: Pa
     assert words[6:] == [[]] * 4  # the last level names items
 
 
+def test_an_own_code_has_the_words_of_its_items_title(tmp_path: Path) -> None:
+    index = replace(small_index([[0, 2], [0, 0], [1, 3]], (2, 5)), own=True)
+    BranchTable.build(index.codes, np.ones(3)).save(tmp_path)
+    long = " ".join(f"w{n}" for n in range(40))
+    words = code_words(tmp_path, index, ["Night, at the [b]Harbour[/b]!", "", long])
+    assert words[2:] == [[], [], ["Night", "at", "the", "b", "Harbour", "b"], long.split()[: 2 * WORDS], []]
+    assert code_words(tmp_path, index)[2:] == [[]] * 5
+    shared = replace(index, own=False)
+    assert code_words(tmp_path, shared, ["Night", "", long])[2:] == [[]] * 5
+
+
 def test_vectors_of_codes(tmp_path: Path) -> None:
     found = code_vectors(artefact(tmp_path), INDEX)
     assert [vector is not None for vector in found] == [True] * 3 + [False] + [True] * 2 + [False] * 4
@@ -172,6 +185,9 @@ def test_the_tuning_stage_reads_the_words_of_its_index(tmp_path: Path, monkeypat
     stages = '[{name = "sequential", epochs = 1, learning_rate = 1e-3}]'
     made = up_to("tune", project, f"backbone.model={model}", f"tune.stages={stages}", "tune.distill=0")
     index = ItemIndex.load(made["index"] / "index.parquet")
-    assert heard == [code_words(made["index"], index)] and sum(map(bool, heard[0] or [])) > 5
+    titles = Dataset.load(made["data"]).items["title"].to_list()
+    assert heard == [code_words(made["index"], index, titles)] and sum(map(bool, heard[0] or [])) > 5
+    own = (heard[0] or [])[-index.widths[-1] :]
+    assert index.own and [own[code] for code in index.codes[:, -1]] == [title.replace(",", "").split() for title in titles]
     held = load_checkpoint(made["tune"] / "best")
     assert held.model.lm.config.model_type == "qwen3"
