@@ -12,7 +12,8 @@ Arms: `pretrained` and `random weights` take the recipe light-lm, `tiny` takes l
 lc-rec-lm and lc-rec-small, which learn tasks in words. An arm first trains one epoch with seed 0, a cell of its own;
 from its processor seconds follows how many epochs fit into --hours of one thread, so the rate falls to its end in
 each. The two of one shape take as many epochs, hence as many steps. `--parts`: what each system's parts give this
-decoder: the four -lm recipes, and eager-llm-lm without one part; `without annealing` is the same run below its adapter.
+decoder: the four -lm recipes, and eager-llm-lm with the paper's codes, or without one part; `without annealing` is the
+same run below its adapter.
 
 Columns: recall@10 and ndcg@10 of the generator alone and of the served list, seen items kept and hidden, with the 95 %
 interval over users of recall@10, kept; ndcg@10 by length of history and by how often the target was seen in training;
@@ -59,7 +60,9 @@ FIGURES = ("recall@10", "ndcg@10")
 SPLITS = {"test": "kept", "test_masked": "hidden"}
 TRAINED = {"0-4": (0, 4), "5-9": (5, 9), "10-19": (10, 19), "20 and more": (20, 1 << 31)}
 """Bins of the interactions that a target has in training."""
-EAGER = ["recipe=eager-llm-lm"]
+OWN = 'index.conflicts="own"'
+"""As these recipes have it; the sample's project shares codes, which suits its four epochs of `light`."""
+EAGER = ["recipe=eager-llm-lm", OWN]
 SAMPLE = Path(__file__).parents[3] / "assets" / "sample"
 CELLS = Cells("pretrained")
 
@@ -87,19 +90,21 @@ RECIPES = ("light", "lc-rec", "semantic-convergence", "eager-llm")
 
 def arms(recipe: str) -> dict[str, Row]:
     """The arms of a recipe."""
+    own = (OWN,) if recipe in ("lc-rec", "eager-llm") else ()
     worded, small = recipe != "light", recipe if recipe == "light" else f"{recipe}-small"
     return {
-        "pretrained": Row((f"recipe={recipe}-lm",), worded=worded),
-        "random weights": Row((f"recipe={recipe}-lm",), "random", worded),
+        "pretrained": Row((f"recipe={recipe}-lm", *own), worded=worded),
+        "random weights": Row((f"recipe={recipe}-lm", *own), "random", worded),
         "tiny": Row((f"recipe={small}",), "tiny", worded),
     }
 
 
 PARTS = {
-    "lc-rec-lm": Row(("recipe=lc-rec-lm",), worded=True),
+    "lc-rec-lm": Row(("recipe=lc-rec-lm", OWN), worded=True),
     "semantic-convergence-lm": Row(("recipe=semantic-convergence-lm",), worded=True),
-    "eager-llm-lm": Row(("recipe=eager-llm-lm",), worded=True),
-    "without behaviour": Row((*EAGER, 'index.sources=["semantic"]'), worded=True),
+    "eager-llm-lm": Row((*EAGER,), worded=True),
+    "the paper's codes": Row(("recipe=eager-llm-lm", 'index.conflicts="matching"'), worded=True),
+    "without behaviour": Row((*EAGER, 'index.sources=["semantic"]', "contrast.behavior=0"), worded=True),
     "without contrast": Row((*EAGER, "contrast.form=none"), worded=True),
     "without annealing": Row((*EAGER,), adapters=("base",)),
     "without tasks in words": Row((*EAGER, "tune.stages.0.tasks={sequential=1}", "tune.stages.0.caps={}")),
