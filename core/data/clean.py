@@ -17,7 +17,10 @@ from core.errors import DataError, ProjectError
 
 MAX_ID_CHARS = 512
 MAX_TEXT_CHARS = 2000
-_MISSING = ("", "nan", "null", "none", "n/a", "<na>", "[]", "{}", "\\n", "#n/a", "(null)", "<null>", "nat")
+MISSING = ("", "nan", "null", "none", "n/a", "<na>", "[]", "{}", "\\n", "#n/a", "(null)", "<null>", "nat")
+"""What says in small letters that there is no value."""
+NO_TIME = (*MISSING, "-")
+"""The same where only times or numbers can stand."""
 _ENTITY = re.compile(r"&#?\w+;")
 _LINK = re.compile(r"\s*(https?://|www\.)", re.IGNORECASE)
 _LONGEST_RECORD = 1 << 20
@@ -205,7 +208,7 @@ def cleaned(text: pl.Series) -> pl.Series:
         .str.replace_all(r"[\p{C}\s]+", " ")
         .str.strip_chars(" ")
     )
-    missing = done.str.strip_chars(" .").str.to_lowercase().is_in(_MISSING)
+    missing = done.str.strip_chars(" .").str.to_lowercase().is_in(MISSING)
     return done.set(missing.fill_null(True), None)
 
 

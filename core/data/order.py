@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from core.data.clean import kind_words, number_expr
+from core.data.clean import NO_TIME, kind_words, number_expr
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.times import format_of_all, parsed, shown, time_format, year_last
 from core.errors import DataError
@@ -116,7 +116,7 @@ def _check_exact(source: TableFile, name: str, kind: pl.DataType) -> None:
 
 def _without_missing(texts: pl.Series) -> pl.Series:
     """Without what says that there is no value."""
-    return texts.filter(~texts.str.to_lowercase().is_in(["", "nan", "null", "none", "n/a", "<na>", "\\n", "nat", "-"]))
+    return texts.filter(~texts.str.to_lowercase().is_in(NO_TIME))
 
 
 def _is_text(kind: pl.DataType) -> bool:

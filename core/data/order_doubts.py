@@ -11,7 +11,7 @@ from core.data.column_profile import ColumnProfile, is_clock, is_number, is_orde
 from core.data.guess_columns import BACKWARDS
 from core.data.read import BAD, TableFile, collect
 from core.data.roles import plain, role_score
-from core.data.time_values import UNITS
+from core.data.time_values import FIRST_SECOND, UNITS
 from core.settings import DataSettings
 
 _LOOKED_AT = 200_000
@@ -20,8 +20,8 @@ _PARTS, _MOST_DAYS = frozenset({"year", "month", "day", "hour", "minute", "secon
 """Words of columns that hold a part of a date; a day of a larger number counts them."""
 _NEARLY = 0.9
 """A share of users, and of the numbers up to the highest."""
-_FIRST, _WEB = 315_532_800, 852_076_800
-"""1980, and 1997, before which no log of the web ends, in seconds since 1970."""
+_WEB = 852_076_800
+"""1997, before which no log of the web ends, in seconds since 1970."""
 
 
 def unused_orders(data: DataSettings, source: TableFile, log: Mapping[str, ColumnProfile]) -> list[str]:
@@ -93,7 +93,7 @@ def other_beginning(data: DataSettings, log: Mapping[str, ColumnProfile]) -> lis
     if not is_number(column):
         return []
     for unit, low, _ in UNITS:
-        newest = column.high / (low / _FIRST)
+        newest = column.high / (low / FIRST_SECOND)
         if unit.endswith("since 1970") and low <= column.low and newest < _WEB:
             return [
                 f'data.time: the newest of "{data.time}", {column.high:.0f}, is read as {unit}, which is '

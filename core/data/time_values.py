@@ -21,15 +21,17 @@ _SHARED = 0.95
 """The share of numbers that must look like times before their unit is looked at."""
 _LAST = 47_481
 """Days from 1970 to 2099-12-31, which programs write for "never"."""
+FIRST_SECOND = 315_532_800
+"""Of 1980: no log is older."""
 _COUNTED = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 UNITS = (
     ("days since 1900 (Excel)", 25_569, 25_569 + _LAST),
     ("days written YYYYMMDD", 19_800_101, 20_991_231),
     ("times written YYYYMMDDhhmmss", 19_800_101_000_000, 20_991_231_000_000),
-    *((f"{unit} since 1970", 315_532_800 * n, 86_400 * _LAST * n) for unit, n in _COUNTED.items()),
+    *((f"{unit} since 1970", FIRST_SECOND * n, 86_400 * _LAST * n) for unit, n in _COUNTED.items()),
 )
 """Numbers that say a time from 1980 to the end of 2099, by how they count; no two overlap."""
-_YEARS = 315_532_800 * 10**6, _LAST * DAY
+_YEARS = FIRST_SECOND * 10**6, _LAST * DAY
 
 
 @dataclass(frozen=True)

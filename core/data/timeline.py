@@ -13,6 +13,7 @@ import numpy as np
 from core.data.arrays import Int64
 from core.data.data_report import Span
 from core.data.flat_rows import blocks
+from core.data.time_values import FIRST_SECOND
 
 Times = np.ndarray[Any, Any]
 MOST_SPANS = 60
@@ -27,7 +28,7 @@ _STEPS = (
     *((n * _DAY, n, "day") for n in (1, 2)),
     *((n * 7 * _DAY, n, "week") for n in (1, 2, 4, 13, 26, 52, 260, 520, 2600, 5200, 10400)),
 )
-_EARLY, _LATE = 315_532_800, 4_102_444_800  # 1980 and 2100, in seconds
+_LATE = 4_102_444_800  # 2100, in seconds
 _FIRST, _LAST = -60_000_000_000, 253_402_300_799  # what a calendar knows, in seconds: the years 69 to 9999
 
 
@@ -112,7 +113,7 @@ def clock_scale(parts: Callable[[], Iterable[Times]], reach: tuple[Any, Any]) ->
     size = sum(len(part) for part in parts())
     middle = float(np.median(nth(parts, [(size - 1) // 2, size // 2])))  # one odd value must not decide the scale
     for scale in (1, 10**3, 10**6, 10**9):
-        if _EARLY * scale <= middle < _LATE * scale and reach[0] >= 0 and reach[1] <= _LAST * scale:
+        if FIRST_SECOND * scale <= middle < _LATE * scale and reach[0] >= 0 and reach[1] <= _LAST * scale:
             return scale
     return None
 

@@ -9,7 +9,7 @@ from functools import reduce
 
 import polars as pl
 
-from core.data.clean import id_expr, number_expr
+from core.data.clean import NO_TIME, id_expr, number_expr
 from core.data.order import order_readings
 from core.data.read import BAD, ROW, TableFile, collect, schema_of
 from core.data.sniff import column_in
@@ -177,9 +177,7 @@ def _sample(source: TableFile, name: str) -> pl.Series:
     if values.dtype != pl.String:
         return values
     values = values.str.strip_chars()
-    return values.filter(
-        ~values.str.to_lowercase().is_in(["", "nan", "null", "none", "n/a", "<na>", "\\n", "nat", "-"])
-    )
+    return values.filter(~values.str.to_lowercase().is_in(NO_TIME))
 
 
 def _counted_times(sources: Sequence[TableFile], name: str, sample: pl.Series) -> list[pl.Expr]:
@@ -217,7 +215,7 @@ def _unreadable(names: Sequence[str], columns: Sequence[pl.Expr]) -> pl.Expr:
 
 def _is_there(name: str) -> pl.Expr:
     text = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
-    return pl.col(name).is_not_null() & ~text.is_in(["", "nan", "null", "none", "n/a", "<na>", "\\n", "nat", "-"])
+    return pl.col(name).is_not_null() & ~text.is_in(NO_TIME)
 
 
 def _try(condition: str, source: TableFile, columns: Sequence[pl.Expr]) -> None:

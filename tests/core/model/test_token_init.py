@@ -188,6 +188,7 @@ def test_the_tuning_stage_reads_the_words_of_its_index(tmp_path: Path, monkeypat
     titles = Dataset.load(made["data"]).items["title"].to_list()
     assert heard == [code_words(made["index"], index, titles)] and sum(map(bool, heard[0] or [])) > 5
     own = (heard[0] or [])[-index.widths[-1] :]
-    assert index.own and [own[code] for code in index.codes[:, -1]] == [title.replace(",", "").split() for title in titles]
+    assert index.own
+    assert [own[code] for code in index.codes[:, -1]] == [title.replace(",", "").split() for title in titles]
     held = load_checkpoint(made["tune"] / "best")
     assert held.model.lm.config.model_type == "qwen3"
