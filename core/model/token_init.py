@@ -1,7 +1,8 @@
 """What the rows of new tokens start from, in a checkpoint that never saw them.
 
-A random row, LC-Rec's way (arXiv 2311.09049; released code), says nothing; the mean of the old rows says "some token";
-the mean of the rows of a branch's words says what the code means, before the first step of training. `aligned` starts
+A random row, LC-Rec's way (arXiv 2311.09049; released code), says nothing; the mean of the old rows says "some token",
+and rows that all start there stay too alike (Grounded Token Initialization, arXiv 2604.02324); the mean of the rows of
+a branch's words, or of an item's title, says what the code means, before the first step of training. `aligned` starts
 from the codes' vectors in the language model's space: our reading of the alignment tokenization of Semantic Convergence
 (arXiv 2412.13771), of which no code was published.
 """
