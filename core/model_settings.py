@@ -24,7 +24,8 @@ class BackboneSettings:
     new_rows: str = opt(
         "words",
         "what the code tokens of a checkpoint start from: words = of the words that set the branch's items apart, "
-        "or of the title of the item whose own it is; aligned = vectors of the index method aligned",
+        "or of the title of the item whose own it is, where a task has words; aligned = vectors of the index method "
+        "aligned",
         choices=("random", "mean", "words", "aligned"),
     )
     attention: str = opt("auto", "attention kernel", choices=("auto", "eager", "sdpa", "flash_attention_2"))
@@ -177,3 +178,9 @@ class TuneSettings:
     patience: int = opt(4, "validations without progress before it stops", low=1, high=1000)
     validate_users: int = opt(2000, "users drawn at random for each validation; 0 = all", low=0, high=10**9)
     stages: tuple[StageSettings, ...] = opt((StageSettings(),), "the stages of training, in order")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether any of the model's rows has words."""
+        asked = {name for stage in self.stages for name, weight in stage.tasks.items() if weight}
+        return self.worded or bool(asked - {"sequential"})

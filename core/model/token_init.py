@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from core.index.branches import BranchTable
 from core.index.table import ItemIndex
 from core.model.forward import head_layer, input_layer, is_tied, is_wrapped, plain, rows_of
 from core.model.vocabulary import Vocabulary
-from core.model_settings import BackboneSettings
+from core.project import Project
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -104,7 +105,7 @@ def lend_own_rows(
     known: ItemIndex,
     codes: npt.NDArray[np.int32],
     like: Sequence[Sequence[int]] = (),
-    titles: Mapping[int, str] | None = None,
+    titles: Mapping[int, str] = MappingProxyType({}),
 ) -> None:
     """Give own last codes that training never saw the mean row of others, at the input and at an output head apart.
 
@@ -116,7 +117,7 @@ def lend_own_rows(
         known: the index that was trained, in which last codes are items' own.
         codes: of the items that it does not hold; shape (items, levels).
         like: numbers of known items that stand for each; where there are none, those of its group do.
-        titles: that rows began with, by last code, of known items and of these; None = they did not.
+        titles: that rows began with, by last code, of known items and of these; none = they did not.
     """
     if not len(codes):
         return
@@ -129,7 +130,7 @@ def lend_own_rows(
     ids = own[torch.from_numpy(codes[:, -1].astype(np.int64))]  # token ids, (items,)
     numbers = [known.codes[some, -1].astype(np.int64) for some in known_like]
     stand_in = [own[torch.from_numpy(some)] for some in numbers]
-    said = {code: title_words(title) for code, title in (titles or {}).items()}
+    said = {code: title_words(title) for code, title in titles.items()}
     pieces = dict(zip(said, _pieces(vocabulary, list(said.values())), strict=True))
     modules: list[Any] = [lm.get_input_embeddings()]
     modules += [] if is_tied(lm) else [lm.get_output_embeddings()]
@@ -146,9 +147,14 @@ def lend_own_rows(
             learned[places[places >= 0]] = rows[places >= 0].to(learned.dtype)
 
 
-def begins_with_titles(settings: BackboneSettings, index: ItemIndex) -> bool:
-    """Whether the rows of items' own codes begin with the words of their titles."""
-    return index.own and settings.model != "tiny" and settings.new_rows == "words"
+def begins_with_titles(project: Project, index: ItemIndex) -> bool:
+    """Whether the rows of items' own codes begin with the words of their titles.
+
+    They do where the model learns words too: one that learns sequences alone is never asked what a row says, and tells
+    items of like titles apart a little later.
+    """
+    backbone = project.backbone
+    return index.own and project.tune.speaks and backbone.model != "tiny" and backbone.new_rows == "words"
 
 
 def title_words(title: str) -> list[str]:

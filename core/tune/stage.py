@@ -65,13 +65,13 @@ def tune_settings(project: Project) -> Settings:
     files = {} if tiny else model_files(project, project.backbone.model)
     backbone = {**asdict(project.backbone), **files}
     more: Settings = {}
-    if not tiny and project.backbone.new_rows == "words" and project.index.conflicts == "own":
-        more["own_codes"] = "titles"  # what their rows start from; a mean of all rows before version 0.2
+    if project.tune.speaks and not tiny and backbone["new_rows"] == "words" and project.index.conflicts == "own":
+        more["own_codes"] = "titles"  # what their rows start from; the mean of all rows before version 0.2
     if project.contrast.form != "none":
         more["contrast"] = asdict(project.contrast)
     if any(stage.train != "all" for stage in project.tune.stages):
         more["lora"] = asdict(project.lora)
-    if speaks(project):
+    if project.tune.speaks:
         more |= {"texts": _texts(project), "negatives": asdict(project.negatives)}
     tune = asdict(project.tune)
     if tune["temperature"] == 1.0:  # as it was before there was one
@@ -101,12 +101,6 @@ def _marks(project: Project) -> Settings:
     marks = [plugin_marks(project, TASKS, name) for name in tasks]
     marks += [plugin_marks(project, LOSSES, name) for name in losses]
     return {key: mark for one in marks for key, mark in one.items()}
-
-
-def speaks(project: Project) -> bool:
-    """Whether any of the model's rows has words."""
-    asked = {name for stage in project.tune.stages for name, weight in stage.tasks.items() if weight}
-    return project.tune.worded or bool(asked - {"sequential"})
 
 
 def _texts(project: Project) -> Settings:

@@ -100,7 +100,7 @@ class Tuner:
         self.device, self.bf16 = device_of(project.run), use_bf16(project.run)
         tune, backbone = project.tune, project.backbone
         texts = [text for text in dataset.items["text"].to_list() if text]
-        titles = item_texts(dataset.items, project.data.text).titles
+        titles = item_texts(dataset.items, project.data.text).titles if begins_with_titles(project, index) else ()
         begun = load_checkpoint(start, self.device) if start is not None else None
         if begun is not None:
             vocabulary = begun.vocabulary.grown(index)
@@ -116,9 +116,8 @@ class Tuner:
             grow(self.lm, vocabulary.size)
             if index.own:  # items that it never saw begin where those of their group are
                 new = ~np.isin(index.codes[:, -1], begun.index.codes[:, -1])
-                own = dict(zip(index.codes[:, -1].tolist(), titles, strict=True))
-                read = begins_with_titles(backbone, index)
-                lend_own_rows(self.lm, vocabulary, begun.index, index.codes[new], titles=own if read else None)
+                own = dict(zip(index.codes[:, -1].tolist(), titles, strict=False))
+                lend_own_rows(self.lm, vocabulary, begun.index, index.codes[new], titles=own)
             set_up_training(self.lm, backbone, tune.dropout)
         else:
             starts = token_init_inputs(backbone, index, codes, titles)

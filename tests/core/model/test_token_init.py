@@ -182,13 +182,19 @@ def test_the_tuning_stage_reads_the_words_of_its_index(tmp_path: Path, monkeypat
     monkeypatch.setattr(tuner, "build_backbone", listening)
     project = write_world(tmp_path / "world", walks())
     model = write_family("qwen3", tmp_path / "lm")
-    stages = '[{name = "sequential", epochs = 1, learning_rate = 1e-3}]'
-    made = up_to("tune", project, f"backbone.model={model}", f"tune.stages={stages}", "tune.distill=0")
-    index = ItemIndex.load(made["index"] / "index.parquet")
-    titles = Dataset.load(made["data"]).items["title"].to_list()
-    assert heard == [code_words(made["index"], index, titles)] and sum(map(bool, heard[0] or [])) > 5
-    own = (heard[0] or [])[-index.widths[-1] :]
-    assert index.own
-    assert [own[code] for code in index.codes[:, -1]] == [title.replace(",", "").split() for title in titles]
-    held = load_checkpoint(made["tune"] / "best")
-    assert held.model.lm.config.model_type == "qwen3"
+    stages = '[{name = "one", epochs = 1, learning_rate = 1e-3, tasks = {sequential = 1.0TITLES}}]'
+    for more in ("", ", code-to-title = 1.0"):
+        asked = stages.replace("TITLES", more)
+        made = up_to("tune", project, f"backbone.model={model}", f"tune.stages={asked}", "tune.distill=0")
+        index = ItemIndex.load(made["index"] / "index.parquet")
+        titles = Dataset.load(made["data"]).items["title"].to_list()
+        words = heard.pop() or []
+        # Own codes begin with titles where the model learns to say them.
+        assert words == code_words(made["index"], index, titles if more else ()) and sum(map(bool, words)) > 5
+        own = words[-index.widths[-1] :]
+        assert index.own and not heard
+        assert [own[code] for code in index.codes[:, -1]] == [
+            title.replace(",", "").split() if more else [] for title in titles
+        ]
+        held = load_checkpoint(made["tune"] / "best")
+        assert held.model.lm.config.model_type == "qwen3"
