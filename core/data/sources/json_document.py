@@ -29,7 +29,8 @@ class JsonDocument(TableFile):
     """A file that is one JSON value; the whole of it is in memory while it is read.
 
     A record for each object of an array; for each item of a list by user (`user_id`, `item_id`, in the order of the
-    list); for each object by item (`item_id` and its keys), or by a number of the row, where its keys name the item.
+    list); for each object by item (`item_id` and its keys), or by a number of the row, where its keys name the item;
+    for each list of an array that begins with the names, or of `data` beside the names in `columns`.
     """
 
     format: ClassVar[str] = "json"
@@ -40,7 +41,7 @@ class JsonDocument(TableFile):
         """By an array of objects, or an object whose values are lists or objects and that is not one of many lines."""
         text = head.content.decode("utf-8", errors="replace").lstrip()
         if text[:1] == "[":
-            if text[1:].lstrip()[:1] not in ("{", "]"):
+            if text[1:].lstrip()[:1] not in ("{", "]", "["):
                 return None
         elif not _OPENS_DOCUMENT.match(text):
             return None
@@ -103,6 +104,11 @@ def _read(
         )
     value = _parsed_text(content.decode("utf-8-sig", errors="replace"))
     records = _layout(value)
+    if records is None and isinstance(value, list):
+        raise DataError(
+            f"{path}: its rows are lists, and the first does not name the columns, user and item among them",
+            'Put their names first: [["user_id", "item_id"], ...], or write an array of objects.',
+        )
     if records is None:
         raise DataError(
             f"{path}: begins like one JSON value, but is none that can be read, or ends too early",
@@ -124,16 +130,20 @@ def _parsed_text(text: str) -> Any:
 def _layout(value: Any) -> list[dict[str, Any] | None] | None:
     """The records of a JSON value; None where it is of no known layout."""
     if isinstance(value, list):
+        if value and isinstance(value[0], list):
+            return _named_rows(value[0], value[1:]) if _names_columns(value[0]) else None
         return [one if isinstance(one, dict) else None for one in value]
     if not isinstance(value, dict) or not value:
         return None
     rows = list(value.values())
+    objects = [row for row in rows if isinstance(row, list) and row and all(isinstance(one, dict) for one in row)]
     inner = [row for row in rows if isinstance(row, list | dict)]
-    if len(inner) == 1 and isinstance(inner[0], list) and inner[0] and all(isinstance(one, dict) for one in inner[0]):
-        return list(inner[0])  # an answer of a server: {"status": "ok", "data": [...]}
-    named = len(value) <= _MOST_COLUMNS and any(
-        role_score(name, role) > _CALLED for name in value for role in ("user", "item")
-    )
+    if len(objects) == 1 and (len(inner) == 1 or isinstance(value.get("schema"), dict)):
+        return list(objects[0])  # an answer of a server: {"status": "ok", "data": [...]}; a table with its schema
+    names, data = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(data, list) and any(isinstance(one, list) for one in data):
+        return _named_rows(names, data) if _names_columns(names) else None  # as pandas splits them
+    named = len(value) <= _MOST_COLUMNS and _names_columns(list(value))
     if all(isinstance(row, list) for row in rows):
         if named and len({len(row) for row in rows}) == 1:  # columns as lists
             return [dict(zip(value, cells, strict=True)) for cells in zip(*rows, strict=True)]
@@ -145,6 +155,21 @@ def _layout(value: Any) -> list[dict[str, Any] | None] | None:
             return [{name: value[name][number] for name in value} for number in rows[0]]
         return _by_key(value)
     return None
+
+
+def _names_columns(names: list[Any]) -> bool:
+    """Whether one of the names is that of users or items."""
+    roles = ("user", "item")
+    return any(isinstance(name, str) and role_score(name, role) > _CALLED for name in names for role in roles)
+
+
+def _named_rows(names: list[Any], rows: list[Any]) -> list[dict[str, Any] | None]:
+    """Lists below their names; one of another length is no record."""
+    columns = [str(name) for name in names]
+    return [
+        dict(zip(columns, row, strict=True)) if isinstance(row, list) and len(row) == len(columns) else None
+        for row in rows
+    ]
 
 
 def _by_key(value: dict[str, dict[str, Any]]) -> list[dict[str, Any] | None]:

@@ -44,6 +44,14 @@ LOGS: dict[str, Callable[[], str]] = {
     "columns of pandas": lambda: json.dumps(
         {k: {str(n): v for n, v in enumerate(c)} for k, c in columns(ROWS).items()}
     ),
+    "rows below their names": lambda: json.dumps([list(ROWS[0]), *([*row.values()] for row in ROWS)]),
+    "split by pandas": lambda: json.dumps(
+        {"columns": [*ROWS[0]], "index": [*range(len(ROWS))], "data": [[*row.values()] for row in ROWS]}
+    ),
+    "with a schema": lambda: json.dumps(
+        {"schema": {"fields": [{"name": name} for name in ["index", *ROWS[0]]], "primaryKey": ["index"]},
+         "data": [{"index": n, **row} for n, row in enumerate(ROWS)]}
+    ),
     "dictionaries of Python": lambda: "\n".join(map(repr, ROWS)),
     "dictionaries of Python 2": lambda: "\n".join(repr(row).replace("'", "u'", 1) for row in ROWS),
     "sequences": lambda: "\n".join(" ".join([user, *items]) for user, items in HISTORIES.items()),
@@ -91,6 +99,14 @@ def test_code_in_a_dictionary_is_not_run(make: MakeProject, tmp_path: Path) -> N
     bad = "{'user_id': __import__('pathlib').Path(" + repr(str(mark)) + ").touch(), 'item_id': 'a'}"
     dataset = load(make("\n".join([*(repr(row) for row in ROWS), bad]), duplicates="keep"))
     assert dataset.report.rejected == {"not a JSON object": 1} and not mark.exists()
+
+
+def test_rows_without_names_are_refused_and_short_ones_are_bad(make: MakeProject) -> None:
+    rows = [[*row.values()] for row in ROWS]
+    with pytest.raises(DataError, match="its rows are lists, and the first does not name the columns"):
+        load(make(json.dumps(rows)))
+    dataset = load(make(json.dumps([[*ROWS[0]], *rows, rows[0][:-1]]), duplicates="keep"))
+    assert lists(dataset) == HISTORIES and dataset.report.rejected == {"not a JSON object": 1}
 
 
 @pytest.mark.parametrize("raw", ['[{"user_id": 1', '{"a": [1, 2', "[" * 100_000, '{"a":' * 100_000, "[1, 2"])
