@@ -18,7 +18,10 @@ LISTS = RESULTS.with_name("lists.json")
 MEASURED_AS = {"light-large": "light, 15 M"}
 """Rows of the results that are not called as the recipe is."""
 PRETRAINED = RESULTS.with_name("pretrained.json")
-PRETRAINED_AS = {"light-lm": "scientific | gemma-3-270m-q4_k_m.gguf | 0.8 h | pretrained | seed 0"}
+PRETRAINED_AS = {
+    "light-lm": "scientific | gemma-3-270m-q4_k_m.gguf | 0.8 h | pretrained | seed 0",
+    "eager-llm-lm": "sample | gemma-3-270m-q4_k_m.gguf | 1 h | eager-llm-lm | seed 0",
+}
 
 
 @pytest.mark.parametrize("name", recipe_paths())
@@ -47,6 +50,8 @@ def test_the_figures_of_a_recipe_are_the_measured_ones(name: str) -> None:
         for who in ("served", "model"):
             recall, ndcg = (f"{cell[f'{who} kept {metric}']:.4f}".lstrip("0") for metric in ("recall@10", "ndcg@10"))
             assert f"{recall}, {ndcg}" in card.figures
+        if "title" in card.figures:
+            assert f"{cell['title from code']:.3f}".lstrip("0") in card.figures
         return
     measured = MEASURED_AS.get(name, name)
     cells = {data: results.get(f"{data} | {measured} | seed 0 | ") for data in ("sample", "scientific")}
