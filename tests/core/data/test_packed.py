@@ -17,7 +17,7 @@ from tests.core.data.bombs import BOMBS
 
 REFUSED = {
     "rows.csv.gz": "which no log does", "one-line.csv.gz": "which no log does", "objects.jsonl.gz": "which no log does",
-    "array.json.gz": "which no log does", "rows.parquet": "which no log does", "nested.json": "no values",
+    "array.json.gz": "which no log does", "rows.parquet": "which no log does", "nested.json": "none that can be read",
     "a-header-of-fields.csv": "2,000 are the most", "an-object-of-keys.jsonl": "2,000 are the most",
     "nested-dictionary.jsonl": "no line of it is a JSON object",
 }  # fmt: skip
