@@ -130,7 +130,8 @@ def lend_own_rows(
     ids = own[torch.from_numpy(codes[:, -1].astype(np.int64))]  # token ids, (items,)
     numbers = [known.codes[some, -1].astype(np.int64) for some in known_like]
     stand_in = [own[torch.from_numpy(some)] for some in numbers]
-    said = {code: title_words(title) for code, title in titles.items()}
+    asked = np.unique(np.concatenate([codes[:, -1].astype(np.int64), *numbers])).tolist()
+    said = {code: title_words(titles[code]) for code in asked if code in titles}
     pieces = dict(zip(said, _pieces(vocabulary, list(said.values())), strict=True))
     modules: list[Any] = [lm.get_input_embeddings()]
     modules += [] if is_tied(lm) else [lm.get_output_embeddings()]

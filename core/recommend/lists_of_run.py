@@ -99,10 +99,11 @@ class ListsOfRun(ItemsOfRun):
         grow(model.lm, vocabulary.size)
         model = generator_of(model.lm, vocabulary, index).to(device).eval()
         if old.own:
-            titled = zip(codes[:, -1].tolist(), self._titles, self._item_ids, strict=True)
-            titles = {code: title for code, title, item in titled if title != item}
-            read = begins_with_titles(self.project, old)
-            lend_own_rows(model.lm, vocabulary, old, growth.codes, growth.like, titles if read else {})
+            titles = {}
+            if begins_with_titles(self.project, old):
+                titled = zip(codes[:, -1].tolist(), self._titles, self._item_ids, strict=True)
+                titles = {code: title for code, title, item in titled if title != item}
+            lend_own_rows(model.lm, vocabulary, old, growth.codes, growth.like, titles)
         dense = checkpoint.dense and checkpoint.dense.grown(old.codes, codes[len(old.codes) :])
         trie = Trie(codes[self.listed], str(device))
         return replace(checkpoint, model=model, index=index, vocabulary=vocabulary, trie=trie, dense=dense)
